@@ -1,0 +1,66 @@
+// swift-tools-version: 6.2
+// The modules stand in the order of ARCHITECTURE.md: imports point up this list only.
+
+import PackageDescription
+
+/// For every target: warnings do not land.
+let common: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// For targets that have no business with unsafe memory: the compiler refuses it.
+let safe: [SwiftSetting] = common + [.strictMemorySafety()]
+
+let package = Package(
+    name: "dormouse",
+    products: [
+        .library(name: "PSCI", targets: ["PSCI"]),
+        .library(name: "Dormouse", targets: ["Machine", "Hibernation"]),
+        .executable(name: "dormouse", targets: ["dormouse"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        .target(name: "PSCI", swiftSettings: safe),
+        .target(name: "Arm64", swiftSettings: safe),
+        .target(name: "Hypervisor", dependencies: ["PSCI", "Arm64"], swiftSettings: common),
+        .target(name: "Emulator", dependencies: ["Arm64", "Hypervisor"], swiftSettings: common),
+        .target(
+            name: "Devices",
+            dependencies: ["Hypervisor", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: common),
+        .target(name: "Firmware", dependencies: ["Hypervisor"], swiftSettings: safe),
+        .target(name: "Hibernation", swiftSettings: safe),
+        .target(
+            name: "Machine",
+            dependencies: [
+                "PSCI", "Arm64", "Hypervisor", "Emulator", "Devices", "Firmware", "Hibernation",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: common),
+        .executableTarget(
+            name: "dormouse",
+            dependencies: [
+                "Machine",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: common),
+
+        .testTarget(name: "PSCITests", dependencies: ["PSCI"], swiftSettings: common),
+        .testTarget(name: "Arm64Tests", dependencies: ["Arm64"], swiftSettings: common),
+        .testTarget(name: "EmulatorTests", dependencies: ["Emulator"], swiftSettings: common),
+        .testTarget(name: "DevicesTests", dependencies: ["Devices"], swiftSettings: common),
+        .testTarget(name: "FirmwareTests", dependencies: ["Firmware"], swiftSettings: common),
+        .testTarget(name: "HibernationTests", dependencies: ["Hibernation"], swiftSettings: common),
+        .testTarget(name: "MachineTests", dependencies: ["Machine"], swiftSettings: common),
+    ],
+    swiftLanguageModes: [.v6]
+)

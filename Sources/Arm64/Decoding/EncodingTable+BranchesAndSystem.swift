@@ -1,0 +1,3 @@
+extension EncodingTable {
+    static let branchesAndSystem: [Encoding] = []
+}

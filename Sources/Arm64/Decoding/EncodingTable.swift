@@ -1,0 +1,9 @@
+// The whole instruction table; its rows are in one file for each group.
+
+/// All A64 encodings that Dormouse implements.
+public enum EncodingTable {
+    /// Every row. The decoder, the disassembler and the tests' random generator are driven by it.
+    public static let all: [Encoding] =
+        dataProcessingImmediate + dataProcessingRegister + branchesAndSystem + loadsAndStores + exclusivesAndAtomics
+        + vectorLoadsAndStores + floatingPoint + advancedSIMD + cryptography
+}

@@ -1,0 +1,121 @@
+// The state of one virtual CPU, as one block of raw memory with fixed offsets.
+//
+// Responsible for: the layout, and typed access to it. Interpreted and translated code share the block by offset, so
+// nothing here is a Swift stored property. Not responsible for what the values mean.
+
+import Arm64
+
+/// A handle on a CPU's state block. Copying it copies the handle.
+///
+/// Safe: the block is `byteCount` bytes, allocated by `allocate` and owned by one `EmulatedCPU`, which outlives every
+/// use of the handle; every offset below is a constant inside it, aligned for its type.
+@frozen
+public struct CPUState: @unchecked Sendable {
+    public let base: UnsafeMutableRawPointer
+
+    /// Register numbers of `Operation` beyond x0–x30.
+    public enum Register {
+        /// The stack pointer in use (SP_EL0 or SP_EL1, by PSTATE.SP).
+        public static let sp: UInt8 = 31
+        /// Always zero: XZR as a source.
+        public static let zero: UInt8 = 32
+        /// Never read: XZR as a destination.
+        public static let sink: UInt8 = 33
+        /// Temporaries of lowering, dead between guest instructions.
+        public static let temporary0: UInt8 = 34
+        public static let temporary1: UInt8 = 35
+        public static let temporary2: UInt8 = 36
+        public static let temporary3: UInt8 = 37
+    }
+
+    /// Byte offsets in the block.
+    public enum Offset {
+        /// 40 general registers of 8 bytes, numbered as in `Register`.
+        public static let general = 0x000
+        /// The program counter; up to date only between blocks and in slow paths.
+        public static let pc = 0x140
+        /// NZCV in bits 31:28 of a UInt32.
+        public static let nzcv = 0x148
+        public static let fpcr = 0x14C
+        public static let fpsr = 0x150
+        /// Non-zero when another thread, or a timer, wants the CPU's attention. Read between blocks.
+        public static let request = 0x154
+        /// 36 vector registers of 16 bytes: v0–v31 and four temporaries of lowering.
+        public static let vectors = 0x180
+        /// System registers and the software TLB's pointers, from here on: see `CPUState+System`.
+        public static let system = 0x400
+        public static let byteCount = 0x1000
+    }
+
+    @inlinable
+    public init(base: UnsafeMutableRawPointer) { self.base = base }
+
+    /// A block of zeros.
+    public static func allocate() -> CPUState {
+        let base = UnsafeMutableRawPointer.allocate(byteCount: Offset.byteCount, alignment: 64)
+        base.initializeMemory(as: UInt8.self, repeating: 0, count: Offset.byteCount)
+        return CPUState(base: base)
+    }
+
+    public func deallocate() {
+        base.deallocate()
+    }
+
+    /// General registers, numbered as in `Register`.
+    @inlinable @inline(__always)
+    public var x: UnsafeMutablePointer<UInt64> {
+        (base + Offset.general).assumingMemoryBound(to: UInt64.self)
+    }
+
+    @inlinable @inline(__always)
+    public var pc: UInt64 {
+        get { (base + Offset.pc).load(as: UInt64.self) }
+        nonmutating set { (base + Offset.pc).storeBytes(of: newValue, as: UInt64.self) }
+    }
+
+    /// N, Z, C, V in bits 31 to 28; the rest is zero.
+    @inlinable @inline(__always)
+    public var nzcv: UInt32 {
+        get { (base + Offset.nzcv).load(as: UInt32.self) }
+        nonmutating set { (base + Offset.nzcv).storeBytes(of: newValue, as: UInt32.self) }
+    }
+
+    /// FPCR: only AHP, DN, FZ and RMode are ever non-zero.
+    @inlinable @inline(__always)
+    public var fpcr: UInt32 {
+        get { (base + Offset.fpcr).load(as: UInt32.self) }
+        nonmutating set { (base + Offset.fpcr).storeBytes(of: newValue, as: UInt32.self) }
+    }
+
+    /// FPSR: QC and the cumulative exception bits.
+    @inlinable @inline(__always)
+    public var fpsr: UInt32 {
+        get { (base + Offset.fpsr).load(as: UInt32.self) }
+        nonmutating set { (base + Offset.fpsr).storeBytes(of: newValue, as: UInt32.self) }
+    }
+
+    /// The 16 bytes of vector register `index`, 16-byte aligned; element 0 is at the lowest address.
+    @inlinable @inline(__always)
+    public func v(_ index: UInt8) -> UnsafeMutableRawPointer {
+        base + (Offset.vectors &+ Int(index) &* 16)
+    }
+
+    /// The low 64 bits of vector register `index`.
+    @inlinable @inline(__always)
+    public func d(_ index: UInt8) -> UInt64 { v(index).load(as: UInt64.self) }
+
+    /// Writes the low 64 bits of vector register `index` and clears the others.
+    @inlinable @inline(__always)
+    public func setD(_ index: UInt8, _ value: UInt64) {
+        v(index).storeBytes(of: SIMD2(value, 0), as: SIMD2<UInt64>.self)
+    }
+
+    /// All 128 bits of vector register `index`; lane 0 is the low half.
+    @inlinable @inline(__always)
+    public func q(_ index: UInt8) -> SIMD2<UInt64> { v(index).load(as: SIMD2<UInt64>.self) }
+
+    @inlinable @inline(__always)
+    public func setQ(_ index: UInt8, _ value: SIMD2<UInt64>) {
+        v(index).storeBytes(of: value, as: SIMD2<UInt64>.self)
+    }
+}

@@ -1,0 +1,80 @@
+// What a machine asks of whatever runs guest code.
+//
+// Responsible for: the protocols of a virtual CPU and of the machine-wide part of a back end, and the reasons for
+// which a vCPU comes back to the machine. Not responsible for: any one back end (`Emulator` is one; KVM would be
+// another), nor for what the machine does about an exit.
+
+/// Why a vCPU stopped running guest code and returned to the machine.
+public enum Exit: Sendable, Equatable {
+    /// HVC #immediate, with the guest's PC already past it. Arguments are in x0 and up.
+    case hypercall(immediate: UInt16)
+    /// SMC #immediate, with the guest's PC already past it.
+    case secureMonitorCall(immediate: UInt16)
+    /// WFI with nothing pending: nothing to do before an interrupt, or until the counter reaches `deadline`
+    /// (in ticks of the guest's physical counter; nil if no timer is armed).
+    case waitForInterrupt(deadline: UInt64?)
+    /// The budget given to `run` is used up.
+    case budgetExhausted
+    /// `requestExit` was called.
+    case interrupted
+    /// The guest cannot go on, and no exception handler of its own can help: it is the guest's fault.
+    case failed(reason: String)
+}
+
+/// One virtual CPU. Used by one thread at a time, but for the members that say otherwise.
+public protocol VirtualCPU: AnyObject {
+    /// Position in the machine, from 0.
+    var index: Int { get }
+
+    /// Runs guest code until there is a reason to come back.
+    ///
+    /// - Parameter budget: return `.budgetExhausted` soon after that many guest instructions, at a point that only
+    ///   depends on the guest's state; nil for no limit.
+    func run(budget: Int?) -> Exit
+
+    /// Makes a `run` on another thread return `.interrupted` soon; if none is under way, the next one does at once.
+    /// Callable from any thread.
+    func requestExit()
+
+    /// Drives the IRQ input of the core. Callable from any thread.
+    func setInterruptPending(_ pending: Bool)
+
+    /// Whether an interrupt is pending, masked or not: what ends a WFI. Callable from any thread.
+    var hasPendingInterrupt: Bool { get }
+
+    /// General-purpose register 0 to 30.
+    func register(_ index: Int) -> UInt64
+    func setRegister(_ index: Int, _ value: UInt64)
+
+    /// The program counter.
+    var programCounter: UInt64 { get set }
+
+    /// Guest instructions executed since creation.
+    var instructionCount: UInt64 { get }
+
+    /// Puts the core into the state of DEN0022 §6.4: EL1h, all interrupts masked, MMU and caches off, `entry` in
+    /// the PC, `context` in x0.
+    func reset(entry: UInt64, context: UInt64)
+
+    /// Takes the exception that an undefined instruction at the one just executed would have taken.
+    func injectUndefinedInstruction()
+
+    /// The whole register state as text, for people who look for a guest's mistake.
+    var stateDescription: String { get }
+}
+
+/// The guest's time.
+///
+/// Implementations are called from any thread.
+public protocol GuestClock: AnyObject, Sendable {
+    /// CNTFRQ_EL0, in Hz.
+    var frequency: UInt64 { get }
+    /// The physical counter CNTPCT_EL0, in ticks of `frequency`. Never goes back.
+    var counter: UInt64 { get }
+}
+
+/// A source of unpredictable bits for RNDR, TRNG and virtio-rng; seeded when a run must be deterministic.
+public protocol EntropySource: AnyObject, Sendable {
+    /// 64 fresh bits.
+    func next() -> UInt64
+}
