@@ -5,16 +5,172 @@ public enum Instruction: UInt16, Sendable, CaseIterable {
     case unallocated
 
     // MARK: Data processing, immediate
+    case adr
+    case adrp
+    case addImmediate
+    case addsImmediate
+    case subImmediate
+    case subsImmediate
+    case andImmediate
+    case orrImmediate
+    case eorImmediate
+    case andsImmediate
+    case movn
+    case movz
+    case movk
+    case sbfm
+    case bfm
+    case ubfm
+    case extr
 
     // MARK: Data processing, register
+    case andShiftedRegister
+    case bicShiftedRegister
+    case orrShiftedRegister
+    case ornShiftedRegister
+    case eorShiftedRegister
+    case eonShiftedRegister
+    case andsShiftedRegister
+    case bicsShiftedRegister
+    case addShiftedRegister
+    case addsShiftedRegister
+    case subShiftedRegister
+    case subsShiftedRegister
+    case addExtendedRegister
+    case addsExtendedRegister
+    case subExtendedRegister
+    case subsExtendedRegister
+    case adc
+    case adcs
+    case sbc
+    case sbcs
+    case ccmnRegister
+    case ccmnImmediate
+    case ccmpRegister
+    case ccmpImmediate
+    case csel
+    case csinc
+    case csinv
+    case csneg
+    case udiv
+    case sdiv
+    case lslv
+    case lsrv
+    case asrv
+    case rorv
+    case crc32
+    case crc32c
+    case rbit
+    case rev16
+    case rev32
+    case rev64
+    case clz
+    case cls
+    case madd
+    case msub
+    case smaddl
+    case smsubl
+    case smulh
+    case umaddl
+    case umsubl
+    case umulh
 
     // MARK: Branches, exception generation, system
+    case b
+    case bl
+    case bCondition
+    case cbz
+    case cbnz
+    case tbz
+    case tbnz
+    case br
+    case blr
+    case ret
+    case svc
+    case hvc
+    case smc
+    case brk
+    case hlt
+    case eret
+    case hint
+    case clrex
+    case dsb
+    case dmb
+    case isb
+    case msrImmediate
+    case sys
+    case sysl
+    case msrRegister
+    case mrs
 
     // MARK: Loads and stores
+    case ldrLiteral32
+    case ldrLiteral64
+    case ldrswLiteral
+    case prfmLiteral
+    case stnp
+    case ldnp
+    case stpPostIndex
+    case ldpPostIndex
+    case stpOffset
+    case ldpOffset
+    case stpPreIndex
+    case ldpPreIndex
+    case ldpswPostIndex
+    case ldpswOffset
+    case ldpswPreIndex
+    case loadStoreUnscaled
+    case loadStorePostIndex
+    case loadStoreUnprivileged
+    case loadStorePreIndex
+    case loadStoreRegisterOffset
+    case loadStoreUnsignedImmediate
 
     // MARK: Exclusives and atomics
+    case stxr
+    case stlxr
+    case ldxr
+    case ldaxr
+    case stxp
+    case stlxp
+    case ldxp
+    case ldaxp
+    case stllr
+    case stlr
+    case ldlar
+    case ldar
+    case casp
+    case cas
+    case ldadd
+    case ldclr
+    case ldeor
+    case ldset
+    case ldsmax
+    case ldsmin
+    case ldumax
+    case ldumin
+    case swp
+    case ldapr
 
     // MARK: Vector loads and stores
+    case ldrLiteralSIMD
+    case stnpSIMD
+    case ldnpSIMD
+    case stpPostIndexSIMD
+    case ldpPostIndexSIMD
+    case stpOffsetSIMD
+    case ldpOffsetSIMD
+    case stpPreIndexSIMD
+    case ldpPreIndexSIMD
+    case loadStoreUnscaledSIMD
+    case loadStorePostIndexSIMD
+    case loadStorePreIndexSIMD
+    case loadStoreRegisterOffsetSIMD
+    case loadStoreUnsignedImmediateSIMD
+    case loadStoreMultipleStructures
+    case loadStoreMultipleStructuresPostIndex
+    case loadStoreSingleStructure
+    case loadStoreSingleStructurePostIndex
 
     // MARK: Floating point
 
