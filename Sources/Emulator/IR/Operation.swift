@@ -26,8 +26,9 @@ public struct Operation {
     public var a: UInt8
     /// Vector shapes: see `VectorShape`.
     public var shape: VectorShape
-    /// 1 on the first operation of each guest instruction, so that any position maps back to a guest PC.
-    public var startsInstruction: UInt8
+    /// Guest instructions begun since the operation before, so that any position in a block maps back to a guest PC:
+    /// 1 on the first operation of an instruction, more after instructions that need no operation, 0 within one.
+    public var advance: UInt8
     public var immediate: UInt64
 
     @inlinable @inline(__always)
@@ -42,7 +43,7 @@ public struct Operation {
         self.m = m
         self.a = a
         self.shape = shape
-        startsInstruction = 0
+        advance = 0
         self.immediate = immediate
     }
 }

@@ -1,0 +1,214 @@
+// All blocks of a machine, shared by its CPUs.
+//
+// Responsible for: finding a block by physical address without a lock, making room, dropping the blocks of a page that
+// was written to, and starting over when the cache is full. Not responsible for making blocks (`BlockBuilder`) nor
+// for telling CPUs (`EmulatedVM`).
+//
+// Blocks are keyed by guest physical address and mode, so that they outlive context switches and are shared between
+// processes; nothing in them depends on the virtual address. Direct links exist only inside a page: dropping a page's
+// blocks therefore needs no unlinking, only that CPUs come back to look blocks up again.
+//
+// Memory is taken from one of two halves in turn. When a half is full all blocks are forgotten and the other half is
+// used; a half is used again only when every CPU has said that it let go of the blocks in it.
+
+import Glibc
+import Hypervisor
+import Synchronization
+
+/// What a block was lowered for: part of its key.
+struct BlockMode: Equatable {
+    /// Bit 0: EL1. Bit 1: SP is not a multiple of 16.
+    let rawValue: UInt64
+
+    static let count = 4
+
+    @inline(__always)
+    init(rawValue: UInt64) { self.rawValue = rawValue }
+
+    @inline(__always)
+    init(isEL0: Bool, stackIsMisaligned: Bool) {
+        rawValue = (isEL0 ? 0 : 1) | (stackIsMisaligned ? 2 : 0)
+    }
+
+    var isEL0: Bool { rawValue & 1 == 0 }
+    var stackIsMisaligned: Bool { rawValue & 2 != 0 }
+}
+
+/// The code cache of one machine.
+final class CodeCache: @unchecked Sendable {
+    /// Bits of `GuestMemory.watched`.
+    enum Watch {
+        /// Blocks were made from the page.
+        static let hasBlocks: UInt8 = 1
+        /// Some CPU's software TLB may allow writes to the page.
+        static let mayBeWritten: UInt8 = 2
+    }
+
+    private static let instructionsPerPage = 1024
+    /// Offsets in a page's table are in this unit, so that 32 bits reach far.
+    private static let unit = 16
+
+    private let memory: GuestMemory
+    private let arena: UnsafeMutableRawPointer
+    private let halfByteCount: Int
+    private let pageCount: Int
+    /// For each mode and page of RAM: the address of its table (1024 offsets into the arena), or 0.
+    private let pages: UnsafeMutablePointer<UInt64>
+    private let pagesByteCount: Int
+
+    private struct State {
+        var half = 0
+        var used = 0
+        var blocks = 0
+    }
+    private let state = Mutex(State())
+
+    /// - Parameter byteCount: the most that blocks may take, in bytes; two halves of it are used in turn.
+    init(memory: GuestMemory, byteCount: Int) throws(GuestMemoryError) {
+        self.memory = memory
+        halfByteCount = byteCount / 2 & ~0xFFF
+        pageCount = Int(memory.byteCount >> GuestMemory.pageShift)
+        pagesByteCount = pageCount * BlockMode.count * 8
+        func reserve(_ count: Int) throws(GuestMemoryError) -> UnsafeMutableRawPointer {
+            guard
+                let pointer = mmap(
+                    nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+                pointer != MAP_FAILED
+            else { throw .cannotReserve(byteCount: UInt64(count), errno: errno) }
+            return pointer
+        }
+        arena = try reserve(halfByteCount * 2)
+        pages = try reserve(pagesByteCount).assumingMemoryBound(to: UInt64.self)
+    }
+
+    deinit {
+        munmap(arena, halfByteCount * 2)
+        munmap(pages, pagesByteCount)
+    }
+
+    /// The page's slot; aligned words are read and written whole by the host.
+    private func slot(_ physical: UInt64, _ mode: BlockMode) -> UnsafeMutablePointer<UInt64>? {
+        guard memory.contains(physical, count: 4) else { return nil }
+        let page = Int((physical &- memory.base) >> GuestMemory.pageShift)
+        return pages + (page * BlockMode.count + Int(mode.rawValue))
+    }
+
+    /// The block at a physical address, if there is one. Takes no lock.
+    func find(_ physical: UInt64, mode: BlockMode) -> Block? {
+        guard let slot = slot(physical, mode) else { return nil }
+        guard let table = UnsafeMutablePointer<UInt32>(bitPattern: UInt(slot.pointee)) else { return nil }
+        let offset = table[Int(physical >> 2) & (Self.instructionsPerPage - 1)]
+        guard offset != 0 else { return nil }
+        return Block(base: arena + Int(offset) * Self.unit)
+    }
+
+    /// Puts a block in, unless another CPU was quicker, and returns what is there now; nil if the cache must be
+    /// flushed first.
+    func insert(
+        _ physical: UInt64, mode: BlockMode, instructionCount: Int, operations: [Operation]
+    ) -> Block? {
+        state.withLock { state -> Block? in
+            guard let slot = slot(physical, mode) else { return nil }
+            if slot.pointee == 0 {
+                guard let table = allocate(Self.instructionsPerPage * 4, &state) else { return nil }
+                // Memory of a half that was used before is not zero.
+                memset(table, 0, Self.instructionsPerPage * 4)
+                atomicMemoryFence(ordering: .releasing)
+                slot.pointee = UInt64(UInt(bitPattern: table))
+            }
+            guard let table = UnsafeMutablePointer<UInt32>(bitPattern: UInt(slot.pointee)) else { return nil }
+            let index = Int(physical >> 2) & (Self.instructionsPerPage - 1)
+            if table[index] != 0 { return Block(base: arena + Int(table[index]) * Self.unit) }
+            guard let base = allocate(Block.byteCount(ofOperations: operations.count), &state) else { return nil }
+            let block = Block(base: base)
+            block.initialize(physicalAddress: physical, instructionCount: instructionCount, operations: operations)
+            // The block must be whole before another CPU can find it.
+            atomicMemoryFence(ordering: .releasing)
+            table[index] = UInt32((base - arena) / Self.unit)
+            state.blocks += 1
+            return block
+        }
+    }
+
+    private func allocate(_ byteCount: Int, _ state: inout State) -> UnsafeMutableRawPointer? {
+        let size = (byteCount + Self.unit - 1) / Self.unit * Self.unit
+        guard state.used + size <= halfByteCount else { return nil }
+        // Offset 0 means "no block", so the first unit of the arena stays unused.
+        if state.used == 0 { state.used = Self.unit }
+        let base = arena + state.half * halfByteCount + state.used
+        state.used += size
+        return base
+    }
+
+    /// Drops the blocks of the page at `physical`; true if there were any.
+    func invalidatePage(_ physical: UInt64) -> Bool {
+        state.withLock { _ in
+            var found = false
+            for mode in 0..<UInt64(BlockMode.count) {
+                guard let slot = slot(physical & ~0xFFF, BlockMode(rawValue: mode)),
+                    let table = UnsafeMutablePointer<UInt32>(bitPattern: UInt(slot.pointee))
+                else { continue }
+                for index in 0..<Self.instructionsPerPage where table[index] != 0 {
+                    Block(base: arena + Int(table[index]) * Self.unit).invalidate()
+                    table[index] = 0
+                    found = true
+                }
+            }
+            watchByte(physical).bitwiseAnd(~Watch.hasBlocks)
+            return found
+        }
+    }
+
+    /// Forgets all blocks and goes on in the other half. Every CPU must have let go of that half's blocks.
+    func flush() {
+        state.withLock { state in
+            // Safe: nobody holds a page table's address longer than a lookup, and the half stays intact until the
+            // next flush.
+            memset(pages, 0, pagesByteCount)
+            for page in 0..<pageCount {
+                watchByte(memory.base + UInt64(page) << GuestMemory.pageShift)
+                    .bitwiseAnd(~Watch.hasBlocks)
+            }
+            state.half ^= 1
+            state.used = 0
+            state.blocks = 0
+        }
+    }
+
+    /// Bytes in use by blocks and their page tables, for reports.
+    var usedByteCount: Int { state.withLock { $0.used } }
+    /// Blocks made since the last flush, for reports.
+    var blockCount: Int { state.withLock { $0.blocks } }
+
+    // MARK: Watching pages
+
+    /// The watch byte of a page of RAM.
+    ///
+    /// - Precondition: `physical` is in RAM.
+    func watchByte(_ physical: UInt64) -> WatchByte {
+        WatchByte(pointer: memory.watched + Int((physical &- memory.base) >> GuestMemory.pageShift))
+    }
+}
+
+/// Atomic access to a page's byte in `GuestMemory.watched`.
+///
+/// Safe: `Atomic<UInt8>` has the layout of a byte, and the array outlives the machine's CPUs.
+struct WatchByte {
+    let pointer: UnsafeMutablePointer<UInt8>
+
+    private var atomic: UnsafeMutablePointer<Atomic<UInt8>> {
+        UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: Atomic<UInt8>.self)
+    }
+
+    /// Sets bits; returns the value before.
+    func bitwiseOr(_ bits: UInt8) -> UInt8 {
+        atomic.pointee.bitwiseOr(bits, ordering: .sequentiallyConsistent).oldValue
+    }
+
+    /// Clears the bits that are zero in `mask`.
+    func bitwiseAnd(_ mask: UInt8) {
+        atomic.pointee.bitwiseAnd(mask, ordering: .sequentiallyConsistent)
+    }
+
+    var value: UInt8 { atomic.pointee.load(ordering: .sequentiallyConsistent) }
+}

@@ -1,0 +1,199 @@
+// Exception generation and system instructions: DDI 0487, C4.1.94.
+//
+// Registers that hold a plain value are read and written in place; all others go through the CPU's slow path.
+
+import Arm64
+
+extension Lowering {
+    static func lowerSystem(
+        _ word: UInt32, as instruction: Instruction, into context: inout LoweringContext
+    ) -> Bool {
+        switch instruction {
+        case .svc: return exception(.svc, word, into: &context)
+        case .brk: return exception(.brk, word, into: &context)
+        case .hvc: return !context.isEL0 && exception(.hvc, word, into: &context)
+        case .smc: return !context.isEL0 && exception(.smc, word, into: &context)
+        case .hlt:
+            // Halting debug does not exist here, so HLT is undefined.
+            return false
+        case .eret:
+            guard !context.isEL0 else { return false }
+            context.emit(Operation(.exceptionReturn, a: context.instructionCount))
+            context.endsBlock = true
+            return true
+        case .hint:
+            return hint(word, into: &context)
+        case .clrex:
+            context.emit(Operation(.clearExclusive))
+            return true
+        case .dsb, .dmb:
+            context.emit(Operation(.barrier, sub: instruction == .dsb ? 1 : 0, a: UInt8(word.bits(11, 8))))
+            return true
+        case .isb:
+            synchronize(into: &context)
+            return true
+        case .msrImmediate:
+            return writePSTATE(word, into: &context)
+        case .sys:
+            return systemInstruction(word, into: &context)
+        case .sysl:
+            return false
+        case .mrs:
+            return readRegister(word, into: &context)
+        case .msrRegister:
+            return writeRegister(word, into: &context)
+        default:
+            return false
+        }
+    }
+
+    /// Ends the block so that pending requests, new translations and new code are seen by the next instruction.
+    private static func synchronize(into context: inout LoweringContext) {
+        context.emit(Operation(.synchronize, a: context.instructionCount, immediate: context.offset &+ 4))
+        context.endsBlock = true
+    }
+
+    private static func exception(
+        _ which: ExceptionOpcode, _ word: UInt32, into context: inout LoweringContext
+    ) -> Bool {
+        context.emit(
+            Operation(
+                .generateException, sub: which.rawValue, a: context.instructionCount,
+                immediate: UInt64(word.bits(20, 5))))
+        context.endsBlock = true
+        return true
+    }
+
+    /// The hint space: what is not WFI, WFE or YIELD needs nothing here.
+    private static func hint(_ word: UInt32, into context: inout LoweringContext) -> Bool {
+        let which: WaitOpcode
+        switch word.bits(11, 5) {
+        case 1: which = .yield
+        case 2: which = .wfe
+        case 3: which = .wfi
+        default: return true
+        }
+        context.emit(
+            Operation(.wait, sub: which.rawValue, a: context.instructionCount, immediate: context.offset &+ 4))
+        context.endsBlock = true
+        return true
+    }
+
+    /// MSR (immediate).
+    private static func writePSTATE(_ word: UInt32, into context: inout LoweringContext) -> Bool {
+        let field = word.bits(18, 16) << 3 | word.bits(7, 5)
+        let value = UInt8(word.bits(11, 8))
+        switch field {
+        case 0b011_110, 0b011_111:
+            // At EL0 this is for SCTLR_EL1.UMA to allow, which the slow path looks at.
+            let code: Opcode = field == 0b011_110 ? .setDAIF : .clearDAIF
+            context.emit(
+                Operation(code, sub: value, a: context.instructionCount, immediate: context.offset &+ 4))
+            return true
+        case 0b000_100 where !context.isEL0:
+            context.emit(Operation(.writePAN, sub: value & 1))
+        case 0b000_101 where !context.isEL0:
+            context.emit(Operation(.writeSPSel, sub: value & 1))
+        default:
+            return false
+        }
+        synchronize(into: &context)
+        return true
+    }
+
+    private static func systemInstruction(_ word: UInt32, into context: inout LoweringContext) -> Bool {
+        let instruction = SystemInstruction(instruction: word)
+        guard instruction.op1 == 0 && !context.isEL0 || instruction.op1 == 3 else { return false }
+        guard SystemInstruction.isImplemented(instruction) else { return false }
+        if instruction == .dcZVA {
+            context.emit(Operation(.zeroCacheLine, n: context.source(word.rd), a: word.rd))
+        } else {
+            context.emit(
+                Operation(
+                    .systemInstruction, n: context.source(word.rd), a: word.rd,
+                    immediate: UInt64(instruction.rawValue)))
+        }
+        return true
+    }
+
+    /// Where a register that is a plain value is kept, if EL0 or EL1 may read it without further ado.
+    private static func plainValue(_ register: SystemRegister, isEL0: Bool) -> UInt64? {
+        switch register {
+        case .tpidrEL0: return CPUState.offset(of: \.tpidrEL0)
+        case .tpidrroEL0: return CPUState.offset(of: \.tpidrroEL0)
+        default: break
+        }
+        guard !isEL0 else { return nil }
+        switch register {
+        case .tpidrEL1: return CPUState.offset(of: \.tpidrEL1)
+        case .spEL0: return CPUState.offset(of: \.spEL0)
+        case .elrEL1: return CPUState.offset(of: \.elrEL1)
+        case .esrEL1: return CPUState.offset(of: \.esrEL1)
+        case .farEL1: return CPUState.offset(of: \.farEL1)
+        case .contextidrEL1: return CPUState.offset(of: \.contextidrEL1)
+        case .parEL1: return CPUState.offset(of: \.parEL1)
+        case .spsrEL1: return CPUState.offset(of: \.spsrEL1)
+        default: return nil
+        }
+    }
+
+    private static func readRegister(_ word: UInt32, into context: inout LoweringContext) -> Bool {
+        let register = SystemRegister(instruction: word)
+        let d = context.destination(word.rd)
+        if let offset = plainValue(register, isEL0: context.isEL0) {
+            context.emit(Operation(.readState64, d: d, immediate: offset))
+            return true
+        }
+        switch register {
+        case .nzcv:
+            context.emit(Operation(.readState32, d: d, immediate: UInt64(CPUState.Offset.nzcv)))
+            return true
+        case .fpcr:
+            context.checkFloatingPoint()
+            context.emit(Operation(.readState32, d: d, immediate: UInt64(CPUState.Offset.fpcr)))
+            return true
+        case .fpsr:
+            context.checkFloatingPoint()
+            context.emit(Operation(.readState32, d: d, immediate: UInt64(CPUState.Offset.fpsr)))
+            return true
+        default:
+            guard isAccessible(register, context) else { return false }
+            context.emit(Operation(.readSystemRegister, d: d, a: word.rd, immediate: UInt64(register.rawValue)))
+            return true
+        }
+    }
+
+    private static func writeRegister(_ word: UInt32, into context: inout LoweringContext) -> Bool {
+        let register = SystemRegister(instruction: word)
+        let n = context.source(word.rd)
+        switch register {
+        case .tpidrroEL0 where context.isEL0:
+            return false
+        case .esrEL1, .parEL1, .spsrEL1:
+            // Fields that do not exist stay zero: for the slow path.
+            break
+        case .daif:
+            context.emit(
+                Operation(.writeDAIF, n: n, a: context.instructionCount, immediate: context.offset &+ 4))
+            return true
+        default:
+            if let offset = plainValue(register, isEL0: context.isEL0) {
+                context.emit(Operation(.writeState64, n: n, immediate: offset))
+                return true
+            }
+        }
+        guard isAccessible(register, context) else { return false }
+        if register == .fpcr || register == .fpsr { context.checkFloatingPoint() }
+        context.emit(Operation(.writeSystemRegister, n: n, a: word.rd, immediate: UInt64(register.rawValue)))
+        switch register {
+        case .nzcv, .fpcr, .fpsr, .esrEL1, .parEL1, .spsrEL1: break
+        default: synchronize(into: &context)
+        }
+        return true
+    }
+
+    /// Whether the encoding can name a register of EL0 or EL1 at all: op1 is 0 for EL1, 3 for EL0.
+    private static func isAccessible(_ register: SystemRegister, _ context: LoweringContext) -> Bool {
+        register.op1 == 3 || (register.op1 == 0 && !context.isEL0) || (register.op0 == 2 && !context.isEL0)
+    }
+}

@@ -1,0 +1,287 @@
+// The software TLB: from a guest virtual address to host memory, in a handful of host instructions.
+//
+// Responsible for: the layout of entries and tables, looking up, filling and invalidating them. Not responsible for
+// walking tables (`Arm64.TranslationRegime`) nor for deciding on faults (`EmulatedCPU+Memory`).
+//
+// A CPU keeps one `TranslationContext` for each ASID that it ran lately, so that switching back to a process finds its
+// entries again and the lookup needs no ASID of its own. Entries for global pages are then kept once per context,
+// which costs a few refills after a switch to a new process and nothing on any access. Inside a context there is a
+// table for each privilege: EL1, EL1 with PAN clear, and EL0 (which unprivileged loads and stores of EL1 use too), so
+// that an entry that is there is an access that is allowed.
+
+import Arm64
+import Glibc
+
+/// What an access is checked as: selects a table of a context.
+enum AccessPrivilege: Int {
+    case el1 = 0
+    case el1WithoutPAN = 1
+    case el0 = 2
+
+    static let count = 3
+}
+
+/// One entry: 32 bytes of raw memory.
+///
+/// Safe: a handle is only made from a table's base and an index masked to its size.
+struct TLBEntry {
+    let base: UnsafeMutableRawPointer
+
+    /// Byte offsets, known to generated code as well.
+    enum Offset {
+        /// The page's virtual address if reads hit, else `invalidTag`.
+        static let readTag = 0
+        /// The page's virtual address if writes hit, else `invalidTag`.
+        static let writeTag = 8
+        /// Host address minus virtual address.
+        static let addend = 16
+        /// Guest physical page, with `Info` in the low bits.
+        static let info = 24
+    }
+
+    /// What the low 12 bits of `info` hold.
+    enum Info {
+        /// log2 of the bytes of the guest's page or block.
+        static let sizeMask: UInt64 = 0x3F
+        /// Accesses need not be aligned: normal memory, and SCTLR_EL1.A clear.
+        static let allowsUnaligned: UInt64 = 1 << 6
+    }
+
+    static let byteCount = 32
+    /// No page has this address: its low bits are set.
+    static let invalidTag: UInt64 = ~0
+
+    var readTag: UInt64 {
+        @inline(__always) get { base.load(fromByteOffset: Offset.readTag, as: UInt64.self) }
+        @inline(__always) nonmutating set {
+            base.storeBytes(of: newValue, toByteOffset: Offset.readTag, as: UInt64.self)
+        }
+    }
+    var writeTag: UInt64 {
+        @inline(__always) get { base.load(fromByteOffset: Offset.writeTag, as: UInt64.self) }
+        @inline(__always) nonmutating set {
+            base.storeBytes(of: newValue, toByteOffset: Offset.writeTag, as: UInt64.self)
+        }
+    }
+    var addend: UInt64 {
+        @inline(__always) get { base.load(fromByteOffset: Offset.addend, as: UInt64.self) }
+        @inline(__always) nonmutating set {
+            base.storeBytes(of: newValue, toByteOffset: Offset.addend, as: UInt64.self)
+        }
+    }
+    var info: UInt64 {
+        @inline(__always) get { base.load(fromByteOffset: Offset.info, as: UInt64.self) }
+        @inline(__always) nonmutating set {
+            base.storeBytes(of: newValue, toByteOffset: Offset.info, as: UInt64.self)
+        }
+    }
+
+    var isValid: Bool { readTag != Self.invalidTag || writeTag != Self.invalidTag }
+
+    /// The page's virtual address, of a valid entry.
+    var virtualPage: UInt64 { readTag != Self.invalidTag ? readTag : writeTag }
+
+    func invalidate() {
+        readTag = Self.invalidTag
+        writeTag = Self.invalidTag
+    }
+}
+
+/// The geometry of software-TLB tables.
+enum TLBGeometry {
+    static let pageShift: UInt64 = 12
+    static let pageMask: UInt64 = ~0xFFF
+    static let entryCount = 1024
+    static let tableBytes = entryCount * TLBEntry.byteCount
+    /// `address >> indexShift & indexMask` is the byte offset of an address's entry.
+    static let indexShift: UInt64 = 7
+    static let indexMask = UInt64(entryCount - 1) << 5
+}
+
+/// The translations of one ASID as one CPU sees them: data tables, instruction pages and the jump cache.
+final class TranslationContext {
+    /// The ASID, or nil for accesses with the MMU off.
+    var asid: UInt16?
+    /// For choosing the context to reuse.
+    var lastUse: UInt64 = 0
+
+    private let memory: UnsafeMutableRawPointer
+    private static let instructionPageCount = 256
+    private static let instructionPageBytes = instructionPageCount * 16
+    private static let byteCount =
+        AccessPrivilege.count * TLBGeometry.tableBytes + instructionPageBytes + JumpCache.byteCount
+
+    /// Sizes (log2) larger than 4 KiB of which some page may be held, one bit each, and for each which addresses.
+    private var largeSizes: UInt64 = 0
+    private var largePresence = [UInt64](repeating: 0, count: 64)
+    /// Which virtual pages may have entries in the jump cache, by the low bits of the page number.
+    private var executedPages: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+
+    init() {
+        // Mapped rather than allocated, so that a context that is hardly used costs hardly any memory.
+        let pointer = mmap(nil, Self.byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let pointer, pointer != MAP_FAILED else {
+            preconditionFailure("out of memory for a software TLB")
+        }
+        memory = pointer
+        invalidateAll()
+    }
+
+    deinit {
+        munmap(memory, Self.byteCount)
+    }
+
+    /// The data table for a privilege.
+    func table(_ privilege: AccessPrivilege) -> UnsafeMutableRawPointer {
+        memory + privilege.rawValue * TLBGeometry.tableBytes
+    }
+
+    /// The jump cache.
+    var jumpCache: UnsafeMutableRawPointer {
+        memory + (AccessPrivilege.count * TLBGeometry.tableBytes + Self.instructionPageBytes)
+    }
+
+    /// The entry where `address` is or would be.
+    func entry(_ privilege: AccessPrivilege, _ address: UInt64) -> TLBEntry {
+        TLBEntry(
+            base: table(privilege)
+                + Int(truncatingIfNeeded: address >> TLBGeometry.indexShift & TLBGeometry.indexMask))
+    }
+
+    // MARK: Instruction pages
+
+    /// Two words: the key (virtual page | exception level, or all ones), and the physical page.
+    private func instructionPage(_ address: UInt64) -> UnsafeMutablePointer<UInt64> {
+        let index = Int(truncatingIfNeeded: address >> TLBGeometry.pageShift) & (Self.instructionPageCount - 1)
+        return (memory + AccessPrivilege.count * TLBGeometry.tableBytes + index * 16)
+            .assumingMemoryBound(to: UInt64.self)
+    }
+
+    /// The physical page that instructions at `address` are fetched from at exception level `level`, if it is known.
+    func physicalInstructionPage(_ address: UInt64, level: UInt64) -> UInt64? {
+        let entry = instructionPage(address)
+        return entry[0] == address & TLBGeometry.pageMask | level ? entry[1] : nil
+    }
+
+    func setPhysicalInstructionPage(_ address: UInt64, level: UInt64, to physical: UInt64, sizeLog2: UInt8) {
+        let entry = instructionPage(address)
+        entry[0] = address & TLBGeometry.pageMask | level
+        entry[1] = physical & TLBGeometry.pageMask
+        noteSize(sizeLog2, at: address)
+    }
+
+    /// Remembers that the jump cache got an entry for `address`.
+    func noteExecuted(_ address: UInt64) {
+        let bit = address >> TLBGeometry.pageShift & 0xFF
+        let mask = UInt64(1) << (bit & 63)
+        switch bit >> 6 {
+        case 0: executedPages.0 |= mask
+        case 1: executedPages.1 |= mask
+        case 2: executedPages.2 |= mask
+        default: executedPages.3 |= mask
+        }
+    }
+
+    private func mayHaveExecuted(_ address: UInt64) -> Bool {
+        let bit = address >> TLBGeometry.pageShift & 0xFF
+        let word =
+            switch bit >> 6 {
+            case 0: executedPages.0
+            case 1: executedPages.1
+            case 2: executedPages.2
+            default: executedPages.3
+            }
+        return word >> (bit & 63) & 1 != 0
+    }
+
+    // MARK: Filling
+
+    /// Remembers that an entry comes from a page or block of `sizeLog2`, so that invalidating any address of it finds
+    /// the whole.
+    func noteSize(_ sizeLog2: UInt8, at address: UInt64) {
+        guard UInt64(sizeLog2) > TLBGeometry.pageShift else { return }
+        largeSizes |= 1 << UInt64(sizeLog2)
+        largePresence[Int(sizeLog2 & 63)] |= 1 << (address >> UInt64(sizeLog2) & 63)
+    }
+
+    // MARK: Invalidating
+
+    func invalidateAll() {
+        memset(memory, 0xFF, AccessPrivilege.count * TLBGeometry.tableBytes + Self.instructionPageBytes)
+        invalidateJumpCache()
+        largeSizes = 0
+        for index in largePresence.indices { largePresence[index] = 0 }
+    }
+
+    func invalidateJumpCache() {
+        memset(jumpCache, 0xFF, JumpCache.byteCount)
+        executedPages = (0, 0, 0, 0)
+    }
+
+    /// Drops what translates `address`.
+    func invalidate(address: UInt64) {
+        var sizes = largeSizes
+        while sizes != 0 {
+            let size = UInt64(sizes.trailingZeroBitCount)
+            sizes &= sizes &- 1
+            if largePresence[Int(size)] >> (address >> size & 63) & 1 != 0 {
+                // A block may have entries anywhere in the tables.
+                invalidate(range: address & ~(1 << size &- 1), sizeLog2: size)
+            }
+        }
+        let page = address & TLBGeometry.pageMask
+        for privilege in [AccessPrivilege.el1, .el1WithoutPAN, .el0] {
+            let entry = entry(privilege, page)
+            if entry.isValid && entry.virtualPage == page { entry.invalidate() }
+        }
+        let instruction = instructionPage(page)
+        if instruction[0] & TLBGeometry.pageMask == page { instruction[0] = ~0 }
+        if mayHaveExecuted(page) { JumpCache.invalidate(page: page, in: jumpCache) }
+    }
+
+    /// Drops all entries in the naturally aligned 1 << sizeLog2 bytes at `start`.
+    private func invalidate(range start: UInt64, sizeLog2: UInt64) {
+        let mask = ~(UInt64(1) << sizeLog2 &- 1)
+        for index in 0..<AccessPrivilege.count * TLBGeometry.entryCount {
+            let entry = TLBEntry(base: memory + index * TLBEntry.byteCount)
+            if entry.isValid && entry.virtualPage & mask == start { entry.invalidate() }
+        }
+        for index in 0..<Self.instructionPageCount {
+            let entry = instructionPage(UInt64(index) << TLBGeometry.pageShift)
+            if entry[0] & mask == start { entry[0] = ~0 }
+        }
+        invalidateJumpCache()
+    }
+
+    /// Drops write permission from every entry of the guest physical page; true if there was any.
+    func dropWrites(toPhysicalPage page: UInt64) -> Bool {
+        var found = false
+        for index in 0..<AccessPrivilege.count * TLBGeometry.entryCount {
+            let entry = TLBEntry(base: memory + index * TLBEntry.byteCount)
+            if entry.writeTag != TLBEntry.invalidTag && entry.info & TLBGeometry.pageMask == page {
+                entry.writeTag = TLBEntry.invalidTag
+                found = true
+            }
+        }
+        return found
+    }
+}
+
+/// From an instruction address to its block, without a walk: 4096 entries of a key (address | mode) and a pointer.
+enum JumpCache {
+    static let entryCount = 4096
+    static let byteCount = entryCount * 16
+
+    /// The entry of `address`: a key and the address of a block.
+    @inline(__always)
+    static func entry(
+        _ address: UInt64, in cache: UnsafeMutableRawPointer
+    ) -> UnsafeMutablePointer<UInt64> {
+        (cache + Int(truncatingIfNeeded: address << 2 & UInt64(byteCount - 1))).assumingMemoryBound(to: UInt64.self)
+    }
+
+    static func invalidate(page: UInt64, in cache: UnsafeMutableRawPointer) {
+        // The page's instructions have consecutive entries.
+        memset(entry(page & TLBGeometry.pageMask, in: cache), 0xFF, 1024 * 16)
+    }
+}
