@@ -1,0 +1,102 @@
+// The process state, in the layout of SPSR_EL1.
+//
+// Responsible for: the fields that the CPU models have, what an exception makes of them and what an exception return
+// takes back. Not responsible for the debug architecture's say in PSTATE.SS. Follows DDI 0487, sections D1.4 (process
+// state), D1.3.4 (illegal exception returns) and SPSR_EL1. UAO, DIT, TCO, BTYPE, SSBS and all of AArch32 do not exist
+// here: their bits read as zero.
+
+/// PSTATE as SPSR_EL1 holds it.
+public struct PSTATE: RawRepresentable, Hashable, Sendable {
+    public private(set) var rawValue: UInt64
+
+    /// Bits of fields that do not exist are cleared.
+    public init(rawValue: UInt64) { self.rawValue = rawValue & Self.implemented }
+
+    public static let n: UInt64 = 1 << 31
+    public static let z: UInt64 = 1 << 30
+    public static let c: UInt64 = 1 << 29
+    public static let v: UInt64 = 1 << 28
+    public static let nzcv: UInt64 = n | z | c | v
+    /// Privileged access never.
+    public static let pan: UInt64 = 1 << 22
+    /// Software step.
+    public static let ss: UInt64 = 1 << 21
+    /// Illegal execution state.
+    public static let il: UInt64 = 1 << 20
+    /// Debug exceptions masked.
+    public static let d: UInt64 = 1 << 9
+    /// SError masked.
+    public static let a: UInt64 = 1 << 8
+    /// IRQ masked.
+    public static let i: UInt64 = 1 << 7
+    /// FIQ masked.
+    public static let f: UInt64 = 1 << 6
+    public static let daif: UInt64 = d | a | i | f
+    /// M[4:0], the mode.
+    public static let modeMask: UInt64 = 0x1F
+    /// Every field that exists.
+    public static let implemented: UInt64 = nzcv | pan | ss | il | daif | modeMask
+
+    /// The exception level and stack pointer in use: M[4:0].
+    public enum Mode: UInt64, Sendable {
+        /// EL0, with SP_EL0.
+        case el0t = 0b00000
+        /// EL1, with SP_EL0.
+        case el1t = 0b00100
+        /// EL1, with SP_EL1.
+        case el1h = 0b00101
+
+        /// 0 or 1.
+        public var exceptionLevel: UInt8 { self == .el0t ? 0 : 1 }
+        /// PSTATE.SP: whether SP is SP_EL1 rather than SP_EL0.
+        public var usesOwnStackPointer: Bool { self == .el1h }
+    }
+
+    /// Reset at EL1: EL1h, D, A, I and F masked.
+    public static let reset = PSTATE(rawValue: daif | Mode.el1h.rawValue)
+
+    /// Nil when M[4:0] names AArch32, EL2, EL3 or a reserved mode, which are all illegal to return to.
+    public var mode: Mode? {
+        get { Mode(rawValue: rawValue & Self.modeMask) }
+        set {
+            guard let newValue else { return }
+            rawValue = rawValue & ~Self.modeMask | newValue.rawValue
+        }
+    }
+
+    /// Whether all bits of `field` are set.
+    public func contains(_ field: UInt64) -> Bool { rawValue & field == field }
+
+    /// Sets or clears all bits of `field`; bits that do not exist stay zero.
+    public mutating func set(_ field: UInt64, to value: Bool = true) {
+        rawValue = value ? rawValue | field & Self.implemented : rawValue & ~field
+    }
+}
+
+// Exceptions and returns.
+extension PSTATE {
+    /// What an exception taken to EL1 makes of this state; this state itself is what SPSR_EL1 then holds.
+    ///
+    /// - Parameter span: SCTLR_EL1.SPAN; when clear, PAN is set.
+    public func takingException(span: Bool) -> PSTATE {
+        var state = self
+        state.set(Self.ss | Self.il, to: false)
+        state.set(Self.daif)
+        if !span { state.set(Self.pan) }
+        state.mode = .el1h
+        return state
+    }
+
+    /// What ERET at EL1 makes of this state when SPSR_EL1 is `spsr`.
+    ///
+    /// A return to a mode that does not exist here is illegal: the mode stays and IL is set. SS is as in `spsr`; it
+    /// stays so only where the debug architecture says that the next instruction is stepped.
+    public func returning(spsr: UInt64) -> PSTATE {
+        var state = PSTATE(rawValue: spsr)
+        if state.mode == nil {
+            state.mode = mode
+            state.set(Self.il)
+        }
+        return state
+    }
+}
