@@ -40,6 +40,8 @@ public struct CPUState: @unchecked Sendable {
         public static let fpsr = 0x150
         /// Non-zero when another thread, or a timer, wants the CPU's attention. Read between blocks.
         public static let request = 0x154
+        /// UInt32: the level of the IRQ input.
+        public static let interrupt = 0x158
         /// 36 vector registers of 16 bytes: v0–v31 and four temporaries of lowering.
         public static let vectors = 0x180
         /// System registers and the software TLB's pointers, from here on: see `CPUState+System`.

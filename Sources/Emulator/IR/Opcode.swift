@@ -137,6 +137,8 @@ public enum Opcode: UInt8, Sendable {
     case readSystemRegister
     /// system register imm = x[n]; `a` is Rt of the encoding
     case writeSystemRegister
+    /// x[d] = PSTATE.DAIF, in bits 9:6
+    case readDAIF
     /// PSTATE.DAIF |= `sub` << 6, &= ~(`sub` << 6), = x[n] & 0x3C0. The latter two leave the block if that lets an
     /// interrupt in: `a` counts the instructions so far and imm is the next one's offset.
     case setDAIF, clearDAIF, writeDAIF

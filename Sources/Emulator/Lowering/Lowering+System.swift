@@ -104,7 +104,7 @@ extension Lowering {
     private static func systemInstruction(_ word: UInt32, into context: inout LoweringContext) -> Bool {
         let instruction = SystemInstruction(instruction: word)
         guard instruction.op1 == 0 && !context.isEL0 || instruction.op1 == 3 else { return false }
-        guard SystemInstruction.isImplemented(instruction) else { return false }
+        guard instruction.isImplemented else { return false }
         if instruction == .dcZVA {
             context.emit(Operation(.zeroCacheLine, n: context.source(word.rd), a: word.rd))
         } else {
@@ -147,6 +147,9 @@ extension Lowering {
         switch register {
         case .nzcv:
             context.emit(Operation(.readState32, d: d, immediate: UInt64(CPUState.Offset.nzcv)))
+            return true
+        case .daif:
+            context.emit(Operation(.readDAIF, d: d, a: word.rd))
             return true
         case .fpcr:
             context.checkFloatingPoint()

@@ -1,0 +1,207 @@
+// One software CPU: its state, and how other threads reach it.
+//
+// Responsible for: creation, reset, the register view of `VirtualCPU`, requests from outside, and counting. The other
+// files of this folder each hold one more responsibility: memory, exceptions, system registers, timers, interpreter.
+
+import Arm64
+import Glibc
+import Hypervisor
+import Synchronization
+
+/// A virtual CPU that executes A64 in software.
+///
+/// Members that `VirtualCPU` says are callable from any thread use atomics or locks; all others belong to the thread
+/// that is in `run`.
+public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
+    public let index: Int
+    let configuration: EmulatedVMConfiguration
+    let codeCache: CodeCache
+    unowned var vm: EmulatedVM!
+
+    let state = CPUState.allocate()
+    let memory: GuestMemory
+    let clock: any GuestClock
+    /// The clock, if this CPU drives it.
+    let instructionClock: InstructionClock?
+    let timerLines: TimerLines
+    var builder = BlockBuilder()
+
+    // Translation.
+    var regime = TranslationRegime(sctlr: 0, tcr: 0, ttbr0: 0, ttbr1: 0, mair: 0)
+    var contexts: [TranslationContext] = []
+    var context: TranslationContext
+    var contextUses: UInt64 = 0
+
+    /// The syndrome and fault address of the access that just failed.
+    var pendingSyndrome = Syndrome.undefined
+    var pendingFaultAddress: UInt64?
+
+    // Timers.
+    /// The counter value at which some timer's condition becomes true; `.max` if none will.
+    var nextTimerEvent: UInt64 = .max
+
+    // Counting.
+    /// Guest instructions executed before the current `run`, and within it up to the last slice.
+    var retired: UInt64 = 0
+    /// Of those, how many the instruction clock was told of.
+    var published: UInt64 = 0
+
+    // Requests from other threads.
+    private let mailbox = Mutex<[CPURequest]>([])
+    private let posted = Atomic<UInt64>(0)
+    private let completed = Atomic<UInt64>(0)
+    private let running = Atomic<Bool>(false)
+    private let exitRequested = Atomic<Bool>(false)
+
+    init(index: Int, _ configuration: EmulatedVMConfiguration, codeCache: CodeCache) {
+        self.index = index
+        self.configuration = configuration
+        self.codeCache = codeCache
+        memory = configuration.memory
+        clock = configuration.clock
+        instructionClock = configuration.clock as? InstructionClock
+        timerLines = configuration.timerLines(index)
+        context = TranslationContext()
+        contexts = [context]
+        state.system.initialize(to: SystemState())
+        reset(entry: 0, context: 0)
+    }
+
+    deinit {
+        state.deallocate()
+    }
+
+    // MARK: VirtualCPU
+
+    public func run(budget: Int?) -> Exit {
+        // The order matters: whoever posts a request and then sees this CPU not running relies on it being serviced
+        // before any guest code.
+        running.store(true, ordering: .sequentiallyConsistent)
+        defer { running.store(false, ordering: .sequentiallyConsistent) }
+        raiseRequest()
+        return interpret(budget: budget)
+    }
+
+    public func requestExit() {
+        exitRequested.store(true, ordering: .releasing)
+        raiseRequest()
+    }
+
+    public func setInterruptPending(_ pending: Bool) {
+        interruptFlag.pointee.store(pending ? 1 : 0, ordering: .sequentiallyConsistent)
+        if pending { raiseRequest() }
+    }
+
+    public var hasPendingInterrupt: Bool {
+        interruptFlag.pointee.load(ordering: .sequentiallyConsistent) != 0
+    }
+
+    public func register(_ index: Int) -> UInt64 {
+        (0..<31).contains(index) ? state.x[index] : 0
+    }
+
+    public func setRegister(_ index: Int, _ value: UInt64) {
+        if (0..<31).contains(index) { state.x[index] = value }
+    }
+
+    public var programCounter: UInt64 {
+        get { state.pc }
+        set { state.pc = newValue }
+    }
+
+    public var instructionCount: UInt64 { retired }
+
+    public func reset(entry: UInt64, context: UInt64) {
+        for register in 0..<32 { state.x[register] = 0 }
+        for register in 0..<UInt8(32) { state.setQ(register, SIMD2(0, 0)) }
+        state.nzcv = 0
+        state.fpcr = 0
+        state.fpsr = 0
+        state.system.pointee = SystemState()
+        state.system.pointee.sctlrEL1 = Self.sctlrReset
+        state.x[0] = context
+        state.pc = entry
+        regime = TranslationRegime(
+            sctlr: Self.sctlrReset, tcr: 0, ttbr0: 0, ttbr1: 0, mair: 0,
+            physicalAddressBits: configuration.model.physicalAddressBits)
+        invalidateAllTranslations()
+        selectContext()
+        updateTimers()
+    }
+
+    public func injectUndefinedInstruction() {
+        takeException(.undefined, returnAddress: state.pc &- 4, faultAddress: nil)
+    }
+
+    // MARK: Requests
+
+    /// Whether another thread, or the end of a slice, wants attention. In the state block, for generated code.
+    private var requestFlag: UnsafeMutablePointer<Atomic<UInt32>> {
+        // Safe: the offset is 4-byte aligned inside the block, and `Atomic<UInt32>` has the layout of a UInt32.
+        (state.base + CPUState.Offset.request).assumingMemoryBound(to: Atomic<UInt32>.self)
+    }
+
+    private var interruptFlag: UnsafeMutablePointer<Atomic<UInt32>> {
+        // Safe: as above.
+        (state.base + CPUState.Offset.interrupt).assumingMemoryBound(to: Atomic<UInt32>.self)
+    }
+
+    /// Makes the CPU look at its requests before its next block. Callable from any thread.
+    func raiseRequest() {
+        requestFlag.pointee.store(1, ordering: .sequentiallyConsistent)
+    }
+
+    /// Puts a request into the mailbox. Callable from any thread.
+    func post(_ request: CPURequest) {
+        mailbox.withLock {
+            $0.append(request)
+            posted.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        }
+        raiseRequest()
+    }
+
+    var postedRequests: UInt64 { posted.load(ordering: .sequentiallyConsistent) }
+    var completedRequests: UInt64 { completed.load(ordering: .sequentiallyConsistent) }
+    var isRunning: Bool { running.load(ordering: .sequentiallyConsistent) }
+
+    /// Does what other CPUs asked for. On this CPU's thread only, between blocks or inside a DSB.
+    func serviceRequests() {
+        requestFlag.pointee.store(0, ordering: .sequentiallyConsistent)
+        guard postedRequests != completedRequests else { return }
+        let requests = mailbox.withLock { mailbox in
+            defer { mailbox.removeAll(keepingCapacity: true) }
+            return mailbox
+        }
+        for request in requests {
+            switch request {
+            case .invalidate(let invalidation):
+                invalidate(invalidation)
+            case .dropWrites(let page):
+                // A write made through an entry before this moment was not noticed: its code may be stale.
+                if dropWrites(to: page) { vm.invalidateCode(at: page) }
+            case .releaseBlocks:
+                releaseBlocks()
+            }
+        }
+        completed.wrappingAdd(UInt64(requests.count), ordering: .sequentiallyConsistent)
+    }
+
+    /// True once after `requestExit`.
+    func takeExitRequest() -> Bool {
+        exitRequested.exchange(false, ordering: .acquiringAndReleasing)
+    }
+
+    /// Forgets every block's address.
+    func releaseBlocks() {
+        for context in contexts { context.invalidateJumpCache() }
+    }
+
+    // MARK: Counting
+
+    /// Tells the instruction clock of what was executed since the last time.
+    func publishInstructions() {
+        guard let instructionClock else { return }
+        instructionClock.advance(by: retired - published)
+        published = retired
+    }
+}

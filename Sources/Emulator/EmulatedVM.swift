@@ -1,0 +1,128 @@
+// The machine-wide part of the software back end.
+//
+// Responsible for: what CPUs share (memory, bus, code cache, clock) and what one of them asks of all others: dropping
+// translations, dropping write access to pages that became code, starting over with the code cache. Not responsible
+// for running anything: see `EmulatedCPU`.
+
+import Arm64
+import Hypervisor
+import Synchronization
+
+/// The interrupt lines that a CPU's own timers drive.
+public struct TimerLines: Sendable {
+    public var virtualTimer: InterruptLine
+    public var physicalTimer: InterruptLine
+
+    public init(virtualTimer: InterruptLine, physicalTimer: InterruptLine) {
+        self.virtualTimer = virtualTimer
+        self.physicalTimer = physicalTimer
+    }
+}
+
+/// What an `EmulatedVM` is made of.
+public struct EmulatedVMConfiguration: Sendable {
+    public var cpuCount: Int
+    public var model: CPUModel
+    public var memory: GuestMemory
+    public var bus: PhysicalBus
+    public var clock: any GuestClock
+    public var entropy: any EntropySource
+    public var interruptController: (any InterruptControllerInterface)?
+    /// Called once for each CPU.
+    public var timerLines: @Sendable (Int) -> TimerLines
+    /// The most memory that translated code may take, in bytes.
+    public var codeCacheByteCount = 512 << 20
+
+    public init(
+        cpuCount: Int, model: CPUModel, memory: GuestMemory, bus: PhysicalBus, clock: any GuestClock,
+        entropy: any EntropySource, interruptController: (any InterruptControllerInterface)?,
+        timerLines: @escaping @Sendable (Int) -> TimerLines
+    ) {
+        self.cpuCount = cpuCount
+        self.model = model
+        self.memory = memory
+        self.bus = bus
+        self.clock = clock
+        self.entropy = entropy
+        self.interruptController = interruptController
+        self.timerLines = timerLines
+    }
+}
+
+/// A virtual machine on software CPUs.
+///
+/// Safe to share between threads: everything is immutable after `init`, or locks for itself.
+public final class EmulatedVM: @unchecked Sendable {
+    let configuration: EmulatedVMConfiguration
+    let codeCache: CodeCache
+    /// One for each CPU, by index. Each may be run by one thread at a time.
+    public let cpus: [EmulatedCPU]
+
+    /// Code-cache flushes so far: a CPU that saw number n has let go of all blocks made before it.
+    let flushes = Atomic<UInt64>(0)
+    private let flushLock = Mutex(())
+
+    /// - Precondition: at least one CPU.
+    public init(_ configuration: EmulatedVMConfiguration) throws(GuestMemoryError) {
+        precondition(configuration.cpuCount > 0, "a machine has at least one CPU")
+        self.configuration = configuration
+        codeCache = try CodeCache(memory: configuration.memory, byteCount: configuration.codeCacheByteCount)
+        let cache = codeCache
+        cpus = (0..<configuration.cpuCount).map { EmulatedCPU(index: $0, configuration, codeCache: cache) }
+        for cpu in cpus { cpu.vm = self }
+        configuration.memory.onWatchedWrite = { [unowned self] range in
+            invalidateCode(at: range.lowerBound)
+        }
+    }
+
+    // MARK: Requests to all CPUs
+
+    /// Drops the blocks of the page at `physical`, and makes every CPU look up its next block again.
+    func invalidateCode(at physical: PhysicalAddress) {
+        if codeCache.invalidatePage(physical) {
+            for cpu in cpus { cpu.raiseRequest() }
+        }
+    }
+
+    /// Asks all CPUs but `sender` for something; they do it before they execute their next block.
+    func broadcast(_ request: CPURequest, from sender: EmulatedCPU) {
+        for cpu in cpus where cpu !== sender { cpu.post(request) }
+    }
+
+    /// Waits until every request posted by now is done, or its CPU is not running guest code and will do it first.
+    func waitForRequests(from sender: EmulatedCPU) {
+        for cpu in cpus where cpu !== sender {
+            let target = cpu.postedRequests
+            while cpu.isRunning && cpu.completedRequests < target {
+                sender.serviceRequests()
+                yieldThread()
+            }
+        }
+    }
+
+    /// Starts over with the code cache because it is full. `sender` holds no block.
+    func flushCode(from sender: EmulatedCPU) {
+        let seen = flushes.load(ordering: .acquiring)
+        while !flushLock.withLockIfAvailable({ _ in
+            // Somebody else may have flushed while this CPU waited for its turn.
+            guard flushes.load(ordering: .acquiring) == seen else { return }
+            // The other half may be reused when no CPU runs in blocks from before the last flush.
+            broadcast(.releaseBlocks, from: sender)
+            waitForRequests(from: sender)
+            codeCache.flush()
+            flushes.wrappingAdd(1, ordering: .releasing)
+            broadcast(.releaseBlocks, from: sender)
+            sender.releaseBlocks()
+        }).isSome {
+            sender.serviceRequests()
+            yieldThread()
+        }
+    }
+
+    /// Bytes that translated code takes now.
+    public var codeByteCount: Int { codeCache.usedByteCount }
+}
+
+extension Optional {
+    fileprivate var isSome: Bool { self != nil }
+}
