@@ -1,0 +1,105 @@
+// CPU models: what the identification registers of a core say.
+//
+// Responsible for: reading those registers. Which fields a model sets is in a file per model. Not responsible for
+// registers that a guest can write, nor for who may read what: at EL0 only CTR_EL0 and DCZID_EL0 are not undefined.
+// Follows DDI 0487, sections D17.1.1 (the ID space) and D19.2 (the registers).
+
+/// A CPU model.
+///
+/// Its values are a contract: a hibernated guest must find every one of them again, so a released model never changes.
+/// An ID register advertises exactly what is implemented.
+public struct CPUModel: Sendable {
+    /// How people and records call it.
+    public let name: String
+    /// The fields of the identification registers that are not zero, by register.
+    public let fields: [SystemRegister: [IDField]]
+    /// The caches that CCSIDR_EL1 describes, by the value of CSSELR_EL1.
+    public let caches: [UInt64: Cache]
+    private let values: [SystemRegister: UInt64]
+
+    init(name: String, fields: [SystemRegister: [IDField]], caches: [UInt64: Cache]) {
+        self.name = name
+        self.fields = fields
+        self.caches = caches
+        values = fields.mapValues { $0.reduce(0) { $0 | $1.value << $1.lsb } }
+    }
+
+    /// Every model there is.
+    public static let all: [CPUModel] = [.dormouse1]
+
+    /// One field of an identification register.
+    public struct IDField: Hashable, Sendable {
+        /// Arm's name.
+        public let name: String
+        /// The number of its lowest bit.
+        public let lsb: UInt64
+        /// Its value, which is not zero.
+        public let value: UInt64
+
+        init(_ name: String, _ lsb: UInt64, _ value: UInt64) {
+            self.name = name
+            self.lsb = lsb
+            self.value = value
+        }
+    }
+
+    /// One cache, as CCSIDR_EL1 in its 32-bit format (no FEAT_CCIDX) describes it.
+    public struct Cache: Hashable, Sendable {
+        /// Log2 of the line's bytes.
+        public let lineShift: UInt64
+        /// Ways.
+        public let associativity: UInt64
+        public let sets: UInt64
+
+        /// LineSize in 2:0, Associativity in 12:3, NumSets in 27:13.
+        var ccsidr: UInt64 { (lineShift - 4) | (associativity - 1) << 3 | (sets - 1) << 13 }
+    }
+
+    /// The value of an identification register on core `cpu`, counted from 0; nil if `register` is none.
+    ///
+    /// All of the ID space is defined: what a model does not set, AArch32 registers among it, reads as zero.
+    /// CCSIDR_EL1 depends on CSSELR_EL1: see `cacheSize`.
+    public func value(of register: SystemRegister, cpu: Int) -> UInt64? {
+        switch register {
+        case .mpidrEL1: Self.multiprocessorAffinity(cpu: cpu)
+        case .midrEL1, .ctrEL0, .dczidEL0, .clidrEL1: values[register, default: 0]
+        case .revidrEL1, .aidrEL1: 0
+        default: register.isInIDSpace ? values[register, default: 0] : nil
+        }
+    }
+
+    /// CCSIDR_EL1 when CSSELR_EL1 is `selection`; zero for a cache that does not exist.
+    public func cacheSize(selection: UInt64) -> UInt64 {
+        caches[selection & Self.cacheSelectionMask]?.ccsidr ?? 0
+    }
+
+    /// The bits of CSSELR_EL1 that can be written: Level in 3:1 and InD in 0.
+    public static let cacheSelectionMask: UInt64 = 0xF
+
+    /// MPIDR_EL1 of core `cpu`: 16 cores to a cluster, so that a GICv3 SGI reaches all of one with one target list.
+    /// Aff0 is the core in its cluster, Aff1 the cluster; bit 31 is RES1; U and MT are zero.
+    public static func multiprocessorAffinity(cpu: Int) -> UInt64 {
+        let coresPerCluster = 16
+        let aff0 = UInt64(truncatingIfNeeded: cpu % coresPerCluster)
+        let aff1 = UInt64(truncatingIfNeeded: cpu / coresPerCluster)
+        return 1 << 31 | (aff1 & 0xFF) << 8 | aff0 & 0xFF
+    }
+
+    /// The physical address size in bits, from ID_AA64MMFR0_EL1.PARange.
+    public var physicalAddressBits: UInt64 {
+        switch values[.idAA64MMFR0EL1, default: 0] & 0xF {
+        case 0: 32
+        case 1: 36
+        case 2: 40
+        case 3: 42
+        case 4: 44
+        default: 48
+        }
+    }
+
+    /// Breakpoint and watchpoint register pairs, from ID_AA64DFR0_EL1.BRPs and WRPs.
+    public var debugRegisterPairs: (breakpoints: Int, watchpoints: Int) {
+        let features = values[.idAA64DFR0EL1, default: 0]
+        return (Int(features >> 12 & 0xF) + 1, Int(features >> 20 & 0xF) + 1)
+    }
+}
