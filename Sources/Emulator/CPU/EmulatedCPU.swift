@@ -36,6 +36,9 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     var pendingSyndrome = Syndrome.undefined
     var pendingFaultAddress: UInt64?
 
+    /// Whether other CPUs were asked for something that the next DSB has to wait for.
+    var hasUncompletedBroadcast = false
+
     // Timers.
     /// The counter value at which some timer's condition becomes true; `.max` if none will.
     var nextTimerEvent: UInt64 = .max
@@ -118,11 +121,11 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         state.fpcr = 0
         state.fpsr = 0
         state.system.pointee = SystemState()
-        state.system.pointee.sctlrEL1 = Self.sctlrReset
+        state.system.pointee.sctlrEL1 = SCTLR.reset
         state.x[0] = context
         state.pc = entry
         regime = TranslationRegime(
-            sctlr: Self.sctlrReset, tcr: 0, ttbr0: 0, ttbr1: 0, mair: 0,
+            sctlr: SCTLR.reset, tcr: 0, ttbr0: 0, ttbr1: 0, mair: 0,
             physicalAddressBits: configuration.model.physicalAddressBits)
         invalidateAllTranslations()
         selectContext()

@@ -88,7 +88,7 @@ extension Lowering {
             // At EL0 this is for SCTLR_EL1.UMA to allow, which the slow path looks at.
             let code: Opcode = field == 0b011_110 ? .setDAIF : .clearDAIF
             context.emit(
-                Operation(code, sub: value, a: context.instructionCount, immediate: context.offset &+ 4))
+                Operation(code, sub: value, d: 31, a: context.instructionCount, immediate: context.offset &+ 4))
             return true
         case 0b000_100 where !context.isEL0:
             context.emit(Operation(.writePAN, sub: value & 1))
@@ -177,7 +177,7 @@ extension Lowering {
             break
         case .daif:
             context.emit(
-                Operation(.writeDAIF, n: n, a: context.instructionCount, immediate: context.offset &+ 4))
+                Operation(.writeDAIF, d: word.rd, n: n, a: context.instructionCount, immediate: context.offset &+ 4))
             return true
         default:
             if let offset = plainValue(register, isEL0: context.isEL0) {
@@ -195,8 +195,9 @@ extension Lowering {
         return true
     }
 
-    /// Whether the encoding can name a register of EL0 or EL1 at all: op1 is 0 for EL1, 3 for EL0.
+    /// Whether the encoding can name a register that the current exception level may use: op1 is 3 for those of EL0,
+    /// 0 to 2 for those of EL1.
     private static func isAccessible(_ register: SystemRegister, _ context: LoweringContext) -> Bool {
-        register.op1 == 3 || (register.op1 == 0 && !context.isEL0) || (register.op0 == 2 && !context.isEL0)
+        register.op1 == 3 || (register.op1 < 3 && !context.isEL0)
     }
 }

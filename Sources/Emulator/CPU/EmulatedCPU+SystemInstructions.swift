@@ -1,0 +1,96 @@
+// Cache, TLB and address translation instructions: DDI 0487, C5.3 to C5.5.
+//
+// Caches do not exist here, and pages that hold code are watched, so cache maintenance only has to fault where it
+// should.
+
+import Arm64
+import Hypervisor
+
+/// PAR_EL1.
+private enum PAR {
+    /// F: the translation failed.
+    static let failed: UInt64 = 1 << 0
+    /// Bit 11 is RES1 for a translation of stage 1 that is not of another regime.
+    static let res1: UInt64 = 1 << 11
+    static let addressMask: UInt64 = 0x0000_FFFF_FFFF_F000
+}
+
+extension EmulatedCPU {
+    /// Executes a SYS instruction; the exception it takes, if it does, with the fault address.
+    func systemInstruction(
+        _ instruction: SystemInstruction, operand: UInt64, rt: UInt8
+    ) -> (syndrome: Syndrome, faultAddress: UInt64?)? {
+        switch instruction {
+        case .dcCVAC, .dcCVAU, .dcCVAP, .dcCIVAC, .dcIVAC, .icIVAU:
+            return maintainCache(instruction, address: operand, rt: rt)
+        case .dcISW, .dcCSW, .dcCISW, .icIALLU, .icIALLUIS:
+            return nil
+        case .atS1E1R: translateAddress(operand, .read, privileged: true)
+        case .atS1E1W: translateAddress(operand, .write, privileged: true)
+        case .atS1E0R: translateAddress(operand, .read, privileged: false)
+        case .atS1E0W: translateAddress(operand, .write, privileged: false)
+        default:
+            guard let invalidation = TLBInvalidation(instruction, operand: operand, regime: regime) else { return nil }
+            invalidate(invalidation)
+            if invalidation.isBroadcast {
+                vm.broadcast(.invalidate(invalidation), from: self)
+                hasUncompletedBroadcast = true
+            }
+        }
+        return nil
+    }
+
+    private func maintainCache(
+        _ instruction: SystemInstruction, address: UInt64, rt: UInt8
+    ) -> (syndrome: Syndrome, faultAddress: UInt64?)? {
+        if isEL0 && state.system.pointee.sctlrEL1 & SCTLR.uci == 0 {
+            return (.systemInstructionTrapped(instruction, rt: rt), nil)
+        }
+        let kind: TranslationAccess.Kind = instruction == .dcIVAC ? .write : .read
+        var walkMemory = WalkMemory(memory: memory)
+        let access = TranslationAccess(kind, privileged: !isEL0, setsDirtyState: false)
+        switch regime.translate(withoutTag(address), for: access, pan: false, memory: &walkMemory) {
+        case .success:
+            return nil
+        case .failure(let fault):
+            // Without read permission at EL1 there is no fault: nothing is read.
+            if !isEL0 && fault.kind == .permission && kind == .read { return nil }
+            let syndrome = Syndrome.dataAbort(
+                fault.status, fromEL0: isEL0, isWrite: true, isCacheMaintenance: true)
+            return (syndrome, address)
+        }
+    }
+
+    /// AT: the result goes to PAR_EL1, never to an exception.
+    private func translateAddress(_ address: UInt64, _ kind: TranslationAccess.Kind, privileged: Bool) {
+        var walkMemory = WalkMemory(memory: memory)
+        let access = TranslationAccess(kind, privileged: privileged, setsDirtyState: false)
+        switch regime.translate(withoutTag(address), for: access, pan: false, memory: &walkMemory) {
+        case .success(let translation):
+            state.system.pointee.parEL1 =
+                UInt64(translation.attributes) << 56 | translation.physicalAddress & PAR.addressMask | PAR.res1
+                | UInt64(translation.shareability) << 7
+        case .failure(let fault):
+            state.system.pointee.parEL1 = PAR.failed | PAR.res1 | UInt64(fault.status.rawValue) << 1
+        }
+    }
+
+    /// DC ZVA: clears the 64-byte line at `address`; nil if it went well.
+    func zeroCacheLine(_ address: UInt64, rt: UInt8) -> (syndrome: Syndrome, faultAddress: UInt64?)? {
+        if isEL0 && state.system.pointee.sctlrEL1 & SCTLR.dze == 0 {
+            return (.systemInstructionTrapped(.dcZVA, rt: rt), nil)
+        }
+        let line = address & ~63
+        guard let location = locate(line, isWrite: true, privilege: privilege) else {
+            // The fault address is the one that the instruction was given.
+            return (pendingSyndrome, address)
+        }
+        let entry = context.entry(privilege, withoutTag(line))
+        guard case .memory(let pointer) = location, entry.info & TLBEntry.Info.allowsUnaligned != 0 else {
+            return (.dataAbort(.alignment, fromEL0: isEL0, isWrite: true), address)
+        }
+        // Safe: a line never crosses a page, and the page is RAM.
+        pointer.initializeMemory(as: UInt64.self, repeating: 0, count: 8)
+        return nil
+    }
+}

@@ -1,0 +1,99 @@
+// Which translations a CPU uses, and how they are dropped.
+//
+// Responsible for: the translation contexts (one for each recent ASID) and TLBI. Follows DDI 0487, D8.16.
+
+import Arm64
+import Hypervisor
+
+extension EmulatedCPU {
+    /// ASIDs whose translations are kept.
+    private static let contextLimit = 8
+    /// A TLBI by range of more pages than this drops everything instead.
+    private static let rangeLimit: UInt64 = 256
+
+    /// Takes over the translation registers after a write to one of them.
+    func translationRegistersChanged() {
+        let system = state.system.pointee
+        let new = TranslationRegime(
+            sctlr: system.sctlrEL1, tcr: system.tcrEL1, ttbr0: system.ttbr0EL1, ttbr1: system.ttbr1EL1,
+            mair: system.mairEL1, physicalAddressBits: regime.physicalAddressBits)
+        // What is cached depends on these; a TTBR is different: its ASID selects a context, and a new table under
+        // the same ASID needs a TLBI by the architecture's rules.
+        let relevant = SCTLR.a | SCTLR.wxn
+        let mustInvalidate =
+            new.tcr != regime.tcr || new.mair != regime.mair || (new.sctlr ^ regime.sctlr) & relevant != 0
+        regime = new
+        if mustInvalidate { invalidateAllTranslations() }
+        selectContext()
+    }
+
+    /// Makes the context of the current ASID current, or takes over the one that was not used for longest.
+    func selectContext() {
+        let asid = regime.isEnabled ? regime.asid : nil
+        contextUses += 1
+        if context.asid != asid || contextUses == 1 {
+            if let found = contexts.first(where: { $0.asid == asid }) {
+                context = found
+            } else if contexts.count < Self.contextLimit {
+                context = TranslationContext()
+                contexts.append(context)
+            } else if let oldest = contexts.min(by: { $0.lastUse < $1.lastUse }) {
+                context = oldest
+                context.invalidateAll()
+            }
+            context.asid = asid
+        }
+        context.lastUse = contextUses
+    }
+
+    func invalidateAllTranslations() {
+        for context in contexts { context.invalidateAll() }
+    }
+
+    /// Does a TLBI on this CPU.
+    ///
+    /// Contexts keep global entries apart for each ASID, so whatever can hit those is done in every context.
+    func invalidate(_ invalidation: TLBInvalidation) {
+        switch invalidation.scope {
+        case .all:
+            invalidateAllTranslations()
+        case .asid(let asid):
+            for context in contexts where context.asid == asid { context.invalidateAll() }
+        case .addresses(let range, _), .addressesAllASIDs(let range):
+            let pages = (range.upperBound - range.lowerBound) >> TLBGeometry.pageShift
+            guard pages < Self.rangeLimit else { return invalidateAllTranslations() }
+            for context in contexts {
+                var page = range.lowerBound & TLBGeometry.pageMask
+                for _ in 0...pages {
+                    context.invalidate(address: page)
+                    page &+= 1 << TLBGeometry.pageShift
+                }
+            }
+        }
+    }
+
+    /// Drops write permission to a guest physical page; true if some entry had it.
+    func dropWrites(to page: PhysicalAddress) -> Bool {
+        var found = false
+        for context in contexts where context.dropWrites(toPhysicalPage: page) { found = true }
+        return found
+    }
+}
+
+/// Guest memory, as a walk sees it.
+///
+/// Safe: addresses are checked to be in RAM and are multiples of 8, so that the host's atomics apply.
+struct WalkMemory: DescriptorMemory {
+    let memory: GuestMemory
+
+    @inline(__always)
+    func loadDescriptor(at address: UInt64) -> UInt64? {
+        guard let pointer = memory.pointer(at: address, count: 8) else { return nil }
+        return HostAtomics.load(pointer, as: UInt64.self)
+    }
+
+    func compareExchangeDescriptor(at address: UInt64, expected: UInt64, desired: UInt64) -> Bool? {
+        guard let pointer = memory.pointer(at: address, count: 8) else { return nil }
+        return HostAtomics.compareExchange(pointer, expected: expected, desired: desired) == expected
+    }
+}

@@ -1,0 +1,132 @@
+// Between blocks: requests, interrupts, time, and finding the next block.
+
+import Arm64
+import Hypervisor
+
+extension EmulatedCPU {
+    /// Guest instructions between two looks at the clock. Small enough for timers to be punctual, large enough for
+    /// the look to cost nothing.
+    static let sliceLength = 8192
+
+    /// Does what another thread, a timer or the end of a slice asks for. Returns an exit if the run is to end.
+    func attend(remaining: Int?) -> Exit? {
+        serviceRequests()
+        if takeExitRequest() { return .interrupted }
+        if let remaining, remaining <= 0 { return .budgetExhausted }
+        if nextTimerEvent != .max && counter >= nextTimerEvent { updateTimers() }
+        return nil
+    }
+
+    /// Whether an interrupt is pending and not masked.
+    @inline(__always)
+    var mustTakeInterrupt: Bool {
+        hasPendingInterrupt && state.system.pointee.pstate & PSTATE.i == 0
+    }
+
+    /// What the next block is to be made for.
+    @inline(__always)
+    var blockMode: BlockMode {
+        BlockMode(isEL0: isEL0, stackIsMisaligned: state.x[Int(CPUState.Register.sp)] & 15 != 0)
+    }
+
+    /// The block at the PC, found or made; nil if fetching it took an exception, after which the PC is another.
+    @inline(never)
+    func findBlock(mode: BlockMode) -> Block? {
+        let pstate = state.system.pointee.pstate
+        if pstate & PSTATE.il != 0 {
+            takeException(.illegalExecutionState, returnAddress: state.pc, faultAddress: nil)
+            return nil
+        }
+        state.pc = withoutTag(state.pc)
+        let pc = state.pc
+        guard pc & 3 == 0 else {
+            takeException(.pcAlignment, returnAddress: pc, faultAddress: pc)
+            return nil
+        }
+        guard let page = fetchPage(pc, isEL0: mode.isEL0) else { return nil }
+        let physical = page | pc & 0xFFF
+        let entry = JumpCache.entry(pc, in: context.jumpCache)
+        let block = codeCache.find(physical, mode: mode) ?? makeBlock(physical, mode: mode)
+        entry[0] = pc | mode.rawValue
+        entry[1] = UInt64(UInt(bitPattern: block.base))
+        context.noteExecuted(pc)
+        return block
+    }
+
+    /// The physical page that holds the instruction at `pc`; nil after an instruction abort.
+    private func fetchPage(_ pc: UInt64, isEL0: Bool) -> PhysicalAddress? {
+        let level: UInt64 = isEL0 ? 0 : 1
+        if let page = context.physicalInstructionPage(pc, level: level) { return page }
+        var walkMemory = WalkMemory(memory: memory)
+        let access = TranslationAccess(.execute, privileged: !isEL0)
+        switch regime.translate(pc, for: access, pan: false, memory: &walkMemory) {
+        case .failure(let fault):
+            takeException(.instructionAbort(fault.status, fromEL0: isEL0), returnAddress: pc, faultAddress: pc)
+            return nil
+        case .success(let translation):
+            let page = translation.physicalAddress & TLBGeometry.pageMask
+            guard memory.contains(page, count: 1 << TLBGeometry.pageShift) else {
+                takeException(.instructionAbort(.externalAbort, fromEL0: isEL0), returnAddress: pc, faultAddress: pc)
+                return nil
+            }
+            context.setPhysicalInstructionPage(
+                pc, level: level, to: page, sizeLog2: translation.contiguousShift)
+            return page
+        }
+    }
+
+    /// Lowers the block at a physical address in RAM.
+    private func makeBlock(_ physical: PhysicalAddress, mode: BlockMode) -> Block {
+        while true {
+            // From now on writes to the page are noticed. A CPU that may write to it unnoticed until it hears of this
+            // drops the page's blocks when it does hear.
+            let page = physical & TLBGeometry.pageMask
+            if codeCache.watchByte(physical).bitwiseOr(CodeCache.Watch.hasBlocks) & CodeCache.Watch.mayBeWritten != 0 {
+                vm.broadcast(.dropWrites(page), from: self)
+                _ = dropWrites(to: page)
+            }
+            let limit = Int(0x1000 - (physical & 0xFFF)) / 4
+            // Safe: the page is RAM, and instructions are aligned.
+            let words = UnsafePointer<UInt32>(
+                (memory.host + Int(physical - memory.base)).assumingMemoryBound(to: UInt32.self))
+            let count = builder.build(
+                from: words, limit: limit, isEL0: mode.isEL0, stackIsMisaligned: mode.stackIsMisaligned)
+            let block = codeCache.insert(
+                physical, mode: mode, instructionCount: count, operations: builder.operations)
+            if let block { return block }
+            vm.flushCode(from: self)
+        }
+    }
+
+    /// Ends the instruction at `operation` of `block` by the exception that its access recorded; returns how many
+    /// instructions of the block were executed before it.
+    @inline(never)
+    func takeRecordedException(
+        at operation: UnsafeMutablePointer<Operation>, of block: Block, pc: UInt64
+    ) -> Int {
+        let index = block.instructionIndex(of: operation)
+        takeException(
+            pendingSyndrome, returnAddress: pc &+ UInt64(index) &* 4, faultAddress: pendingFaultAddress)
+        return index
+    }
+
+    /// WFI, WFE or YIELD, with the PC after it. Returns an exit if the run is to end.
+    func wait(_ which: WaitOpcode, isBudgeted: Bool) -> Exit? {
+        if isEL0 && which != .yield {
+            let allowed = state.system.pointee.sctlrEL1 & (which == .wfi ? SCTLR.nTWI : SCTLR.nTWE) != 0
+            if !allowed {
+                takeException(.waitTrapped(isWFE: which == .wfe), returnAddress: state.pc &- 4, faultAddress: nil)
+                return nil
+            }
+        }
+        if which == .wfi {
+            updateTimers()
+            if hasPendingInterrupt { return nil }
+            return .waitForInterrupt(deadline: nextTimerEvent == .max ? nil : nextTimerEvent)
+        }
+        // Whoever waits for an event or yields waits for another CPU: let that run.
+        if isBudgeted { return .budgetExhausted }
+        yieldThread()
+        return nil
+    }
+}
