@@ -1,0 +1,139 @@
+// The three formats of floating-point numbers: half, single and double precision.
+//
+// Responsible for: the layout of each format's bits (DDI 0487, A1.4). Values travel as the low bits of a UInt64, so that
+// one generic source, specialised by the compiler, serves all formats.
+
+/// An IEEE 754 binary format.
+protocol FloatFormat {
+    /// Bits of the fraction, without the implied leading one.
+    static var fractionBits: Int { get }
+    /// Bits of the biased exponent.
+    static var exponentBits: Int { get }
+    /// Whether FPCR.FZ applies: half precision would obey FZ16, which comes with FEAT_FP16 only.
+    static var obeysFlushToZero: Bool { get }
+    /// Whether FPCR.AHP applies.
+    static var obeysAlternativeHalf: Bool { get }
+}
+
+extension FloatFormat {
+    @inline(__always)
+    static var signBit: UInt64 { 1 << UInt64(fractionBits &+ exponentBits) }
+    @inline(__always)
+    static var magnitudeMask: UInt64 { signBit &- 1 }
+    @inline(__always)
+    static var fractionMask: UInt64 { 1 << UInt64(fractionBits) &- 1 }
+    /// The largest biased exponent: of infinities and NaNs, except in the alternative half format.
+    @inline(__always)
+    static var maximumBiasedExponent: Int { 1 << exponentBits &- 1 }
+    /// The exponent of the smallest normal number.
+    @inline(__always)
+    static var minimumExponent: Int { 2 &- 1 << (exponentBits &- 1) }
+    @inline(__always)
+    static var quietBit: UInt64 { 1 << UInt64(fractionBits &- 1) }
+
+    @inline(__always)
+    static func sign(_ negative: Bool) -> UInt64 { negative ? signBit : 0 }
+
+    @inline(__always)
+    static func zero(_ negative: Bool) -> UInt64 { sign(negative) }
+
+    @inline(__always)
+    static func infinity(_ negative: Bool) -> UInt64 {
+        sign(negative) | UInt64(maximumBiasedExponent) << UInt64(fractionBits)
+    }
+
+    /// FPMaxNormal.
+    @inline(__always)
+    static func maximumNormal(_ negative: Bool) -> UInt64 { infinity(negative) &- 1 }
+
+    /// FPDefaultNaN.
+    @inline(__always)
+    static var defaultNaN: UInt64 { infinity(false) | quietBit }
+
+    /// 1.0 × 2^`power`, for powers in the range of normal numbers.
+    @inline(__always)
+    static func power(_ power: Int, negative: Bool = false) -> UInt64 {
+        sign(negative) | UInt64(power &- minimumExponent &+ 1) << UInt64(fractionBits)
+    }
+
+    @inline(__always)
+    static func biasedExponent(_ bits: UInt64) -> Int {
+        Int((bits & magnitudeMask) >> UInt64(fractionBits))
+    }
+
+    /// FPNeg: also of NaNs, and without exceptions.
+    @inline(__always)
+    static func negate(_ bits: UInt64) -> UInt64 { bits ^ signBit }
+
+    /// FPAbs: also of NaNs, and without exceptions.
+    @inline(__always)
+    static func absolute(_ bits: UInt64) -> UInt64 { bits & magnitudeMask }
+}
+
+/// A format that the host computes with, too, and that guest registers hold as elements of operations.
+protocol HostFloatFormat: FloatFormat {
+    associatedtype Host: BinaryFloatingPoint
+    /// The element as it lies in a vector register.
+    associatedtype Bits: FixedWidthInteger & UnsignedInteger
+
+    static func host(_ bits: UInt64) -> Host
+    static func bits(_ host: Host) -> UInt64
+
+    // The standard library's generic conversions are slow: each format names the ones of its type.
+
+    static func host(signed: Int64) -> Host
+    static func host(unsigned: UInt64) -> Host
+    /// - Precondition: The truncated number is in range.
+    static func signed(_ host: Host) -> Int64
+    /// - Precondition: The truncated number is in range.
+    static func unsigned(_ host: Host) -> UInt64
+}
+
+enum HalfFormat: FloatFormat {
+    @inline(__always) static var fractionBits: Int { 10 }
+    @inline(__always) static var exponentBits: Int { 5 }
+    @inline(__always) static var obeysFlushToZero: Bool { false }
+    @inline(__always) static var obeysAlternativeHalf: Bool { true }
+}
+
+enum SingleFormat: HostFloatFormat {
+    @inline(__always) static var fractionBits: Int { 23 }
+    @inline(__always) static var exponentBits: Int { 8 }
+    @inline(__always) static var obeysFlushToZero: Bool { true }
+    @inline(__always) static var obeysAlternativeHalf: Bool { false }
+
+    typealias Bits = UInt32
+    @inline(__always)
+    static func host(_ bits: UInt64) -> Float { Float(bitPattern: UInt32(truncatingIfNeeded: bits)) }
+    @inline(__always)
+    static func bits(_ host: Float) -> UInt64 { UInt64(host.bitPattern) }
+    @inline(__always)
+    static func host(signed: Int64) -> Float { Float(signed) }
+    @inline(__always)
+    static func host(unsigned: UInt64) -> Float { Float(unsigned) }
+    @inline(__always)
+    static func signed(_ host: Float) -> Int64 { Int64(host) }
+    @inline(__always)
+    static func unsigned(_ host: Float) -> UInt64 { UInt64(host) }
+}
+
+enum DoubleFormat: HostFloatFormat {
+    @inline(__always) static var fractionBits: Int { 52 }
+    @inline(__always) static var exponentBits: Int { 11 }
+    @inline(__always) static var obeysFlushToZero: Bool { true }
+    @inline(__always) static var obeysAlternativeHalf: Bool { false }
+
+    typealias Bits = UInt64
+    @inline(__always)
+    static func host(_ bits: UInt64) -> Double { Double(bitPattern: bits) }
+    @inline(__always)
+    static func bits(_ host: Double) -> UInt64 { host.bitPattern }
+    @inline(__always)
+    static func host(signed: Int64) -> Double { Double(signed) }
+    @inline(__always)
+    static func host(unsigned: UInt64) -> Double { Double(unsigned) }
+    @inline(__always)
+    static func signed(_ host: Double) -> Int64 { Int64(host) }
+    @inline(__always)
+    static func unsigned(_ host: Double) -> UInt64 { UInt64(host) }
+}
