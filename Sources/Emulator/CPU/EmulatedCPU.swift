@@ -208,3 +208,25 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         published = retired
     }
 }
+
+// What a person who looks for a guest's mistake wants to see.
+extension EmulatedCPU {
+    public var stateDescription: String {
+        func hex(_ value: UInt64) -> String {
+            let digits = String(value, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }
+        let system = state.system.pointee
+        var lines = ["cpu\(index) pc=\(hex(state.pc)) sp=\(hex(state.x[31])) pstate=\(hex(pstate.rawValue))"]
+        for row in 0..<8 {
+            let registers = (row * 4..<min(row * 4 + 4, 31)).map { "x\($0)=\(hex(state.x[$0]))" }
+            lines.append(registers.joined(separator: " "))
+        }
+        lines.append(
+            "elr=\(hex(system.elrEL1)) spsr=\(hex(system.spsrEL1)) esr=\(hex(system.esrEL1)) far=\(hex(system.farEL1))")
+        lines.append(
+            "sctlr=\(hex(system.sctlrEL1)) ttbr0=\(hex(system.ttbr0EL1)) ttbr1=\(hex(system.ttbr1EL1))"
+                + " vbar=\(hex(system.vbarEL1))")
+        return lines.joined(separator: "\n")
+    }
+}

@@ -53,12 +53,12 @@ enum Flags {
 
     @inline(__always)
     static func ofAdd(_ a: UInt32, _ b: UInt32, _ result: UInt32) -> UInt32 {
-        nz(result) | (result < a ? c : 0) | ((a ^ result) & (b ^ result)) >> 31 << 28
+        nz(result) | (result < a ? c : 0) | (((a ^ result) & (b ^ result)) >> 31) << 28
     }
 
     @inline(__always)
     static func ofSubtract(_ a: UInt32, _ b: UInt32, _ result: UInt32) -> UInt32 {
-        nz(result) | (a >= b ? c : 0) | ((a ^ b) & (a ^ result)) >> 31 << 28
+        nz(result) | (a >= b ? c : 0) | (((a ^ b) & (a ^ result)) >> 31) << 28
     }
 
     /// N and Z of a result.
@@ -89,7 +89,7 @@ enum Flags {
         let carry = nzcv >> cShift & 1
         let (partial, first) = a.addingReportingOverflow(b)
         let (result, second) = partial.addingReportingOverflow(carry)
-        let flags = nz(result) | (first || second ? c : 0) | ((a ^ result) & (b ^ result)) >> 31 << 28
+        let flags = nz(result) | (first || second ? c : 0) | (((a ^ result) & (b ^ result)) >> 31) << 28
         return (result, flags)
     }
 }
