@@ -55,8 +55,8 @@ extension CPUModel {
             .dczidEL0: [
                 IDField("BS", 0, 4)
             ],
-            // A level of separate caches, as some guests insist on one, of which the Point of Coherence is beyond
-            // and, as IDC says, the Points of Unification are not.
+            // One level with separate caches, because guests expect to find one. LoC is 1: coherence is beyond it.
+            // LoUU and LoUIS are 0, as IDC says: data and instructions are unified before it.
             .clidrEL1: [
                 IDField("Ctype1", 0, 3), IDField("LoC", 24, 1),
             ],

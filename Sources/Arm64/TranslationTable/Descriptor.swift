@@ -19,7 +19,7 @@ struct Descriptor {
     /// The output or next-level table address, of which the low `shift` bits are not part.
     @inlinable
     func address(shift: UInt64) -> UInt64 {
-        rawValue & Self.addressMask & ~((1 &<< shift) &- 1)
+        rawValue & Self.addressMask & (UInt64.max &<< shift)
     }
     @inlinable static var addressMask: UInt64 { (1 << 48) - 1 }
 

@@ -30,16 +30,13 @@ extension TranslationRegime {
         else { return .failure(TranslationFault(.translation, level: 0)) }
 
         let outputSize = outputSize
-        let startLevel = 3 &- (half.inputSize &- half.granuleShift &- 1) / half.stride
-        let base = half.tableBase(startLevel: startLevel)
-        guard base >> outputSize == 0 else { return .failure(TranslationFault(.addressSize, level: 0)) }
+        let start = half.start
+        guard start.table &>> outputSize == 0 else { return .failure(TranslationFault(.addressSize, level: 0)) }
 
         // Each round is one walk; only a descriptor that another observer changed makes another round.
         while true {
             let leaf: Leaf
-            switch walk(
-                address, half: half, base: base, startLevel: startLevel, outputSize: outputSize, memory: &memory)
-            {
+            switch walk(address, half: half, start: start, outputSize: outputSize, memory: &memory) {
             case .success(let found): leaf = found
             case .failure(let fault): return .failure(fault)
             }
@@ -85,7 +82,7 @@ extension TranslationRegime {
                     permissions: permissions,
                     isClean: isClean && isWritable,
                     shareability: leaf.descriptor.shareability,
-                    attributes: UInt8(truncatingIfNeeded: mair >> (leaf.descriptor.attributeIndex &* 8))))
+                    attributes: UInt8(truncatingIfNeeded: mair &>> (leaf.descriptor.attributeIndex &* 8))))
         }
     }
 
@@ -96,8 +93,8 @@ extension TranslationRegime {
     /// Whether all bits above `inputSize`, but for an ignored top byte, equal bit 55.
     @inlinable
     static func isCanonical(_ address: UInt64, inputSize: UInt64, ignoresTopByte: Bool) -> Bool {
-        let signed = Int64(bitPattern: ignoresTopByte ? address << 8 : address) >> (ignoresTopByte ? 8 : 0)
-        return signed >> Int64(inputSize) == (address >> 55 & 1 == 0 ? 0 : -1)
+        let signed = Int64(bitPattern: ignoresTopByte ? address << 8 : address) &>> (ignoresTopByte ? 8 : 0)
+        return signed &>> Int64(bitPattern: inputSize) == (address >> 55 & 1 == 0 ? 0 : -1)
     }
 
     /// Stage 1 off: every address is its own translation.
@@ -107,7 +104,7 @@ extension TranslationRegime {
     @inlinable
     func identity(_ address: UInt64, ignoresTopByte: Bool) -> Result<Translation, TranslationFault> {
         let output = ignoresTopByte ? address & ((1 << 56) &- 1) : address
-        guard output >> physicalAddressBits == 0 else { return .failure(TranslationFault(.addressSize, level: 0)) }
+        guard output &>> physicalAddressBits == 0 else { return .failure(TranslationFault(.addressSize, level: 0)) }
         return .success(
             Translation(
                 physicalAddress: output, sizeShift: 12, contiguousShift: 12, level: 0, isGlobal: true,
@@ -149,19 +146,19 @@ extension TranslationRegime {
         }
     }
 
-    /// Follows the tables from `base` to the block or page of `address`.
+    /// Follows the tables from `start` to the block or page of `address`.
     @inlinable @inline(__always)
     func walk<Memory: DescriptorMemory>(
-        _ address: UInt64, half: Half, base: UInt64, startLevel: UInt64, outputSize: UInt64, memory: inout Memory
+        _ address: UInt64, half: Half, start: Half.Start, outputSize: UInt64, memory: inout Memory
     ) -> Result<Leaf, TranslationFault> {
         let input = address & ((1 &<< half.inputSize) &- 1)
         let indexMask: UInt64 = (1 &<< half.stride) &- 1
-        var table = base
+        var table = start.table
         var tables: UInt64 = 0
-        var level = startLevel
+        var level = start.level
+        var shift = start.shift
         while true {
-            let shift = half.granuleShift &+ (3 &- level) &* half.stride
-            let descriptorAddress = table &+ (input >> shift & indexMask) &* 8
+            let descriptorAddress = table &+ (input &>> shift & indexMask) &* 8
             guard let rawValue = memory.loadDescriptor(at: descriptorAddress) else {
                 return .failure(Self.fault(.externalAbortOnWalk, level))
             }
@@ -171,7 +168,7 @@ extension TranslationRegime {
             guard descriptor.isValid, isTable || isLeaf else { return .failure(Self.fault(.translation, level)) }
 
             let output = descriptor.address(shift: isTable ? half.granuleShift : shift)
-            guard output >> outputSize == 0 else { return .failure(Self.fault(.addressSize, level)) }
+            guard output &>> outputSize == 0 else { return .failure(Self.fault(.addressSize, level)) }
             guard isTable else {
                 return .success(
                     Leaf(
@@ -181,6 +178,7 @@ extension TranslationRegime {
             table = output
             tables |= rawValue
             level &+= 1
+            shift &-= half.stride
         }
     }
 
@@ -212,13 +210,37 @@ extension TranslationRegime {
 }
 
 extension TranslationRegime.Half {
-    /// The address of the first table, which is smaller than a granule when it resolves fewer bits than a level
-    /// could; TTBR bits below its size, CnP among them, are not part of the address.
-    @inlinable
-    func tableBase(startLevel: UInt64) -> UInt64 {
-        let resolvedBelow = granuleShift &+ (3 &- startLevel) &* stride
-        let tableShift = inputSize &- resolvedBelow &+ 3
-        return ttbr & Descriptor.addressMask & ~((1 &<< tableShift) &- 1)
+    /// Where a walk starts.
+    @usableFromInline
+    struct Start {
+        /// The address of the first table.
+        @usableFromInline let table: UInt64
+        @usableFromInline let level: UInt64
+        /// The lowest address bit that the first table resolves.
+        @usableFromInline let shift: UInt64
+
+        @inlinable
+        init(table: UInt64, level: UInt64, shift: UInt64) {
+            self.table = table
+            self.level = level
+            self.shift = shift
+        }
+    }
+
+    /// The lowest level whose table, with all below, resolves `inputSize` bits.
+    ///
+    /// The first table is smaller than a granule when it resolves fewer bits than a level could; TTBR bits below its
+    /// size, CnP among them, are not part of the address.
+    @inlinable @inline(__always)
+    var start: Start {
+        var level: UInt64 = 3
+        var shift = granuleShift
+        while shift &+ stride < inputSize {
+            shift &+= stride
+            level &-= 1
+        }
+        let tableShift = inputSize &- shift &+ 3
+        return Start(table: ttbr & Descriptor.addressMask & (UInt64.max &<< tableShift), level: level, shift: shift)
     }
 
     /// Whether a descriptor at `level`, below 3, may be a block (DDI 0487, D8.3.1.2).
