@@ -8,6 +8,7 @@ public enum Lowering {
     public static func lower(_ word: UInt32, as instruction: Instruction, into context: inout LoweringContext) -> Bool {
         switch instruction {
         case .unallocated: false
+        default: false
         }
     }
 }
