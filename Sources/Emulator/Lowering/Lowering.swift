@@ -8,7 +8,9 @@ public enum Lowering {
     public static func lower(_ word: UInt32, as instruction: Instruction, into context: inout LoweringContext) -> Bool {
         switch instruction {
         case .unallocated: false
-        default: false
+        default:
+            lowerAdvancedSIMD(word, as: instruction, into: &context)
+                || lowerCryptography(word, as: instruction, into: &context)
         }
     }
 }
