@@ -78,6 +78,8 @@ struct GICDeliveryTests {
         #expect(bench.bit(D.ISPENDR, 50) && bench.bit(D.ISACTIVER, 50))
         bench.end(50)
         #expect(bench.acknowledge() == 50)
+        bench.line(50).set(false)
+        #expect(!bench.bit(D.ISPENDR, 50), "a falling edge is none")
     }
 
     @Test("Clearing the pending state forgets an edge, but not an asserted level")
