@@ -1,0 +1,188 @@
+// What a PL011 knows, and what its registers do. DDI 0183, "Functional Overview" and "Programmer's Model".
+//
+// A character takes no time on the wire. So the transmitter is always empty, and a receive timeout (32 bit periods
+// without a character, the FIFO not empty) has always passed by the time anybody looks.
+
+/// The state of a PL011 after reset.
+struct PL011State: Sendable {
+    private typealias Register = PL011Register
+
+    /// Characters that the receive FIFO holds. Revision 1 of the PL011 has 16; from revision 3 on it would be 32.
+    static let fifoDepth = 16
+    private static let identification = PrimeCellIdentification(partNumber: 0x011, revision: 1)
+
+    /// A ring of received characters.
+    private var fifo = InlineArray<16, UInt8>(repeating: 0)
+    private var head = 0
+    private var count = 0
+    /// A character came while the FIFO was full, and none since that was kept.
+    private var overran = false
+    /// UARTRSR.
+    private var receiveStatus: UInt32 = 0
+    private var lineControl: UInt32 = 0
+    private var control = Register.CRField.reset
+    private var levelSelect = Register.IFLSField.reset
+    private var interruptMask: UInt32 = 0
+    private var rawInterrupts: UInt32 = 0
+    // Kept for the guest, and without effect: nothing here has a speed, an infrared side or a DMA controller.
+    private var integerDivisor: UInt32 = 0
+    private var fractionalDivisor: UInt32 = 0
+    private var lowPowerDivisor: UInt32 = 0
+    private var dmaControl: UInt32 = 0
+
+    /// Whoever sends to the guest has more than fitted, and waits to be told.
+    var isSenderWaiting = false
+
+    /// UARTINTR, the only interrupt output that is wired: any unmasked interrupt.
+    var isInterruptAsserted: Bool { rawInterrupts & interruptMask != 0 }
+
+    // MARK: Receiving
+
+    private var areFIFOsEnabled: Bool { lineControl & Register.LCR_HField.enableFIFOs != 0 }
+    /// A FIFO that is off is a single holding register.
+    private var depth: Int { areFIFOsEnabled ? Self.fifoDepth : 1 }
+    private var isLoopback: Bool { control & Register.CRField.loopback != 0 }
+
+    /// Whether characters from outside get in. While not, they wait outside.
+    private var isListening: Bool {
+        let needed = Register.CRField.uartEnable | Register.CRField.receiveEnable
+        return control & needed == needed && !isLoopback
+    }
+
+    /// The fill level from which on the receive interrupt is asserted.
+    private var receiveTrigger: Int {
+        guard areFIFOsEnabled else { return 1 }
+        return switch levelSelect >> Register.IFLSField.receiveShift & Register.IFLSField.levelMask {
+        case 0: Self.fifoDepth / 8
+        case 1: Self.fifoDepth / 4
+        case 2: Self.fifoDepth / 2
+        case 3: Self.fifoDepth * 3 / 4
+        // Above 0b100 the selections are reserved.
+        default: Self.fifoDepth * 7 / 8
+        }
+    }
+
+    /// Takes as many characters as fit, in order, and returns how many.
+    mutating func receive(_ characters: [UInt8]) -> Int {
+        let taken = isListening ? min(characters.count, max(0, depth - count)) : 0
+        for character in characters.prefix(taken) { push(character) }
+        isSenderWaiting = taken < characters.count
+        return taken
+    }
+
+    /// Whether the waiting sender is to be told now that there is room: once for each time that it had to wait, when
+    /// at least half of the FIFO is free, so that it need not come for every character.
+    mutating func takeSenderIsToContinue() -> Bool {
+        guard isSenderWaiting, isListening, count <= depth / 2 else { return false }
+        isSenderWaiting = false
+        return true
+    }
+
+    private mutating func push(_ character: UInt8) {
+        guard count < depth else {
+            overran = true
+            receiveStatus |= Register.RSRField.overrun
+            rawInterrupts |= Register.Interrupt.overrun
+            return
+        }
+        fifo[(head + count) % Self.fifoDepth] = character
+        count += 1
+        overran = false
+        // Only the transition through the trigger level asserts it.
+        if count == receiveTrigger { rawInterrupts |= Register.Interrupt.receive }
+        if areFIFOsEnabled { rawInterrupts |= Register.Interrupt.receiveTimeout }
+    }
+
+    private mutating func pop() -> UInt32 {
+        let status = overran ? Register.DRField.overrun : 0
+        guard count > 0 else { return status }
+        let character = fifo[head]
+        head = (head + 1) % Self.fifoDepth
+        count -= 1
+        if count < receiveTrigger { rawInterrupts &= ~Register.Interrupt.receive }
+        if count == 0 { rawInterrupts &= ~Register.Interrupt.receiveTimeout }
+        return UInt32(character) | status
+    }
+
+    // MARK: Modem lines
+
+    /// A terminal is always there and always ready; in loopback mode, the outputs come back as inputs.
+    private var modemFlags: UInt32 {
+        guard isLoopback else {
+            return Register.FRField.clearToSend | Register.FRField.dataSetReady | Register.FRField.dataCarrierDetect
+        }
+        var flags: UInt32 = 0
+        if control & Register.CRField.requestToSend != 0 { flags |= Register.FRField.clearToSend }
+        if control & Register.CRField.dataTransmitReady != 0 { flags |= Register.FRField.dataSetReady }
+        if control & Register.CRField.out1 != 0 { flags |= Register.FRField.dataCarrierDetect }
+        if control & Register.CRField.out2 != 0 { flags |= Register.FRField.ringIndicator }
+        return flags
+    }
+
+    private mutating func setControl(_ value: UInt32) {
+        let before = modemFlags
+        control = value & Register.CRField.writable
+        let changed = before ^ modemFlags
+        if changed & Register.FRField.clearToSend != 0 { rawInterrupts |= Register.Interrupt.clearToSend }
+        if changed & Register.FRField.dataSetReady != 0 { rawInterrupts |= Register.Interrupt.dataSetReady }
+        if changed & Register.FRField.dataCarrierDetect != 0 { rawInterrupts |= Register.Interrupt.dataCarrierDetect }
+        if changed & Register.FRField.ringIndicator != 0 { rawInterrupts |= Register.Interrupt.ringIndicator }
+    }
+
+    // MARK: Registers
+
+    private var flags: UInt32 {
+        var flags = modemFlags | Register.FRField.transmitEmpty
+        if count == 0 { flags |= Register.FRField.receiveEmpty }
+        if count >= depth { flags |= Register.FRField.receiveFull }
+        return flags
+    }
+
+    /// A register, by word-aligned offset.
+    mutating func read(_ offset: UInt64) -> UInt32 {
+        switch offset {
+        case Register.DR: pop()
+        case Register.RSR: receiveStatus
+        case Register.FR: flags
+        case Register.ILPR: lowPowerDivisor
+        case Register.IBRD: integerDivisor
+        case Register.FBRD: fractionalDivisor
+        case Register.LCR_H: lineControl
+        case Register.CR: control
+        case Register.IFLS: levelSelect
+        case Register.IMSC: interruptMask
+        case Register.RIS: rawInterrupts
+        case Register.MIS: rawInterrupts & interruptMask
+        case Register.DMACR: dmaControl
+        default: Self.identification.read(offset) ?? 0
+        }
+    }
+
+    /// Stores to a register, by word-aligned offset; returns the character to transmit, if this did.
+    mutating func write(_ offset: UInt64, _ value: UInt32) -> UInt8? {
+        switch offset {
+        case Register.DR: return transmit(UInt8(truncatingIfNeeded: value))
+        case Register.RSR: receiveStatus = 0
+        case Register.ILPR: lowPowerDivisor = value & Register.ILPRWritable
+        case Register.IBRD: integerDivisor = value & Register.IBRDWritable
+        case Register.FBRD: fractionalDivisor = value & Register.FBRDWritable
+        case Register.LCR_H: lineControl = value & Register.LCR_HField.writable
+        case Register.CR: setControl(value)
+        case Register.IFLS: levelSelect = value & Register.IFLSField.writable
+        case Register.IMSC: interruptMask = value & Register.Interrupt.all
+        case Register.ICR: rawInterrupts &= ~value
+        case Register.DMACR: dmaControl = value & Register.DMACRWritable
+        default: break
+        }
+        return nil
+    }
+
+    /// Transmits even while the transmitter is off: early consoles count on firmware to have set it up.
+    private mutating func transmit(_ character: UInt8) -> UInt8? {
+        // The character is gone already, so the FIFO went through its trigger level, which is what asserts this.
+        rawInterrupts |= Register.Interrupt.transmit
+        guard isLoopback else { return character }
+        push(character)
+        return nil
+    }
+}
