@@ -37,7 +37,9 @@ let package = Package(
             dependencies: ["Hypervisor", .product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: common),
         .target(name: "Firmware", dependencies: ["Hypervisor"], swiftSettings: safe),
-        .target(name: "Hibernation", swiftSettings: safe),
+        .target(
+            name: "Hibernation", dependencies: [.product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: safe),
         .target(
             name: "Machine",
             dependencies: [

@@ -1,0 +1,151 @@
+// The virtio block device: a raw disk file behind one virtqueue.
+//
+// Responsible for: the device's features and configuration, and the thread that does its input and output. Not
+// responsible for: single requests (`BlockRequest`), or opening and locking the file (`DiskFile`).
+//
+// Follows virtio 1.2 §5.2. Requests are done one after another, in the order in which they were made available.
+
+import Hypervisor
+import Synchronization
+
+extension VirtioFeatures {
+    /// VIRTIO_BLK_F_SEG_MAX: the configuration says how many segments a request may have.
+    public static let blockSegMax = Self(bit: 2)
+    /// VIRTIO_BLK_F_RO: the disk is read-only.
+    public static let blockRO = Self(bit: 5)
+    /// VIRTIO_BLK_F_BLK_SIZE: the configuration says what the disk's block size is.
+    public static let blockBlkSize = Self(bit: 6)
+    /// VIRTIO_BLK_F_FLUSH: there is a flush command.
+    public static let blockFlush = Self(bit: 9)
+}
+
+/// A block device (virtio 1.2 §5.2) over a raw file.
+public final class BlockDevice: VirtioDevice {
+    private static let queueSize: UInt16 = 256
+    /// Header and status take a descriptor each; the rest of the queue is for data.
+    private static let segMax = UInt32(queueSize) - 2
+
+    /// Offsets in `struct virtio_blk_config` (§5.2.4), in bytes.
+    private enum Configuration {
+        static let capacity = 0
+        static let segMax = 12
+        static let blkSize = 20
+        /// The whole structure of virtio 1.2; what was not negotiated is zero.
+        static let byteCount = 96
+    }
+
+    public let deviceID = VirtioDeviceID.block
+    public let features: VirtioFeatures
+    public let queueSizes = [queueSize]
+    public let configuration: [UInt8]
+
+    private let backend: Backend
+    /// nil: requests are executed in the notification.
+    private let worker: WorkerThread?
+
+    /// A disk over `file`.
+    ///
+    /// - Parameters:
+    ///   - serial: what the guest finds as the disk's serial number: the first 20 bytes of it in UTF-8.
+    ///   - synchronous: execute requests on the vCPU's thread, within the notification that announces them, so that
+    ///     a run is deterministic. Otherwise the device has a thread of its own.
+    public init(file: DiskFile, serial: String, synchronous: Bool = false) throws(WorkerThreadError) {
+        var features: VirtioFeatures = [.blockSegMax, .blockBlkSize, .blockFlush]
+        if file.isReadOnly {
+            features.insert(.blockRO)
+        }
+        self.features = features
+
+        var configuration = [UInt8](repeating: 0, count: Configuration.byteCount)
+        configuration.store(file.byteCount / DiskFile.sectorByteCount, at: Configuration.capacity)
+        configuration.store(Self.segMax, at: Configuration.segMax)
+        configuration.store(UInt32(DiskFile.sectorByteCount), at: Configuration.blkSize)
+        self.configuration = configuration
+
+        let backend = Backend(file: file, serial: serial)
+        self.backend = backend
+        worker = synchronous ? nil : try WorkerThread { backend.processAvailable() }
+    }
+
+    deinit {
+        worker?.stop()
+    }
+
+    public func setQueue(_ queue: Virtqueue?, at index: Int) {
+        backend.setQueue(queue)
+    }
+
+    public func queueNotified(_ index: Int) {
+        if let worker {
+            worker.wake()
+        } else {
+            while backend.processAvailable() {}
+        }
+    }
+
+    public func reset() {
+        backend.setQueue(nil)
+    }
+
+    /// Waits until every request that the guest has made available is done, and all that was written is on stable
+    /// storage. The machine calls this when a run ends, once no vCPU runs any more.
+    public func flush() throws(DiskFileError) {
+        worker?.drain()
+        try backend.file.synchronize()
+    }
+
+    /// Finishes the requests that were announced, ends the thread, and answers no more. May be called again.
+    public func stop() {
+        worker?.stop()
+        backend.setQueue(nil)
+    }
+}
+
+/// What the device and its thread share.
+private final class Backend: Sendable {
+    let file: DiskFile
+    private let identity: [UInt8]
+    private let queue = Mutex<Virtqueue?>(nil)
+
+    init(file: DiskFile, serial: String) {
+        self.file = file
+        let serial = serial.utf8.prefix(BlockRequest.identityByteCount)
+        identity = serial + [UInt8](repeating: 0, count: BlockRequest.identityByteCount - serial.count)
+    }
+
+    /// Waits for the request that is being executed.
+    func setQueue(_ new: Virtqueue?) {
+        queue.withLock { $0 = new }
+    }
+
+    /// Executes as many requests as the queue is long, or fewer if there are no more; returns whether there may be
+    /// more. The limit lets `flush` end while the guest goes on asking.
+    func processAvailable() -> Bool {
+        let size = queue.withLock { $0?.size } ?? 0
+        for _ in 0..<size where !processNext() {
+            return false
+        }
+        return size > 0
+    }
+
+    /// Executes one request; false if there is none. The lock is let go after each, so that a reset need not wait
+    /// for a whole queue.
+    private func processNext() -> Bool {
+        queue.withLock { queue in
+            guard let chain = queue?.next(), let memory = queue?.memory, let features = queue?.features else {
+                return false
+            }
+            do throws(VirtqueueFault) {
+                let request = try BlockRequest(chain, memory: memory)
+                let written = request.execute(
+                    on: file, identity: identity, flushesWrites: !features.contains(.blockFlush), memory: memory)
+                queue?.complete(chain, written: written)
+                queue?.notifyDriver()
+                return true
+            } catch {
+                queue?.fail(error)
+                return false
+            }
+        }
+    }
+}

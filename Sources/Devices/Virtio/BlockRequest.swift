@@ -1,0 +1,113 @@
+// One request to a block device: its framing, its checks and its execution.
+//
+// Follows virtio 1.2 §5.2.6. A request is a 16-byte header, then data, then a status byte; how these are cut into
+// descriptors is the driver's choice (§2.7.4).
+
+import Hypervisor
+
+/// The request types of §5.2.6 that are answered; any other is unsupported.
+enum BlockRequestType: UInt32 {
+    /// VIRTIO_BLK_T_IN.
+    case `in` = 0
+    /// VIRTIO_BLK_T_OUT.
+    case out = 1
+    /// VIRTIO_BLK_T_FLUSH.
+    case flush = 4
+    /// VIRTIO_BLK_T_GET_ID.
+    case getID = 8
+}
+
+/// The status byte of §5.2.6.
+enum BlockStatus: UInt8 {
+    /// VIRTIO_BLK_S_OK.
+    case ok = 0
+    /// VIRTIO_BLK_S_IOERR.
+    case ioError = 1
+    /// VIRTIO_BLK_S_UNSUPP.
+    case unsupported = 2
+}
+
+/// A request, taken out of its descriptor chain.
+struct BlockRequest {
+    private static let headerByteCount = 16
+    private static let statusByteCount = 1
+    /// Bytes of the identity that VIRTIO_BLK_T_GET_ID asks for.
+    static let identityByteCount = 20
+
+    /// nil: a type that is not supported.
+    let type: BlockRequestType?
+    /// Where the data begins, in sectors of 512 bytes.
+    let sector: UInt64
+    /// The data that the driver gives.
+    let outgoing: GuestBuffers
+    /// The data that the driver asks for.
+    let incoming: GuestBuffers
+    private let status: GuestBuffers
+
+    /// Takes the chain apart; a chain without room for header and status is a fault of the driver.
+    init(_ chain: DescriptorChain, memory: GuestMemory) throws(VirtqueueFault) {
+        guard chain.readable.byteCount >= Self.headerByteCount, chain.writable.byteCount >= Self.statusByteCount else {
+            throw .requestFraming
+        }
+        let readable = chain.readable.split(at: Self.headerByteCount)
+        let writable = chain.writable.split(at: chain.writable.byteCount - Self.statusByteCount)
+        let header = readable.head.bytes(in: memory)
+        type = BlockRequestType(rawValue: UInt32(littleEndianBytes: header[0..<4]))
+        sector = UInt64(littleEndianBytes: header[8..<16])
+        outgoing = readable.tail
+        incoming = writable.head
+        status = writable.tail
+    }
+
+    /// Does what is asked, writes the status, and returns how many bytes at the start of the chain's device-writable
+    /// part were written.
+    ///
+    /// - Parameter flushesWrites: the driver does not know VIRTIO_BLK_F_FLUSH, so that a write must be on stable
+    ///   storage when it completes (§5.2.6.2).
+    func execute(on file: DiskFile, identity: [UInt8], flushesWrites: Bool, memory: GuestMemory) -> Int {
+        var written = 0
+        var result = BlockStatus.ok
+        do throws(DiskFileError) {
+            switch type {
+            case .in:
+                if let offset = offset(of: incoming, in: file) {
+                    try file.read(into: incoming, of: memory, at: offset)
+                    written = incoming.byteCount
+                } else {
+                    result = .ioError
+                }
+            case .out:
+                if !file.isReadOnly, let offset = offset(of: outgoing, in: file) {
+                    try file.write(outgoing, of: memory, at: offset)
+                    if flushesWrites {
+                        try file.synchronize()
+                    }
+                } else {
+                    result = .ioError
+                }
+            case .flush:
+                try file.synchronize()
+            case .getID:
+                written = incoming.write(identity[...], in: memory)
+            case nil:
+                result = .unsupported
+            }
+        } catch {
+            result = .ioError
+        }
+        status.write([result.rawValue], in: memory)
+        // The length counts from the start of the device-writable part, without gaps (§2.7.8.2): a status byte
+        // behind data that was not written is not counted.
+        return written == incoming.byteCount ? written + Self.statusByteCount : written
+    }
+
+    /// Where in the file the data is, in bytes; nil if it is not whole sectors, or not wholly on the disk.
+    private func offset(of data: GuestBuffers, in file: DiskFile) -> UInt64? {
+        let capacity = file.byteCount / DiskFile.sectorByteCount
+        let byteCount = UInt64(data.byteCount)
+        guard byteCount.isMultiple(of: DiskFile.sectorByteCount), sector <= capacity,
+            byteCount / DiskFile.sectorByteCount <= capacity - sector
+        else { return nil }
+        return sector * DiskFile.sectorByteCount
+    }
+}

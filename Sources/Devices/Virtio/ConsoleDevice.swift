@@ -1,0 +1,94 @@
+// The virtio console: one port of bytes in both directions.
+//
+// Responsible for: moving bytes between the guest and whoever is on the host's side. Not responsible for: what they
+// mean, or where they go. VIRTIO_CONSOLE_F_SIZE, F_MULTIPORT and F_EMERG_WRITE are not offered.
+//
+// Follows virtio 1.2 §5.3.
+
+import Hypervisor
+import Synchronization
+
+/// A console device (virtio 1.2 §5.3) with one port.
+public final class ConsoleDevice: VirtioDevice {
+    /// The virtqueues of port 0 (§5.3.2).
+    private enum Queue: Int {
+        case receive = 0
+        case transmit = 1
+    }
+
+    /// The most bytes that are handed to `output` at once.
+    private static let maximumOutputByteCount = 1 << 16
+
+    public let deviceID = VirtioDeviceID.console
+    public let features: VirtioFeatures = []
+    public let queueSizes: [UInt16] = [128, 128]
+    /// `struct virtio_console_config` (§5.3.4): no field is valid without a feature.
+    public let configuration = [UInt8](repeating: 0, count: 12)
+
+    private let output: @Sendable ([UInt8]) -> Void
+    private let onRoom: @Sendable () -> Void
+    private let receiveQueue = Mutex<Virtqueue?>(nil)
+    private let transmitQueue = Mutex<Virtqueue?>(nil)
+
+    /// A console.
+    ///
+    /// - Parameters:
+    ///   - output: called with what the guest writes, in order, on the vCPU's thread.
+    ///   - onRoom: called on the vCPU's thread when the guest may take input again, after `receive` took less than
+    ///     it was given; also at other times.
+    public init(output: @escaping @Sendable ([UInt8]) -> Void, onRoom: @escaping @Sendable () -> Void = {}) {
+        self.output = output
+        self.onRoom = onRoom
+    }
+
+    /// Gives the guest input, and returns how many of `bytes` it took: fewer if it has no room, none before its
+    /// driver is up. Callable from any thread.
+    public func receive(_ bytes: some Collection<UInt8>) -> Int {
+        receiveQueue.withLock { queue in
+            var rest = Array(bytes)[...]
+            while !rest.isEmpty, let chain = queue?.next(), let memory = queue?.memory {
+                let count = chain.writable.write(rest, in: memory)
+                rest = rest.dropFirst(count)
+                queue?.complete(chain, written: count)
+            }
+            queue?.notifyDriver()
+            return bytes.count - rest.count
+        }
+    }
+
+    public func setQueue(_ queue: Virtqueue?, at index: Int) {
+        switch Queue(rawValue: index) {
+        case .receive: receiveQueue.withLock { $0 = queue }
+        case .transmit: transmitQueue.withLock { $0 = queue }
+        case nil: break
+        }
+    }
+
+    public func queueNotified(_ index: Int) {
+        switch Queue(rawValue: index) {
+        case .receive: onRoom()
+        case .transmit: transmit()
+        case nil: break
+        }
+    }
+
+    public func reset() {
+        receiveQueue.withLock { $0 = nil }
+        transmitQueue.withLock { $0 = nil }
+    }
+
+    private func transmit() {
+        transmitQueue.withLock { queue in
+            while let chain = queue?.next(), let memory = queue?.memory {
+                var rest = chain.readable
+                while rest.byteCount > 0 {
+                    let (head, tail) = rest.split(at: Self.maximumOutputByteCount)
+                    output(head.bytes(in: memory))
+                    rest = tail
+                }
+                queue?.complete(chain, written: 0)
+            }
+            queue?.notifyDriver()
+        }
+    }
+}

@@ -1,0 +1,197 @@
+// A raw disk image, or a block device of the host, opened for one virtual machine.
+//
+// Responsible for: opening and locking the file, and vectored input and output that is complete or fails. Not
+// responsible for: requests of a guest (`BlockDevice`), or what is on the disk.
+
+import Glibc
+import Hypervisor
+
+/// Why a disk cannot be used.
+public enum DiskFileError: Error, Equatable, Sendable, CustomStringConvertible {
+    case notFound(path: String)
+    case isDirectory(path: String)
+    case notDisk(path: String)
+    case permissionDenied(path: String, readOnly: Bool)
+    case partialSector(path: String, byteCount: UInt64)
+    case empty(path: String)
+    case locked(path: String, readOnly: Bool)
+    case failed(operation: String, path: String, errno: Int32)
+
+    public var description: String {
+        switch self {
+        case .notFound(let path):
+            "disk \(path) does not exist; create it (for example with truncate -s 8G) or correct the path"
+        case .isDirectory(let path):
+            "disk \(path) is a directory; name a raw disk image in it"
+        case .notDisk(let path):
+            "disk \(path) is neither a regular file nor a block device; name a raw disk image"
+        case .permissionDenied(let path, readOnly: false):
+            "disk \(path) may not be written by this user; change its permissions, or attach it read-only"
+        case .permissionDenied(let path, readOnly: true):
+            "disk \(path) may not be read by this user; change its permissions"
+        case .partialSector(let path, let byteCount):
+            "disk \(path) is \(byteCount) bytes long, which is no multiple of \(DiskFile.sectorByteCount): "
+                + "is it a raw image? If so, round its size up with truncate -s %\(DiskFile.sectorByteCount)"
+        case .empty(let path):
+            "disk \(path) is empty; give it a size (for example with truncate -s 8G)"
+        case .locked(let path, readOnly: false):
+            "disk \(path) is in use by another process; stop the virtual machine that has it, or use a copy"
+        case .locked(let path, readOnly: true):
+            "disk \(path) is being written by another process; stop the virtual machine that has it, or use a copy"
+        case .failed(let operation, let path, let code):
+            "cannot \(operation) disk \(path): \(String(cString: strerror(code))); check the host's storage"
+        }
+    }
+}
+
+/// An open disk. Its lock lasts as long as the object: exclusive for a writable disk, shared for a read-only one.
+///
+/// The lock is an open-file-description lock on the whole file, so it also holds against QEMU, and against a second
+/// machine in this process. It is advisory: a program that does not ask is not held off.
+public final class DiskFile: Sendable {
+    /// Bytes of a sector (virtio 1.2 §5.2): the unit of a disk's size.
+    public static let sectorByteCount: UInt64 = 512
+
+    /// Segments that the host takes in one call (IOV_MAX).
+    private static let maximumVectorCount = 1024
+
+    public let path: String
+    public let isReadOnly: Bool
+    /// Bytes, a multiple of 512, as they were when the file was opened.
+    public let byteCount: UInt64
+
+    /// F_OFD_SETLK of Linux's fcntl.h, the same on every architecture; Glibc shows it only to GNU programs.
+    private static let setOpenFileDescriptionLock: Int32 = 37
+
+    private let descriptor: Int32
+
+    /// Opens and locks the disk at `path`. A file that may not be written has to be opened read-only explicitly.
+    public init(path: String, readOnly: Bool = false) throws(DiskFileError) {
+        // O_NONBLOCK: opening a FIFO by mistake must not wait for its other end. It changes nothing for disks.
+        let access = readOnly ? O_RDONLY : O_RDWR
+        let descriptor = open(path, access | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            throw Self.openError(errno, path: path, readOnly: readOnly)
+        }
+        do throws(DiskFileError) {
+            byteCount = try Self.checkedByteCount(of: descriptor, path: path)
+            try Self.lock(descriptor, path: path, readOnly: readOnly)
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        self.descriptor = descriptor
+        self.path = path
+        isReadOnly = readOnly
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    private static func openError(_ code: Int32, path: String, readOnly: Bool) -> DiskFileError {
+        switch code {
+        case ENOENT, ENOTDIR: .notFound(path: path)
+        case EISDIR: .isDirectory(path: path)
+        case EACCES, EPERM, EROFS: .permissionDenied(path: path, readOnly: readOnly)
+        case ENXIO: .notDisk(path: path)
+        default: .failed(operation: "open", path: path, errno: code)
+        }
+    }
+
+    private static func checkedByteCount(of descriptor: Int32, path: String) throws(DiskFileError) -> UInt64 {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            throw .failed(operation: "examine", path: path, errno: errno)
+        }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG, S_IFBLK: break
+        case S_IFDIR: throw .isDirectory(path: path)
+        default: throw .notDisk(path: path)
+        }
+        // Not st_size, which is zero for a block device.
+        let end = lseek(descriptor, 0, SEEK_END)
+        guard end >= 0 else { throw .failed(operation: "examine", path: path, errno: errno) }
+        let byteCount = UInt64(end)
+        guard byteCount > 0 else { throw .empty(path: path) }
+        guard byteCount.isMultiple(of: sectorByteCount) else {
+            throw .partialSector(path: path, byteCount: byteCount)
+        }
+        return byteCount
+    }
+
+    private static func lock(_ descriptor: Int32, path: String, readOnly: Bool) throws(DiskFileError) {
+        var lock = Glibc.flock()
+        lock.l_type = Int16(readOnly ? F_RDLCK : F_WRLCK)
+        lock.l_whence = Int16(SEEK_SET)
+        // From 0, for 0 bytes: the whole file, however it grows.
+        guard fcntl(descriptor, Self.setOpenFileDescriptionLock, &lock) != 0 else { return }
+        switch errno {
+        case EAGAIN, EACCES: throw .locked(path: path, readOnly: readOnly)
+        case let code: throw .failed(operation: "lock", path: path, errno: code)
+        }
+    }
+
+    // MARK: Input and output
+
+    /// Fills `buffers` from `offset` on. On an error, some of them may have been written.
+    func read(into buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
+        defer { buffers.didWrite(in: memory) }
+        try transfer(buffers.vectors(in: memory), at: offset, operation: "read") {
+            preadv(descriptor, $0, $1, $2)
+        }
+    }
+
+    /// Writes all of `buffers` from `offset` on. On an error, some of it may be on the disk.
+    func write(_ buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
+        try transfer(buffers.vectors(in: memory), at: offset, operation: "write") {
+            pwritev(descriptor, $0, $1, $2)
+        }
+    }
+
+    /// Waits until everything that was written is on stable storage.
+    public func synchronize() throws(DiskFileError) {
+        guard !isReadOnly else { return }
+        while fdatasync(descriptor) != 0 {
+            guard errno == EINTR else { throw .failed(operation: "flush", path: path, errno: errno) }
+        }
+    }
+
+    /// Calls `body` until all bytes are transferred: the host may do less than it was asked for.
+    private func transfer(
+        _ vectors: [iovec], at offset: UInt64, operation: String,
+        by body: (UnsafePointer<iovec>, Int32, off_t) -> Int
+    ) throws(DiskFileError) {
+        var vectors = vectors[...]
+        var offset = off_t(offset)
+        while !vectors.isEmpty {
+            let count = vectors.withUnsafeBufferPointer { buffer -> Int in
+                guard let base = buffer.baseAddress else { return 0 }
+                return body(base, Int32(min(buffer.count, Self.maximumVectorCount)), offset)
+            }
+            if count < 0 {
+                guard errno == EINTR else { throw .failed(operation: operation, path: path, errno: errno) }
+                continue
+            }
+            // The end of the file: somebody made it shorter.
+            guard count > 0 else { throw .failed(operation: operation, path: path, errno: EIO) }
+            offset += off_t(count)
+            vectors.removeFirst(bytes: count)
+        }
+    }
+}
+
+extension ArraySlice<iovec> {
+    /// Drops what has been transferred; `count` is at most the bytes that are there.
+    fileprivate mutating func removeFirst(bytes count: Int) {
+        var count = count
+        while let first, count >= first.iov_len {
+            count -= first.iov_len
+            removeFirst()
+            if isEmpty { return }
+        }
+        guard count > 0, let base = first?.iov_base, let length = first?.iov_len else { return }
+        // Safe: `count` is less than the segment's length.
+        self[startIndex] = iovec(iov_base: base + count, iov_len: length - count)
+    }
+}

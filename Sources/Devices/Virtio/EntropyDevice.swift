@@ -1,0 +1,55 @@
+// The virtio entropy device: random bytes for the guest.
+//
+// Follows virtio 1.2 §5.4. Where the bytes come from is the machine's business (`EntropySource`).
+
+import Hypervisor
+import Synchronization
+
+/// An entropy device (virtio 1.2 §5.4).
+public final class EntropyDevice: VirtioDevice {
+    /// The most bytes of one buffer that are filled: the driver is told how many, and asks again (§5.4.6.2).
+    private static let maximumByteCount = 1 << 16
+
+    public let deviceID = VirtioDeviceID.entropy
+    public let features: VirtioFeatures = []
+    public let queueSizes: [UInt16] = [64]
+    public let configuration: [UInt8] = []
+
+    private let source: any EntropySource
+    private let queue = Mutex<Virtqueue?>(nil)
+
+    public init(source: any EntropySource) {
+        self.source = source
+    }
+
+    public func setQueue(_ queue: Virtqueue?, at index: Int) {
+        self.queue.withLock { $0 = queue }
+    }
+
+    public func queueNotified(_ index: Int) {
+        queue.withLock { queue in
+            while let chain = queue?.next(), let memory = queue?.memory {
+                let bytes = randomBytes(count: min(chain.writable.byteCount, Self.maximumByteCount))
+                queue?.complete(chain, written: chain.writable.write(bytes[...], in: memory))
+            }
+            queue?.notifyDriver()
+        }
+    }
+
+    public func reset() {
+        queue.withLock { $0 = nil }
+    }
+
+    private func randomBytes(count: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count + 8)
+        while bytes.count < count {
+            let word = source.next()
+            for byte in 0..<8 {
+                bytes.append(UInt8(truncatingIfNeeded: word >> (8 * byte)))
+            }
+        }
+        bytes.removeLast(bytes.count - count)
+        return bytes
+    }
+}

@@ -1,0 +1,144 @@
+// A host thread that works when it is told to, and can be waited for.
+//
+// Responsible for: a block device's input and output off the vCPU's thread. Not responsible for: what the work is.
+
+import Glibc
+
+/// Why a thread could not be started.
+public struct WorkerThreadError: Error, Equatable, CustomStringConvertible {
+    let errno: Int32
+
+    public var description: String {
+        "cannot start a thread (\(String(cString: strerror(errno)))); raise the limit on processes (ulimit -u)"
+    }
+}
+
+/// A thread that calls `body` once or more after each `wake`, and sleeps otherwise.
+///
+/// `@unchecked Sendable`: all state that changes is used under `mutex`.
+final class WorkerThread: @unchecked Sendable {
+    /// What the thread shares with its callers. It outlives both, whoever ends last.
+    private final class Shared: @unchecked Sendable {
+        // Allocated, because neither may move while it is in use.
+        let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+        let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+        let body: @Sendable () -> Bool
+        /// How often work was asked for, and how often asking has been answered by a whole call of `body`.
+        var requested: UInt64 = 0
+        var finished: UInt64 = 0
+        var isStopping = false
+
+        init(body: @escaping @Sendable () -> Bool) {
+            self.body = body
+            pthread_mutex_init(mutex, nil)
+            pthread_cond_init(condition, nil)
+        }
+
+        deinit {
+            pthread_cond_destroy(condition)
+            pthread_mutex_destroy(mutex)
+            condition.deallocate()
+            mutex.deallocate()
+        }
+
+        func withLock<Result>(_ action: () -> Result) -> Result {
+            pthread_mutex_lock(mutex)
+            defer { pthread_mutex_unlock(mutex) }
+            return action()
+        }
+
+        /// Waits, with the lock held, while `condition` holds.
+        func wait(while holds: () -> Bool) {
+            while holds() {
+                pthread_cond_wait(condition, mutex)
+            }
+        }
+
+        func run() {
+            pthread_mutex_lock(mutex)
+            defer { pthread_mutex_unlock(mutex) }
+            while true {
+                wait { requested == finished && !isStopping }
+                // What was asked for is done before the thread ends.
+                guard requested != finished else { return }
+                let target = requested
+                pthread_mutex_unlock(mutex)
+                let hasMore = body()
+                pthread_mutex_lock(mutex)
+                finished = target
+                if hasMore, !isStopping {
+                    requested += 1
+                }
+                pthread_cond_broadcast(condition)
+            }
+        }
+    }
+
+    private let shared: Shared
+    private var thread: pthread_t?
+
+    /// Starts the thread. `body` returns whether it left work undone and wants to be called again.
+    init(body: @escaping @Sendable () -> Bool) throws(WorkerThreadError) {
+        shared = Shared(body: body)
+        // Signals are the business of the process's other threads.
+        var all = sigset_t()
+        var old = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_SETMASK, &all, &old)
+        defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
+
+        var thread = pthread_t()
+        let argument = Unmanaged.passRetained(shared)
+        let code = pthread_create(
+            &thread, nil,
+            { argument in
+                // Safe: the creator passed this reference, retained for the thread.
+                guard let argument else { return nil }
+                Unmanaged<Shared>.fromOpaque(argument).takeRetainedValue().run()
+                return nil
+            }, argument.toOpaque())
+        guard code == 0 else {
+            argument.release()
+            throw WorkerThreadError(errno: code)
+        }
+        self.thread = thread
+    }
+
+    deinit {
+        stop()
+    }
+
+    /// Asks for a call of `body` that begins after this one. Does nothing once the thread is stopped.
+    func wake() {
+        shared.withLock {
+            guard !shared.isStopping else { return }
+            shared.requested += 1
+            pthread_cond_broadcast(shared.condition)
+        }
+    }
+
+    /// Waits until a call of `body` that began after this one has ended.
+    func drain() {
+        shared.withLock {
+            if !shared.isStopping {
+                shared.requested += 1
+                pthread_cond_broadcast(shared.condition)
+            }
+            let target = shared.requested
+            shared.wait { shared.finished < target }
+        }
+    }
+
+    /// Waits until what was asked for is done, and ends the thread. May be called again.
+    func stop() {
+        let ending: pthread_t? = shared.withLock {
+            shared.isStopping = true
+            pthread_cond_broadcast(shared.condition)
+            defer { thread = nil }
+            return thread
+        }
+        if let ending {
+            pthread_join(ending, nil)
+        }
+    }
+}
