@@ -1,0 +1,87 @@
+// The firmware that answers a guest's calls.
+//
+// Responsible for: the door (width, gate, narrowing), the dispatcher, and the state of the cores. What a function does
+// is in the file of its family, `Firmware+….swift`. Not responsible for: carrying out effects, which is the machine's.
+//
+// Nothing here allocates, blocks or keeps state of its own: all state is the platform's. To make a firmware misbehave on
+// purpose, stand between the machine and `call`, or between the firmware and its `Platform`.
+
+/// The firmware of one machine: PSCI, SMCCC discovery and the TRNG interface, for whatever platform has the cores.
+public struct Firmware<Machine: Platform> {
+    /// What this machine's PSCI is.
+    public let policy: Policy
+    /// Whose cores it controls.
+    public let platform: Machine
+
+    public init(policy: Policy, platform: Machine) {
+        self.policy = policy
+        self.platform = platform
+    }
+
+    /// Answers one call.
+    ///
+    /// Several cores may call at the same time.
+    ///
+    /// - Parameters:
+    ///   - registers: x0 to x3 as the guest has them, whatever is in them.
+    ///   - caller: the number of the calling core.
+    public func call(_ registers: CallRegisters, caller: Int) -> CallResult {
+        let id = registers.functionID
+        // §5.3.2: what is not implemented returns NOT_SUPPORTED; so does, by DEN0028 §5.1, what nobody knows.
+        guard let function = offeredFunction(id) else {
+            return Answer.code(.notSupported).result(for: registers, width: id.width)
+        }
+        let arguments = Arguments(registers, width: id.width, caller: caller)
+        return dispatch(function, id.width, arguments).result(for: registers, width: id.width)
+    }
+
+    /// Reports that a core which `Platform.start` was asked to start is about to run its first instruction.
+    ///
+    /// To be called before it does: a core that runs is ON, and can then turn itself off.
+    public func coreStarted(_ core: Int) {
+        _ = platform.exchangeState(ofCore: core, from: .onPending, to: .on)
+    }
+
+    /// The function of `id`, if the guest has it.
+    func offeredFunction(_ id: FunctionID) -> Function? {
+        guard let function = id.function, policy.capabilities.contains(function) else { return nil }
+        return function
+    }
+
+    private func dispatch(_ function: Function, _ width: CallWidth, _ arguments: Arguments) -> Answer {
+        switch function {
+        case .psciVersion: psciVersion()
+        case .psciFeatures: psciFeatures(arguments)
+        case .cpuSuspend: cpuSuspend(arguments)
+        case .cpuOff: cpuOff(arguments)
+        case .cpuOn: cpuOn(arguments)
+        case .affinityInfo: affinityInfo(arguments)
+        case .migrateInfoType: migrateInfoType()
+        case .systemOff: systemOff()
+        case .systemOff2: systemOff2(arguments)
+        case .systemReset: systemReset()
+        case .systemReset2: systemReset2(arguments)
+        case .smcccVersion: smcccVersion()
+        case .smcccArchFeatures: smcccArchFeatures(arguments)
+        case .smcccArchWorkaround1, .smcccArchWorkaround2, .smcccArchWorkaround3: smcccArchWorkaround()
+        case .trngVersion: trngVersion()
+        case .trngFeatures: trngFeatures(arguments)
+        case .trngGetUUID: trngGetUUID()
+        case .trngRND: trngRND(width, arguments)
+        // Not in `Capabilities.implemented`, so that no policy offers them and the gate keeps them out.
+        case .migrate, .migrateInfoUpCPU, .cpuFreeze, .cpuDefaultSuspend, .nodeHWState, .systemSuspend,
+            .psciSetSuspendMode, .psciStatResidency, .psciStatCount, .memProtect, .memProtectCheckRange:
+            .code(.notSupported)
+        }
+    }
+
+    /// The core of that affinity.
+    func core(_ affinity: Affinity) -> Int? {
+        for core in 0..<platform.coreCount where platform.affinity(ofCore: core) == affinity {
+            return core
+        }
+        return nil
+    }
+}
+
+extension Firmware: Sendable where Machine: Sendable {}
