@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What every script here needs: messages, the cache directory, and running a command as root.
 # Sourced, never run.
+# shellcheck disable=SC2034  # what is set here is used by the scripts that source it
 
 # The top of the source tree.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -9,7 +10,6 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cache=${DORMOUSE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dormouse}
 
 # Guests made ready to start: see scripts/fetch-guests.
-# shellcheck disable=SC2034  # used by the scripts that source this
 guests=$cache/guests
 
 note() {
@@ -47,6 +47,7 @@ as_root() {
 
 # Seconds between two values of EPOCHREALTIME, to a tenth.
 seconds_between() {
-    # The decimal mark of EPOCHREALTIME follows the locale.
-    awk -v a="${1/,/.}" -v b="${2/,/.}" 'BEGIN { printf "%.1f", b - a }'
+    # Without its decimal mark, which follows the locale, EPOCHREALTIME is microseconds.
+    local tenths=$(((${2//[.,]/} - ${1//[.,]/}) / 100000))
+    printf '%d.%d' $((tenths / 10)) $((tenths % 10))
 }

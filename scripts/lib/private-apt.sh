@@ -4,6 +4,7 @@
 # It goes through the mirror and the proxy that the machine's apt uses, and trusts Debian's archive keys only. It
 # changes nothing of the machine's apt: not even its hooks run, since some of them clear the machine's cache.
 # Sourced, after common.sh.
+# shellcheck disable=SC2154  # cache is set there
 
 apt_dir=$cache/apt
 
@@ -19,15 +20,41 @@ archive_keyring() {
     die "Debian's archive keys are missing; run scripts/setup, or install debian-archive-keyring"
 }
 
-# The archives that the machine's own apt has under a Debian suite's name, the likeliest first. A foreign archive may
-# use such a name too; it then fails the check against Debian's keys.
+# Every archive of the machine's own apt, as "URI suite" lines. Read from its sources themselves (sources.list(5)):
+# apt-get indextargets says nothing on a machine that has no package lists yet.
+machine_archives() {
+    local etc file
+    etc=$(apt-config shell etc Dir::Etc/d)
+    eval "$etc"
+    for file in "$etc"/sources.list "$etc"/sources.list.d/*.list; do
+        [[ ! -r $file ]] || awk '$1 == "deb" { sub(/^[ \t]*deb[ \t]+(\[[^]]*\][ \t]+)?/, ""); print $1, $2 }' "$file"
+    done
+    for file in "$etc"/sources.list.d/*.sources; do
+        # A stanza ends at an empty line; a field's value may go on in lines that begin with a blank.
+        [[ ! -r $file ]] || { cat "$file"; echo; } | awk '
+            function flush(   i, j, n, m, uri, suite) {
+                if (tolower(value["enabled"]) !~ /^ *(no|false|0)/ && value["types"] ~ /(^| )deb( |$)/) {
+                    n = split(value["uris"], uri, " ")
+                    m = split(value["suites"], suite, " ")
+                    for (i = 1; i <= n; i++) for (j = 1; j <= m; j++) print uri[i], suite[j]
+                }
+                split("", value)
+            }
+            /^#/ { next }
+            /^[ \t]*\r?$/ { flush(); next }
+            /^[ \t]/ { value[field] = value[field] " " $0; next }
+            { field = tolower(substr($0, 1, index($0, ":") - 1)); value[field] = substr($0, index($0, ":") + 1) }'
+    done
+}
+
+# The archives that the machine's own apt has under a Debian release's name, the likeliest first. A foreign archive
+# may use such a name too; it then fails the check against Debian's keys.
 machine_mirrors() {
     if [[ -n ${DORMOUSE_DEBIAN_MIRROR:-} ]]; then
         printf '%s\n' "$DORMOUSE_DEBIAN_MIRROR"
         return
     fi
-    # shellcheck disable=SC2016  # apt expands these, not the shell
-    apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 2>/dev/null \
+    machine_archives \
         | awk '$2 ~ /^(bullseye|bookworm|trixie|forky|duke|sid|oldstable|stable|testing|unstable)$/ { print $1 }' \
         | awk '!seen[$0]++ { if (/\/debian\/?$/) print; else rest = rest $0 "\n" } END { printf "%s", rest }'
 }
@@ -55,6 +82,8 @@ Acquire::AllowInsecureRepositories "false";
 Acquire::AllowWeakRepositories "false";
 Acquire::AllowDowngradeToInsecureRepositories "false";
 Acquire::Languages "none";
+// The lists are only read again by --refresh.
+Acquire::GzipIndexes "true";
 APT::Architecture "arm64";
 APT::Architectures { "arm64"; };
 APT::Update::Error-Mode "any";
