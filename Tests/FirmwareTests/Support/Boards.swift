@@ -1,0 +1,28 @@
+// Boards for the tests, laid out as the widely known `virt` machine.
+
+import Firmware
+
+extension BoardDescription {
+    static let ramBase: UInt64 = 0x4000_0000
+
+    /// A board with `cpus` and `memoryMiB` of RAM, and `virtioSlots` virtio-mmio transports.
+    static func virt(
+        cpus: [UInt64] = [0], memoryMiB: UInt64 = 512, virtioSlots: Int = 32, chosen: Chosen = Chosen()
+    ) -> BoardDescription {
+        BoardDescription(
+            model: "test board", compatible: ["test,virt", "linux,dummy-virt"], cpus: cpus,
+            memory: [ramBase..<ramBase + memoryMiB << 20],
+            gic: GIC(
+                distributor: 0x0800_0000..<0x0801_0000,
+                redistributors: [0x080A_0000..<0x080A_0000 + UInt64(cpus.count) * 0x2_0000]),
+            timer: Timer(secure: .ppi(13), physical: .ppi(14), virtual: .ppi(11), hypervisor: .ppi(10)),
+            power: PowerInterface(majorVersion: 1, conduit: .hvc),
+            uart: Device(registers: 0x0900_0000..<0x0900_1000, interrupt: .spi(1)),
+            rtc: Device(registers: 0x0901_0000..<0x0901_1000, interrupt: .spi(2)),
+            virtio: (0..<virtioSlots).map { slot in
+                let base = 0x0A00_0000 + UInt64(slot) * 0x200
+                return Device(registers: base..<base + 0x200, interrupt: .spi(16 + UInt32(slot)))
+            },
+            chosen: chosen)
+    }
+}
