@@ -41,7 +41,7 @@ extension EncodingTable {
         Encoding(.rbit, .dataProcessingRegister, "s1011010 11000000 000000nn nnnddddd"),
         Encoding(.rev16, .dataProcessingRegister, "s1011010 11000000 000001nn nnnddddd"),
         Encoding(.rev32, .dataProcessingRegister, "s1011010 11000000 000010nn nnnddddd"),
-        Encoding(.rev64, .dataProcessingRegister, "11011010 11000000 000011nn nnnddddd"),
+        Encoding(.rev, .dataProcessingRegister, "11011010 11000000 000011nn nnnddddd"),
         Encoding(.clz, .dataProcessingRegister, "s1011010 11000000 000100nn nnnddddd"),
         Encoding(.cls, .dataProcessingRegister, "s1011010 11000000 000101nn nnnddddd"),
         Encoding(.madd, .dataProcessingRegister, "s0011011 000mmmmm 0aaaaann nnnddddd"),

@@ -63,7 +63,7 @@ public enum Instruction: UInt16, Sendable, CaseIterable {
     case rbit
     case rev16
     case rev32
-    case rev64
+    case rev
     case clz
     case cls
     case madd

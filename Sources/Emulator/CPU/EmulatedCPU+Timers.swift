@@ -53,3 +53,11 @@ extension EmulatedCPU {
         counter &+ UInt64(bitPattern: Int64(Int32(truncatingIfNeeded: value)))
     }
 }
+
+extension EmulatedCPU {
+    /// The counter value at which a timer of this CPU will interrupt; nil if none will. For who waits in its stead.
+    public var nextTimerDeadline: UInt64? {
+        updateTimers()
+        return nextTimerEvent == .max ? nil : nextTimerEvent
+    }
+}

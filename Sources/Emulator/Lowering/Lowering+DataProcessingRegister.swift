@@ -50,7 +50,7 @@ extension Lowering {
         case .rbit: return emit(.rbit64, .rbit32)
         case .rev16: return emit(.reverseBytesInHalfwords64, .reverseBytesInHalfwords32)
         case .rev32: return emit(.reverseBytesInWords, .rev32)
-        case .rev64: return emit(.rev64, .rev64)
+        case .rev: return emit(.rev64, .rev64)
         case .clz: return emit(.clz64, .clz32)
         case .cls: return emit(.cls64, .cls32)
         case .madd where word.ra == 31: return emit(.mul64, .mul32)

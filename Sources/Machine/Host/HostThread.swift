@@ -1,0 +1,36 @@
+// A host thread that runs a closure once.
+
+import Glibc
+
+/// A joinable thread.
+///
+/// Safe: the closure's box is retained for the thread and released by it.
+final class HostThread: @unchecked Sendable {
+    private final class Body {
+        let run: @Sendable () -> Void
+        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+    }
+
+    private var thread = pthread_t()
+
+    /// Starts `body` on a thread of its own; `name` is what debuggers and `top` show (15 characters).
+    init(name: String, _ body: @escaping @Sendable () -> Void) throws(MachineError) {
+        let box = Unmanaged.passRetained(Body(body))
+        let code = pthread_create(
+            &thread, nil,
+            { argument in
+                if let argument { Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run() }
+                return nil
+            }, box.toOpaque())
+        guard code == 0 else {
+            box.release()
+            throw .host("cannot start a thread (\(String(cString: strerror(code)))); close other programs")
+        }
+        pthread_setname_np(thread, String(name.prefix(15)))
+    }
+
+    /// Waits for its end.
+    func join() {
+        pthread_join(thread, nil)
+    }
+}

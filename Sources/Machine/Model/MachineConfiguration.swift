@@ -1,0 +1,89 @@
+// What a person chooses about one machine.
+
+import Devices
+import Firmware
+import Hypervisor
+import PSCI
+
+/// A disk of a machine.
+public struct DiskConfiguration: Sendable, Hashable {
+    /// A raw image or a block device of the host.
+    public var path: String
+    public var isReadOnly: Bool
+
+    public init(path: String, isReadOnly: Bool = false) {
+        self.path = path
+        self.isReadOnly = isReadOnly
+    }
+}
+
+/// How a guest's time passes.
+public enum ClockKind: String, Sendable, CaseIterable {
+    /// With the host's monotonic clock.
+    case host
+    /// By one nanosecond for each instruction: deterministic, on one thread, idle time skipped.
+    case instructions
+}
+
+/// Which device the console's input goes to; output is taken from both.
+public enum ConsoleKind: String, Sendable, CaseIterable {
+    case pl011
+    case virtio
+}
+
+/// Everything that makes a machine.
+public struct MachineConfiguration: Sendable {
+    public var model = MachineModel.virt1
+    public var cpuCount = 1
+    /// Bytes of RAM, a multiple of 2 MiB.
+    public var memoryByteCount: UInt64 = 512 << 20
+    /// An arm64 Linux Image, or a flat bare-metal image.
+    public var kernel: String
+    public var initrd: String?
+    public var commandLine = ""
+    public var disks: [DiskConfiguration] = []
+    public var psci = Policy()
+    public var clock = ClockKind.host
+    public var console = ConsoleKind.pl011
+    /// What entropy starts from with the instruction clock.
+    public var seed: UInt64 = 0
+
+    public init(kernel: String) {
+        self.kernel = kernel
+    }
+}
+
+/// Why a machine cannot be made or started. The text is for the user, one line.
+public enum MachineError: Error, CustomStringConvertible {
+    case cpuCount(Int)
+    case memorySize(UInt64)
+    case tooManyDisks(Int)
+    case file(path: String, role: String, reason: String)
+    case kernel(path: String, KernelImageError)
+    case initrdForFlatImage
+    case bootPlan(BootPlanError)
+    case disk(DiskFileError)
+    case memory(GuestMemoryError)
+    case host(String)
+
+    public var description: String {
+        switch self {
+        case .cpuCount(let count):
+            "\(count) CPUs cannot be had; give --cpus a number from 1 to \(Virt1Layout.maximumCPUCount)"
+        case .memorySize(let bytes):
+            "\(bytes >> 20) MiB of memory cannot be had; give --memory a size from 2 MiB to 256 GiB, in steps of 2 MiB"
+        case .tooManyDisks(let count):
+            "\(count) disks are too many; this machine has slots for \(Virt1Layout.maximumDiskCount)"
+        case .file(let path, let role, let reason):
+            "cannot read the \(role) \(path): \(reason)"
+        case .kernel(let path, let error):
+            "kernel \(path) \(error)"
+        case .initrdForFlatImage:
+            "a flat bare-metal image takes no initrd; leave --initrd out, or give an arm64 Linux Image"
+        case .bootPlan(let error): error.description
+        case .disk(let error): error.description
+        case .memory(let error): error.description
+        case .host(let text): text
+        }
+    }
+}

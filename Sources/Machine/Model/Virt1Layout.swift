@@ -1,0 +1,55 @@
+// The guest physical layout of the model `virt-1`.
+//
+//   0x0000_0000  flash, 2 × 64 MiB (reserved)
+//   0x0800_0000  GICv3 distributor           0x080A_0000  redistributors, 128 KiB each
+//   0x0900_0000  PL011, SPI 1                0x0901_0000  PL031, SPI 2
+//   0x0A00_0000  32 × virtio-mmio, 512 bytes each, SPI 16 and up
+//   0x4000_0000  RAM
+//
+// It is the widely known `virt` layout, so that firmware and bare-metal images made for that find what they expect.
+// A hibernated guest must find every address again: the model is frozen, and a golden test pins it.
+
+import Devices
+import Hypervisor
+
+/// Where everything is in `virt-1`, as pure functions of the configuration.
+enum Virt1Layout {
+    static let distributor: Range<PhysicalAddress> = 0x0800_0000..<0x0801_0000
+    static let redistributorBase: PhysicalAddress = 0x080A_0000
+    static let redistributorStride: UInt64 = 0x2_0000
+    static let uart: Range<PhysicalAddress> = 0x0900_0000..<0x0900_1000
+    static let uartSPI = 1
+    static let rtc: Range<PhysicalAddress> = 0x0901_0000..<0x0901_1000
+    static let rtcSPI = 2
+    static let virtioBase: PhysicalAddress = 0x0A00_0000
+    static let virtioStride: UInt64 = 0x200
+    static let virtioSlotCount = 32
+    static let firstVirtioSPI = 16
+    static let ramBase: PhysicalAddress = 0x4000_0000
+
+    static let maximumCPUCount = 64
+    /// Disks take slots from 0 up.
+    static let maximumDiskCount = 30
+    /// The last two slots are always taken.
+    static let consoleSlot = 30
+    static let entropySlot = 31
+
+    /// INTIDs of the timers' PPIs.
+    enum TimerINTID {
+        static let hypervisor = 26
+        static let virtual = 27
+        static let secure = 29
+        static let physical = 30
+    }
+
+    static func redistributors(cpuCount: Int) -> Range<PhysicalAddress> {
+        redistributorBase..<redistributorBase + UInt64(cpuCount) * redistributorStride
+    }
+
+    static func virtio(slot: Int) -> Range<PhysicalAddress> {
+        let base = virtioBase + UInt64(slot) * virtioStride
+        return base..<base + virtioStride
+    }
+
+    static func virtioSPI(slot: Int) -> Int { firstVirtioSPI + slot }
+}

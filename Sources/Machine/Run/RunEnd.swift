@@ -1,0 +1,46 @@
+// How a run ends: the one value that says what the guest did.
+
+import PSCI
+
+/// A guest's SYSTEM_OFF2.
+public struct HibernationRequest: Sendable, Hashable {
+    /// What the guest passed as the type: 0 or 1.
+    public var type: UInt32
+    public var cookie: UInt64
+    /// The core that called.
+    public var core: Int
+    /// The function id, which tells the width of the call.
+    public var functionID: UInt32
+
+    public init(type: UInt32, cookie: UInt64, core: Int, functionID: UInt32) {
+        self.type = type
+        self.cookie = cookie
+        self.core = core
+        self.functionID = functionID
+    }
+}
+
+/// A guest's SYSTEM_RESET or SYSTEM_RESET2.
+public struct ResetRequest: Sendable, Hashable {
+    /// Nil for SYSTEM_RESET.
+    public var type: UInt32?
+    public var cookie: UInt64
+    public var core: Int
+
+    public init(type: UInt32?, cookie: UInt64, core: Int) {
+        self.type = type
+        self.cookie = cookie
+        self.core = core
+    }
+}
+
+/// How a run ended.
+public enum RunEnd: Sendable, Hashable {
+    case poweredOff
+    case hibernated(HibernationRequest)
+    case reset(ResetRequest)
+    /// The guest cannot go on, for the reason given.
+    case crashed(String)
+    /// The user, or a signal, ended it.
+    case stopped(String)
+}

@@ -1,0 +1,172 @@
+// Running: a host thread for each vCPU, or one thread for all with the instruction clock.
+
+import Devices
+import Emulator
+import Hypervisor
+import PSCI
+
+extension VirtualMachine {
+    /// Boots the guest and runs it until the run ends. May be called again, for instance after a reset.
+    ///
+    /// When it returns, no core runs any more and everything that the guest wrote to its disks is on stable storage.
+    public func run() throws(MachineError) -> RunEnd {
+        let plan = try load()
+        // A stop that came before the start counts.
+        if let end = takeStop() { return end }
+        power.boot(entry: plan.entry, contextID: plan.x0)
+        if instructionClock != nil {
+            runDeterministically()
+        } else {
+            var threads: [HostThread] = []
+            do throws(MachineError) {
+                for cpu in emulator.cpus {
+                    threads.append(try HostThread(name: "vcpu\(cpu.index)") { [self] in runCore(cpu) })
+                }
+            } catch {
+                finish(.stopped("out of threads"))
+                for thread in threads { thread.join() }
+                throw error
+            }
+            for thread in threads { thread.join() }
+        }
+        for disk in disks {
+            do throws(DiskFileError) {
+                try disk.flush()
+            } catch { throw .disk(error) }
+        }
+        return end.withLock { end in
+            defer { end = nil }
+            return end ?? .stopped("the machine stopped without a reason")
+        }
+    }
+
+    private func takeStop() -> RunEnd? {
+        end.withLock { end in
+            defer { end = nil }
+            return end
+        }
+    }
+
+    /// Makes a core that was asked to start ready to run; false if it was not.
+    private func startIfAsked(_ cpu: EmulatedCPU) -> Bool {
+        guard let start = power.takeStart(of: cpu.index) else { return false }
+        gic.resetCPUInterface(cpu.index)
+        cpu.reset(entry: start.entry, context: start.contextID)
+        firmware.coreStarted(cpu.index)
+        return true
+    }
+
+    // MARK: A thread for each core
+
+    private func runCore(_ cpu: EmulatedCPU) {
+        let place = parking[cpu.index]
+        while !hasEnded {
+            place.wait(until: nil) { hasEnded || power.hasStart(of: cpu.index) }
+            if startIfAsked(cpu) { runUntilOff(cpu) }
+        }
+    }
+
+    /// Runs a core until it turns itself off or the run ends.
+    private func runUntilOff(_ cpu: EmulatedCPU) {
+        while !hasEnded {
+            switch cpu.run(budget: nil) {
+            case .hypercall:
+                guard goOn(cpu, firmwareCall(cpu, conduit: .hvc)) else { return }
+            case .secureMonitorCall:
+                guard goOn(cpu, firmwareCall(cpu, conduit: .smc)) else { return }
+            case .waitForInterrupt(let deadline):
+                waitForInterrupt(cpu, until: deadline)
+            case .budgetExhausted, .interrupted:
+                break
+            case .failed(let reason):
+                finish(.crashed(reason))
+            }
+        }
+    }
+
+    private func goOn(_ cpu: EmulatedCPU, _ after: AfterCall) -> Bool {
+        switch after {
+        case .goOn: return true
+        case .waitForInterrupt:
+            waitForInterrupt(cpu, until: cpu.nextTimerDeadline)
+            return true
+        case .turnOff, .end: return false
+        }
+    }
+
+    private func waitForInterrupt(_ cpu: EmulatedCPU, until deadline: UInt64?) {
+        let time = deadline.flatMap { hostClock?.hostTime(ofCounter: $0) }
+        parking[cpu.index].wait(until: time) { hasEnded || cpu.hasPendingInterrupt }
+    }
+
+    // MARK: One thread for all
+
+    /// Instructions that one core runs before the next one's turn.
+    private static let quantum = 20_000
+
+    private enum Activity {
+        case off
+        case running
+        case waiting(until: UInt64?)
+    }
+
+    private func runDeterministically() {
+        var activities = emulator.cpus.map { _ in Activity.off }
+        while !hasEnded {
+            for cpu in emulator.cpus where !hasEnded {
+                activities[cpu.index] = turn(cpu, activities[cpu.index])
+            }
+            skipIdleTime(activities)
+        }
+    }
+
+    /// Gives a core its turn.
+    private func turn(_ cpu: EmulatedCPU, _ activity: Activity) -> Activity {
+        switch activity {
+        case .off:
+            guard startIfAsked(cpu) else { return .off }
+        case .waiting(let deadline):
+            let isDue = deadline.map { $0 <= instructionClock?.counter ?? 0 } ?? false
+            guard isDue || cpu.hasPendingInterrupt else { return activity }
+        case .running:
+            break
+        }
+        let after: AfterCall
+        switch cpu.run(budget: Self.quantum) {
+        case .hypercall: after = firmwareCall(cpu, conduit: .hvc)
+        case .secureMonitorCall: after = firmwareCall(cpu, conduit: .smc)
+        case .waitForInterrupt(let deadline): return .waiting(until: deadline)
+        case .budgetExhausted, .interrupted: return .running
+        case .failed(let reason):
+            finish(.crashed(reason))
+            return .off
+        }
+        switch after {
+        case .goOn: return .running
+        case .waitForInterrupt: return .waiting(until: cpu.nextTimerDeadline)
+        case .turnOff, .end: return .off
+        }
+    }
+
+    /// Moves the clock to the next event if every core waits for one; without any, waits for the world outside.
+    private func skipIdleTime(_ activities: [Activity]) {
+        var next: UInt64?
+        for (cpu, activity) in zip(emulator.cpus, activities) {
+            switch activity {
+            case .running: return
+            case .off: if power.hasStart(of: cpu.index) { return }
+            case .waiting(let deadline):
+                if cpu.hasPendingInterrupt { return }
+                if let deadline { next = min(next ?? deadline, deadline) }
+            }
+        }
+        if let next {
+            instructionClock?.skip(to: next)
+        } else {
+            // Only console input can change anything: it arrives as an interrupt of some core.
+            parking[0].wait(until: HostClock.now + 10_000_000) {
+                hasEnded || emulator.cpus.contains(where: \.hasPendingInterrupt)
+            }
+        }
+    }
+}

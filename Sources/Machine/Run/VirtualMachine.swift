@@ -1,0 +1,250 @@
+// A whole machine: made from a configuration, started, and run to an end.
+//
+// Responsible for: wiring devices to the back end, loading the guest, and starting over after a reset. The threads are
+// in `VirtualMachine+Run`, PSCI's effects in `VirtualMachine+Power`. Not responsible for what the end of a run means
+// to the user.
+
+import Arm64
+import Devices
+import Emulator
+import Firmware
+import Glibc
+import Hypervisor
+import PSCI
+import Synchronization
+
+/// What a machine tells its surroundings while it runs. Called on the machine's threads.
+public struct MachineEvents: Sendable {
+    /// Bytes that the guest wrote to its console.
+    public var consoleOutput: @Sendable ([UInt8]) -> Void
+    /// The console takes input again, after `sendConsoleInput` could not take everything.
+    public var consoleReady: @Sendable () -> Void
+    /// A firmware call and its outcome, in words, with the calling core. Nil: nobody wants to know.
+    public var firmwareCall: (@Sendable (_ core: Int, CallDescription) -> Void)?
+
+    public init(
+        consoleOutput: @escaping @Sendable ([UInt8]) -> Void = { _ in },
+        consoleReady: @escaping @Sendable () -> Void = {},
+        firmwareCall: (@Sendable (Int, CallDescription) -> Void)? = nil
+    ) {
+        self.consoleOutput = consoleOutput
+        self.consoleReady = consoleReady
+        self.firmwareCall = firmwareCall
+    }
+}
+
+/// A virtual machine.
+///
+/// Safe to share between threads: what changes is behind locks and atomics, or belongs to one vCPU's thread.
+public final class VirtualMachine: @unchecked Sendable {
+    public let configuration: MachineConfiguration
+    let events: MachineEvents
+    public let memory: GuestMemory
+    let emulator: EmulatedVM
+    let gic: GIC
+    let uart: PL011
+    let rtc: PL031
+    let virtio: [VirtioMMIODevice]
+    let console: ConsoleDevice
+    let disks: [BlockDevice]
+    let entropy: any EntropySource
+    let power: PowerController
+    let firmware: PSCI.Firmware<PowerController>
+    let parking: [Parking]
+    /// Set in runs on the host's clock.
+    let hostClock: HostClock?
+    /// Set in deterministic runs.
+    let instructionClock: InstructionClock?
+
+    /// How the current run ended; nil while it goes on.
+    let end = Mutex<RunEnd?>(nil)
+    /// The last calls of firmware functions that end a run or fall back, for the report.
+    let calls = Mutex<FirmwareCallRecord>(FirmwareCallRecord())
+
+    /// Makes a machine and opens its disks. Nothing runs yet.
+    public init(_ configuration: MachineConfiguration, events: MachineEvents) throws(MachineError) {
+        try Self.check(configuration)
+        self.configuration = configuration
+        self.events = events
+        let isDeterministic = configuration.clock == .instructions
+        let entropy: any EntropySource =
+            isDeterministic ? SeededEntropy(seed: configuration.seed) : HostEntropy()
+        self.entropy = entropy
+        let hostClock = isDeterministic ? nil : HostClock()
+        let instructionClock = isDeterministic ? InstructionClock() : nil
+        self.hostClock = hostClock
+        self.instructionClock = instructionClock
+
+        let memory: GuestMemory
+        do {
+            memory = try GuestMemory(base: Virt1Layout.ramBase, byteCount: configuration.memoryByteCount)
+        } catch { throw .memory(error) }
+        self.memory = memory
+
+        // The GIC needs the CPUs' inputs, and the CPUs need the GIC: the inputs are connected last.
+        let cpuCount = configuration.cpuCount
+        let inputs = InterruptInputs(cpuCount: cpuCount)
+        let gic = GIC(
+            mpidrs: (0..<cpuCount).map(CPUModel.multiprocessorAffinity(cpu:)),
+            interruptInputs: (0..<cpuCount).map { cpu in { inputs.set($0, cpu: cpu) } })
+        self.gic = gic
+        let parking = (0..<cpuCount).map { _ in Parking() }
+        self.parking = parking
+
+        let output = events.consoleOutput
+        let ready = events.consoleReady
+        uart = PL011(interrupt: gic.spi(Virt1Layout.uartSPI), output: { output([$0]) }, inputReady: ready)
+        rtc = PL031(
+            interrupt: gic.spi(Virt1Layout.rtcSPI), clock: Self.timeOfDay(instructionClock))
+        console = ConsoleDevice(output: output, onRoom: ready)
+        disks = try Self.openDisks(configuration)
+        virtio = Self.makeVirtio(
+            disks: disks, console: console, entropy: EntropyDevice(source: entropy), memory: memory, gic: gic)
+
+        let clock: any GuestClock = instructionClock ?? hostClock ?? InstructionClock()
+        do {
+            emulator = try EmulatedVM(
+                EmulatedVMConfiguration(
+                    cpuCount: cpuCount, model: configuration.model.cpu, memory: memory,
+                    bus: Self.makeBus(cpuCount: cpuCount, gic: gic, uart: uart, rtc: rtc, virtio: virtio),
+                    clock: clock, entropy: entropy, interruptController: gic,
+                    timerLines: { cpu in
+                        TimerLines(
+                            virtualTimer: gic.ppi(Virt1Layout.TimerINTID.virtual, cpu: cpu),
+                            physicalTimer: gic.ppi(Virt1Layout.TimerINTID.physical, cpu: cpu))
+                    }))
+        } catch { throw .memory(error) }
+        power = PowerController(
+            cpuCount: cpuCount, ram: memory.range, entropy: entropy, wake: { parking[$0].wake() })
+        firmware = PSCI.Firmware(policy: configuration.psci, platform: power)
+        inputs.connect(emulator.cpus, parking)
+    }
+
+    // MARK: Making
+
+    private static func check(_ configuration: MachineConfiguration) throws(MachineError) {
+        guard (1...Virt1Layout.maximumCPUCount).contains(configuration.cpuCount) else {
+            throw .cpuCount(configuration.cpuCount)
+        }
+        let memory = configuration.memoryByteCount
+        guard memory >= 2 << 20, memory <= 256 << 30, memory % (2 << 20) == 0 else { throw .memorySize(memory) }
+        guard configuration.disks.count <= Virt1Layout.maximumDiskCount else {
+            throw .tooManyDisks(configuration.disks.count)
+        }
+    }
+
+    private static func openDisks(_ configuration: MachineConfiguration) throws(MachineError) -> [BlockDevice] {
+        var disks: [BlockDevice] = []
+        for (slot, disk) in configuration.disks.enumerated() {
+            do throws(DiskFileError) {
+                let file = try DiskFile(path: disk.path, readOnly: disk.isReadOnly)
+                do throws(WorkerThreadError) {
+                    disks.append(
+                        try BlockDevice(
+                            file: file, serial: "dormouse-\(slot)", synchronous: configuration.clock == .instructions))
+                } catch { throw MachineError.host(error.description) }
+            } catch let error as DiskFileError {
+                throw .disk(error)
+            } catch let error as MachineError {
+                throw error
+            }
+        }
+        return disks
+    }
+
+    private static func makeVirtio(
+        disks: [BlockDevice], console: ConsoleDevice, entropy: EntropyDevice, memory: GuestMemory, gic: GIC
+    ) -> [VirtioMMIODevice] {
+        (0..<Virt1Layout.virtioSlotCount).map { slot in
+            let device: (any VirtioDevice)? =
+                switch slot {
+                case Virt1Layout.consoleSlot: console
+                case Virt1Layout.entropySlot: entropy
+                default: disks.indices.contains(slot) ? disks[slot] : nil
+                }
+            return VirtioMMIODevice(
+                memory: memory, interrupt: gic.spi(Virt1Layout.virtioSPI(slot: slot)), device: device)
+        }
+    }
+
+    private static func makeBus(
+        cpuCount: Int, gic: GIC, uart: PL011, rtc: PL031, virtio: [VirtioMMIODevice]
+    ) -> PhysicalBus {
+        typealias Region = PhysicalBus.Region
+        var regions = [
+            Region(range: Virt1Layout.distributor, device: gic.distributor),
+            Region(range: Virt1Layout.redistributors(cpuCount: cpuCount), device: gic.redistributors),
+            Region(range: Virt1Layout.uart, device: uart),
+            Region(range: Virt1Layout.rtc, device: rtc),
+        ]
+        regions += virtio.enumerated().map { Region(range: Virt1Layout.virtio(slot: $0), device: $1) }
+        return PhysicalBus(regions: regions)
+    }
+
+    /// Seconds since the epoch: the host's, or with the instruction clock those since a fixed day.
+    private static func timeOfDay(_ clock: InstructionClock?) -> @Sendable () -> UInt64 {
+        guard let clock else { return { UInt64(max(0, time(nil))) } }
+        let start: UInt64 = 1_767_225_600  // 2026-01-01T00:00:00Z
+        return { start + clock.counter / clock.frequency }
+    }
+
+    // MARK: Console
+
+    /// Sends bytes to the guest's console; returns how many were taken. The rest is to be sent again after
+    /// `MachineEvents.consoleReady`.
+    public func sendConsoleInput(_ bytes: [UInt8]) -> Int {
+        switch configuration.console {
+        case .pl011: uart.receive(bytes)
+        case .virtio: console.receive(bytes)
+        }
+    }
+
+    // MARK: Starting
+
+    /// Puts every device into its power-on state and loads the guest.
+    func load() throws(MachineError) -> BootPlan {
+        let guest = try GuestImage(configuration)
+        let chosen = BoardDescription.Chosen(
+            bootArguments: configuration.commandLine, rngSeed: randomBytes(count: 32), kaslrSeed: entropy.next())
+        let plan = try guest.plan(configuration.model.board(configuration, chosen: chosen))
+        // RAM is as good as new after a cold reset; giving it back to the host makes it zero.
+        madvise(memory.host, Int(memory.byteCount), MADV_DONTNEED)
+        for page in 0..<memory.byteCount >> GuestMemory.pageShift where memory.watched[Int(page)] != 0 {
+            memory.didWrite(at: memory.base + page << GuestMemory.pageShift, count: 1)
+        }
+        gic.reset()
+        uart.reset()
+        rtc.reset()
+        for device in virtio { device.reset() }
+        try guest.load(plan, into: memory)
+        return plan
+    }
+
+    private func randomBytes(count: Int) -> [UInt8] {
+        (0..<count).map { _ in UInt8(truncatingIfNeeded: entropy.next()) }
+    }
+}
+
+/// The IRQ inputs of the CPUs, connected once both they and the GIC exist.
+private final class InterruptInputs: Sendable {
+    private let targets: Mutex<[(cpu: EmulatedCPU, parking: Parking)]>
+
+    init(cpuCount: Int) {
+        targets = Mutex([])
+        connected = Atomic(false)
+    }
+
+    private let connected: Atomic<Bool>
+    private nonisolated(unsafe) var fixed: [(cpu: EmulatedCPU, parking: Parking)] = []
+
+    func connect(_ cpus: [EmulatedCPU], _ parking: [Parking]) {
+        fixed = Array(zip(cpus, parking))
+        connected.store(true, ordering: .releasing)
+    }
+
+    func set(_ level: Bool, cpu: Int) {
+        guard connected.load(ordering: .acquiring) else { return }
+        fixed[cpu].cpu.setInterruptPending(level)
+        if level { fixed[cpu].parking.wake() }
+    }
+}
