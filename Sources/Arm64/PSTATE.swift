@@ -12,30 +12,30 @@ public struct PSTATE: RawRepresentable, Hashable, Sendable {
     /// Bits of fields that do not exist are cleared.
     public init(rawValue: UInt64) { self.rawValue = rawValue & Self.implemented }
 
-    public static let n: UInt64 = 1 << 31
-    public static let z: UInt64 = 1 << 30
-    public static let c: UInt64 = 1 << 29
-    public static let v: UInt64 = 1 << 28
-    public static let nzcv: UInt64 = n | z | c | v
+    @inlinable public static var n: UInt64 { 1 << 31 }
+    @inlinable public static var z: UInt64 { 1 << 30 }
+    @inlinable public static var c: UInt64 { 1 << 29 }
+    @inlinable public static var v: UInt64 { 1 << 28 }
+    @inlinable public static var nzcv: UInt64 { n | z | c | v }
     /// Privileged access never.
-    public static let pan: UInt64 = 1 << 22
+    @inlinable public static var pan: UInt64 { 1 << 22 }
     /// Software step.
-    public static let ss: UInt64 = 1 << 21
+    @inlinable public static var ss: UInt64 { 1 << 21 }
     /// Illegal execution state.
-    public static let il: UInt64 = 1 << 20
+    @inlinable public static var il: UInt64 { 1 << 20 }
     /// Debug exceptions masked.
-    public static let d: UInt64 = 1 << 9
+    @inlinable public static var d: UInt64 { 1 << 9 }
     /// SError masked.
-    public static let a: UInt64 = 1 << 8
+    @inlinable public static var a: UInt64 { 1 << 8 }
     /// IRQ masked.
-    public static let i: UInt64 = 1 << 7
+    @inlinable public static var i: UInt64 { 1 << 7 }
     /// FIQ masked.
-    public static let f: UInt64 = 1 << 6
-    public static let daif: UInt64 = d | a | i | f
+    @inlinable public static var f: UInt64 { 1 << 6 }
+    @inlinable public static var daif: UInt64 { d | a | i | f }
     /// M[4:0], the mode.
-    public static let modeMask: UInt64 = 0x1F
+    @inlinable public static var modeMask: UInt64 { 0x1F }
     /// Every field that exists.
-    public static let implemented: UInt64 = nzcv | pan | ss | il | daif | modeMask
+    @inlinable public static var implemented: UInt64 { nzcv | pan | ss | il | daif | modeMask }
 
     /// The exception level and stack pointer in use: M[4:0].
     public enum Mode: UInt64, Sendable {

@@ -18,9 +18,9 @@ public struct Syndrome: RawRepresentable, Hashable, Sendable {
             UInt64(exceptionClass.rawValue) << Self.classShift | Self.il | UInt64(iss) & Self.issMask
     }
 
-    @usableFromInline static let classShift: UInt64 = 26
-    @usableFromInline static let il: UInt64 = 1 << 25
-    @usableFromInline static let issMask: UInt64 = (1 << 25) - 1
+    @inlinable static var classShift: UInt64 { 26 }
+    @inlinable static var il: UInt64 { 1 << 25 }
+    @inlinable static var issMask: UInt64 { (1 << 25) - 1 }
 
     /// EC.
     @inlinable
@@ -74,7 +74,7 @@ extension Syndrome {
     public static var illegalExecutionState: Self { Self(class: .illegalExecutionState, iss: 0) }
 
     /// CV set and COND "always", which is what A64 instructions report.
-    @usableFromInline static let condition: UInt32 = 1 << 24 | 0b1110 << 20
+    @inlinable static var condition: UInt32 { 1 << 24 | 0b1110 << 20 }
 
     /// WFI or WFE at EL0, trapped by SCTLR_EL1.nTWI or nTWE.
     @inlinable
@@ -123,9 +123,9 @@ extension Syndrome {
 // Aborts and misaligned addresses.
 extension Syndrome {
     /// ISS of a Data Abort or Watchpoint: the access was a write. Set for cache maintenance too.
-    @usableFromInline static let wnr: UInt32 = 1 << 6
+    @inlinable static var wnr: UInt32 { 1 << 6 }
     /// ISS of a Data Abort or Watchpoint: the access was cache maintenance or address translation, other than DC ZVA.
-    @usableFromInline static let cm: UInt32 = 1 << 8
+    @inlinable static var cm: UInt32 { 1 << 8 }
 
     /// An instruction fetch aborted. S1PTW is for stage 2 and so zero.
     @inlinable
