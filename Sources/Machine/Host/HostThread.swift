@@ -13,8 +13,8 @@ final class HostThread: @unchecked Sendable {
 
     private var thread = pthread_t()
 
-    /// Starts `body` on a thread of its own; `name` is what debuggers and `top` show (15 characters).
-    init(name: String, _ body: @escaping @Sendable () -> Void) throws(MachineError) {
+    /// Starts `body` on a thread of its own.
+    init(_ body: @escaping @Sendable () -> Void) throws(MachineError) {
         let box = Unmanaged.passRetained(Body(body))
         let code = pthread_create(
             &thread, nil,
@@ -26,7 +26,6 @@ final class HostThread: @unchecked Sendable {
             box.release()
             throw .host("cannot start a thread (\(String(cString: strerror(code)))); close other programs")
         }
-        pthread_setname_np(thread, String(name.prefix(15)))
     }
 
     /// Waits for its end.

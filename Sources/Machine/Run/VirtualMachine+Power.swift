@@ -3,6 +3,7 @@
 import Emulator
 import Hypervisor
 import PSCI
+import Synchronization
 
 /// What a vCPU's thread does after a firmware call.
 enum AfterCall {

@@ -2,8 +2,10 @@
 
 import Devices
 import Emulator
+import Firmware
 import Hypervisor
 import PSCI
+import Synchronization
 
 extension VirtualMachine {
     /// Boots the guest and runs it until the run ends. May be called again, for instance after a reset.
@@ -20,7 +22,7 @@ extension VirtualMachine {
             var threads: [HostThread] = []
             do throws(MachineError) {
                 for cpu in emulator.cpus {
-                    threads.append(try HostThread(name: "vcpu\(cpu.index)") { [self] in runCore(cpu) })
+                    threads.append(try HostThread { [self] in runCore(cpu) })
                 }
             } catch {
                 finish(.stopped("out of threads"))

@@ -83,10 +83,10 @@ public final class VirtualMachine: @unchecked Sendable {
 
         // The GIC needs the CPUs' inputs, and the CPUs need the GIC: the inputs are connected last.
         let cpuCount = configuration.cpuCount
-        let inputs = InterruptInputs(cpuCount: cpuCount)
+        let inputs = InterruptInputs()
         let gic = GIC(
             mpidrs: (0..<cpuCount).map(CPUModel.multiprocessorAffinity(cpu:)),
-            interruptInputs: (0..<cpuCount).map { cpu in { inputs.set($0, cpu: cpu) } })
+            interruptInputs: (0..<cpuCount).map { cpu in { @Sendable (level: Bool) in inputs.set(level, cpu: cpu) } })
         self.gic = gic
         let parking = (0..<cpuCount).map { _ in Parking() }
         self.parking = parking
@@ -136,18 +136,13 @@ public final class VirtualMachine: @unchecked Sendable {
     private static func openDisks(_ configuration: MachineConfiguration) throws(MachineError) -> [BlockDevice] {
         var disks: [BlockDevice] = []
         for (slot, disk) in configuration.disks.enumerated() {
-            do throws(DiskFileError) {
-                let file = try DiskFile(path: disk.path, readOnly: disk.isReadOnly)
-                do throws(WorkerThreadError) {
-                    disks.append(
-                        try BlockDevice(
-                            file: file, serial: "dormouse-\(slot)", synchronous: configuration.clock == .instructions))
-                } catch { throw MachineError.host(error.description) }
-            } catch let error as DiskFileError {
-                throw .disk(error)
-            } catch let error as MachineError {
-                throw error
-            }
+            let file: DiskFile
+            do { file = try DiskFile(path: disk.path, readOnly: disk.isReadOnly) } catch { throw .disk(error) }
+            do {
+                disks.append(
+                    try BlockDevice(
+                        file: file, serial: "dormouse-\(slot)", synchronous: configuration.clock == .instructions))
+            } catch { throw .host(error.description) }
         }
         return disks
     }
@@ -226,25 +221,20 @@ public final class VirtualMachine: @unchecked Sendable {
 }
 
 /// The IRQ inputs of the CPUs, connected once both they and the GIC exist.
-private final class InterruptInputs: Sendable {
-    private let targets: Mutex<[(cpu: EmulatedCPU, parking: Parking)]>
-
-    init(cpuCount: Int) {
-        targets = Mutex([])
-        connected = Atomic(false)
-    }
-
-    private let connected: Atomic<Bool>
-    private nonisolated(unsafe) var fixed: [(cpu: EmulatedCPU, parking: Parking)] = []
+///
+/// Safe: `targets` is written once, before the flag that readers look at first.
+private final class InterruptInputs: @unchecked Sendable {
+    private var targets: [(cpu: EmulatedCPU, parking: Parking)] = []
+    private let isConnected = Atomic(false)
 
     func connect(_ cpus: [EmulatedCPU], _ parking: [Parking]) {
-        fixed = Array(zip(cpus, parking))
-        connected.store(true, ordering: .releasing)
+        targets = Array(zip(cpus, parking))
+        isConnected.store(true, ordering: .releasing)
     }
 
     func set(_ level: Bool, cpu: Int) {
-        guard connected.load(ordering: .acquiring) else { return }
-        fixed[cpu].cpu.setInterruptPending(level)
-        if level { fixed[cpu].parking.wake() }
+        guard isConnected.load(ordering: .acquiring) else { return }
+        targets[cpu].cpu.setInterruptPending(level)
+        if level { targets[cpu].parking.wake() }
     }
 }
