@@ -8,7 +8,7 @@ struct Ending {
 
     func run(_ tap: inout TAP) {
         let width: CallWidth = board.number("width=") == 32 ? .smc32 : .smc64
-        if board.number("resumed=") == 1 {
+        if isResumed {
             // As psci_test does it: both types, one after the other.
             expectInternalFailure(from: CallRegisters(.systemOff2, width, 1), &tap)
             expectInternalFailure(from: CallRegisters(.systemOff2, width, 0), &tap)
@@ -30,6 +30,9 @@ struct Ending {
             Int64(ReturnCode.internalFailure.rawValue), from: call, calling: board.firmware, core: core)
     }
 
+    /// Whether the machine is known to resume a core that calls SYSTEM_OFF2.
+    private var isResumed: Bool { board.number("resumed=") == 1 }
+
     /// The core that calls.
     private var core: Int {
         let number = Int(truncatingIfNeeded: board.number("core=") ?? 0)
@@ -39,7 +42,9 @@ struct Ending {
     private func lastCall(_ width: CallWidth) -> CallRegisters {
         let type = board.number("type=") ?? 0
         let name = board.argument("end=")
-        if name.map({ $0.equals("off") }) ?? !version.hasSystemOff2 { return CallRegisters(.systemOff, .smc32) }
+        if name.map({ $0.equals("off") }) ?? (isResumed || !version.hasSystemOff2) {
+            return CallRegisters(.systemOff, .smc32)
+        }
         if name?.equals("reset") == true { return CallRegisters(.systemReset, .smc32) }
         if name?.equals("reset2") == true {
             return CallRegisters(.systemReset2, width, type, board.number("cookie=") ?? 0)
