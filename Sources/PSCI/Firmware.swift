@@ -31,6 +31,8 @@ public struct Firmware<Machine: Platform> {
         guard let function = offeredFunction(id) else {
             return Answer.code(.notSupported).result(for: registers, width: id.width)
         }
+        // §5.2.1: PSCI 0.2 had a 32-bit call from AArch64 refused with INVALID_PARAMETERS. 1.0 dropped that, KVM does not do
+        // it, and no caller can want it: both widths work in every version.
         let arguments = Arguments(registers, width: id.width, caller: caller)
         return dispatch(function, id.width, arguments).result(for: registers, width: id.width)
     }
