@@ -22,7 +22,6 @@ struct LinuxImageHeaderTests {
         #expect(header.imageSize == 0x1_0000_0001)
         #expect(header.pageSize == .kib16)
         #expect(header.canBePlacedAnywhere)
-        #expect(!header.isBigEndian)
     }
 
     @Test(

@@ -26,7 +26,7 @@ public enum KernelImageError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// The 64 bytes with which an arm64 Linux Image begins.
+/// The 64 bytes with which a little-endian arm64 Linux Image begins.
 public struct LinuxImageHeader: Sendable, Equatable {
     /// The page size that a kernel was built for.
     public enum PageSize: UInt64, Sendable {
@@ -62,7 +62,6 @@ public struct LinuxImageHeader: Sendable, Equatable {
     /// Bytes that the kernel needs from the start of the image, its BSS included; nil if it does not say (before
     /// Linux 3.17), and then it needs an unknown amount behind the file's own bytes.
     public let imageSize: UInt64?
-    public let isBigEndian: Bool
     public let pageSize: PageSize
     /// Whether the kernel can use memory below itself, and so need not be near the start of RAM.
     public let canBePlacedAnywhere: Bool
@@ -85,12 +84,11 @@ public struct LinuxImageHeader: Sendable, Equatable {
             prefix[offset..<offset + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
         }
         let flags = field(at: Field.flags)
+        guard flags & Flags.bigEndian == 0 else { throw .bigEndian }
         let declaredSize = field(at: Field.imageSize)
         imageSize = declaredSize == 0 ? nil : declaredSize
         textOffset = declaredSize == 0 ? Self.legacyTextOffset : field(at: Field.textOffset)
-        isBigEndian = flags & Flags.bigEndian != 0
         pageSize = PageSize(rawValue: flags >> Flags.pageSizeShift & Flags.pageSizeMask) ?? .unspecified
         canBePlacedAnywhere = flags & Flags.placedAnywhere != 0
-        guard !isBigEndian else { throw .bigEndian }
     }
 }
