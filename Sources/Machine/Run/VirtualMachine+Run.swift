@@ -172,3 +172,19 @@ extension VirtualMachine {
         }
     }
 }
+
+extension VirtualMachine {
+    /// Guest instructions executed by all cores since the machine was made. Exact once `run` has returned.
+    public var instructionCount: UInt64 {
+        emulator.cpus.reduce(0) { $0 + $1.instructionCount }
+    }
+
+    /// Bytes that translated code takes now.
+    public var codeByteCount: Int { emulator.codeByteCount }
+
+    /// The registers of every core, as text. A snapshot is only consistent once `run` has returned.
+    public func dump() -> String {
+        emulator.cpus.map(\.stateDescription).joined(separator: "\n")
+            + "\ninstructions \(instructionCount)"
+    }
+}

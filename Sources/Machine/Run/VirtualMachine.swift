@@ -70,10 +70,18 @@ public final class VirtualMachine: @unchecked Sendable {
         let entropy: any EntropySource =
             isDeterministic ? SeededEntropy(seed: configuration.seed) : HostEntropy()
         self.entropy = entropy
-        let hostClock = isDeterministic ? nil : HostClock()
-        let instructionClock = isDeterministic ? InstructionClock() : nil
-        self.hostClock = hostClock
-        self.instructionClock = instructionClock
+        let clock: any GuestClock
+        if isDeterministic {
+            let instructionClock = InstructionClock()
+            self.instructionClock = instructionClock
+            hostClock = nil
+            clock = instructionClock
+        } else {
+            let hostClock = HostClock()
+            self.hostClock = hostClock
+            instructionClock = nil
+            clock = hostClock
+        }
 
         let memory: GuestMemory
         do {
@@ -84,9 +92,11 @@ public final class VirtualMachine: @unchecked Sendable {
         // The GIC needs the CPUs' inputs, and the CPUs need the GIC: the inputs are connected last.
         let cpuCount = configuration.cpuCount
         let inputs = InterruptInputs()
+        let cpuInputs = (0..<cpuCount).map { cpu in
+            { @Sendable (level: Bool) -> Void in inputs.set(level, cpu: cpu) }
+        }
         let gic = GIC(
-            mpidrs: (0..<cpuCount).map(CPUModel.multiprocessorAffinity(cpu:)),
-            interruptInputs: (0..<cpuCount).map { cpu in { @Sendable (level: Bool) in inputs.set(level, cpu: cpu) } })
+            mpidrs: (0..<cpuCount).map { CPUModel.multiprocessorAffinity(cpu: $0) }, interruptInputs: cpuInputs)
         self.gic = gic
         let parking = (0..<cpuCount).map { _ in Parking() }
         self.parking = parking
@@ -101,7 +111,6 @@ public final class VirtualMachine: @unchecked Sendable {
         virtio = Self.makeVirtio(
             disks: disks, console: console, entropy: EntropyDevice(source: entropy), memory: memory, gic: gic)
 
-        let clock: any GuestClock = instructionClock ?? hostClock ?? InstructionClock()
         do {
             emulator = try EmulatedVM(
                 EmulatedVMConfiguration(
