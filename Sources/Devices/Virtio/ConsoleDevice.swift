@@ -33,7 +33,8 @@ public final class ConsoleDevice: VirtioDevice {
     /// A console.
     ///
     /// - Parameters:
-    ///   - output: called with what the guest writes, in order, on the vCPU's thread.
+    ///   - output: called with what the guest writes, in order, on the vCPU's thread. It must not wait for the guest,
+    ///     nor reset the device.
     ///   - onRoom: called on the vCPU's thread when the guest may take input again, after `receive` took less than
     ///     it was given; also at other times.
     public init(output: @escaping @Sendable ([UInt8]) -> Void, onRoom: @escaping @Sendable () -> Void = {}) {
@@ -80,12 +81,7 @@ public final class ConsoleDevice: VirtioDevice {
     private func transmit() {
         transmitQueue.withLock { queue in
             while let chain = queue?.next(), let memory = queue?.memory {
-                var rest = chain.readable
-                while rest.byteCount > 0 {
-                    let (head, tail) = rest.split(at: Self.maximumOutputByteCount)
-                    output(head.bytes(in: memory))
-                    rest = tail
-                }
+                chain.readable.forEachPiece(ofAtMost: Self.maximumOutputByteCount, in: memory, output)
                 queue?.complete(chain, written: 0)
             }
             queue?.notifyDriver()

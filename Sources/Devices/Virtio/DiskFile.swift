@@ -46,8 +46,9 @@ public enum DiskFileError: Error, Equatable, Sendable, CustomStringConvertible {
 
 /// An open disk. Its lock lasts as long as the object: exclusive for a writable disk, shared for a read-only one.
 ///
-/// The lock is an open-file-description lock on the whole file, so it also holds against QEMU, and against a second
-/// machine in this process. It is advisory: a program that does not ask is not held off.
+/// The lock is an open-file-description lock on the whole file, so it also counts between two machines in one process,
+/// and between a writable disk here and QEMU. It is advisory: a program that does not ask is not held off, and QEMU
+/// marks the disks that it writes in a way that a shared lock does not see.
 public final class DiskFile: Sendable {
     /// Bytes of a sector (virtio 1.2 §5.2): the unit of a disk's size.
     public static let sectorByteCount: UInt64 = 512

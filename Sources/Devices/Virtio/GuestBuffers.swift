@@ -44,12 +44,21 @@ struct GuestBuffers: Sendable {
     func bytes(in memory: GuestMemory) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(byteCount)
-        for segment in segments {
-            guard let pointer = memory.pointer(at: segment.address, count: UInt64(segment.count)) else { continue }
-            // Safe: `pointer` was given for just this many bytes.
-            bytes.append(contentsOf: UnsafeRawBufferPointer(start: pointer, count: segment.count))
-        }
+        forEachPiece(ofAtMost: .max, in: memory) { bytes += $0 }
         return bytes
+    }
+
+    /// Calls `body` with all bytes in order, copied out of guest memory in pieces: a driver may mean gigabytes.
+    func forEachPiece(ofAtMost count: Int, in memory: GuestMemory, _ body: ([UInt8]) -> Void) {
+        for segment in segments {
+            var done = 0
+            while done < segment.count {
+                let piece = min(count, segment.count - done)
+                // Safe: the segment is in RAM, so the address of a byte in it does not overflow.
+                body(memory.read(at: segment.address &+ UInt64(done), count: piece) ?? [])
+                done += piece
+            }
+        }
     }
 
     /// Copies as many of `bytes` as fit into guest memory, and returns how many that were.

@@ -158,8 +158,7 @@ public final class VirtioMMIODevice: MMIODevice {
 
     private func readConfiguration(offset: UInt64, size: Int) -> UInt64 {
         guard let device, offset < Self.windowByteCount else { return 0 }
-        let bytes = device.configuration.dropFirst(Int(offset)).prefix(size)
-        return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        return UInt64(littleEndianBytes: device.configuration.dropFirst(Int(offset)).prefix(size))
     }
 
     // MARK: Stores
