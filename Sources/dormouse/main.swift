@@ -1,4 +1,4 @@
-import Foundation
+@preconcurrency import Foundation
 import Machine
 import PSCI
 
@@ -13,12 +13,12 @@ let machine = try VirtualMachine(
     events: MachineEvents(
         consoleOutput: { bytes in FileHandle.standardOutput.write(Data(bytes)) },
         firmwareCall: { core, call in
-            if ProcessInfo.processInfo.environment["TRACE"] != nil { fputs("cpu\(core): \(call)\n", stderr) }
+            if ProcessInfo.processInfo.environment["TRACE"] != nil { FileHandle.standardError.write(Data(("cpu\(core): \(call)\n").utf8)) }
         }))
 signal(SIGINT, SIG_IGN)
 let source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
-source.setEventHandler { fputs(machine.dump() + "\n", stderr); machine.stop(because: "signal") }
+source.setEventHandler { FileHandle.standardError.write(Data((machine.dump() + "\n").utf8)); machine.stop(because: "signal") }
 source.resume()
 let start = Date()
 print(try machine.run(), Date().timeIntervalSince(start))
-fputs(machine.dump() + "\n", stderr)
+FileHandle.standardError.write(Data((machine.dump() + "\n").utf8))
