@@ -150,6 +150,7 @@ extension FloatExecutor {
     private static func load<Element: FixedWidthInteger & UnsignedInteger>(
         _ register: UnsafeMutableRawPointer, _ offset: Int, _: Element.Type
     ) -> UInt64 {
+        // Safe: offsets are multiples of the element's size, and the element ends within the register's 16 bytes.
         UInt64(truncatingIfNeeded: register.load(fromByteOffset: offset, as: Element.self))
     }
 

@@ -104,6 +104,7 @@ public enum FloatExecutor {
     static func element<Format: HostFloatFormat>(
         _ state: CPUState, _ register: UInt8, _: Format.Type
     ) -> UInt64 {
+        // Safe: a register is 16 bytes, aligned to 16.
         UInt64(truncatingIfNeeded: state.v(register).load(as: Format.Bits.self))
     }
 
