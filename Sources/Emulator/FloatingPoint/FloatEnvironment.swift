@@ -64,6 +64,13 @@ public struct FloatEnvironment: Sendable {
         self.init(fpcr: state.fpcr, fpsr: state.fpsr)
     }
 
+    /// Writes FPSR back, if it changed. It rarely does, and an unneeded store would hold up the next operation, which
+    /// loads FPCR and FPSR together.
+    @inline(__always)
+    func store(to state: CPUState) {
+        if state.fpsr != fpsr { state.fpsr = fpsr }
+    }
+
     /// FPProcessException, for exceptions that are never trapped.
     @inline(__always)
     mutating func raise(_ exceptions: UInt32) {

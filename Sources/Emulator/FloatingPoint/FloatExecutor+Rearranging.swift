@@ -6,14 +6,14 @@ extension FloatExecutor {
     static func executeRearranging(_ operation: Operation, _ opcode: FloatOpcode, _ state: CPUState) {
         switch opcode {
         case .faddp: pairwise(operation, state, HostFloat<Single>.add, HostFloat<Double>.add)
-        case .fmaxp: pairwise(operation, state, SoftFloat<Single>.maximum, SoftFloat<Double>.maximum)
-        case .fminp: pairwise(operation, state, SoftFloat<Single>.minimum, SoftFloat<Double>.minimum)
-        case .fmaxnmp: pairwise(operation, state, SoftFloat<Single>.maximumNumber, SoftFloat<Double>.maximumNumber)
-        case .fminnmp: pairwise(operation, state, SoftFloat<Single>.minimumNumber, SoftFloat<Double>.minimumNumber)
-        case .fmaxv: reduce(operation, state, SoftFloat<Single>.maximum)
-        case .fminv: reduce(operation, state, SoftFloat<Single>.minimum)
-        case .fmaxnmv: reduce(operation, state, SoftFloat<Single>.maximumNumber)
-        case .fminnmv: reduce(operation, state, SoftFloat<Single>.minimumNumber)
+        case .fmaxp: pairwise(operation, state, HostFloat<Single>.maximum, HostFloat<Double>.maximum)
+        case .fminp: pairwise(operation, state, HostFloat<Single>.minimum, HostFloat<Double>.minimum)
+        case .fmaxnmp: pairwise(operation, state, HostFloat<Single>.maximumNumber, HostFloat<Double>.maximumNumber)
+        case .fminnmp: pairwise(operation, state, HostFloat<Single>.minimumNumber, HostFloat<Double>.minimumNumber)
+        case .fmaxv: reduce(operation, state, HostFloat<Single>.maximum)
+        case .fminv: reduce(operation, state, HostFloat<Single>.minimum)
+        case .fmaxnmv: reduce(operation, state, HostFloat<Single>.maximumNumber)
+        case .fminnmv: reduce(operation, state, HostFloat<Single>.minimumNumber)
         case .fcvtl: widen(operation, state)
         case .fcvtn: narrow(operation, state, .current)
         case .fcvtxn: narrow(operation, state, .odd)
@@ -56,7 +56,7 @@ extension FloatExecutor {
             }
             state.v(operation.d).storeBytes(of: result, as: Singles.self)
         }
-        state.fpsr = environment.fpsr
+        environment.store(to: state)
     }
 
     /// Reduce (DDI 0487, J1.3): halves first, which decides which NaN the result is.
@@ -67,7 +67,7 @@ extension FloatExecutor {
         let low = body(UInt64(n[0]), UInt64(n[1]), &environment)
         let high = body(UInt64(n[2]), UInt64(n[3]), &environment)
         state.setD(operation.d, body(low, high, &environment))
-        state.fpsr = environment.fpsr
+        environment.store(to: state)
     }
 
     /// FCVTL and FCVTL2.
@@ -88,7 +88,7 @@ extension FloatExecutor {
             // Safe: a register is 16 bytes, aligned to 16.
             state.v(operation.d).storeBytes(of: result, as: Singles.self)
         }
-        state.fpsr = environment.fpsr
+        environment.store(to: state)
     }
 
     /// FCVTN, FCVTN2, FCVTXN and FCVTXN2.
@@ -115,6 +115,6 @@ extension FloatExecutor {
         } else {
             state.setD(operation.d, result)
         }
-        state.fpsr = environment.fpsr
+        environment.store(to: state)
     }
 }

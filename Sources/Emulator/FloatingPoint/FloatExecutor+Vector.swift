@@ -9,16 +9,22 @@ extension FloatExecutor {
     @inline(never)
     static func executeVector(_ operation: Operation, _ opcode: FloatOpcode, _ state: CPUState) {
         switch opcode {
-        case .fadd: binary(operation, state, HostFloat<Single>.add, HostFloat<Double>.add)
-        case .fsub: binary(operation, state, HostFloat<Single>.subtract, HostFloat<Double>.subtract)
-        case .fmul: binary(operation, state, HostFloat<Single>.multiply, HostFloat<Double>.multiply)
+        case .fadd:
+            if ordinary(operation, state, +, +) { return }
+            binary(operation, state, HostFloat<Single>.add, HostFloat<Double>.add)
+        case .fsub:
+            if ordinary(operation, state, -, -) { return }
+            binary(operation, state, HostFloat<Single>.subtract, HostFloat<Double>.subtract)
+        case .fmul:
+            if ordinary(operation, state, *, *) { return }
+            binary(operation, state, HostFloat<Single>.multiply, HostFloat<Double>.multiply)
         case .fdiv: binary(operation, state, HostFloat<Single>.divide, HostFloat<Double>.divide)
         case .fmulx: binary(operation, state, SoftFloat<Single>.multiplyExtended, SoftFloat<Double>.multiplyExtended)
         case .fabd: binary(operation, state, absoluteDifference(Single.self), absoluteDifference(Double.self))
-        case .fmax: binary(operation, state, SoftFloat<Single>.maximum, SoftFloat<Double>.maximum)
-        case .fmin: binary(operation, state, SoftFloat<Single>.minimum, SoftFloat<Double>.minimum)
-        case .fmaxnm: binary(operation, state, SoftFloat<Single>.maximumNumber, SoftFloat<Double>.maximumNumber)
-        case .fminnm: binary(operation, state, SoftFloat<Single>.minimumNumber, SoftFloat<Double>.minimumNumber)
+        case .fmax: binary(operation, state, HostFloat<Single>.maximum, HostFloat<Double>.maximum)
+        case .fmin: binary(operation, state, HostFloat<Single>.minimum, HostFloat<Double>.minimum)
+        case .fmaxnm: binary(operation, state, HostFloat<Single>.maximumNumber, HostFloat<Double>.maximumNumber)
+        case .fminnm: binary(operation, state, HostFloat<Single>.minimumNumber, HostFloat<Double>.minimumNumber)
         case .frecps: binary(operation, state, SoftFloat<Single>.reciprocalStep, SoftFloat<Double>.reciprocalStep)
         case .frsqrts:
             binary(
@@ -66,6 +72,44 @@ extension FloatExecutor {
         }
     }
 
+    // MARK: Ordinary cases
+
+    /// Stores the host's result of an operation on 128-bit vectors, if every element is right without raising anything.
+    @inline(__always)
+    private static func ordinary(
+        _ operation: Operation, _ state: CPUState,
+        _ single: (SIMD4<Float>, SIMD4<Float>) -> SIMD4<Float>,
+        _ double: (SIMD2<Swift.Double>, SIMD2<Swift.Double>) -> SIMD2<Swift.Double>
+    ) -> Bool {
+        guard operation.shape.isQ, HostFloat<Single>.applies(state.fpcr, state.fpsr) else { return false }
+        // Safe: a register is 16 bytes, aligned to 16, and every bit pattern is a number.
+        let n = state.v(operation.n)
+        let m = state.v(operation.m)
+        let d = state.v(operation.d)
+        if operation.shape.size == doubleSize {
+            let result = double(n.load(as: SIMD2<Swift.Double>.self), m.load(as: SIMD2<Swift.Double>.self))
+            guard
+                HostFloat<Double>.isOrdinary(result.x.bitPattern), HostFloat<Double>.isOrdinary(result.y.bitPattern)
+            else { return false }
+            d.storeBytes(of: result, as: SIMD2<Swift.Double>.self)
+        } else {
+            let result = single(n.load(as: SIMD4<Float>.self), m.load(as: SIMD4<Float>.self))
+            guard areOrdinary(result) else { return false }
+            d.storeBytes(of: result, as: SIMD4<Float>.self)
+        }
+        return true
+    }
+
+    /// `HostFloat.isOrdinary` of four numbers at once.
+    @inline(__always)
+    private static func areOrdinary(_ numbers: SIMD4<Float>) -> Bool {
+        // Safe: the same four 32-bit elements.
+        let magnitudes = unsafeBitCast(numbers, to: SIMD4<Int32>.self) & Int32(truncatingIfNeeded: Single.magnitudeMask)
+        let smallest = Int32(truncatingIfNeeded: Single.power(Single.minimumExponent &+ 1))
+        let infinity = Int32(truncatingIfNeeded: Single.infinity(false))
+        return all(magnitudes .>= smallest .& magnitudes .< infinity)
+    }
+
     // MARK: Element by element
 
     /// How many elements `shape` has.
@@ -92,7 +136,7 @@ extension FloatExecutor {
             offset &+= size
         }
         clear(destination, from: used)
-        state.fpsr = environment.fpsr
+        environment.store(to: state)
     }
 
     /// Clears a register from byte 4 or 8 up; 16 leaves it as it is.
@@ -106,6 +150,7 @@ extension FloatExecutor {
     private static func load<Element: FixedWidthInteger & UnsignedInteger>(
         _ register: UnsafeMutableRawPointer, _ offset: Int, _: Element.Type
     ) -> UInt64 {
+        // Safe: offsets are multiples of the element's size, and the element ends within the register's 16 bytes.
         UInt64(truncatingIfNeeded: register.load(fromByteOffset: offset, as: Element.self))
     }
 
@@ -198,6 +243,12 @@ extension FloatExecutor {
 
     private static func toFixed(_ operation: Operation, _ state: CPUState, isSigned: Bool) {
         let rounding = rounding(operation)
+        if rounding == .zero && operation.immediate == 0 {
+            return unary(
+                operation, state,
+                { HostFloat<Single>.truncate($0, isSigned: isSigned, bitCount: 32, &$1) },
+                { HostFloat<Double>.truncate($0, isSigned: isSigned, bitCount: 64, &$1) })
+        }
         let format = fixedPointFormat(operation, isSigned)
         unary(
             operation, state,
@@ -206,6 +257,12 @@ extension FloatExecutor {
     }
 
     private static func fromFixed(_ operation: Operation, _ state: CPUState, isSigned: Bool) {
+        if operation.immediate == 0 {
+            return unary(
+                operation, state,
+                { HostFloat<Single>.convert($0, isSigned: isSigned, bitCount: 32, &$1) },
+                { HostFloat<Double>.convert($0, isSigned: isSigned, bitCount: 64, &$1) })
+        }
         let format = fixedPointFormat(operation, isSigned)
         unary(
             operation, state,

@@ -87,6 +87,10 @@ protocol HostFloatFormat: FloatFormat {
     static func signed(_ host: Host) -> Int64
     /// - Precondition: The truncated number is in range.
     static func unsigned(_ host: Host) -> UInt64
+
+    /// `addend` + `first` × `second`, rounded once to nearest, and whether that is exact, where that is known; nil if the
+    /// host has no quick answer. Only meaningful where the result is an ordinary number.
+    static func fused(_ addend: Host, _ first: Host, _ second: Host) -> (bits: UInt64, isExact: Bool?)?
 }
 
 enum HalfFormat: FloatFormat {
@@ -115,6 +119,22 @@ enum SingleFormat: HostFloatFormat {
     static func signed(_ host: Float) -> Int64 { Int64(host) }
     @inline(__always)
     static func unsigned(_ host: Float) -> UInt64 { UInt64(host) }
+
+    /// In double precision the product is exact, and the sum is rounded, then rounded again to single precision. Twice
+    /// is once, unless the first rounding ends halfway between two single-precision numbers.
+    @inline(__always)
+    static func fused(_ addend: Float, _ first: Float, _ second: Float) -> (bits: UInt64, isExact: Bool?)? {
+        let product = Double(first) * Double(second)
+        let sum = product + Double(addend)
+        let lowBits = DoubleFormat.fractionBits &- fractionBits
+        let halfway: UInt64 = 1 << UInt64(lowBits &- 1)
+        guard sum.bitPattern & (1 << UInt64(lowBits) &- 1) != halfway else { return nil }
+        let result = Float(sum)
+        // Knuth's two-sum.
+        let other = sum - product
+        let error = (product - (sum - other)) + (Double(addend) - other)
+        return (bits(result), error == 0 && Double(result) == sum)
+    }
 }
 
 enum DoubleFormat: HostFloatFormat {
@@ -136,4 +156,9 @@ enum DoubleFormat: HostFloatFormat {
     static func signed(_ host: Double) -> Int64 { Int64(host) }
     @inline(__always)
     static func unsigned(_ host: Double) -> UInt64 { UInt64(host) }
+
+    @inline(__always)
+    static func fused(_ addend: Double, _ first: Double, _ second: Double) -> (bits: UInt64, isExact: Bool?)? {
+        (addend.addingProduct(first, second).bitPattern, nil)
+    }
 }

@@ -136,69 +136,137 @@ enum HostFloat<Format: HostFloatFormat> {
         return SoftFloat<Format>.squareRoot(operand, &environment)
     }
 
-    /// The error of a fused operation is not one number: only with IXC set does the host answer.
     @inline(__always)
     static func multiplyAdd(
         _ addend: UInt64, _ first: UInt64, _ second: UInt64, _ environment: inout FloatEnvironment
     ) -> UInt64 {
-        if applies(environment.fpcr, environment.fpsr) {
-            let bits = Format.bits(Format.host(addend).addingProduct(Format.host(first), Format.host(second)))
-            if isOrdinary(bits) { return bits }
+        if applies(environment.fpcr),
+            let (bits, isExact) = Format.fused(Format.host(addend), Format.host(first), Format.host(second)),
+            isOrdinary(bits)
+        {
+            if environment.fpsr & FPSR.ixc != 0 { return bits }
+            if let isExact {
+                if !isExact { environment.raise(FPSR.ixc) }
+                return bits
+            }
         }
         return SoftFloat<Format>.multiplyAdd(addend, first, second, &environment)
     }
 
-    /// Comparison of numbers raises nothing, whatever the rounding mode.
+    // MARK: Comparison
+
+    /// How two numbers compare; nil if one is a NaN, or could have to be flushed. Comparing numbers raises nothing.
+    @inline(__always)
+    static func order(_ first: UInt64, _ second: UInt64, _ fpcr: UInt32) -> FloatOrdering? {
+        guard fpcr & FPCR.fz == 0 else { return nil }
+        let a = Format.host(first)
+        let b = Format.host(second)
+        return a < b ? .less : a > b ? .greater : a == b ? .equal : nil
+    }
+
     @inline(__always)
     static func compare(
         _ first: UInt64, _ second: UInt64, signalsQuietNaNs: Bool, _ environment: inout FloatEnvironment
     ) -> FloatOrdering {
-        if !environment.flushesToZero {
-            let a = Format.host(first)
-            let b = Format.host(second)
-            if a == b { return .equal }
-            if a < b { return .less }
-            if a > b { return .greater }
-        }
-        return SoftFloat<Format>.compare(first, second, signalsQuietNaNs: signalsQuietNaNs, &environment)
+        order(first, second, environment.fpcr)
+            ?? SoftFloat<Format>.compare(first, second, signalsQuietNaNs: signalsQuietNaNs, &environment)
     }
 
-    /// FCVTZS and FCVTZU to a general register of `bitCount` bits, without fraction bits.
+    /// The greater number, or the lesser; nil if they compare equal, as zeros of different sign do, or `order` is nil.
+    @inline(__always)
+    private static func extremum(_ first: UInt64, _ second: UInt64, greater: Bool, _ fpcr: UInt32) -> UInt64? {
+        switch order(first, second, fpcr) {
+        case .less: greater ? second : first
+        case .greater: greater ? first : second
+        default: nil
+        }
+    }
+
+    @inline(__always)
+    static func maximum(_ first: UInt64, _ second: UInt64, _ environment: inout FloatEnvironment) -> UInt64 {
+        extremum(first, second, greater: true, environment.fpcr)
+            ?? SoftFloat<Format>.maximum(first, second, &environment)
+    }
+
+    @inline(__always)
+    static func minimum(_ first: UInt64, _ second: UInt64, _ environment: inout FloatEnvironment) -> UInt64 {
+        extremum(first, second, greater: false, environment.fpcr)
+            ?? SoftFloat<Format>.minimum(first, second, &environment)
+    }
+
+    @inline(__always)
+    static func maximumNumber(_ first: UInt64, _ second: UInt64, _ environment: inout FloatEnvironment) -> UInt64 {
+        extremum(first, second, greater: true, environment.fpcr)
+            ?? SoftFloat<Format>.maximumNumber(first, second, &environment)
+    }
+
+    @inline(__always)
+    static func minimumNumber(_ first: UInt64, _ second: UInt64, _ environment: inout FloatEnvironment) -> UInt64 {
+        extremum(first, second, greater: false, environment.fpcr)
+            ?? SoftFloat<Format>.minimumNumber(first, second, &environment)
+    }
+
+    // MARK: Conversion
+
+    /// A number truncated to an integer of `bitCount` bits, and whether nothing was lost; nil if it is below one or out
+    /// of range.
+    @inline(__always)
+    static func truncated(_ operand: UInt64, isSigned: Bool, bitCount: Int) -> (result: UInt64, isExact: Bool)? {
+        let a = Format.host(operand)
+        // A power of two is exact in every format.
+        let limit = Format.host(Format.power(bitCount &- (isSigned ? 1 : 0)))
+        if isSigned {
+            guard a >= 1 && a < limit || a <= -1 && a > -limit else { return nil }
+            let result = Format.signed(a)
+            let mask = UInt64.max >> UInt64(64 &- bitCount)
+            return (UInt64(bitPattern: result) & mask, Format.host(signed: result) == a)
+        }
+        guard a >= 1 && a < limit else { return nil }
+        let result = Format.unsigned(a)
+        return (result, Format.host(unsigned: result) == a)
+    }
+
+    /// FCVTZS and FCVTZU to `bitCount` bits, without fraction bits.
     @inline(__always)
     static func truncate(
         _ operand: UInt64, isSigned: Bool, bitCount: Int, _ environment: inout FloatEnvironment
     ) -> UInt64 {
-        let a = Format.host(operand)
-        // A power of two is exact in every format. What is below one, denormals among it, is left to `SoftFloat`.
-        let limit = Format.host(Format.power(bitCount &- (isSigned ? 1 : 0)))
-        if isSigned {
-            if a >= 1 && a < limit || a <= -1 && a > -limit {
-                let result = Format.signed(a)
-                if Format.host(signed: result) != a { environment.raise(FPSR.ixc) }
-                return UInt64(bitPattern: result) & UInt64.max >> UInt64(64 &- bitCount)
-            }
-        } else if a >= 1 && a < limit {
-            let result = Format.unsigned(a)
-            if Format.host(unsigned: result) != a { environment.raise(FPSR.ixc) }
+        if let (result, isExact) = truncated(operand, isSigned: isSigned, bitCount: bitCount) {
+            if !isExact { environment.raise(FPSR.ixc) }
             return result
         }
         let format = FixedPointFormat(isSigned: isSigned, bitCount: bitCount, fractionBits: 0)
         return SoftFloat<Format>.toFixed(operand, format, .zero, &environment)
     }
 
-    /// SCVTF and UCVTF of a general register of `bitCount` bits, without fraction bits.
+    /// Whether the significand holds the integer that the low `bitCount` bits of `operand` are: its conversion is then
+    /// exact in every rounding mode.
+    @inline(__always)
+    static func isShort(_ operand: UInt64, isSigned: Bool, bitCount: Int) -> Bool {
+        let unused = UInt64(64 &- bitCount)
+        let value = operand << unused
+        let magnitude = isSigned ? (Int64(bitPattern: value) >> Int64(unused)).magnitude : value >> unused
+        return magnitude >> UInt64(Format.fractionBits &+ 1) == 0
+    }
+
+    /// The number nearest to the integer that the low `bitCount` bits of `operand` are.
+    @inline(__always)
+    static func converted(_ operand: UInt64, isSigned: Bool, bitCount: Int) -> UInt64 {
+        let unused = UInt64(64 &- bitCount)
+        let value = operand << unused
+        return Format.bits(
+            isSigned
+                ? Format.host(signed: Int64(bitPattern: value) >> Int64(unused))
+                : Format.host(unsigned: value >> unused))
+    }
+
+    /// SCVTF and UCVTF of `bitCount` bits, without fraction bits.
     @inline(__always)
     static func convert(
         _ operand: UInt64, isSigned: Bool, bitCount: Int, _ environment: inout FloatEnvironment
     ) -> UInt64 {
-        let unused = UInt64(64 &- bitCount)
-        let value = operand << unused
-        let signed = Int64(bitPattern: value) >> Int64(unused)
-        let unsigned = value >> unused
-        // An integer that the significand holds is exact in every rounding mode.
-        let magnitude = isSigned ? signed.magnitude : unsigned
-        if magnitude >> UInt64(Format.fractionBits &+ 1) == 0 || applies(environment.fpcr, environment.fpsr) {
-            return Format.bits(isSigned ? Format.host(signed: signed) : Format.host(unsigned: unsigned))
+        if isShort(operand, isSigned: isSigned, bitCount: bitCount) || applies(environment.fpcr, environment.fpsr) {
+            return converted(operand, isSigned: isSigned, bitCount: bitCount)
         }
         let format = FixedPointFormat(isSigned: isSigned, bitCount: bitCount, fractionBits: 0)
         return SoftFloat<Format>.fromFixed(operand, format, &environment)
