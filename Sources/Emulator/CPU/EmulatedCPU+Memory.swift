@@ -16,8 +16,8 @@ enum Location {
 }
 
 extension EmulatedCPU {
-    /// The table that ordinary accesses use now.
-    var privilege: AccessPrivilege {
+    /// What ordinary accesses are checked as now.
+    var accessPrivilege: AccessPrivilege {
         let pstate = state.system.pointee.pstate
         guard pstate & PSTATE.modeMask != PSTATE.Mode.el0t.rawValue else { return .el0 }
         return pstate & PSTATE.pan != 0 ? .el1 : .el1WithoutPAN

@@ -101,9 +101,9 @@ enum TLBGeometry {
 /// The translations of one ASID as one CPU sees them: data tables, instruction pages and the jump cache.
 final class TranslationContext {
     /// The ASID, or nil for accesses with the MMU off.
-    var asid: UInt16?
+    @exclusivity(unchecked) var asid: UInt16?
     /// For choosing the context to reuse.
-    var lastUse: UInt64 = 0
+    @exclusivity(unchecked) var lastUse: UInt64 = 0
 
     private let memory: UnsafeMutableRawPointer
     private static let instructionPageCount = 256
@@ -112,10 +112,10 @@ final class TranslationContext {
         AccessPrivilege.count * TLBGeometry.tableBytes + instructionPageBytes + JumpCache.byteCount
 
     /// Sizes (log2) larger than 4 KiB of which some page may be held, one bit each, and for each which addresses.
-    private var largeSizes: UInt64 = 0
-    private var largePresence = [UInt64](repeating: 0, count: 64)
+    @exclusivity(unchecked) private var largeSizes: UInt64 = 0
+    @exclusivity(unchecked) private var largePresence = [UInt64](repeating: 0, count: 64)
     /// Which virtual pages may have entries in the jump cache, by the low bits of the page number.
-    private var executedPages: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    @exclusivity(unchecked) private var executedPages: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
 
     init() {
         // Mapped rather than allocated, so that a context that is hardly used costs hardly any memory.
