@@ -102,11 +102,13 @@ extension EmulatedCPU {
         let allowsUnaligned = !isDevice && !checksAlignment
         entry.addend = UInt64(UInt(bitPattern: host)) &- page
         entry.info =
-            physicalPage | UInt64(translation.contiguousShift)
+            physicalPage | UInt64(translation.sizeShift)
             | (allowsUnaligned ? TLBEntry.Info.allowsUnaligned : 0)
         entry.readTag = mayRead ? page : TLBEntry.invalidTag
         entry.writeTag = mayWrite ? page : TLBEntry.invalidTag
-        context.noteSize(translation.contiguousShift, at: page)
+        // The contiguous hint is not taken: each page of such a range has entries of its own, as the architecture allows.
+        context.noteFilled(privilege)
+        context.noteSize(translation.sizeShift, at: page)
     }
 
     // MARK: Whole accesses

@@ -16,7 +16,8 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     public let index: Int
     let configuration: EmulatedVMConfiguration
     let codeCache: CodeCache
-    unowned var vm: EmulatedVM!
+    /// The machine, set once by it before anything runs.
+    @exclusivity(unchecked) unowned var vm: EmulatedVM!
 
     let state = CPUState.allocate()
     let memory: GuestMemory

@@ -104,7 +104,7 @@ extension EmulatedCPU {
                 return nil
             }
             context.setPhysicalInstructionPage(
-                pc, level: level, to: page, sizeLog2: translation.contiguousShift)
+                pc, level: level, to: page, sizeLog2: translation.sizeShift)
             return page
         }
     }
