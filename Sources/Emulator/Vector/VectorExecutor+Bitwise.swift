@@ -82,9 +82,9 @@ extension VectorExecutor {
 
     /// PMULL of bytes: carry-less products, whole.
     static func polynomialMultiplyLong(_ operation: Operation, _ state: CPUState) {
-        let offset = operation.shape.isQ ? MemoryLayout<SIMD8<UInt8>>.size : 0
-        let n: SIMD8<UInt16> = state.lanes(operation.n, offset: offset, as: SIMD8<UInt8>.self).widened()
-        let m: SIMD8<UInt16> = state.lanes(operation.m, offset: offset, as: SIMD8<UInt8>.self).widened()
+        let half = operation.shape.isQ ? MemoryLayout<SIMD8<UInt8>>.size : 0
+        let n = SIMD8<UInt16>(truncatingIfNeeded: state.lanes(operation.n, offset: half, as: SIMD8<UInt8>.self))
+        let m = SIMD8<UInt16>(truncatingIfNeeded: state.lanes(operation.m, offset: half, as: SIMD8<UInt8>.self))
         var product = SIMD8<UInt16>()
         for bit in UInt16(0)..<8 {
             let isSet = 0 &- (m &>> SIMD8(repeating: bit) & SIMD8(repeating: 1))
