@@ -28,8 +28,12 @@ private func lowHalfOfProduct(_ first: UInt64, _ second: UInt64) -> UInt64 {
 /// `bits` with the top bit lowest.
 @inline(__always)
 private func bitsReversed(_ bits: UInt64) -> UInt64 {
-    var bits = bits.byteSwapped
-    bits = bits &>> 4 & 0x0F0F_0F0F_0F0F_0F0F | (bits & 0x0F0F_0F0F_0F0F_0F0F) &<< 4
-    bits = bits &>> 2 & 0x3333_3333_3333_3333 | (bits & 0x3333_3333_3333_3333) &<< 2
-    return bits &>> 1 & 0x5555_5555_5555_5555 | (bits & 0x5555_5555_5555_5555) &<< 1
+    let fours = swapped(bits.byteSwapped, 4, EveryOther.four)
+    return swapped(swapped(fours, 2, EveryOther.pair), 1, EveryOther.bit)
+}
+
+/// Neighbouring groups of `width` bits swapped, where `low` is ones in every other group.
+@inline(__always)
+private func swapped(_ bits: UInt64, _ width: UInt64, _ low: UInt64) -> UInt64 {
+    bits &>> width & low | (bits & low) &<< width
 }
