@@ -118,9 +118,32 @@ extension EmulatedCPU {
         context.entry(privilege, withoutTag(address)).info & TLBEntry.Info.allowsUnaligned != 0
     }
 
+    /// The host address of `size` bytes at `address`, aligned or not, if the software TLB holds a page of normal memory
+    /// that allows it: what the interpreter's test for aligned accesses leaves over most often.
+    @inline(__always)
+    private func unalignedHit(
+        _ address: UInt64, size: Int, tag: Int, privilege: AccessPrivilege
+    ) -> UnsafeMutableRawPointer? {
+        let entry = context.entry(privilege, address)
+        let page = (address &+ UInt64(size - 1)) & TLBGeometry.pageMask
+        guard entry.base.load(fromByteOffset: tag, as: UInt64.self) == page,
+            entry.info & TLBEntry.Info.allowsUnaligned != 0
+        else { return nil }
+        // Safe: the entry is for a page of RAM, and the whole access is on it.
+        return UnsafeMutableRawPointer(bitPattern: UInt(truncatingIfNeeded: address &+ entry.addend))
+    }
+
     /// Loads `size` bytes (1, 2, 4, 8), zero-extended; nil if that faults.
     @inline(never)
     func loadSlow(_ address: UInt64, size: Int, privilege: AccessPrivilege) -> UInt64? {
+        if let host = unalignedHit(address, size: size, tag: TLBEntry.Offset.readTag, privilege: privilege) {
+            switch size {
+            case 1: return UInt64(host.load(as: UInt8.self))
+            case 2: return UInt64(host.loadUnaligned(as: UInt16.self))
+            case 4: return UInt64(host.loadUnaligned(as: UInt32.self))
+            default: return host.loadUnaligned(as: UInt64.self)
+            }
+        }
         var value: UInt64 = 0
         let succeeded = withUnsafeMutableBytes(of: &value) {
             transfer(
@@ -133,6 +156,15 @@ extension EmulatedCPU {
     /// Stores the low `size` bytes (1, 2, 4, 8) of `value`; false if that faults.
     @inline(never)
     func storeSlow(_ address: UInt64, size: Int, value: UInt64, privilege: AccessPrivilege) -> Bool {
+        if let host = unalignedHit(address, size: size, tag: TLBEntry.Offset.writeTag, privilege: privilege) {
+            switch size {
+            case 1: host.storeBytes(of: UInt8(truncatingIfNeeded: value), as: UInt8.self)
+            case 2: host.storeBytes(of: UInt16(truncatingIfNeeded: value), as: UInt16.self)
+            case 4: host.storeBytes(of: UInt32(truncatingIfNeeded: value), as: UInt32.self)
+            default: host.storeBytes(of: value, as: UInt64.self)
+            }
+            return true
+        }
         var value = value.littleEndian
         return withUnsafeMutableBytes(of: &value) {
             transfer(
@@ -144,6 +176,9 @@ extension EmulatedCPU {
     /// Loads 16 bytes; nil if that faults. `alignment` is what device memory requires.
     @inline(never)
     func loadSlow16(_ address: UInt64, alignment: Int, privilege: AccessPrivilege) -> SIMD2<UInt64>? {
+        if let host = unalignedHit(address, size: 16, tag: TLBEntry.Offset.readTag, privilege: privilege) {
+            return host.loadUnaligned(as: SIMD2<UInt64>.self)
+        }
         var value = SIMD2<UInt64>(0, 0)
         let succeeded = withUnsafeMutableBytes(of: &value) {
             transfer(address, $0, isWrite: false, alignment: alignment, privilege: privilege)
@@ -154,6 +189,10 @@ extension EmulatedCPU {
     /// Stores 16 bytes; false if that faults.
     @inline(never)
     func storeSlow16(_ address: UInt64, alignment: Int, value: SIMD2<UInt64>, privilege: AccessPrivilege) -> Bool {
+        if let host = unalignedHit(address, size: 16, tag: TLBEntry.Offset.writeTag, privilege: privilege) {
+            host.storeBytes(of: value, as: SIMD2<UInt64>.self)
+            return true
+        }
         var value = value
         return withUnsafeMutableBytes(of: &value) {
             transfer(address, $0, isWrite: true, alignment: alignment, privilege: privilege)

@@ -160,7 +160,7 @@ public enum Opcode: UInt8, Sendable {
     case branch
     /// the same, with x30 = address of the next instruction
     case branchLink
-    /// if condition `sub`
+    /// if condition `sub`, whose mask (`Flags.mask(of:)`) is in `n` and `m`
     case branchConditional
     case branchIfZero64, branchIfZero32, branchIfNotZero64, branchIfNotZero32
     /// if bit `sub` of x[n] is clear, set

@@ -65,14 +65,19 @@ extension EmulatedCPU {
                 state.link = nil
                 if let exit = attend(remaining: budgetLeft) { return exit }
             }
-            guard var operation = nextBlock() else { continue dispatch }
+            guard var operation = nextBlock() else {
+                // An exception counts, so that a guest without usable vectors still uses up its slices.
+                state.slice &-= 1
+                continue dispatch
+            }
             var pc = state.pc
 
             /// Leaves the block for `target` after `count` of its instructions: true if `operation` is the first of
             /// the linked block, else the dispatcher has to look it up.
             @inline(__always)
             func branch(
-                to target: UInt64, count: UInt8, _ operation: inout UnsafeMutablePointer<Operation>
+                to target: UInt64, count: UInt8, _ operation: inout UnsafeMutablePointer<Operation>,
+                _ pc: inout UInt64
             ) -> Bool {
                 let left = state.slice &- Int(count)
                 state.slice = left
@@ -472,51 +477,51 @@ extension EmulatedCPU {
 
                 // MARK: Ends of a block
                 case .branch, .fallThrough:
-                    if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation) { continue execute }
+                    if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) { continue execute }
                     continue dispatch
                 case .branchLink:
                     x[30] = pc &+ UInt64(op.pointee.a) &* 4
-                    if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation) { continue execute }
+                    if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) { continue execute }
                     continue dispatch
                 case .branchConditional:
-                    if Flags.holds(op.pointee.sub, state.nzcv) {
-                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation) { continue execute }
+                    if Flags.holds(mask: UInt32(op.pointee.n) | UInt32(op.pointee.m) << 8, state.nzcv) {
+                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) { continue execute }
                         continue dispatch
                     }
                     operation += 1
                 case .branchIfZero64:
                     if x[n] == 0 {
-                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation) { continue execute }
+                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) { continue execute }
                         continue dispatch
                     }
                     operation += 1
                 case .branchIfZero32:
                     if w(n) == 0 {
-                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation) { continue execute }
+                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) { continue execute }
                         continue dispatch
                     }
                     operation += 1
                 case .branchIfNotZero64:
                     if x[n] != 0 {
-                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation) { continue execute }
+                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) { continue execute }
                         continue dispatch
                     }
                     operation += 1
                 case .branchIfNotZero32:
                     if w(n) != 0 {
-                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation) { continue execute }
+                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) { continue execute }
                         continue dispatch
                     }
                     operation += 1
                 case .branchIfBitClear:
                     if x[n] &>> UInt64(op.pointee.sub) & 1 == 0 {
-                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation) { continue execute }
+                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) { continue execute }
                         continue dispatch
                     }
                     operation += 1
                 case .branchIfBitSet:
                     if x[n] &>> UInt64(op.pointee.sub) & 1 != 0 {
-                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation) { continue execute }
+                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) { continue execute }
                         continue dispatch
                     }
                     operation += 1

@@ -13,13 +13,18 @@ enum Flags {
     /// Whether `condition` (0 to 15) holds.
     @inline(__always)
     static func holds(_ condition: UInt8, _ nzcv: UInt32) -> Bool {
-        // Bit f of a condition's word says whether it holds for flags f; the sixteen words are constants.
-        table(condition) >> (nzcv >> 28) & 1 != 0
+        holds(mask: mask(of: condition), nzcv)
+    }
+
+    /// Whether a condition holds, given by its mask.
+    @inline(__always)
+    static func holds(mask: UInt32, _ nzcv: UInt32) -> Bool {
+        mask >> (nzcv >> 28) & 1 != 0
     }
 
     /// For each value of NZCV, bit by bit, whether the condition holds.
     @inline(__always)
-    private static func table(_ condition: UInt8) -> UInt32 {
+    static func mask(of condition: UInt8) -> UInt32 {
         switch condition & 15 {
         case 0: 0xF0F0
         case 1: 0x0F0F

@@ -10,9 +10,9 @@ extension Lowering {
         _ word: UInt32, as instruction: Instruction, into context: inout LoweringContext
     ) -> Bool {
         /// Emits a direct branch by `displacement` instructions, and the slot of its link.
-        func emitDirect(_ code: Opcode, sub: UInt8 = 0, n: UInt8 = 0, displacement: Int64) {
+        func emitDirect(_ code: Opcode, sub: UInt8 = 0, n: UInt8 = 0, m: UInt8 = 0, displacement: Int64) {
             let target = context.offset &+ UInt64(bitPattern: displacement << 2)
-            context.emit(Operation(code, sub: sub, n: n, a: context.instructionCount, immediate: target))
+            context.emit(Operation(code, sub: sub, n: n, m: m, a: context.instructionCount, immediate: target))
             context.emit(Operation(.moveImmediate, immediate: 0))
         }
         let is64 = word.bit(31)
@@ -27,7 +27,10 @@ extension Lowering {
                 emitDirect(.branch, displacement: word.signedBits(23, 5))
                 context.endsBlock = true
             } else {
-                emitDirect(.branchConditional, sub: condition, displacement: word.signedBits(23, 5))
+                let mask = Flags.mask(of: condition)
+                emitDirect(
+                    .branchConditional, sub: condition, n: UInt8(mask & 0xFF), m: UInt8(mask >> 8),
+                    displacement: word.signedBits(23, 5))
             }
         case .cbz, .cbnz:
             let code: Opcode =
