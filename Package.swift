@@ -49,7 +49,7 @@ let package = Package(
         .executableTarget(
             name: "dormouse",
             dependencies: [
-                "Machine",
+                "Machine", "PSCI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -62,6 +62,14 @@ let package = Package(
         .testTarget(name: "FirmwareTests", dependencies: ["Firmware"], swiftSettings: common),
         .testTarget(name: "HibernationTests", dependencies: ["Hibernation"], swiftSettings: common),
         .testTarget(name: "MachineTests", dependencies: ["Machine"], swiftSettings: common),
+        .testTarget(
+            name: "CommandLineTests",
+            dependencies: [
+                "dormouse", "Machine",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: common),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -31,12 +31,7 @@ extension VirtualMachine {
         cpu.setRegister(1, result.registers.x1)
         cpu.setRegister(2, result.registers.x2)
         cpu.setRegister(3, result.registers.x3)
-        calls.withLock { record in
-            record.count += 1
-            if registers.functionID.function == .systemOff2 && !result.effect.endsRun {
-                record.refusedSystemOff2 = true
-            }
-        }
+        calls.withLock { $0.add(registers, result: result, core: cpu.index) }
         events.firmwareCall?(cpu.index, CallDescription(registers, result: result))
         return apply(result.effect, registers, cpu)
     }
@@ -67,7 +62,13 @@ extension VirtualMachine {
 
     /// Ends the run, unless it has ended already, and stops every core.
     func finish(_ how: RunEnd) {
-        end.withLock { if $0 == nil { $0 = how } }
+        end.withLock { end in
+            switch (end, how) {
+            // A stop that meets a reset must not be lost, or the guest would be booted again.
+            case (nil, _), (.reset, .stopped): end = how
+            default: break
+            }
+        }
         for cpu in emulator.cpus { cpu.requestExit() }
         for place in parking { place.wake() }
     }
@@ -75,7 +76,7 @@ extension VirtualMachine {
     var hasEnded: Bool { end.withLock { $0 != nil } }
 
     /// Ends the run from outside: a signal, or the user. Callable from any thread, at any time.
-    public func stop(because reason: String) {
+    public func stop(because reason: StopReason) {
         finish(.stopped(reason))
     }
 }

@@ -1,0 +1,182 @@
+import FoundationEssentials
+import Glibc
+import Machine
+import Testing
+
+@Suite("Runs of bare-metal guests", .enabled(if: Guest.areBuilt, Guest.missing))
+struct RunTests {
+    private func run(_ guest: Guest, _ arguments: String...) async throws -> Finished {
+        try await Command.run(["run", "--kernel", guest.path] + arguments)
+    }
+
+    private func report(at path: String) throws -> RunReport {
+        let data = try #require(FileManager.default.contents(atPath: path))
+        return try JSONDecoder().decode(RunReport.self, from: data)
+    }
+
+    /// A swap area with a hibernation image: `struct swsusp_header` of Linux's kernel/power/swap.c, 4 KiB pages.
+    private var hibernatedDisk: [UInt8] {
+        [UInt8](repeating: 0, count: 4076) + Array("SWAPSPACE2S1SUSPEND".utf8) + [0]
+    }
+
+    @Test(
+        "The end that the guest chooses is the exit code and the last line",
+        arguments: [
+            ("end=off", 0, "powered off"), ("end=off2", 40, "hibernated"), ("end=reset", 32, "reset"),
+            ("end=reset2", 32, "reset"),
+        ] as [(String, Int32, String)])
+    func ends(append: String, code: Int32, words: String) async throws {
+        let result = try await run(.systemOff2, "--append", append, "--no-reboot", "--clock=instructions")
+        #expect(result.exitCode == code)
+        #expect(result.errorLines == ["dormouse: \(words)"])
+        #expect(!result.output.contains("not ok"))
+    }
+
+    @Test("The report says what the last line says, and who called SYSTEM_OFF2 how")
+    func hibernationReport() async throws {
+        let directory = try TemporaryDirectory()
+        let disk = try directory.file("disk.img", hibernatedDisk)
+        let path = "\(directory.path)/report.json"
+        let result = try await run(
+            .systemOff2, "--append", "end=off2 core=1 width=32 type=1", "--cpus", "2", "--disk", disk,
+            "--report", path, "--psci-version", "1.3", "--clock=instructions", "--seed", "7", "--memory", "64")
+        #expect(result.errorLines == ["dormouse: hibernated"])
+        let report = try report(at: path)
+        #expect(report.schemaVersion == 1)
+        #expect(report.end.kind == "hibernated" && report.end.exitCode == 40 && report.end.words == "hibernated")
+        #expect(report.boots == 1)
+        #expect(report.guestInstructions > 1000)
+        let call = try #require(report.psci.lastSystemCall)
+        #expect(call.functionID == "0x84000015" && call.name == "SYSTEM_OFF2" && call.type == 1 && call.core == 1)
+        #expect(report.psci.version == "1.3" && report.psci.conduit == "hvc")
+        // The guest tries reserved types first.
+        #expect(report.psci.refusedSystemOff2)
+        #expect(report.hibernationImages.map(\.found) == [true])
+        #expect(report.hibernationImages.first?.pageSize == 4096)
+        #expect(report.memory.guestTouchedBytes > 0 && report.memory.guestTouchedBytes < 64 << 20)
+        #expect(report.memory.peakBytes >= report.memory.residentBytes)
+        #expect(report.configuration.cpus == 2 && report.configuration.memoryBytes == 64 << 20)
+        #expect(report.configuration.disks.map(\.path) == [disk])
+        #expect(report.configuration.seed == 7)
+    }
+
+    @Test("After a power-off, a hibernation image on a disk is told of")
+    func imageAfterPowerOff() async throws {
+        let directory = try TemporaryDirectory()
+        let empty = try directory.file("empty.img", [UInt8](repeating: 0, count: 8192))
+        let disk = try directory.file("disk.img", hibernatedDisk)
+        let result = try await run(.systemOff2, "--append", "end=off", "--disk", empty, "--disk", disk)
+        #expect(result.exitCode == 0)
+        #expect(result.errorLines == ["dormouse: powered off; a hibernation image is on disk \(disk)"])
+    }
+
+    @Test("A reset boots again, until a signal ends the run; the report counts the boots")
+    func reboots() async throws {
+        let directory = try TemporaryDirectory()
+        let path = "\(directory.path)/report.json"
+        let result = try await Command.run(
+            ["run", "--kernel", Guest.systemOff2.path, "--append", "end=reset", "--report", path]
+        ) { running in
+            let hasRebooted = try await running.waits(for: "PSCI_VERSION is", times: 2)
+            #expect(hasRebooted)
+            running.send(SIGTERM)
+        }
+        #expect(result.exitCode == 143)
+        #expect(result.errorLines == ["dormouse: stopped by SIGTERM"])
+        let report = try report(at: path)
+        #expect(report.boots > 1)
+        #expect(report.end.kind == "stopped" && report.end.exitCode == 143)
+    }
+
+    @Test("A signal ends a run that waits, cleanly", arguments: [SIGTERM, SIGINT, SIGHUP, SIGQUIT])
+    func signals(number: Int32) async throws {
+        let result = try await Command.run(
+            ["run", "--kernel", Guest.idle.path, "--append", "seconds=600"]
+        ) { running in
+            let isIdle = try await running.waits(for: "idle")
+            #expect(isIdle)
+            // timeout(1) sends its signal twice: that is one request.
+            running.send(number)
+            running.send(number)
+        }
+        #expect(result.exitCode == 128 + number)
+        #expect(result.errorLines.count == 1)
+        #expect(result.error.hasPrefix("dormouse: stopped by SIG"))
+    }
+
+    @Test("Every firmware call is traced with its core and its result")
+    func trace() async throws {
+        let result = try await run(.systemOff2, "--psci-trace", "--append", "end=off", "--clock=instructions")
+        let trace = result.errorLines.dropLast()
+        #expect(trace.first == "psci: core 0: SMC32 PSCI_VERSION() = 1.3")
+        #expect(trace.last == "psci: core 0: SMC32 SYSTEM_OFF() = system off")
+        #expect(trace.allSatisfy { $0.hasPrefix("psci: core 0: ") })
+    }
+
+    @Test("The same seed gives the same run, to the instruction")
+    func determinism() async throws {
+        let directory = try TemporaryDirectory()
+        var counts: [UInt64] = []
+        for attempt in 0..<2 {
+            let path = "\(directory.path)/report\(attempt).json"
+            _ = try await run(.systemOff2, "--clock=instructions", "--cpus", "2", "--report", path)
+            counts.append(try report(at: path).guestInstructions)
+        }
+        #expect(counts[0] == counts[1])
+    }
+
+    @Test("A disk in use is refused to a second machine, and two may read it together")
+    func lockedDisk() async throws {
+        let directory = try TemporaryDirectory()
+        let disk = try directory.file("disk.img", [UInt8](repeating: 0, count: 4096))
+        for (option, exitCode) in [(disk, 64), ("\(disk),readonly=on", 0)] as [(String, Int32)] {
+            let first = try await Command.run(
+                ["run", "--kernel", Guest.idle.path, "--append", "seconds=600", "--disk", option]
+            ) { running in
+                let isIdle = try await running.waits(for: "idle")
+                #expect(isIdle)
+                let second = try await Command.run(
+                    ["run", "--kernel", Guest.idle.path, "--append", "seconds=0", "--disk", option])
+                #expect(second.exitCode == exitCode)
+                #expect(second.errorLines.count == 1)
+                if exitCode != 0 { #expect(second.error.contains("\(disk) is in use")) }
+                running.send(SIGTERM)
+            }
+            #expect(first.exitCode == 143)
+        }
+    }
+
+    @Test("Any file is run as flat code if that is said")
+    func flatImage() async throws {
+        let directory = try TemporaryDirectory()
+        let data = try #require(FileManager.default.contents(atPath: Guest.systemOff2.path))
+        let path = try directory.file("guest.img", data)
+        #expect(try await Command.run(["run", "--kernel", path]).exitCode == 64)
+        let result = try await Command.run(["run", "--kernel", path, "--kernel-format", "flat"])
+        #expect(result.exitCode == 40)
+        let initrd = try await Command.run(
+            ["run", "--kernel", path, "--kernel-format", "flat", "--initrd", path])
+        #expect(initrd.exitCode == 64 && initrd.errorLines.count == 1)
+        let linux = try await Command.run(["run", "--kernel", Guest.idle.path, "--kernel-format", "linux"])
+        #expect(linux.exitCode == 64 && linux.errorLines.count == 1)
+    }
+
+    @Test("The end of standard input ends nothing, and Ctrl-A in it is data")
+    func inputEnds() async throws {
+        let result = try await Command.run(
+            ["run", "--kernel", Guest.idle.path, "--append", "seconds=1"], input: "abc\u{1}x")
+        #expect(result.exitCode == 0)
+        #expect(result.output.contains("idle for"))
+    }
+
+    @Test("Closed standard descriptors, and a reader that goes, end nothing")
+    func closedDescriptors() async throws {
+        let closed = try await Command.shell(
+            "\"$0\" run --kernel \"$1\" --append seconds=0 <&- >&- 2>&-", Guest.idle.path)
+        #expect(closed.exitCode == 0)
+        let gone = try await Command.shell(
+            "{ sleep 0.5; \"$0\" run --kernel \"$1\" --append seconds=0; echo \"code $?\" >&2; } | true",
+            Guest.idle.path)
+        #expect(gone.errorLines.suffix(2) == ["dormouse: powered off", "code 0"])
+    }
+}

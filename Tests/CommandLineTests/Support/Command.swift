@@ -1,0 +1,164 @@
+// The built command, run as a user runs it.
+
+import Glibc
+import Subprocess
+import SystemPackage
+import Testing
+
+/// What a run of the command left.
+struct Finished {
+    var exitCode: Int32?
+    var output: String
+    var error: String
+
+    /// The lines of standard error, without the last newline.
+    var errorLines: [String] {
+        var lines = error.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        if lines.last == "" { lines.removeLast() }
+        return lines
+    }
+}
+
+extension Finished {
+    fileprivate init(_ status: TerminationStatus, output: String?, error: String?) {
+        if case .exited(let code) = status { exitCode = code }
+        self.output = output ?? ""
+        self.error = error ?? ""
+    }
+}
+
+/// A run of the command that goes on.
+struct Running: Sendable {
+    let process: pid_t
+    fileprivate let outputPath: String
+
+    func send(_ signal: Int32) {
+        kill(process, signal)
+    }
+
+    /// Waits, for at most a minute, until the guest's console has said `text` that often.
+    func waits(for text: String, times: Int = 1) async throws -> Bool {
+        for _ in 0..<3000 {
+            if try Command.text(ofFile: outputPath).ranges(of: text).count >= times { return true }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return false
+    }
+}
+
+enum Command {
+    /// The executable, which is built next to the tests.
+    static let path: FilePath = {
+        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink("/proc/self/exe", &buffer, buffer.count)
+        let tests = FilePath(String(decoding: buffer.prefix(max(0, count)), as: UTF8.self))
+        return tests.removingLastComponent().appending("dormouse")
+    }()
+
+    static let executable = Executable.path(path)
+
+    /// No backtraces: one of a process on a terminal would wait for a key.
+    static let environment = Environment.inherit.updating(["SWIFT_BACKTRACE": "enable=no"])
+
+    /// Runs it with `arguments`, and nothing on standard input.
+    static func run(_ arguments: [String]) async throws -> Finished {
+        let result = try await Subprocess.run(
+            executable, arguments: Arguments(arguments), environment: environment,
+            output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+        return Finished(result.terminationStatus, output: result.standardOutput, error: result.standardError)
+    }
+
+    /// Runs it with `arguments`, and `input` on standard input.
+    static func run(_ arguments: [String], input: String) async throws -> Finished {
+        let result = try await Subprocess.run(
+            executable, arguments: Arguments(arguments), environment: environment, input: .string(input),
+            output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+        return Finished(result.terminationStatus, output: result.standardOutput, error: result.standardError)
+    }
+
+    /// Runs it with `arguments`, and calls `body` meanwhile.
+    static func run(
+        _ arguments: [String], _ body: @escaping @Sendable (Running) async throws -> Void
+    ) async throws -> Finished {
+        let directory = try TemporaryDirectory()
+        let outputPath = try directory.file("output")
+        let output = try FileDescriptor.open(FilePath(outputPath), .writeOnly)
+        let result = try await Subprocess.run(
+            executable, arguments: Arguments(arguments), environment: environment, input: .none,
+            output: .fileDescriptor(output, closeAfterSpawningProcess: true), error: .string(limit: 1 << 20)
+        ) { execution in
+            try await body(Running(process: execution.processIdentifier.value, outputPath: outputPath))
+        }
+        return Finished(
+            result.terminationStatus, output: try text(ofFile: outputPath), error: result.standardError)
+    }
+
+    /// What is in a file of text.
+    fileprivate static func text(ofFile path: String) throws -> String {
+        let descriptor = try FileDescriptor.open(FilePath(path), .readOnly)
+        return try descriptor.closeAfter {
+            var bytes = [UInt8](repeating: 0, count: 1 << 20)
+            let count = try bytes.withUnsafeMutableBytes { try descriptor.read(into: $0) }
+            return String(decoding: bytes.prefix(count), as: UTF8.self)
+        }
+    }
+
+    /// Runs `script` in the shell, where `$0` is the executable, with the rest of the arguments as `$1` and on.
+    static func shell(_ script: String, _ arguments: String...) async throws -> Finished {
+        let result = try await Subprocess.run(
+            .path("/bin/sh"), arguments: Arguments(["-c", script, path.string] + arguments), environment: environment,
+            output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+        return Finished(result.terminationStatus, output: result.standardOutput, error: result.standardError)
+    }
+}
+
+/// The bare-metal guests, as `Guests/build` makes them.
+enum Guest: String {
+    case idle = "Idle"
+    case spin = "Spin"
+    case systemOff2 = "SystemOff2"
+
+    /// Why a test without them is skipped.
+    static let missing: Comment = "the bare-metal guests are not built: run Guests/build"
+
+    static var areBuilt: Bool {
+        [idle, spin, systemOff2].allSatisfy { access($0.path, R_OK) == 0 }
+    }
+
+    var path: String {
+        FilePath(#filePath).removingLastComponent().appending("../../../Guests/.build/\(rawValue).bin")
+            .lexicallyNormalized().string
+    }
+}
+
+/// A directory that is removed with the object, with everything in it.
+final class TemporaryDirectory: Sendable {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/dormouse-test-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    deinit {
+        // Nothing of what tests put here is a directory.
+        guard let directory = opendir(path) else { return }
+        while let entry = readdir(directory) {
+            withUnsafePointer(to: &entry.pointee.d_name) { name in
+                name.withMemoryRebound(to: CChar.self, capacity: 256) { _ = unlink("\(path)/\(String(cString: $0))") }
+            }
+        }
+        closedir(directory)
+        rmdir(path)
+    }
+
+    /// The path of a new file with `bytes`.
+    func file(_ name: String, _ bytes: some Collection<UInt8> = []) throws -> String {
+        let path = "\(path)/\(name)"
+        let descriptor = try FileDescriptor.open(
+            FilePath(path), .writeOnly, options: [.create, .truncate], permissions: [.ownerReadWrite])
+        try descriptor.closeAfter { _ = try descriptor.writeAll(bytes) }
+        return path
+    }
+}

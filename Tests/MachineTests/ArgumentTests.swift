@@ -1,0 +1,62 @@
+import PSCI
+import Testing
+
+@testable import Machine
+
+@Suite("Values of options")
+struct ArgumentTests {
+    @Test(
+        "A size of memory is in MiB unless it says otherwise",
+        arguments: [
+            ("512", 536_870_912), ("1", 1_048_576), ("512M", 536_870_912), ("512m", 536_870_912),
+            ("512MiB", 536_870_912), ("2G", 2_147_483_648), ("2GiB", 2_147_483_648), ("0", 0),
+            ("17592186044415", 18_446_744_073_708_503_040),
+        ] as [(String, UInt64)])
+    func memorySizes(text: String, byteCount: UInt64) {
+        #expect(MemorySize(text)?.byteCount == byteCount)
+    }
+
+    @Test(
+        "What is no size of memory, or more than can be counted, is none",
+        arguments: [
+            "", "M", "-1", "+1", "1.5G", "1 G", " 1", "1T", "1K", "0x10", "1GG", "١٢", "17592186044416",
+            "99999999999999999999", "18446744073709551615G",
+        ])
+    func wrongMemorySizes(text: String) {
+        #expect(MemorySize(text) == nil)
+    }
+
+    @Test(
+        "A disk is a path, and read-only if that is said behind it",
+        arguments: [
+            ("a.img", "a.img", false),
+            ("a.img,readonly=on", "a.img", true),
+            ("a.img,readonly=off", "a.img", false),
+            ("a,b.img", "a,b.img", false),
+            ("a,readonly=on.img", "a,readonly=on.img", false),
+            ("a,readonly=on,readonly=off", "a,readonly=on", false),
+        ])
+    func disks(argument: String, path: String, isReadOnly: Bool) {
+        #expect(DiskConfiguration(argument: argument) == DiskConfiguration(path: path, isReadOnly: isReadOnly))
+    }
+
+    @Test("A disk without a path is none", arguments: ["", ",readonly=on", ",readonly=off"])
+    func noDisk(argument: String) {
+        #expect(DiskConfiguration(argument: argument) == nil)
+    }
+
+    @Test("Versions of PSCI have the names that the document gives them")
+    func versions() {
+        #expect(Version.arguments == ["0.2", "1.0", "1.1", "1.2", "1.3"])
+        #expect(Version(argument: "1.2") == .v1_2)
+        #expect(Version(argument: "1.4") == nil)
+        #expect(Version(argument: "1") == nil)
+    }
+
+    @Test("Conduits have the names of the instructions")
+    func conduits() {
+        #expect(Conduit(argument: "hvc") == .hvc)
+        #expect(Conduit(argument: "smc") == .smc)
+        #expect(Conduit(argument: "HVC") == nil)
+    }
+}

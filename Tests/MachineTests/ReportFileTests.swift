@@ -1,0 +1,94 @@
+import FoundationEssentials
+import Glibc
+import Hypervisor
+import Testing
+
+@testable import Machine
+
+@Suite("The report's file and what is measured for it")
+struct ReportFileTests {
+    /// A report of nothing in particular.
+    private var report: RunReport {
+        get throws {
+            try JSONDecoder().decode(RunReport.self, from: Data(Self.minimalReport.utf8))
+        }
+    }
+
+    /// Every key that docs/cli.md promises to be always there.
+    private static let minimalReport = """
+        {
+          "schemaVersion": 1, "dormouse": "0", "boots": 1, "wallSeconds": 1.5, "cpuSeconds": 1, "guestInstructions": 7,
+          "mips": 1, "end": {"kind": "powered-off", "exitCode": 0, "words": "powered off"},
+          "psci": {"version": "1.3", "conduit": "hvc", "callCount": 0, "refusedSystemOff2": false},
+          "hibernationImages": [{"path": "a", "found": false}],
+          "memory": {"residentBytes": 1, "peakBytes": 1, "guestTouchedBytes": 1, "codeCacheBytes": 1},
+          "configuration": {"model": "virt-1", "cpus": 1, "memoryBytes": 1, "kernel": "a/b", "append": "", "disks": [],
+            "clock": "host", "console": "pl011"}
+        }
+        """
+
+    @Test("A report replaces an older one whole, and leaves no temporary file")
+    func replacement() throws {
+        var template = Array("/tmp/dormouse-test-XXXXXX".utf8CString)
+        let directory = String(cString: try #require(mkdtemp(&template)))
+        let path = directory + "/report.json"
+        defer {
+            unlink(path)
+            rmdir(directory)
+        }
+        try ReportFile(path: path).write(try report)
+        try ReportFile(path: path).write(try report)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == ["report.json"])
+        let data = try #require(FileManager.default.contents(atPath: path))
+        #expect(try JSONDecoder().decode(RunReport.self, from: data).guestInstructions == 7)
+        let text = String(decoding: data, as: UTF8.self)
+        #expect(text.hasSuffix("}\n"))
+        // Sorted, so that two reports can be compared as text.
+        let keys = ["\"boots\"", "\"configuration\"", "\"end\"", "\"wallSeconds\""].map {
+            text.firstRange(of: $0)?.lowerBound
+        }
+        #expect(keys.allSatisfy { $0 != nil })
+        #expect(keys.compactMap(\.self) == keys.compactMap(\.self).sorted())
+    }
+
+    @Test("An older report is gone as soon as a run begins: it tells of another run")
+    func staleReport() throws {
+        let file = try TemporaryFile([1])
+        _ = try ReportFile(path: file.path)
+        #expect(access(file.path, F_OK) != 0)
+    }
+
+    @Test(
+        "A path that cannot be written to is refused before the run", arguments: ["/nonexistent/a", "/tmp"])
+    func unwritable(path: String) {
+        #expect(throws: ReportFileError.self) { try ReportFile(path: path) }
+    }
+
+    @Test("What is no regular file is written to, and stays")
+    func device() throws {
+        try ReportFile(path: "/dev/null").write(try report)
+        var status = stat()
+        #expect(stat("/dev/null", &status) == 0 && status.st_mode & S_IFMT == S_IFCHR)
+    }
+
+    @Test("/proc/pid/status is read as proc(5) describes it")
+    func processMemory() {
+        let memory = ProcessMemory(status: "Name:\tdormouse\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\nThreads:\t1\n")
+        #expect(memory?.residentByteCount == 1_048_576)
+        #expect(memory?.peakByteCount == 2_097_152)
+        #expect(ProcessMemory(status: "VmRSS:\t1024 kB\n") == nil)
+        #expect(ProcessMemory(status: "VmRSS:\tmany kB\nVmHWM:\t1 kB") == nil)
+    }
+
+    @Test("Of the guest's RAM, only pages that were touched count")
+    func residency() throws {
+        let memory = try GuestMemory(base: 0x4000_0000, byteCount: 64 << 20)
+        // Without huge pages, which would count more than was touched.
+        madvise(memory.host, 64 << 20, MADV_NOHUGEPAGE)
+        #expect(memory.residentByteCount == 0)
+        memory.store(UInt64(1), at: 0x4000_0000)
+        memory.store(UInt64(1), at: 0x4000_0008)
+        memory.store(UInt64(1), at: 0x43FF_FFF8)
+        #expect(memory.residentByteCount == UInt64(2 * sysconf(Int32(_SC_PAGESIZE))))
+    }
+}

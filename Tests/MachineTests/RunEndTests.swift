@@ -1,0 +1,103 @@
+import Devices
+import Glibc
+import Hibernation
+import PSCI
+import Testing
+
+@testable import Machine
+
+@Suite("How a run ended")
+struct RunEndTests {
+    private static let hibernation = RunEnd.hibernated(
+        HibernationRequest(type: 0, cookie: 0, core: 0, functionID: 0xC400_0015))
+
+    @Test(
+        "Every end has its exit code, kind and words",
+        arguments: [
+            (.poweredOff, 0, "powered-off", "powered off"),
+            (hibernation, 40, "hibernated", "hibernated"),
+            (.reset(ResetRequest(type: nil, cookie: 0, core: 0)), 32, "reset", "reset"),
+            (.crashed("no such instruction"), 33, "crashed", "crashed: no such instruction"),
+            (.stopped(.signal(15)), 143, "stopped", "stopped by SIGTERM"),
+            (.stopped(.signal(2)), 130, "stopped", "stopped by SIGINT"),
+            (.stopped(.console), 34, "stopped", "stopped from the console"),
+            (.stopped(.host("no threads")), 70, "stopped", "stopped by the host: no threads"),
+        ] as [(RunEnd, Int32, String, String)])
+    func ends(end: RunEnd, code: Int32, kind: String, words: String) {
+        #expect(end.exitCode.rawValue == code)
+        #expect(end.kind == kind)
+        #expect(end.words([]) == words)
+    }
+
+    @Test("Errors of the user and errors of the host have different exit codes")
+    func errorCodes() {
+        #expect(MachineError.cpuCount(65).exitCode.rawValue == 64)
+        #expect(MachineError.disk(.locked(path: "a", readOnly: false)).exitCode.rawValue == 64)
+        #expect(MachineError.disk(.failed(operation: "flush", path: "a", errno: EIO)).exitCode.rawValue == 70)
+        #expect(MachineError.host("out of threads").exitCode.rawValue == 70)
+    }
+
+    @Test("A power-off tells of a hibernation image on a disk, and only a power-off does")
+    func imageAfterPowerOff() throws {
+        let disk = try TemporaryFile(SwapArea.withImage(hardwareSignature: 0x1234_5678))
+        let empty = try TemporaryFile([UInt8](repeating: 0, count: 8192))
+        let findings = [empty.path, disk.path].map(HibernationFinding.init)
+        #expect(findings[0].image == nil && findings[0].failure == nil)
+        #expect(findings[1].image?.hardwareSignature == 0x1234_5678)
+        #expect(RunEnd.poweredOff.words(findings) == "powered off; a hibernation image is on disk \(disk.path)")
+        #expect(RunEnd.poweredOff.words(findings + findings).hasPrefix("powered off; hibernation images are on disks"))
+        #expect(RunEnd.poweredOff.words([findings[0]]) == "powered off")
+        #expect(Self.hibernation.words(findings) == "hibernated")
+    }
+
+    @Test("A disk that cannot be read is told of as such")
+    func unreadableDisk() {
+        let finding = HibernationFinding(path: "/nonexistent/disk.img")
+        #expect(finding.image == nil)
+        #expect(finding.failure?.contains("/nonexistent/disk.img") == true)
+    }
+}
+
+@Suite("The record of firmware calls")
+struct FirmwareCallRecordTests {
+    private static let refusal = CallResult(registers: CallRegisters(x0: ~1))
+
+    @Test("A refused SYSTEM_OFF2 is remembered, whatever comes after it")
+    func refusedSystemOff2() throws {
+        var record = FirmwareCallRecord()
+        record.add(CallRegisters(.systemOff2, .smc32, 0x2_0000_0007, 0x3_0000_0009), result: Self.refusal, core: 3)
+        let call = try #require(record.lastSystemCall)
+        #expect(call.function == .systemOff2)
+        #expect(call.functionID == 0x8400_0015)
+        // A 32-bit call passes 32 bits of each argument.
+        #expect(call.type == 7 && call.cookie == 9)
+        #expect(call.core == 3)
+        #expect(record.refusedSystemOff2)
+
+        let off = CallRegisters(.systemOff, .smc32)
+        record.add(off, result: CallResult(registers: off, effect: .systemOff), core: 0)
+        #expect(record.lastSystemCall?.function == .systemOff)
+        #expect(record.lastSystemCall?.cookie == nil)
+        #expect(record.refusedSystemOff2)
+        #expect(record.count == 2)
+    }
+
+    @Test("A SYSTEM_OFF2 that ends the run is not refused, and keeps 64 bits of its cookie")
+    func acceptedSystemOff2() {
+        var record = FirmwareCallRecord()
+        let call = CallRegisters(.systemOff2, .smc64, 1, 0x1_0000_0000)
+        record.add(
+            call, result: CallResult(registers: call, effect: .systemOff2(type: .hibernateOff, cookie: 0)), core: 0)
+        #expect(!record.refusedSystemOff2)
+        #expect(record.lastSystemCall?.cookie == 0x1_0000_0000)
+    }
+
+    @Test("Other calls are counted only")
+    func otherCalls() {
+        var record = FirmwareCallRecord()
+        record.add(CallRegisters(.psciVersion, .smc32), result: Self.refusal, core: 0)
+        record.add(CallRegisters(x0: 0x1234), result: Self.refusal, core: 0)
+        #expect(record.count == 2)
+        #expect(record.lastSystemCall == nil)
+    }
+}
