@@ -5,7 +5,7 @@ import Glibc
 /// A joinable thread.
 ///
 /// Safe: the closure's box is retained for the thread and released by it.
-final class HostThread: @unchecked Sendable {
+public final class HostThread: @unchecked Sendable {
     private final class Body {
         let run: @Sendable () -> Void
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
@@ -26,6 +26,11 @@ final class HostThread: @unchecked Sendable {
             box.release()
             throw .host("cannot start a thread (\(String(cString: strerror(code)))); close other programs")
         }
+    }
+
+    /// Starts `body` on a thread that nobody waits for.
+    public static func start(_ body: @escaping @Sendable () -> Void) throws(MachineError) {
+        pthread_detach(try HostThread(body).thread)
     }
 
     /// Waits for its end.

@@ -31,6 +31,17 @@ public enum ConsoleKind: String, Sendable, CaseIterable {
     case virtio
 }
 
+/// What the kernel file is taken for.
+public enum KernelFormat: String, Sendable, CaseIterable {
+    /// An arm64 Linux Image if it has the header of one; a flat image if it has the signature of nothing that is known
+    /// and its name ends in `.bin`. Everything else is refused.
+    case auto
+    /// An arm64 Linux Image.
+    case linux
+    /// Bare-metal code, whatever it looks like: loaded and entered 512 KiB above the start of RAM.
+    case flat
+}
+
 /// Everything that makes a machine.
 public struct MachineConfiguration: Sendable {
     public var model = MachineModel.virt1
@@ -39,6 +50,7 @@ public struct MachineConfiguration: Sendable {
     public var memoryByteCount: UInt64 = 512 << 20
     /// An arm64 Linux Image, or a flat bare-metal image.
     public var kernel: String
+    public var kernelFormat = KernelFormat.auto
     public var initrd: String?
     public var commandLine = ""
     public var disks: [DiskConfiguration] = []
@@ -76,6 +88,8 @@ public enum MachineError: Error, CustomStringConvertible {
             "\(count) disks are too many; this machine has slots for \(Virt1Layout.maximumDiskCount)"
         case .file(let path, let role, let reason):
             "cannot read the \(role) \(path): \(reason)"
+        case .kernel(let path, .notAnImage(.unknown)):
+            "kernel \(path) \(KernelImageError.notAnImage(.unknown)), or say --kernel-format flat if it is flat code"
         case .kernel(let path, let error):
             "kernel \(path) \(error)"
         case .initrdForFlatImage:

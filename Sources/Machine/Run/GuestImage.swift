@@ -16,8 +16,7 @@ struct GuestImage {
         if let path = configuration.initrd { initrd = try HostFile(path: path, role: "initrd") }
         self.initrd = initrd
         let prefix = try kernel.read(count: KernelFileFormat.prefixByteCount)
-        // What no known format claims, and is code, is taken as a flat image.
-        if KernelFileFormat(prefix: prefix) == .unknown && !prefix.isEmpty && configuration.kernel.hasSuffix(".bin") {
+        if Self.isFlat(prefix: prefix, configuration) {
             header = nil
             guard initrd == nil else { throw .initrdForFlatImage }
             return
@@ -25,6 +24,17 @@ struct GuestImage {
         do {
             header = try LinuxImageHeader(prefix: prefix, fileByteCount: kernel.byteCount)
         } catch { throw .kernel(path: configuration.kernel, error) }
+    }
+
+    /// Flat code looks like anything, so that a file is some is only believed if it is said, or if its name says it
+    /// and nothing speaks against it.
+    private static func isFlat(prefix: [UInt8], _ configuration: MachineConfiguration) -> Bool {
+        let format = KernelFileFormat(prefix: prefix)
+        return switch configuration.kernelFormat {
+        case .linux: false
+        case .flat: format != .empty
+        case .auto: format == .unknown && configuration.kernel.hasSuffix(".bin")
+        }
     }
 
     /// Where everything goes on `board`.

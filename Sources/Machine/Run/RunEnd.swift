@@ -34,6 +34,16 @@ public struct ResetRequest: Sendable, Hashable {
     }
 }
 
+/// Why a run was ended from outside.
+public enum StopReason: Sendable, Hashable {
+    /// The process got a signal, by its number.
+    case signal(Int32)
+    /// The user asked for it at the console.
+    case console
+    /// The host could not go on, for the reason given.
+    case host(String)
+}
+
 /// How a run ended.
 public enum RunEnd: Sendable, Hashable {
     case poweredOff
@@ -41,6 +51,6 @@ public enum RunEnd: Sendable, Hashable {
     case reset(ResetRequest)
     /// The guest cannot go on, for the reason given.
     case crashed(String)
-    /// The user, or a signal, ended it.
-    case stopped(String)
+    /// It was ended from outside; the guest did nothing.
+    case stopped(StopReason)
 }

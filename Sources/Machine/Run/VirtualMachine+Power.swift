@@ -31,12 +31,7 @@ extension VirtualMachine {
         cpu.setRegister(1, result.registers.x1)
         cpu.setRegister(2, result.registers.x2)
         cpu.setRegister(3, result.registers.x3)
-        calls.withLock { record in
-            record.count += 1
-            if registers.functionID.function == .systemOff2 && !result.effect.endsRun {
-                record.refusedSystemOff2 = true
-            }
-        }
+        calls.withLock { $0.add(registers, result: result, core: cpu.index) }
         events.firmwareCall?(cpu.index, CallDescription(registers, result: result))
         return apply(result.effect, registers, cpu)
     }
@@ -75,7 +70,7 @@ extension VirtualMachine {
     var hasEnded: Bool { end.withLock { $0 != nil } }
 
     /// Ends the run from outside: a signal, or the user. Callable from any thread, at any time.
-    public func stop(because reason: String) {
+    public func stop(because reason: StopReason) {
         finish(.stopped(reason))
     }
 }

@@ -25,7 +25,7 @@ extension VirtualMachine {
                     threads.append(try HostThread { [self] in runCore(cpu) })
                 }
             } catch {
-                finish(.stopped("out of threads"))
+                finish(.stopped(.host("out of threads")))
                 for thread in threads { thread.join() }
                 throw error
             }
@@ -38,7 +38,7 @@ extension VirtualMachine {
         }
         return end.withLock { end in
             defer { end = nil }
-            return end ?? .stopped("the machine stopped without a reason")
+            return end ?? .stopped(.host("the machine stopped without a reason"))
         }
     }
 
@@ -178,6 +178,9 @@ extension VirtualMachine {
     public var instructionCount: UInt64 {
         emulator.cpus.reduce(0) { $0 + $1.instructionCount }
     }
+
+    /// What the guest asked of its firmware since the machine was made.
+    public var firmwareCalls: FirmwareCallRecord { calls.withLock { $0 } }
 
     /// Bytes that translated code takes now.
     public var codeByteCount: Int { emulator.codeByteCount }

@@ -1,0 +1,106 @@
+// How a run ended, for whoever started the process: a number, a kind and a line of words.
+//
+// The one table of exit codes. docs/cli.md documents it for users.
+
+import Devices
+import Glibc
+import Hibernation
+
+/// What the process exits with.
+public struct ExitCode: RawRepresentable, Sendable, Hashable {
+    public let rawValue: Int32
+
+    public init(rawValue: Int32) {
+        self.rawValue = rawValue
+    }
+
+    public static let poweredOff = ExitCode(rawValue: 0)
+    /// The guest wanted a reset and was not to be booted again.
+    public static let reset = ExitCode(rawValue: 32)
+    public static let crashed = ExitCode(rawValue: 33)
+    /// The user ended the run at the console.
+    public static let stoppedAtConsole = ExitCode(rawValue: 34)
+    public static let hibernated = ExitCode(rawValue: 40)
+    /// What was asked for cannot be done: an option, a file, a size (EX_USAGE of sysexits.h).
+    public static let usage = ExitCode(rawValue: 64)
+    /// The host or Dormouse itself failed (EX_SOFTWARE of sysexits.h).
+    public static let internalError = ExitCode(rawValue: 70)
+
+    /// A signal ended the run: 128 and its number, as shells say it.
+    public static func signal(_ number: Int32) -> ExitCode { ExitCode(rawValue: 128 + number) }
+}
+
+extension RunEnd {
+    public var exitCode: ExitCode {
+        switch self {
+        case .poweredOff: .poweredOff
+        case .hibernated: .hibernated
+        case .reset: .reset
+        case .crashed: .crashed
+        case .stopped(.signal(let number)): .signal(number)
+        case .stopped(.console): .stoppedAtConsole
+        case .stopped(.host): .internalError
+        }
+    }
+
+    /// A name for programs.
+    public var kind: String {
+        switch self {
+        case .poweredOff: "powered-off"
+        case .hibernated: "hibernated"
+        case .reset: "reset"
+        case .crashed: "crashed"
+        case .stopped: "stopped"
+        }
+    }
+
+    /// One line for people. A power-off with a hibernation image on a disk is how a guest hibernates that has no
+    /// SYSTEM_OFF2, so that is said; what the disks of a guest hold that ended otherwise is not.
+    public func words(_ findings: [HibernationFinding]) -> String {
+        switch self {
+        case .poweredOff:
+            let paths = findings.filter { $0.image != nil }.map(\.path)
+            return switch paths.count {
+            case 0: "powered off"
+            case 1: "powered off; a hibernation image is on disk \(paths[0])"
+            default: "powered off; hibernation images are on disks \(paths.joined(separator: ", "))"
+            }
+        case .hibernated: return "hibernated"
+        case .reset: return "reset"
+        case .crashed(let reason): return "crashed: \(reason)"
+        case .stopped(let reason): return "stopped \(reason.words)"
+        }
+    }
+}
+
+extension StopReason {
+    /// To follow "stopped".
+    fileprivate var words: String {
+        switch self {
+        case .signal(let number): "by \(Self.name(ofSignal: number))"
+        case .console: "from the console"
+        case .host(let text): "by the host: \(text)"
+        }
+    }
+
+    private static func name(ofSignal number: Int32) -> String {
+        switch number {
+        case SIGHUP: "SIGHUP"
+        case SIGINT: "SIGINT"
+        case SIGQUIT: "SIGQUIT"
+        case SIGTERM: "SIGTERM"
+        default: "signal \(number)"
+        }
+    }
+}
+
+extension MachineError {
+    /// What the process exits with if no machine could be had.
+    public var exitCode: ExitCode {
+        switch self {
+        case .cpuCount, .memorySize, .tooManyDisks, .file, .kernel, .initrdForFlatImage, .bootPlan, .memory: .usage
+        case .disk(.failed), .host: .internalError
+        case .disk: .usage
+        }
+    }
+}

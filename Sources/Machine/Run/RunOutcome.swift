@@ -1,0 +1,48 @@
+// From the first boot to the end that counts: a guest that resets is booted again.
+
+import Glibc
+
+/// What came of running a machine, however often it booted.
+public struct RunOutcome: Sendable {
+    public var end: RunEnd
+    /// How often the guest was started.
+    public var boots: Int
+    /// Host time from the first start to the end.
+    public var wallSeconds: Double
+    /// Host CPU time of the whole process meanwhile, user and system.
+    public var cpuSeconds: Double
+}
+
+extension VirtualMachine {
+    /// Runs the guest, again after each reset if `rebooting`, until it ends otherwise.
+    ///
+    /// - Parameter willBoot: called before each start with its number, from 1.
+    public func runToEnd(
+        rebooting: Bool, willBoot: (Int) -> Void = { _ in }
+    ) throws(MachineError) -> RunOutcome {
+        let startTime = HostClock.now
+        let startCPUTime = Self.cpuSeconds
+        var boots = 0
+        var end: RunEnd
+        repeat {
+            boots += 1
+            willBoot(boots)
+            end = try run()
+        } while rebooting && end.isReset
+        return RunOutcome(
+            end: end, boots: boots, wallSeconds: Double(HostClock.now - startTime) / 1e9,
+            cpuSeconds: Self.cpuSeconds - startCPUTime)
+    }
+
+    private static var cpuSeconds: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+}
+
+extension RunEnd {
+    fileprivate var isReset: Bool {
+        if case .reset = self { true } else { false }
+    }
+}

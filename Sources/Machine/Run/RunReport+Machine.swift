@@ -1,0 +1,88 @@
+// Collecting a report from a machine that has run.
+
+import Hibernation
+import Hypervisor
+import PSCI
+
+extension RunReport {
+    /// The report of `machine`, whose run has ended with `outcome`.
+    public init(
+        of machine: VirtualMachine, outcome: RunOutcome, findings: [HibernationFinding], dormouseVersion: String
+    ) {
+        dormouse = dormouseVersion
+        end = End(
+            kind: outcome.end.kind, exitCode: outcome.end.exitCode.rawValue, words: outcome.end.words(findings))
+        boots = outcome.boots
+        wallSeconds = outcome.wallSeconds
+        cpuSeconds = outcome.cpuSeconds
+        guestInstructions = machine.instructionCount
+        mips = outcome.wallSeconds > 0 ? Double(guestInstructions) / 1e6 / outcome.wallSeconds : 0
+        psci = PSCI(machine.configuration.psci, machine.firmwareCalls)
+        hibernationImages = findings.map(Image.init)
+        memory = Memory(machine)
+        configuration = Configuration(machine.configuration)
+    }
+}
+
+extension RunReport.PSCI {
+    fileprivate init(_ policy: Policy, _ calls: FirmwareCallRecord) {
+        version = policy.version.argument
+        conduit = policy.conduit.argument
+        callCount = calls.count
+        lastSystemCall = calls.lastSystemCall.map(RunReport.SystemCall.init)
+        refusedSystemOff2 = calls.refusedSystemOff2
+    }
+}
+
+extension RunReport.SystemCall {
+    fileprivate init(_ call: SystemCall) {
+        functionID = hexadecimal(call.functionID)
+        name = call.function.name.description
+        type = call.type
+        cookie = call.cookie.map(hexadecimal)
+        core = call.core
+        outcome = call.outcome
+    }
+}
+
+extension RunReport.Image {
+    fileprivate init(_ finding: HibernationFinding) {
+        path = finding.path
+        found = finding.image != nil
+        failure = finding.failure
+        pageSize = finding.image?.pageSize
+        flags = finding.image?.flags.rawValue
+        hardwareSignature = finding.image?.hardwareSignature.map(hexadecimal)
+        checksum = finding.image?.checksum.map(hexadecimal)
+        originalSignature = finding.image?.originalSignature?.rawValue
+    }
+}
+
+extension RunReport.Memory {
+    fileprivate init(_ machine: VirtualMachine) {
+        let process = ProcessMemory.current
+        residentBytes = process?.residentByteCount ?? 0
+        peakBytes = process?.peakByteCount ?? 0
+        guestTouchedBytes = machine.memory.residentByteCount
+        codeCacheBytes = machine.codeByteCount
+    }
+}
+
+extension RunReport.Configuration {
+    fileprivate init(_ configuration: MachineConfiguration) {
+        model = configuration.model.name
+        cpus = configuration.cpuCount
+        memoryBytes = configuration.memoryByteCount
+        kernel = configuration.kernel
+        initrd = configuration.initrd
+        append = configuration.commandLine
+        disks = configuration.disks.map { RunReport.Disk(path: $0.path, readOnly: $0.isReadOnly) }
+        clock = configuration.clock.rawValue
+        seed = configuration.clock == .instructions ? configuration.seed : nil
+        console = configuration.console.rawValue
+    }
+}
+
+private func hexadecimal(_ value: some FixedWidthInteger & UnsignedInteger) -> String {
+    "0x" + String(value, radix: 16)
+}

@@ -1,0 +1,123 @@
+// What `--report` writes: everything about a run that a program may want to know afterwards.
+//
+// Responsible for: the shape of the report, as values. Collecting them is in `RunReport+Machine`, the file in
+// `ReportFile`. docs/cli.md documents the shape; whoever changes it changes `schemaVersion` and that page.
+// Numbers that may need all of 64 bits, and ids, are text in hexadecimal: not every reader of JSON keeps 64 bits.
+
+/// The report of a run.
+public struct RunReport: Codable, Sendable {
+    /// The shape that this describes.
+    public static let currentSchemaVersion = 1
+
+    public var schemaVersion = currentSchemaVersion
+    /// The version of Dormouse.
+    public var dormouse: String
+    public var end: End
+    /// How often the guest was started.
+    public var boots: Int
+    /// Host time from the first start to the end.
+    public var wallSeconds: Double
+    /// Host CPU time meanwhile, of all threads.
+    public var cpuSeconds: Double
+    /// Instructions that all cores executed, in all boots.
+    public var guestInstructions: UInt64
+    /// Millions of them in a second of host time, idle time included.
+    public var mips: Double
+    public var psci: PSCI
+    /// One for each disk, in the order of the slots.
+    public var hibernationImages: [Image]
+    public var memory: Memory
+    public var configuration: Configuration
+
+    /// How the run ended.
+    public struct End: Codable, Sendable {
+        /// powered-off, hibernated, reset, crashed or stopped.
+        public var kind: String
+        public var exitCode: Int32
+        /// The last line on standard error, without "dormouse: ".
+        public var words: String
+    }
+
+    /// What the guest's firmware was, and what was asked of it.
+    public struct PSCI: Codable, Sendable {
+        /// "1.3"
+        public var version: String
+        /// hvc or smc.
+        public var conduit: String
+        /// Calls of any function, those that are not PSCI's included.
+        public var callCount: Int
+        /// The last call of SYSTEM_OFF, SYSTEM_OFF2, SYSTEM_RESET or SYSTEM_RESET2, if there was one.
+        public var lastSystemCall: SystemCall?
+        /// The guest called SYSTEM_OFF2 and the call failed.
+        public var refusedSystemOff2: Bool
+    }
+
+    /// A call that was to end the run.
+    public struct SystemCall: Codable, Sendable {
+        /// In hexadecimal.
+        public var functionID: String
+        /// "SYSTEM_OFF2"
+        public var name: String
+        /// The function's first argument, if it has one.
+        public var type: UInt32?
+        /// The function's second argument, if it has one, in hexadecimal.
+        public var cookie: String?
+        /// The core that called.
+        public var core: Int
+        /// What became of the call, in words.
+        public var outcome: String
+    }
+
+    /// Whether a disk holds a hibernation image.
+    public struct Image: Codable, Sendable {
+        public var path: String
+        public var found: Bool
+        /// Why the disk could not be searched.
+        public var failure: String?
+        /// The guest's page size, if an image was found, as all that follows.
+        public var pageSize: Int?
+        /// SF_* of Linux's kernel/power/power.h.
+        public var flags: UInt32?
+        /// In hexadecimal; none if the guest had none.
+        public var hardwareSignature: String?
+        /// The CRC32 of the image in hexadecimal; none if the image has none.
+        public var checksum: String?
+        /// The swap signature that comes back when the image is gone; none if it is unknown.
+        public var originalSignature: String?
+    }
+
+    /// The process's memory after the run.
+    public struct Memory: Codable, Sendable {
+        public var residentBytes: UInt64
+        /// The most that was ever resident.
+        public var peakBytes: UInt64
+        /// The part of the guest's RAM that was touched since its last start; all of it counts as resident.
+        public var guestTouchedBytes: UInt64
+        /// What the guest's code is translated to.
+        public var codeCacheBytes: Int
+    }
+
+    /// What the machine was made from.
+    public struct Configuration: Codable, Sendable {
+        /// The machine model.
+        public var model: String
+        public var cpus: Int
+        public var memoryBytes: UInt64
+        public var kernel: String
+        public var initrd: String?
+        public var append: String
+        public var disks: [Disk]
+        /// host or instructions.
+        public var clock: String
+        /// What entropy started from, with the instruction clock.
+        public var seed: UInt64?
+        /// pl011 or virtio.
+        public var console: String
+    }
+
+    /// A disk that the machine was made with.
+    public struct Disk: Codable, Sendable {
+        public var path: String
+        public var readOnly: Bool
+    }
+}

@@ -1,0 +1,46 @@
+// The command: its subcommands, and how it says that it was called wrongly.
+
+import ArgumentParser
+import Glibc
+import Machine
+
+@main
+struct Dormouse: ParsableCommand {
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "dormouse",
+        abstract: "A virtual machine monitor for arm64 Linux guests that knows when its guest hibernates.",
+        version: version,
+        subcommands: [Run.self])
+
+    /// Instead of the parser's own: an error is one line, and help is on standard output.
+    static func main() {
+        StandardDescriptors.open()
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            guard exitCode(for: error).isSuccess else {
+                Message.write("\(oneLine(message(for: error))); `dormouse run --help` says how to call it")
+                Glibc.exit(Machine.ExitCode.usage.rawValue)
+            }
+            print(fullMessage(for: error))
+        }
+    }
+
+    /// The parser's messages are sentences, some of several lines.
+    private static func oneLine(_ message: String) -> String {
+        let text = message.split(whereSeparator: \.isNewline)
+            .map { $0.trimmingPrefix(while: \.isWhitespace) }
+            .joined(separator: " ")
+        return text.prefix(1).lowercased() + text.dropFirst().trimmingSuffix(while: { $0 == "." })
+    }
+}
+
+extension Substring {
+    fileprivate func trimmingSuffix(while predicate: (Character) -> Bool) -> Substring {
+        guard let last = lastIndex(where: { !predicate($0) }) else { return "" }
+        return self[...last]
+    }
+}

@@ -1,0 +1,150 @@
+// The options of `dormouse run`, and the machine that they describe.
+
+import ArgumentParser
+import Logging
+import Machine
+import PSCI
+
+/// The machine: everything that a guest can see.
+struct MachineOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The kernel: an uncompressed arm64 Linux Image, or flat code.", valueName: "file"))
+    var kernel: String
+
+    @Option(
+        help: ArgumentHelp(
+            "What the kernel file is. auto takes a .bin file of no known format for flat code.",
+            valueName: "format"))
+    var kernelFormat = KernelFormat.auto
+
+    @Option(help: ArgumentHelp("The initial RAM disk.", valueName: "file"))
+    var initrd: String?
+
+    @Option(
+        name: .customLong("disk"),
+        help: ArgumentHelp(
+            "A raw disk image. May be repeated; the guest sees the disks in this order. FILE,readonly=on is not written.",
+            valueName: "file"),
+        transform: DiskArgument.parse)
+    var disks: [DiskConfiguration] = []
+
+    @Option(
+        help: ArgumentHelp("Memory: 512 or 512M for MiB, 2G for GiB. (default: 512)", valueName: "size"),
+        transform: MemoryArgument.parse)
+    var memory = MemorySize(byteCount: 512 << 20)
+
+    @Option(help: ArgumentHelp("CPUs, 1 to 64.", valueName: "n"))
+    var cpus = 1
+
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("The command line of the guest's kernel.", valueName: "text"))
+    var append = ""
+
+    @Option(
+        help: ArgumentHelp(
+            "The version of PSCI: \(list(Version.arguments)). (default: \(Version.v1_3.argument))",
+            valueName: "version"),
+        transform: PSCIArgument.version)
+    var psciVersion = Version.v1_3
+
+    @Option(
+        help: ArgumentHelp(
+            "How the guest calls its firmware: \(list(Conduit.arguments)). (default: \(Conduit.hvc.argument))",
+            valueName: "conduit"),
+        transform: PSCIArgument.conduit)
+    var conduit = Conduit.hvc
+
+    @Option(
+        help: ArgumentHelp(
+            "What moves the guest's time; by instructions, runs repeat exactly.", valueName: "clock"))
+    var clock = ClockKind.host
+
+    @Option(help: ArgumentHelp("Where entropy starts, with --clock=instructions. (default: 0)", valueName: "n"))
+    var seed: UInt64?
+
+    @Option(help: ArgumentHelp("The device that what is typed goes to.", valueName: "device"))
+    var console = ConsoleKind.pl011
+
+    func validate() throws {
+        guard seed == nil || clock == .instructions else {
+            throw ValidationError("--seed means nothing without --clock=instructions: give both or neither")
+        }
+    }
+
+    /// The machine.
+    var machine: MachineConfiguration {
+        var machine = MachineConfiguration(kernel: kernel)
+        machine.kernelFormat = kernelFormat
+        machine.initrd = initrd
+        machine.disks = disks
+        machine.memoryByteCount = memory.byteCount
+        machine.cpuCount = cpus
+        machine.commandLine = append
+        machine.psci = Policy(version: psciVersion, conduit: conduit)
+        machine.clock = clock
+        machine.seed = seed ?? 0
+        machine.console = console
+        return machine
+    }
+}
+
+/// The run: what the guest does not see.
+struct RunOptions: ParsableArguments {
+    @Flag(help: "Do not boot the guest again when it resets; exit with code 32.")
+    var noReboot = false
+
+    @Flag(help: "Write every call of the firmware to standard error, decoded, with its core and its result.")
+    var psciTrace = false
+
+    @Option(help: ArgumentHelp("Write a report of the run, as JSON.", valueName: "file"))
+    var report: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "What to log on standard error, from this level up.", valueName: "level"))
+    var log = Logger.Level.warning
+}
+
+private func list(_ values: [String]) -> String {
+    values.dropLast().joined(separator: ", ") + values.suffix(1).map { " or " + $0 }.joined()
+}
+
+// MARK: Values
+
+private enum DiskArgument {
+    static func parse(_ argument: String) throws -> DiskConfiguration {
+        guard let disk = DiskConfiguration(argument: argument) else {
+            throw ValidationError("name a raw disk image, as FILE or FILE,readonly=on")
+        }
+        return disk
+    }
+}
+
+private enum MemoryArgument {
+    static func parse(_ argument: String) throws -> MemorySize {
+        guard let size = MemorySize(argument) else {
+            throw ValidationError("give a whole number of MiB, such as 512 or 512M, or of GiB, such as 2G")
+        }
+        return size
+    }
+}
+
+private enum PSCIArgument {
+    static func version(_ argument: String) throws -> Version {
+        guard let version = Version(argument: argument) else {
+            throw ValidationError("give \(list(Version.arguments))")
+        }
+        return version
+    }
+
+    static func conduit(_ argument: String) throws -> Conduit {
+        guard let conduit = Conduit(argument: argument) else {
+            throw ValidationError("give \(list(Conduit.arguments))")
+        }
+        return conduit
+    }
+}
+
+extension KernelFormat: ExpressibleByArgument {}
+extension ClockKind: ExpressibleByArgument {}
+extension ConsoleKind: ExpressibleByArgument {}
+extension Logger.Level: @retroactive ExpressibleByArgument {}

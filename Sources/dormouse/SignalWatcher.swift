@@ -1,0 +1,80 @@
+// Signals, taken by a thread that waits for them: no handler interrupts anything.
+//
+// Responsible for: which signals end the run, and stopping and continuing with the terminal's own modes.
+
+import Glibc
+import Machine
+import Synchronization
+
+/// Takes the signals of this process.
+final class SignalWatcher: Sendable {
+    /// What ends a run.
+    private static let endingSignals = [SIGTERM, SIGINT, SIGHUP, SIGQUIT]
+    /// What has to do with job control.
+    private static let jobSignals = [SIGTSTP, SIGCONT]
+
+    private let terminal: Terminal?
+    private let stop: @Sendable (Int32) -> Void
+
+    /// Blocks the signals that `start` waits for. To be called before any thread is started: they inherit it.
+    static func prepare() {
+        // A reader that has gone is an error of write, not the end.
+        signal(SIGPIPE, SIG_IGN)
+        // Reading a terminal in the background is an error of read; the process is not to be stopped by it.
+        signal(SIGTTIN, SIG_IGN)
+        var set = watched
+        pthread_sigmask(SIG_BLOCK, &set, nil)
+    }
+
+    /// - Parameters:
+    ///   - terminal: gets its own modes while the process is stopped.
+    ///   - stop: ends the run because of a signal, by its number.
+    init(terminal: Terminal?, stop: @escaping @Sendable (Int32) -> Void) {
+        self.terminal = terminal
+        self.stop = stop
+    }
+
+    /// Starts the thread.
+    func start() throws(MachineError) {
+        try HostThread.start { [self] in run() }
+    }
+
+    /// All but those that whoever started us wants ignored, as nohup does with SIGHUP.
+    private static var watched: sigset_t {
+        var set = sigset_t()
+        sigemptyset(&set)
+        for number in endingSignals + jobSignals where !isIgnored(number) { sigaddset(&set, number) }
+        return set
+    }
+
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        guard sigaction(number, nil, &action) == 0 else { return false }
+        // SIG_IGN is the handler 1, which cannot be compared with as a function.
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+    }
+
+    private func run() {
+        var set = Self.watched
+        var isEnding = false
+        while true {
+            var number: Int32 = 0
+            guard sigwait(&set, &number) == 0 else { continue }
+            switch number {
+            case SIGTSTP:
+                terminal?.yield()
+                kill(getpid(), SIGSTOP)
+            case SIGCONT:
+                _ = terminal?.claim()
+            default:
+                if isEnding {
+                    // The second one does not wait for anything, such as a disk that hangs.
+                    terminal?.release()
+                    _exit(ExitCode.signal(number).rawValue)
+                }
+                isEnding = true
+                stop(number)
+            }
+        }
+    }
+}
