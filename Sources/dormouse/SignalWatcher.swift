@@ -13,6 +13,9 @@ final class SignalWatcher: Sendable {
     /// What has to do with job control.
     private static let jobSignals = [SIGTSTP, SIGCONT]
 
+    /// How long the first request to end is given.
+    private static let patience = Duration.seconds(1)
+
     private let terminal: Terminal?
     private let stop: @Sendable (Int32) -> Void
 
@@ -56,7 +59,7 @@ final class SignalWatcher: Sendable {
 
     private func run() {
         var set = Self.watched
-        var isEnding = false
+        var endingSince: ContinuousClock.Instant?
         while true {
             var number: Int32 = 0
             guard sigwait(&set, &number) == 0 else { continue }
@@ -67,12 +70,14 @@ final class SignalWatcher: Sendable {
             case SIGCONT:
                 _ = terminal?.claim()
             default:
-                if isEnding {
-                    // The second one does not wait for anything, such as a disk that hangs.
+                if let endingSince {
+                    // Whoever asks again does not want to wait, for instance for a disk that hangs. timeout(1) sends
+                    // its signal twice in a row, which is one request.
+                    guard endingSince.duration(to: .now) > Self.patience else { continue }
                     terminal?.release()
                     _exit(ExitCode.signal(number).rawValue)
                 }
-                isEnding = true
+                endingSince = .now
                 stop(number)
             }
         }
