@@ -42,6 +42,14 @@ public struct CPUState: @unchecked Sendable {
         public static let request = 0x154
         /// UInt32: the level of the IRQ input.
         public static let interrupt = 0x158
+        /// Int64: guest instructions left before the next look at the clock.
+        public static let slice = 0x160
+        /// The software-TLB table that ordinary accesses use now.
+        public static let dataTable = 0x168
+        /// The block being executed.
+        public static let block = 0x170
+        /// The link slot of the branch just taken, if its target may be linked; else 0.
+        public static let link = 0x178
         /// 36 vector registers of 16 bytes: v0–v31 and four temporaries of lowering.
         public static let vectors = 0x180
         /// System registers and the software TLB's pointers, from here on: see `CPUState+System`.
@@ -73,6 +81,34 @@ public struct CPUState: @unchecked Sendable {
     public var pc: UInt64 {
         get { (base + Offset.pc).load(as: UInt64.self) }
         nonmutating set { (base + Offset.pc).storeBytes(of: newValue, as: UInt64.self) }
+    }
+
+    /// Guest instructions left before the next look at the clock.
+    @inline(__always)
+    var slice: Int {
+        get { (base + Offset.slice).load(as: Int.self) }
+        nonmutating set { (base + Offset.slice).storeBytes(of: newValue, as: Int.self) }
+    }
+
+    /// The software-TLB table that ordinary accesses use now.
+    @inline(__always)
+    var dataTable: UnsafeMutableRawPointer {
+        get { (base + Offset.dataTable).load(as: UnsafeMutableRawPointer.self) }
+        nonmutating set { (base + Offset.dataTable).storeBytes(of: newValue, as: UnsafeMutableRawPointer.self) }
+    }
+
+    /// The base of the block being executed.
+    @inline(__always)
+    var block: UnsafeMutableRawPointer {
+        get { (base + Offset.block).load(as: UnsafeMutableRawPointer.self) }
+        nonmutating set { (base + Offset.block).storeBytes(of: newValue, as: UnsafeMutableRawPointer.self) }
+    }
+
+    /// The link slot of the branch just taken.
+    @inline(__always)
+    var link: UnsafeMutablePointer<Operation>? {
+        get { (base + Offset.link).load(as: UnsafeMutablePointer<Operation>?.self) }
+        nonmutating set { (base + Offset.link).storeBytes(of: newValue, as: UnsafeMutablePointer<Operation>?.self) }
     }
 
     /// N, Z, C, V in bits 31 to 28; the rest is zero.

@@ -16,8 +16,8 @@ enum Location {
 }
 
 extension EmulatedCPU {
-    /// The table that ordinary accesses use now.
-    var privilege: AccessPrivilege {
+    /// What ordinary accesses are checked as now.
+    var accessPrivilege: AccessPrivilege {
         let pstate = state.system.pointee.pstate
         guard pstate & PSTATE.modeMask != PSTATE.Mode.el0t.rawValue else { return .el0 }
         return pstate & PSTATE.pan != 0 ? .el1 : .el1WithoutPAN
@@ -102,11 +102,13 @@ extension EmulatedCPU {
         let allowsUnaligned = !isDevice && !checksAlignment
         entry.addend = UInt64(UInt(bitPattern: host)) &- page
         entry.info =
-            physicalPage | UInt64(translation.contiguousShift)
+            physicalPage | UInt64(translation.sizeShift)
             | (allowsUnaligned ? TLBEntry.Info.allowsUnaligned : 0)
         entry.readTag = mayRead ? page : TLBEntry.invalidTag
         entry.writeTag = mayWrite ? page : TLBEntry.invalidTag
-        context.noteSize(translation.contiguousShift, at: page)
+        // The contiguous hint is not taken: each page of such a range has entries of its own, as the architecture allows.
+        context.noteFilled(privilege)
+        context.noteSize(translation.sizeShift, at: page)
     }
 
     // MARK: Whole accesses

@@ -16,7 +16,8 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     public let index: Int
     let configuration: EmulatedVMConfiguration
     let codeCache: CodeCache
-    unowned var vm: EmulatedVM!
+    /// The machine, set once by it before anything runs.
+    @exclusivity(unchecked) unowned var vm: EmulatedVM!
 
     let state = CPUState.allocate()
     let memory: GuestMemory
@@ -24,30 +25,34 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     /// The clock, if this CPU drives it.
     let instructionClock: InstructionClock?
     let timerLines: TimerLines
-    var builder = BlockBuilder()
+    @exclusivity(unchecked) var builder = BlockBuilder()
 
     // Translation.
-    var regime = TranslationRegime(sctlr: 0, tcr: 0, ttbr0: 0, ttbr1: 0, mair: 0)
-    var contexts: [TranslationContext] = []
-    var context: TranslationContext
-    var contextUses: UInt64 = 0
+    @exclusivity(unchecked) var regime = TranslationRegime(sctlr: 0, tcr: 0, ttbr0: 0, ttbr1: 0, mair: 0)
+    @exclusivity(unchecked) var contexts: [TranslationContext] = []
+    @exclusivity(unchecked) var context: TranslationContext
+    @exclusivity(unchecked) var contextUses: UInt64 = 0
 
+    /// What the block being executed was made for.
+    @exclusivity(unchecked) var currentMode = BlockMode(rawValue: 0)
+    /// What its accesses are checked as.
+    @exclusivity(unchecked) var privilege = AccessPrivilege.el1
     /// The syndrome and fault address of the access that just failed.
-    var pendingSyndrome = Syndrome.undefined
-    var pendingFaultAddress: UInt64?
+    @exclusivity(unchecked) var pendingSyndrome = Syndrome.undefined
+    @exclusivity(unchecked) var pendingFaultAddress: UInt64?
 
     /// Whether other CPUs were asked for something that the next DSB has to wait for.
-    var hasUncompletedBroadcast = false
+    @exclusivity(unchecked) var hasUncompletedBroadcast = false
 
     // Timers.
     /// The counter value at which some timer's condition becomes true; `.max` if none will.
-    var nextTimerEvent: UInt64 = .max
+    @exclusivity(unchecked) var nextTimerEvent: UInt64 = .max
 
     // Counting.
     /// Guest instructions executed before the current `run`, and within it up to the last slice.
-    var retired: UInt64 = 0
+    @exclusivity(unchecked) var retired: UInt64 = 0
     /// Of those, how many the instruction clock was told of.
-    var published: UInt64 = 0
+    @exclusivity(unchecked) var published: UInt64 = 0
 
     // Requests from other threads.
     private let mailbox = Mutex<[CPURequest]>([])
@@ -148,6 +153,10 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         // Safe: as above.
         (state.base + CPUState.Offset.interrupt).assumingMemoryBound(to: Atomic<UInt32>.self)
     }
+
+    /// Whether somebody wants attention.
+    @inline(__always)
+    var isRequested: Bool { requestFlag.pointee.load(ordering: .relaxed) != 0 }
 
     /// Makes the CPU look at its requests before its next block. Callable from any thread.
     func raiseRequest() {

@@ -18,13 +18,17 @@ enum AESStep {
     private static func substitute(
         _ columns: SIMD4<UInt32>, by table: UnsafePointer<UInt8>, rowStep: Int
     ) -> SIMD4<UInt32> {
-        let bytes = unsafeBitCast(columns, to: SIMD16<UInt8>.self)
-        var result = SIMD16<UInt8>()
-        for index in 0..<16 {
-            let row = index & 3
-            result[index] = table[Int(bytes[(index &+ 4 &* row &* rowStep) & 15])]
+        @inline(__always)
+        func column(_ first: Int) -> UInt32 {
+            var result: UInt32 = 0
+            for row in 0..<4 {
+                let source = columns[(first &+ row &* rowStep) & 3]
+                let shift = UInt32(8 &* row)
+                result |= UInt32(table[Int(source &>> shift & 0xFF)]) &<< shift
+            }
+            return result
         }
-        return unsafeBitCast(result, to: SIMD4<UInt32>.self)
+        return SIMD4(column(0), column(1), column(2), column(3))
     }
 
     /// MixColumns: each byte becomes 2 × itself + 3 × the next + the other two, in GF(2^8).

@@ -23,6 +23,40 @@ extension EmulatedCPU {
         hasPendingInterrupt && state.system.pointee.pstate & PSTATE.i == 0
     }
 
+    /// Takes an interrupt that is due, and returns the first operation of the block at the PC; nil if fetching took an
+    /// exception, so that the PC is another one.
+    @inline(never)
+    func nextBlock() -> UnsafeMutablePointer<Operation>? {
+        if mustTakeInterrupt {
+            state.link = nil
+            takeInterrupt()
+        }
+        let mode = blockMode
+        let pc = state.pc
+        let cached = JumpCache.entry(pc, in: context.jumpCache)
+        var block: Block
+        if cached[0] == pc | mode.rawValue, let base = UnsafeMutableRawPointer(bitPattern: UInt(cached[1])),
+            Block(base: base).isValid, state.system.pointee.pstate & PSTATE.il == 0
+        {
+            block = Block(base: base)
+        } else {
+            guard let found = findBlock(mode: mode) else {
+                state.link = nil
+                return nil
+            }
+            block = found
+        }
+        if let slot = state.link {
+            slot.pointee.immediate = UInt64(UInt(bitPattern: block.base))
+            state.link = nil
+        }
+        state.block = block.base
+        currentMode = mode
+        privilege = accessPrivilege
+        state.dataTable = context.table(privilege)
+        return block.operations
+    }
+
     /// What the next block is to be made for.
     @inline(__always)
     var blockMode: BlockMode {
@@ -70,7 +104,7 @@ extension EmulatedCPU {
                 return nil
             }
             context.setPhysicalInstructionPage(
-                pc, level: level, to: page, sizeLog2: translation.contiguousShift)
+                pc, level: level, to: page, sizeLog2: translation.sizeShift)
             return page
         }
     }
@@ -102,9 +136,9 @@ extension EmulatedCPU {
     /// instructions of the block were executed before it.
     @inline(never)
     func takeRecordedException(
-        at operation: UnsafeMutablePointer<Operation>, of block: Block, pc: UInt64
+        at operation: UnsafeMutablePointer<Operation>, pc: UInt64
     ) -> Int {
-        let index = block.instructionIndex(of: operation)
+        let index = Block(base: state.block).instructionIndex(of: operation)
         takeException(
             pendingSyndrome, returnAddress: pc &+ UInt64(index) &* 4, faultAddress: pendingFaultAddress)
         return index

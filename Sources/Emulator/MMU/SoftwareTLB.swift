@@ -101,9 +101,9 @@ enum TLBGeometry {
 /// The translations of one ASID as one CPU sees them: data tables, instruction pages and the jump cache.
 final class TranslationContext {
     /// The ASID, or nil for accesses with the MMU off.
-    var asid: UInt16?
+    @exclusivity(unchecked) var asid: UInt16?
     /// For choosing the context to reuse.
-    var lastUse: UInt64 = 0
+    @exclusivity(unchecked) var lastUse: UInt64 = 0
 
     private let memory: UnsafeMutableRawPointer
     private static let instructionPageCount = 256
@@ -112,10 +112,12 @@ final class TranslationContext {
         AccessPrivilege.count * TLBGeometry.tableBytes + instructionPageBytes + JumpCache.byteCount
 
     /// Sizes (log2) larger than 4 KiB of which some page may be held, one bit each, and for each which addresses.
-    private var largeSizes: UInt64 = 0
-    private var largePresence = [UInt64](repeating: 0, count: 64)
+    @exclusivity(unchecked) private var largeSizes: UInt64 = 0
+    @exclusivity(unchecked) private var largePresence = [UInt64](repeating: 0, count: 64)
+    /// Tables that may hold anything, by `AccessPrivilege`.
+    @exclusivity(unchecked) private var filled: (Bool, Bool, Bool) = (false, false, false)
     /// Which virtual pages may have entries in the jump cache, by the low bits of the page number.
-    private var executedPages: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    @exclusivity(unchecked) private var executedPages: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
 
     init() {
         // Mapped rather than allocated, so that a context that is hardly used costs hardly any memory.
@@ -196,6 +198,27 @@ final class TranslationContext {
 
     // MARK: Filling
 
+    /// Remembers that the table for `privilege` got an entry.
+    func noteFilled(_ privilege: AccessPrivilege) {
+        switch privilege {
+        case .el1: filled.0 = true
+        case .el1WithoutPAN: filled.1 = true
+        case .el0: filled.2 = true
+        }
+    }
+
+    /// Calls `body` with every entry of the tables that may hold anything.
+    private func forEachEntry(_ body: (TLBEntry) -> Void) {
+        for (privilege, isFilled) in [
+            (AccessPrivilege.el1, filled.0), (.el1WithoutPAN, filled.1), (.el0, filled.2),
+        ] where isFilled {
+            let table = table(privilege)
+            for index in 0..<TLBGeometry.entryCount {
+                body(TLBEntry(base: table + index * TLBEntry.byteCount))
+            }
+        }
+    }
+
     /// Remembers that an entry comes from a page or block of `sizeLog2`, so that invalidating any address of it finds
     /// the whole.
     func noteSize(_ sizeLog2: UInt8, at address: UInt64) {
@@ -209,6 +232,7 @@ final class TranslationContext {
     func invalidateAll() {
         memset(memory, 0xFF, AccessPrivilege.count * TLBGeometry.tableBytes + Self.instructionPageBytes)
         invalidateJumpCache()
+        filled = (false, false, false)
         largeSizes = 0
         for index in largePresence.indices { largePresence[index] = 0 }
     }
@@ -242,10 +266,7 @@ final class TranslationContext {
     /// Drops all entries in the naturally aligned 1 << sizeLog2 bytes at `start`.
     private func invalidate(range start: UInt64, sizeLog2: UInt64) {
         let mask = ~(UInt64(1) << sizeLog2 &- 1)
-        for index in 0..<AccessPrivilege.count * TLBGeometry.entryCount {
-            let entry = TLBEntry(base: memory + index * TLBEntry.byteCount)
-            if entry.isValid && entry.virtualPage & mask == start { entry.invalidate() }
-        }
+        forEachEntry { if $0.isValid && $0.virtualPage & mask == start { $0.invalidate() } }
         for index in 0..<Self.instructionPageCount {
             let entry = instructionPage(UInt64(index) << TLBGeometry.pageShift)
             if entry[0] & mask == start { entry[0] = ~0 }
@@ -256,8 +277,7 @@ final class TranslationContext {
     /// Drops write permission from every entry of the guest physical page; true if there was any.
     func dropWrites(toPhysicalPage page: UInt64) -> Bool {
         var found = false
-        for index in 0..<AccessPrivilege.count * TLBGeometry.entryCount {
-            let entry = TLBEntry(base: memory + index * TLBEntry.byteCount)
+        forEachEntry { entry in
             if entry.writeTag != TLBEntry.invalidTag && entry.info & TLBGeometry.pageMask == page {
                 entry.writeTag = TLBEntry.invalidTag
                 found = true

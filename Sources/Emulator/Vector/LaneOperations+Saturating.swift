@@ -4,7 +4,8 @@
 enum SaturatingAdd: SaturatingLaneOperation {
     @inline(__always)
     static func apply<Lane: FixedWidthInteger>(_ d: Lane, _ n: Lane, _ m: Lane) -> Saturated<Lane> {
-        let (sum, overflow) = n.addingReportingOverflow(m)
+        let sum = n &+ m
+        let overflow = carries(from: n, and: m, to: sum)
         return Saturated(select(overflow, n.limit, sum), overflow)
     }
 }
@@ -13,7 +14,9 @@ enum SaturatingAdd: SaturatingLaneOperation {
 enum SaturatingSubtract: SaturatingLaneOperation {
     @inline(__always)
     static func apply<Lane: FixedWidthInteger>(_ d: Lane, _ n: Lane, _ m: Lane) -> Saturated<Lane> {
-        let (difference, overflow) = n.subtractingReportingOverflow(m)
+        let difference = n &- m
+        // Both signs differ from the subtrahend's, or the unsigned subtrahend is the greater.
+        let overflow = Lane.isSigned ? (n ^ m) & (n ^ difference) < 0 : n < m
         return Saturated(select(overflow, Lane.isSigned ? n.limit : 0, difference), overflow)
     }
 }
@@ -40,8 +43,8 @@ enum SaturatingNegate: SaturatingLaneOperation {
 enum SaturatingAddUnsigned: SaturatingLaneOperation {
     @inline(__always)
     static func apply<Lane: FixedWidthInteger>(_ d: Lane, _ n: Lane, _ m: Lane) -> Saturated<Lane> {
-        let (sum, overflow) = d.addingReportingOverflow(n)
-        let isSaturated = overflow != (n < 0)
+        let sum = d &+ n
+        let isSaturated = carries(from: d, and: n, to: sum) != (n < 0)
         return Saturated(select(isSaturated, .max, sum), isSaturated)
     }
 }
@@ -50,9 +53,9 @@ enum SaturatingAddUnsigned: SaturatingLaneOperation {
 enum SaturatingAddSigned: SaturatingLaneOperation {
     @inline(__always)
     static func apply<Lane: FixedWidthInteger>(_ d: Lane, _ n: Lane, _ m: Lane) -> Saturated<Lane> {
-        let (sum, carry) = d.addingReportingOverflow(n)
+        let sum = d &+ n
         let isNegative = n &>> Lane.topBit != 0
-        let isSaturated = carry != isNegative
+        let isSaturated = carries(from: d, and: n, to: sum) != isNegative
         return Saturated(select(isSaturated, mask(!isNegative), sum), isSaturated)
     }
 }
@@ -97,7 +100,8 @@ enum SaturatingDoublingMultiply: SaturatingLaneOperation {
     @inline(__always)
     static func apply<Lane: FixedWidthInteger>(_ d: Lane, _ n: Lane, _ m: Lane) -> Saturated<Lane> {
         let product = n &* m
-        let (doubled, overflow) = product.addingReportingOverflow(product)
+        let doubled = product &+ product
+        let overflow = carries(from: product, and: product, to: doubled)
         return Saturated(select(overflow, .max, doubled), overflow)
     }
 }
@@ -162,6 +166,13 @@ enum SaturatingRoundingShiftByRegister: SaturatingLaneOperation {
         return amount < 0
             ? Saturated(roundingShiftRight(n, by: 0 &- amount), false) : saturatingShiftLeft(n, by: amount)
     }
+}
+
+/// Whether `sum`, of `first` and `second`, does not fit in a lane. The standard library's reporting of overflow would
+/// do, but keeps loops over it from being vectorised.
+@inline(__always)
+private func carries<Lane: FixedWidthInteger>(from first: Lane, and second: Lane, to sum: Lane) -> Bool {
+    Lane.isSigned ? (first ^ sum) & (second ^ sum) < 0 : sum < first
 }
 
 /// d + 2 × `product` / 2^bits, rounded and saturated, for lanes of at most 32 bits. Everything is halved first, so

@@ -1,5 +1,15 @@
 // Operations that treat a register as bits or bytes, whatever the element size.
 
+/// Ones in every other group of bits, from the lowest on.
+enum EveryOther {
+    static let bit: UInt64 = 0x5555_5555_5555_5555
+    static let pair: UInt64 = 0x3333_3333_3333_3333
+    static let four: UInt64 = 0x0F0F_0F0F_0F0F_0F0F
+    static let byte: UInt64 = 0x00FF_00FF_00FF_00FF
+    static let halfword: UInt64 = 0x0000_FFFF_0000_FFFF
+    static let word: UInt64 = 0x0000_0000_FFFF_FFFF
+}
+
 extension VectorExecutor {
     /// d = `combine`(d, n, m).
     @inline(__always)
@@ -32,20 +42,20 @@ extension VectorExecutor {
     /// CNT: the number of ones in each byte, by adding neighbours: single bits, pairs, fours.
     static func countOnes(_ operation: Operation, _ state: CPUState) {
         let n = state.q(operation.n)
-        let pairs = n &- n &>> SIMD2(repeating: 1) & SIMD2(repeating: everyOtherBit)
+        let pairs = n &- n &>> SIMD2(repeating: 1) & SIMD2(repeating: EveryOther.bit)
         let fours =
-            pairs & SIMD2(repeating: everyOtherPair)
-            &+ pairs &>> SIMD2(repeating: 2) & SIMD2(repeating: everyOtherPair)
-        let bytes = (fours &+ fours &>> SIMD2(repeating: 4)) & SIMD2(repeating: everyOtherFour)
+            pairs & SIMD2(repeating: EveryOther.pair)
+            &+ pairs &>> SIMD2(repeating: 2) & SIMD2(repeating: EveryOther.pair)
+        let bytes = (fours &+ fours &>> SIMD2(repeating: 4)) & SIMD2(repeating: EveryOther.four)
         state.setLanes(operation.d, bytes, operation.shape)
     }
 
     /// RBIT: the bits of each byte in reverse.
     static func reverseBits(_ operation: Operation, _ state: CPUState) {
         var bits = state.q(operation.n)
-        bits = swapped(bits, 1, everyOtherBit)
-        bits = swapped(bits, 2, everyOtherPair)
-        bits = swapped(bits, 4, everyOtherFour)
+        bits = swapped(bits, 1, EveryOther.bit)
+        bits = swapped(bits, 2, EveryOther.pair)
+        bits = swapped(bits, 4, EveryOther.four)
         state.setLanes(operation.d, bits, operation.shape)
     }
 
@@ -55,18 +65,11 @@ extension VectorExecutor {
     static func reverseElements(container: UInt8, _ operation: Operation, _ state: CPUState) {
         var bits = state.q(operation.n)
         let size = operation.shape.size
-        if size == 0 { bits = swapped(bits, 8, everyOtherByte) }
-        if size <= 1 && container > 1 { bits = swapped(bits, 16, everyOtherHalfword) }
-        if container > 2 { bits = swapped(bits, 32, everyOtherWord) }
+        if size == 0 { bits = swapped(bits, 8, EveryOther.byte) }
+        if size <= 1 && container > 1 { bits = swapped(bits, 16, EveryOther.halfword) }
+        if container > 2 { bits = swapped(bits, 32, EveryOther.word) }
         state.setLanes(operation.d, bits, operation.shape)
     }
-
-    private static let everyOtherBit: UInt64 = 0x5555_5555_5555_5555
-    private static let everyOtherPair: UInt64 = 0x3333_3333_3333_3333
-    private static let everyOtherFour: UInt64 = 0x0F0F_0F0F_0F0F_0F0F
-    private static let everyOtherByte: UInt64 = 0x00FF_00FF_00FF_00FF
-    private static let everyOtherHalfword: UInt64 = 0x0000_FFFF_0000_FFFF
-    private static let everyOtherWord: UInt64 = 0x0000_0000_FFFF_FFFF
 
     /// PMUL: carry-less products of bytes, their low halves.
     static func polynomialMultiply(_ operation: Operation, _ state: CPUState) {
@@ -82,9 +85,9 @@ extension VectorExecutor {
 
     /// PMULL of bytes: carry-less products, whole.
     static func polynomialMultiplyLong(_ operation: Operation, _ state: CPUState) {
-        let offset = operation.shape.isQ ? MemoryLayout<SIMD8<UInt8>>.size : 0
-        let n: SIMD8<UInt16> = state.lanes(operation.n, offset: offset, as: SIMD8<UInt8>.self).widened()
-        let m: SIMD8<UInt16> = state.lanes(operation.m, offset: offset, as: SIMD8<UInt8>.self).widened()
+        let half = operation.shape.isQ ? MemoryLayout<SIMD8<UInt8>>.size : 0
+        let n = SIMD8<UInt16>(truncatingIfNeeded: state.lanes(operation.n, offset: half, as: SIMD8<UInt8>.self))
+        let m = SIMD8<UInt16>(truncatingIfNeeded: state.lanes(operation.m, offset: half, as: SIMD8<UInt8>.self))
         var product = SIMD8<UInt16>()
         for bit in UInt16(0)..<8 {
             let isSet = 0 &- (m &>> SIMD8(repeating: bit) & SIMD8(repeating: 1))

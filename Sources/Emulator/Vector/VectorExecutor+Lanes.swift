@@ -5,83 +5,84 @@
 
 /// Where the second operand of a lane operation comes from.
 protocol SecondOperand {
-    /// It, as `Lanes`; a register's lanes from byte `offset` on.
-    static func load<Lanes: SIMD>(_ operation: Operation, _ state: CPUState, offset: Int, as: Lanes.Type) -> Lanes
-    where Lanes.Scalar: FixedWidthInteger
+    /// It, in lane `lane`.
+    static func lane<Lane: FixedWidthInteger>(_ lane: Int, _ operation: Operation, _ state: CPUState) -> Lane
 }
 
 /// The vector register `m`.
 enum FromRegister: SecondOperand {
     @inline(__always)
-    static func load<Lanes: SIMD>(_ operation: Operation, _ state: CPUState, offset: Int, as: Lanes.Type) -> Lanes
-    where Lanes.Scalar: FixedWidthInteger {
-        state.lanes(operation.m, offset: offset)
+    static func lane<Lane: FixedWidthInteger>(_ lane: Int, _ operation: Operation, _ state: CPUState) -> Lane {
+        state.element(operation.m, lane)
     }
 }
 
 /// Element `a` of the vector register `m`, in every lane.
 enum FromElement: SecondOperand {
     @inline(__always)
-    static func load<Lanes: SIMD>(_ operation: Operation, _ state: CPUState, offset: Int, as: Lanes.Type) -> Lanes
-    where Lanes.Scalar: FixedWidthInteger {
-        Lanes(repeating: state.element(operation.m, operation.a))
+    static func lane<Lane: FixedWidthInteger>(_: Int, _ operation: Operation, _ state: CPUState) -> Lane {
+        state.element(operation.m, Int(operation.a))
     }
 }
 
 /// The number `a`, in every lane.
 enum FromImmediate: SecondOperand {
     @inline(__always)
-    static func load<Lanes: SIMD>(_ operation: Operation, _ state: CPUState, offset: Int, as: Lanes.Type) -> Lanes
-    where Lanes.Scalar: FixedWidthInteger {
-        Lanes(repeating: Lanes.Scalar(truncatingIfNeeded: operation.a))
+    static func lane<Lane: FixedWidthInteger>(_: Int, _ operation: Operation, _ state: CPUState) -> Lane {
+        Lane(truncatingIfNeeded: operation.a)
     }
 }
 
 extension VectorExecutor {
-    /// `Op` on every lane, with FPSR.QC set if one of `computed` saturates.
+    /// The values of `lane` for all lanes of type `Lane`, with FPSR.QC set if one of the bits `computed` belongs to a
+    /// value that was saturated. `saturates`: whether any can be.
     @inline(__always)
-    private static func map<Op: LaneOperation, Lanes: SIMD>(
-        _: Op.Type, _ d: Lanes, _ n: Lanes, _ m: Lanes, computed: SIMD2<UInt64>, _ state: CPUState
-    ) -> Lanes where Lanes.Scalar: FixedWidthInteger {
-        var values = Lanes()
-        var saturated = Lanes()
-        for lane in 0..<Lanes.scalarCount {
-            let result = Op.apply(d[lane], n[lane], m[lane])
-            values[lane] = result.value
-            saturated[lane] = mask(result.isSaturated)
+    private static func collect<Lane: FixedWidthInteger>(
+        _: Lane.Type, saturates: Bool, computed: SIMD2<UInt64>, _ state: CPUState,
+        _ lane: (Int) -> Saturated<Lane>
+    ) -> SIMD2<UInt64> {
+        var saturated = SIMD2<UInt64>()
+        let values = LaneCollector.collect { values in
+            saturated = LaneCollector.collect { saturated in
+                for index in 0..<Lane.laneCount {
+                    let result = lane(index)
+                    values.set(index, result.value)
+                    saturated.set(index, mask(result.isSaturated, Lane.self))
+                }
+            }
         }
-        if Op.saturates { noteSaturation(saturated, computed, state) }
+        if saturates {
+            let bits = saturated & computed
+            if bits[0] | bits[1] != 0 { state.setCumulativeSaturation() }
+        }
         return values
     }
 
-    /// Sets FPSR.QC if a bit of `saturated` that is among `computed` is one.
-    @inline(__always)
-    private static func noteSaturation<Lanes: SIMD>(
-        _ saturated: Lanes, _ computed: SIMD2<UInt64>, _ state: CPUState
-    ) {
-        let bits = unsafeBitCast(saturated, to: SIMD2<UInt64>.self) & computed
-        if bits[0] | bits[1] != 0 { state.setCumulativeSaturation() }
-    }
-
     // MARK: Sources and result of one size
+
+    /// `Op` on lanes of type `Lane`.
+    @inline(__always)
+    private static func run<Op: LaneOperation, Second: SecondOperand, Lane: FixedWidthInteger>(
+        _: Op.Type, _: Second.Type, _: Lane.Type, _ operation: Operation, _ state: CPUState
+    ) {
+        let shape = operation.shape
+        let result = collect(Lane.self, saturates: Op.saturates, computed: shape.computedBits, state) { lane in
+            Op.apply(
+                state.element(operation.d, lane), state.element(operation.n, lane),
+                Second.lane(lane, operation, state))
+        }
+        state.setLanes(operation.d, result, shape)
+    }
 
     /// Three same, two-register miscellaneous, shifts by immediate.
     static func lanes<Op: LaneOperation, Family: LaneFamily, Second: SecondOperand>(
         _: Op.Type, _: Family.Type, m _: Second.Type = FromRegister.self, _ operation: Operation, _ state: CPUState
     ) {
-        @inline(__always)
-        func run<Lanes: SIMD>(_: Lanes.Type) where Lanes.Scalar: FixedWidthInteger {
-            let shape = operation.shape
-            let result = map(
-                Op.self, state.lanes(operation.d, as: Lanes.self), state.lanes(operation.n),
-                Second.load(operation, state, offset: 0, as: Lanes.self), computed: shape.computedBits, state)
-            state.setLanes(operation.d, result, shape)
-        }
         switch operation.shape.size {
-        case 0: run(Family.Bytes.self)
-        case 1: run(Family.Halfwords.self)
-        case 2: run(Family.Words.self)
-        default: run(Family.Doublewords.self)
+        case 0: run(Op.self, Second.self, Family.Byte.self, operation, state)
+        case 1: run(Op.self, Second.self, Family.Halfword.self, operation, state)
+        case 2: run(Op.self, Second.self, Family.Word.self, operation, state)
+        default: run(Op.self, Second.self, Family.Doubleword.self, operation, state)
         }
     }
 
@@ -89,15 +90,11 @@ extension VectorExecutor {
     static func halfwordsOrWords<Op: LaneOperation, Family: LaneFamily, Second: SecondOperand>(
         _: Op.Type, _: Family.Type, m _: Second.Type = FromRegister.self, _ operation: Operation, _ state: CPUState
     ) {
-        @inline(__always)
-        func run<Lanes: SIMD>(_: Lanes.Type) where Lanes.Scalar: FixedWidthInteger {
-            let shape = operation.shape
-            let result = map(
-                Op.self, state.lanes(operation.d, as: Lanes.self), state.lanes(operation.n),
-                Second.load(operation, state, offset: 0, as: Lanes.self), computed: shape.computedBits, state)
-            state.setLanes(operation.d, result, shape)
+        if operation.shape.size == 1 {
+            run(Op.self, Second.self, Family.Halfword.self, operation, state)
+        } else {
+            run(Op.self, Second.self, Family.Word.self, operation, state)
         }
-        if operation.shape.size == 1 { run(Family.Halfwords.self) } else { run(Family.Words.self) }
     }
 
     /// SADDLP and its like: the lanes are pairs of elements of the shape's size.
@@ -120,24 +117,23 @@ extension VectorExecutor {
         _ operation: Operation, _ state: CPUState
     ) {
         @inline(__always)
-        func run<Narrow: SIMD, Wide: SIMD>(_: Narrow.Type, _: Wide.Type)
-        where Narrow.Scalar: FixedWidthInteger, Wide.Scalar: FixedWidthInteger {
+        func run<Narrow: FixedWidthInteger, Wide: FixedWidthInteger>(_: Narrow.Type, _: Wide.Type) {
             let shape = operation.shape.widened
-            let offset = operation.shape.isQ ? MemoryLayout<Narrow>.size : 0
-            let n: Wide =
-                switch first {
-                case .narrow: state.lanes(operation.n, offset: offset, as: Narrow.self).widened()
-                case .wide: state.lanes(operation.n)
-                }
-            let m: Wide = Second.load(operation, state, offset: offset, as: Narrow.self).widened()
-            let result = map(
-                Op.self, state.lanes(operation.d), n, m, computed: shape.computedBits, state)
+            let firstLane = operation.shape.isQ ? Wide.laneCount : 0
+            let result = collect(Wide.self, saturates: Op.saturates, computed: shape.computedBits, state) { lane in
+                let narrow: Narrow = state.element(operation.n, firstLane &+ lane)
+                let second: Narrow = Second.lane(firstLane &+ lane, operation, state)
+                return Op.apply(
+                    state.element(operation.d, lane),
+                    first == .wide ? state.element(operation.n, lane) : Wide(truncatingIfNeeded: narrow),
+                    Wide(truncatingIfNeeded: second))
+            }
             state.setLanes(operation.d, result, shape)
         }
         switch operation.shape.size {
-        case 0: run(Family.HalfOfBytes.self, Family.Halfwords.self)
-        case 1: run(Family.HalfOfHalfwords.self, Family.Words.self)
-        default: run(Family.HalfOfWords.self, Family.Doublewords.self)
+        case 0: run(Family.Byte.self, Family.Halfword.self)
+        case 1: run(Family.Halfword.self, Family.Word.self)
+        default: run(Family.Word.self, Family.Doubleword.self)
         }
     }
 
@@ -149,30 +145,31 @@ extension VectorExecutor {
         _ operation: Operation, _ state: CPUState
     ) {
         @inline(__always)
-        func run<Wide: SIMD, Narrow: SIMD>(_: Wide.Type, _: Narrow.Type)
-        where Wide.Scalar: FixedWidthInteger, Narrow.Scalar: FixedWidthInteger {
-            let n: Wide = state.lanes(operation.n)
-            let m: Wide = Second.load(operation, state, offset: 0, as: Wide.self)
-            var values = Wide()
-            var saturated = Wide()
-            for lane in 0..<Wide.scalarCount {
-                let result = Fit.narrow(Op.value(0, n[lane], m[lane]))
-                values[lane] = result.value
-                saturated[lane] = mask(result.isSaturated)
-            }
+        func run<Wide: FixedWidthInteger, Narrow: FixedWidthInteger>(_: Wide.Type, _: Narrow.Type) {
             let shape = operation.shape
-            if Fit.saturates { noteSaturation(saturated, shape.widened.computedBits, state) }
-            let half = unsafeBitCast(values.narrowed(to: Narrow.self), to: UInt64.self)
+            let computed = shape.widened.computedBits
+            let wide = collect(Wide.self, saturates: Fit.saturates, computed: computed, state) { lane in
+                Fit.narrow(Op.value(0, state.element(operation.n, lane), Second.lane(lane, operation, state)))
+            }
+            let narrow = LaneCollector.collect { narrow in
+                withUnsafeBytes(of: wide) { wide in
+                    // Safe: the lanes of a register are as many as fit in these 16 bytes.
+                    for lane in 0..<Wide.laneCount {
+                        let value = wide.load(fromByteOffset: lane &* MemoryLayout<Wide>.size, as: Wide.self)
+                        narrow.set(lane, Narrow(truncatingIfNeeded: value))
+                    }
+                }
+            }
             if shape.isQ {
-                state.setElement(operation.d, 1, half)
+                state.setElement(operation.d, 1, narrow[0])
             } else {
-                state.setD(operation.d, half & shape.computedBits[0])
+                state.setLanes(operation.d, narrow, shape)
             }
         }
         switch operation.shape.size {
-        case 0: run(Family.Halfwords.self, Family.HalfOfBytes.self)
-        case 1: run(Family.Words.self, Family.HalfOfHalfwords.self)
-        default: run(Family.Doublewords.self, Family.HalfOfWords.self)
+        case 0: run(Family.Halfword.self, Family.Byte.self)
+        case 1: run(Family.Word.self, Family.Halfword.self)
+        default: run(Family.Doubleword.self, Family.Word.self)
         }
     }
 
@@ -183,39 +180,43 @@ extension VectorExecutor {
         _: Op.Type, _: Family.Type, _ operation: Operation, _ state: CPUState
     ) {
         @inline(__always)
-        func run<Lanes: SIMD>(_: Lanes.Type) where Lanes.Scalar: FixedWidthInteger {
-            let (even, odd) = deinterleaved(operation, state, as: Lanes.self)
-            var result = Lanes()
-            for lane in 0..<Lanes.scalarCount { result[lane] = Op.value(0, even[lane], odd[lane]) }
+        func run<Lane: FixedWidthInteger>(_: Lane.Type) {
+            let result = withJoinedSources(operation, state) { sources in
+                LaneCollector.collect { result in
+                    for lane in 0..<Lane.laneCount {
+                        result.set(lane, Op.value(0, sources.lane(2 &* lane), sources.lane(2 &* lane &+ 1) as Lane))
+                    }
+                }
+            }
             state.setLanes(operation.d, result, operation.shape)
         }
         switch operation.shape.size {
-        case 0: run(Family.Bytes.self)
-        case 1: run(Family.Halfwords.self)
-        case 2: run(Family.Words.self)
-        default: run(Family.Doublewords.self)
+        case 0: run(Family.Byte.self)
+        case 1: run(Family.Halfword.self)
+        case 2: run(Family.Word.self)
+        default: run(Family.Doubleword.self)
         }
     }
 
-    /// ADDV and its like: `Op` over all lanes. `widens`: they are extended to twice their size first.
+    /// ADDV and its like: `Op` over all lanes. `widens`: the result has twice their size.
     static func acrossLanes<Op: ExactLaneOperation, Family: LaneFamily>(
         _: Op.Type, _: Family.Type, widens: Bool = false, _ operation: Operation, _ state: CPUState
     ) {
+        // In 64 bits a sum of lanes is right modulo each size, and a maximum or minimum is right as it is.
         @inline(__always)
-        func run<Lanes: SIMD, Total: FixedWidthInteger>(_: Lanes.Type, _: Total.Type)
-        where Lanes.Scalar: FixedWidthInteger {
-            let n: Lanes = state.lanes(operation.n)
-            let count = operation.shape.isQ ? Lanes.scalarCount : Lanes.scalarCount / 2
-            var total = Total(truncatingIfNeeded: n[0])
-            for lane in 1..<count { total = Op.value(0, total, Total(truncatingIfNeeded: n[lane])) }
+        func run<Lane: FixedWidthInteger, Total: FixedWidthInteger>(_: Lane.Type, _: Total.Type) {
+            let count = operation.shape.isQ ? Lane.laneCount : Lane.laneCount / 2
+            var total = Total(truncatingIfNeeded: state.element(operation.n, 0, as: Lane.self))
+            for lane in 1..<count {
+                total = Op.value(0, total, Total(truncatingIfNeeded: state.element(operation.n, lane, as: Lane.self)))
+            }
             let bits = widens ? operation.shape.elementBits &* 2 : operation.shape.elementBits
             state.setD(operation.d, UInt64(truncatingIfNeeded: total) & (.max &>> (64 &- bits)))
         }
-        // In 64 bits a sum of lanes is right modulo each size, and a maximum or minimum is right as it is.
         switch operation.shape.size {
-        case 0: run(Family.Bytes.self, Family.Doublewords.Scalar.self)
-        case 1: run(Family.Halfwords.self, Family.Doublewords.Scalar.self)
-        default: run(Family.Words.self, Family.Doublewords.Scalar.self)
+        case 0: run(Family.Byte.self, Family.Doubleword.self)
+        case 1: run(Family.Halfword.self, Family.Doubleword.self)
+        default: run(Family.Word.self, Family.Doubleword.self)
         }
     }
 }

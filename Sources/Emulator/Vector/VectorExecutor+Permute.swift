@@ -1,53 +1,96 @@
 // Operations that move elements: within and between vector registers, and to and from general registers.
 
+/// Both sources of an operation, one after the other.
+///
+/// Safe: it refers to a local variable of `withJoinedSources`, for the length of a closure; callers count up to the
+/// lanes of two registers.
+struct JoinedSources {
+    fileprivate let base: UnsafeRawPointer
+
+    /// Lane `lane` of `n`, or from the number of its lanes on of `m`.
+    @inline(__always)
+    func lane<Lane: FixedWidthInteger>(_ lane: Int, as _: Lane.Type = Lane.self) -> Lane {
+        base.load(fromByteOffset: lane &* MemoryLayout<Lane>.size, as: Lane.self)
+    }
+}
+
 extension VectorExecutor {
-    /// Both sources' elements with even and with odd numbers, those of `n` first. For a 64-bit shape the sources' low
-    /// halves are joined first, so that the low half of either result is right.
+    /// What `body` makes of both sources joined. Of a 64-bit shape their low halves are joined; the rest is zero.
     @inline(__always)
-    static func deinterleaved<Lanes: SIMD>(
-        _ operation: Operation, _ state: CPUState, as _: Lanes.Type
-    ) -> (even: Lanes, odd: Lanes) {
-        var first = state.q(operation.n)
-        let second = state.q(operation.m)
-        if !operation.shape.isQ { first[1] = second[0] }
-        let n = unsafeBitCast(first, to: Lanes.self)
-        let m = unsafeBitCast(second, to: Lanes.self)
-        var even = n
-        var odd = n
-        let half = Lanes.scalarCount / 2
-        for lane in 0..<half {
-            even[lane] = n[2 &* lane]
-            odd[lane] = n[2 &* lane &+ 1]
-            even[half &+ lane] = m[2 &* lane]
-            odd[half &+ lane] = m[2 &* lane &+ 1]
-        }
-        return (even, odd)
-    }
-
-    /// A permutation of the elements of `n` and `m`, by the element size.
-    @inline(__always)
-    private static func permute(_ operation: Operation, _ state: CPUState, by permutation: some Permutation) {
-        switch operation.shape.size {
-        case 0: permutation.run(operation, state, as: SIMD16<UInt8>.self)
-        case 1: permutation.run(operation, state, as: SIMD8<UInt16>.self)
-        case 2: permutation.run(operation, state, as: SIMD4<UInt32>.self)
-        default: permutation.run(operation, state, as: SIMD2<UInt64>.self)
+    static func withJoinedSources(
+        _ operation: Operation, _ state: CPUState, _ body: (JoinedSources) -> SIMD2<UInt64>
+    ) -> SIMD2<UInt64> {
+        let n = state.q(operation.n)
+        let m = state.q(operation.m)
+        let joined = operation.shape.isQ ? SIMD4(lowHalf: n, highHalf: m) : SIMD4(n[0], m[0], 0, 0)
+        return withUnsafeBytes(of: joined) { bytes in
+            // An address is nil for an empty buffer only.
+            bytes.baseAddress.map { body(JoinedSources(base: $0)) } ?? SIMD2()
         }
     }
 
-    /// UZP1 and UZP2.
+    /// UZP1 and UZP2: the elements with even numbers, or odd, of both.
     static func unzip(odd: Bool, _ operation: Operation, _ state: CPUState) {
-        permute(operation, state, by: Unzip(odd: odd))
+        @inline(__always)
+        func run<Lane: FixedWidthInteger>(_: Lane.Type) {
+            let result = withJoinedSources(operation, state) { sources in
+                LaneCollector.collect { result in
+                    for lane in 0..<Lane.laneCount {
+                        let even: Lane = sources.lane(2 &* lane)
+                        result.set(lane, select(odd, sources.lane(2 &* lane &+ 1), even))
+                    }
+                }
+            }
+            state.setLanes(operation.d, result, operation.shape)
+        }
+        switch operation.shape.size {
+        case 0: run(UInt8.self)
+        case 1: run(UInt16.self)
+        case 2: run(UInt32.self)
+        default: run(UInt64.self)
+        }
     }
 
-    /// ZIP1 and ZIP2.
+    /// ZIP1 and ZIP2: the elements of the low halves, or high, of both in turn.
     static func zip(high: Bool, _ operation: Operation, _ state: CPUState) {
-        permute(operation, state, by: Zip(high: high))
+        @inline(__always)
+        func run<Lane: FixedWidthInteger>(_: Lane.Type) {
+            let first = high ? (operation.shape.isQ ? Lane.laneCount / 2 : Lane.laneCount / 4) : 0
+            let result = LaneCollector.collect { result in
+                for lane in 0..<Lane.laneCount / 2 {
+                    result.set(2 &* lane, state.element(operation.n, first &+ lane, as: Lane.self))
+                    result.set(2 &* lane &+ 1, state.element(operation.m, first &+ lane, as: Lane.self))
+                }
+            }
+            state.setLanes(operation.d, result, operation.shape)
+        }
+        switch operation.shape.size {
+        case 0: run(UInt8.self)
+        case 1: run(UInt16.self)
+        case 2: run(UInt32.self)
+        default: run(UInt64.self)
+        }
     }
 
-    /// TRN1 and TRN2.
+    /// TRN1 and TRN2: from each pair of elements the even one, or odd, of both in turn.
     static func transpose(odd: Bool, _ operation: Operation, _ state: CPUState) {
-        permute(operation, state, by: Transpose(odd: odd))
+        @inline(__always)
+        func run<Lane: FixedWidthInteger>(_: Lane.Type) {
+            let first = odd ? 1 : 0
+            let result = LaneCollector.collect { result in
+                for lane in 0..<Lane.laneCount / 2 {
+                    result.set(2 &* lane, state.element(operation.n, 2 &* lane &+ first, as: Lane.self))
+                    result.set(2 &* lane &+ 1, state.element(operation.m, 2 &* lane &+ first, as: Lane.self))
+                }
+            }
+            state.setLanes(operation.d, result, operation.shape)
+        }
+        switch operation.shape.size {
+        case 0: run(UInt8.self)
+        case 1: run(UInt16.self)
+        case 2: run(UInt32.self)
+        default: run(UInt64.self)
+        }
     }
 
     /// EXT: from byte `a` on of m:n.
@@ -70,14 +113,22 @@ extension VectorExecutor {
 
     /// TBL and TBX: `old` is what lanes with an index beyond the table have.
     static func tableLookup(old: SIMD16<UInt8>, _ operation: Operation, _ state: CPUState) {
+        let size = operation.a &* 16
         let indexes: SIMD16<UInt8> = state.lanes(operation.m)
-        var result = old
-        for lane in 0..<16 {
-            let index = indexes[lane]
-            guard index < operation.a &* 16 else { continue }
-            // The registers of a table go on from v31 to v0.
-            let register = (operation.n &+ index >> 4) & 31
-            result[lane] = state.element(register, index & 15)
+        // As many registers as a table can have; they go on from v31 to v0.
+        let table = (
+            state.q(operation.n), state.q((operation.n &+ 1) & 31), state.q((operation.n &+ 2) & 31),
+            state.q((operation.n &+ 3) & 31)
+        )
+        let result = LaneCollector.collect { result in
+            withUnsafeBytes(of: table) { table in
+                for lane in 0..<16 {
+                    // Safe: `size` is at most that of `table`.
+                    let isInside = indexes[lane] < size
+                    let byte = table[Int(indexes[lane] & mask(isInside))]
+                    result.set(lane, select(isInside, byte, old[lane]))
+                }
+            }
         }
         state.setLanes(operation.d, result, operation.shape)
     }
@@ -88,10 +139,10 @@ extension VectorExecutor {
     @inline(__always)
     static func element(_ register: UInt8, _ index: UInt8, _ shape: VectorShape, _ state: CPUState) -> UInt64 {
         switch shape.size {
-        case 0: UInt64(state.element(register, index, as: UInt8.self))
-        case 1: UInt64(state.element(register, index, as: UInt16.self))
-        case 2: UInt64(state.element(register, index, as: UInt32.self))
-        default: state.element(register, index, as: UInt64.self)
+        case 0: UInt64(state.element(register, Int(index), as: UInt8.self))
+        case 1: UInt64(state.element(register, Int(index), as: UInt16.self))
+        case 2: UInt64(state.element(register, Int(index), as: UInt32.self))
+        default: state.element(register, Int(index), as: UInt64.self)
         }
     }
 
@@ -112,10 +163,10 @@ extension VectorExecutor {
     @inline(__always)
     static func insert(_ value: UInt64, _ operation: Operation, _ state: CPUState) {
         switch operation.shape.size {
-        case 0: state.setElement(operation.d, operation.a, UInt8(truncatingIfNeeded: value))
-        case 1: state.setElement(operation.d, operation.a, UInt16(truncatingIfNeeded: value))
-        case 2: state.setElement(operation.d, operation.a, UInt32(truncatingIfNeeded: value))
-        default: state.setElement(operation.d, operation.a, value)
+        case 0: state.setElement(operation.d, Int(operation.a), UInt8(truncatingIfNeeded: value))
+        case 1: state.setElement(operation.d, Int(operation.a), UInt16(truncatingIfNeeded: value))
+        case 2: state.setElement(operation.d, Int(operation.a), UInt32(truncatingIfNeeded: value))
+        default: state.setElement(operation.d, Int(operation.a), value)
         }
     }
 
@@ -125,70 +176,5 @@ extension VectorExecutor {
         let unused = 64 &- operation.shape.elementBits
         let extended = UInt64(bitPattern: Int64(bitPattern: value &<< unused) &>> Int64(unused))
         state.x[Int(operation.d)] = operation.shape.isQ ? extended : extended & 0xFFFF_FFFF
-    }
-}
-
-/// A rearrangement of the elements of two registers.
-private protocol Permutation {
-    func run<Lanes: SIMD>(_ operation: Operation, _ state: CPUState, as: Lanes.Type)
-    where Lanes.Scalar: FixedWidthInteger
-}
-
-/// Elements with odd numbers, or even, of both.
-private struct Unzip: Permutation {
-    let odd: Bool
-
-    @inline(__always)
-    func run<Lanes: SIMD>(_ operation: Operation, _ state: CPUState, as _: Lanes.Type)
-    where Lanes.Scalar: FixedWidthInteger {
-        let parts = VectorExecutor.deinterleaved(operation, state, as: Lanes.self)
-        state.setLanes(operation.d, odd ? parts.odd : parts.even, operation.shape)
-    }
-}
-
-/// Elements of the high halves, or low, of both in turn.
-private struct Zip: Permutation {
-    let high: Bool
-
-    @inline(__always)
-    func run<Lanes: SIMD>(_ operation: Operation, _ state: CPUState, as _: Lanes.Type)
-    where Lanes.Scalar: FixedWidthInteger {
-        let n: Lanes = state.lanes(operation.n)
-        let m: Lanes = state.lanes(operation.m)
-        var lows = n
-        var highs = n
-        let half = Lanes.scalarCount / 2
-        for lane in 0..<half {
-            lows[2 &* lane] = n[lane]
-            lows[2 &* lane &+ 1] = m[lane]
-            highs[2 &* lane] = n[half &+ lane]
-            highs[2 &* lane &+ 1] = m[half &+ lane]
-        }
-        if operation.shape.isQ {
-            state.setLanes(operation.d, high ? highs : lows, operation.shape)
-        } else {
-            // Both 64-bit results are in the low half of the registers, one after the other.
-            let both = unsafeBitCast(lows, to: SIMD2<UInt64>.self)
-            state.setD(operation.d, high ? both[1] : both[0])
-        }
-    }
-}
-
-/// From each pair of elements, the odd ones, or even, of both in turn.
-private struct Transpose: Permutation {
-    let odd: Bool
-
-    @inline(__always)
-    func run<Lanes: SIMD>(_ operation: Operation, _ state: CPUState, as _: Lanes.Type)
-    where Lanes.Scalar: FixedWidthInteger {
-        let n: Lanes = state.lanes(operation.n)
-        let m: Lanes = state.lanes(operation.m)
-        var evens = n
-        var odds = m
-        for lane in 0..<Lanes.scalarCount / 2 {
-            evens[2 &* lane &+ 1] = m[2 &* lane]
-            odds[2 &* lane] = n[2 &* lane &+ 1]
-        }
-        state.setLanes(operation.d, odd ? odds : evens, operation.shape)
     }
 }

@@ -1,40 +1,36 @@
-// Vector registers as Swift SIMD values: which types divide a register how, and how they are loaded and stored.
+// Vector registers as lanes: which types divide a register how, and how lanes are read, collected and stored.
 //
-// Loops over lanes here and in the lane operations have constant bounds and no branches in their bodies, because that
-// is what lets the optimiser turn each into a few host vector instructions.
+// Loops over lanes have constant bounds, no branches in their bodies, and collect their results in a local block that
+// nothing else can refer to. That is what lets the optimiser turn each into a few host vector instructions.
 
-/// The vector types of one signedness: 128 bits of bytes, halfwords, words and doublewords, and the 64-bit halves
-/// that long operations start from.
+/// The element types of one signedness, by size.
 protocol LaneFamily {
-    associatedtype Bytes: SIMD where Bytes.Scalar: FixedWidthInteger
-    associatedtype Halfwords: SIMD where Halfwords.Scalar: FixedWidthInteger
-    associatedtype Words: SIMD where Words.Scalar: FixedWidthInteger
-    associatedtype Doublewords: SIMD where Doublewords.Scalar: FixedWidthInteger
-    associatedtype HalfOfBytes: SIMD where HalfOfBytes.Scalar: FixedWidthInteger
-    associatedtype HalfOfHalfwords: SIMD where HalfOfHalfwords.Scalar: FixedWidthInteger
-    associatedtype HalfOfWords: SIMD where HalfOfWords.Scalar: FixedWidthInteger
+    associatedtype Byte: FixedWidthInteger
+    associatedtype Halfword: FixedWidthInteger
+    associatedtype Word: FixedWidthInteger
+    associatedtype Doubleword: FixedWidthInteger
 }
 
 /// Elements without a sign.
 enum Unsigned: LaneFamily {
-    typealias Bytes = SIMD16<UInt8>
-    typealias Halfwords = SIMD8<UInt16>
-    typealias Words = SIMD4<UInt32>
-    typealias Doublewords = SIMD2<UInt64>
-    typealias HalfOfBytes = SIMD8<UInt8>
-    typealias HalfOfHalfwords = SIMD4<UInt16>
-    typealias HalfOfWords = SIMD2<UInt32>
+    typealias Byte = UInt8
+    typealias Halfword = UInt16
+    typealias Word = UInt32
+    typealias Doubleword = UInt64
 }
 
 /// Two's complement elements.
 enum Signed: LaneFamily {
-    typealias Bytes = SIMD16<Int8>
-    typealias Halfwords = SIMD8<Int16>
-    typealias Words = SIMD4<Int32>
-    typealias Doublewords = SIMD2<Int64>
-    typealias HalfOfBytes = SIMD8<Int8>
-    typealias HalfOfHalfwords = SIMD4<Int16>
-    typealias HalfOfWords = SIMD2<Int32>
+    typealias Byte = Int8
+    typealias Halfword = Int16
+    typealias Word = Int32
+    typealias Doubleword = Int64
+}
+
+extension FixedWidthInteger {
+    /// How many lanes of this type a register has.
+    @inline(__always)
+    static var laneCount: Int { MemoryLayout<SIMD2<UInt64>>.size / MemoryLayout<Self>.size }
 }
 
 extension VectorShape {
@@ -74,20 +70,21 @@ extension CPUState {
 
     /// Element `element` of vector register `index`.
     ///
-    /// Safe: lowering takes the number of an element from a field that cannot name one beyond the register's end.
+    /// Safe: callers count lanes up to `laneCount`, or have the number of an element from a field of the instruction
+    /// that cannot name one beyond the register's end.
     @inline(__always)
     func element<Element: FixedWidthInteger>(
-        _ index: UInt8, _ element: UInt8, as _: Element.Type = Element.self
+        _ index: UInt8, _ element: Int, as _: Element.Type = Element.self
     ) -> Element {
-        (v(index) + Int(element) &* MemoryLayout<Element>.size).load(as: Element.self)
+        v(index).load(fromByteOffset: element &* MemoryLayout<Element>.size, as: Element.self)
     }
 
     /// Writes element `element` of vector register `index`.
     ///
     /// Safe: as for `element`.
     @inline(__always)
-    func setElement<Element: FixedWidthInteger>(_ index: UInt8, _ element: UInt8, _ value: Element) {
-        (v(index) + Int(element) &* MemoryLayout<Element>.size).storeBytes(of: value, as: Element.self)
+    func setElement<Element: FixedWidthInteger>(_ index: UInt8, _ element: Int, _ value: Element) {
+        v(index).storeBytes(of: value, toByteOffset: element &* MemoryLayout<Element>.size, as: Element.self)
     }
 
     /// Writes the part of `value` that `shape` computes to vector register `index` and clears the rest.
@@ -102,21 +99,27 @@ extension CPUState {
     }
 }
 
-extension SIMD where Scalar: FixedWidthInteger {
-    /// Every lane, extended by its sign or with zeros.
+/// 16 bytes that lanes are collected in.
+///
+/// Safe: it refers to a local variable of `collect`, for the length of a closure; callers count up to `laneCount`.
+struct LaneCollector {
+    fileprivate let base: UnsafeMutableRawPointer
+
+    /// Makes `value` the lane with number `lane`.
     @inline(__always)
-    func widened<Wide: SIMD>(to _: Wide.Type = Wide.self) -> Wide where Wide.Scalar: FixedWidthInteger {
-        var result = Wide()
-        for lane in 0..<Self.scalarCount { result[lane] = Wide.Scalar(truncatingIfNeeded: self[lane]) }
-        return result
+    func set<Lane: FixedWidthInteger>(_ lane: Int, _ value: Lane) {
+        base.storeBytes(of: value, toByteOffset: lane &* MemoryLayout<Lane>.size, as: Lane.self)
     }
 
-    /// The low half of every lane.
+    /// The bits of the lanes that `body` sets; the others are zero.
     @inline(__always)
-    func narrowed<Narrow: SIMD>(to _: Narrow.Type = Narrow.self) -> Narrow where Narrow.Scalar: FixedWidthInteger {
-        var result = Narrow()
-        for lane in 0..<Self.scalarCount { result[lane] = Narrow.Scalar(truncatingIfNeeded: self[lane]) }
-        return result
+    static func collect(_ body: (LaneCollector) -> Void) -> SIMD2<UInt64> {
+        var bits = SIMD2<UInt64>()
+        withUnsafeMutableBytes(of: &bits) { bytes in
+            // An address is nil for an empty buffer only.
+            if let base = bytes.baseAddress { body(LaneCollector(base: base)) }
+        }
+        return bits
     }
 }
 
