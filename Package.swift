@@ -63,6 +63,8 @@ let package = Package(
         .testTarget(name: "FirmwareTests", dependencies: ["Firmware"], swiftSettings: common),
         .testTarget(name: "HibernationTests", dependencies: ["Hibernation"], swiftSettings: common),
         .testTarget(name: "MachineTests", dependencies: ["Machine"], swiftSettings: common),
+        // Runs the executable as a user does, so it imports nothing.
+        .testTarget(name: "EndToEndTests", swiftSettings: common),
     ],
     swiftLanguageModes: [.v6]
 )
