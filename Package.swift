@@ -56,6 +56,12 @@ let package = Package(
             ],
             swiftSettings: common),
 
+        .executableTarget(
+            name: "boot-benchmark",
+            dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Benchmarks/BootBenchmark",
+            swiftSettings: common),
+
         .testTarget(name: "PSCITests", dependencies: ["PSCI"], swiftSettings: common),
         .testTarget(name: "Arm64Tests", dependencies: ["Arm64"], swiftSettings: common),
         .testTarget(name: "EmulatorTests", dependencies: ["Emulator"], swiftSettings: common),
