@@ -1,0 +1,183 @@
+// Our side of a comparison: a virtual CPU that runs cases at EL0, under `Tests/Oracle/supervisor.S` and its own MMU.
+//
+// Responsible for: the guest's memory with its translation tables, entering each case, and putting the exception that
+// ended it into the terms of `OracleCause`. Knows nothing of the CPU but `VirtualCPU`.
+
+import Foundation
+import Hypervisor
+
+/// Why a case could not be run on our side: a mistake outside of the case.
+enum EmulatedGuestError: Error, CustomStringConvertible {
+    case unexpectedException(esr: UInt64, elr: UInt64, far: UInt64)
+    case unexpectedExit(Exit)
+
+    var description: String {
+        switch self {
+        case .unexpectedException(let esr, let elr, let far):
+            "an exception not from EL0: ESR \(Comparison.hex(esr)), ELR \(Comparison.hex(elr)), FAR \(Comparison.hex(far))"
+        case .unexpectedExit(let exit): "the CPU came back with \(exit)"
+        }
+    }
+}
+
+/// A machine with nothing but one CPU and memory, that runs cases.
+final class EmulatedGuest: CaseRunner {
+    /// Where things lie in RAM; the addresses of `OracleLayout` are in it too, each mapped to itself.
+    private enum Layout {
+        static let ram: UInt64 = 0x4000_0000
+        static let ramByteCount: UInt64 = 0x20_0000
+        static let supervisor = ram
+        static let supervisorByteCount: UInt64 = 0x1_0000
+        static let setUp = supervisor
+        static let enter = supervisor + 4
+        static let record: UInt64 = 0x4001_0000
+        static let level1: UInt64 = 0x4002_0000
+        static let level2: UInt64 = 0x4002_1000
+        static let level3: UInt64 = 0x4002_2000
+    }
+
+    /// What the supervisor's HVCs mean.
+    private enum Hypercall {
+        static let ready: UInt16 = 1
+        static let stopped: UInt16 = 2
+        static let unexpected: UInt16 = 3
+    }
+
+    /// Descriptors of VMSAv8-64 (DDI 0487, D8.3), for 4 KiB pages.
+    private enum Descriptor {
+        static let table: UInt64 = 0b11
+        static let page: UInt64 = 0b11
+        static let readOnly: UInt64 = 1 << 7
+        static let unprivileged: UInt64 = 1 << 6
+        static let innerShareable: UInt64 = 3 << 8
+        static let accessed: UInt64 = 1 << 10
+        static let privilegedExecuteNever: UInt64 = 1 << 53
+        static let unprivilegedExecuteNever: UInt64 = 1 << 54
+    }
+
+    /// Instructions after which a case is taken never to end; the longest has a hundred.
+    private static let patience: UInt64 = 100_000
+
+    private let cpu: any VirtualCPU
+    private let memory: GuestMemory
+    private var cases: [OracleCase] = []
+
+    /// The memory that the CPU of a guest is made with.
+    static func makeMemory() throws -> GuestMemory {
+        try GuestMemory(base: Layout.ram, byteCount: Layout.ramByteCount)
+    }
+
+    /// - Parameter memory: of `makeMemory`; what `cpu` was made with.
+    init(cpu: any VirtualCPU, memory: GuestMemory) throws {
+        self.cpu = cpu
+        self.memory = memory
+        let supervisor = try Data(
+            contentsOf: URL(fileURLWithPath: OraclePrograms.directory.get() + "/supervisor.bin"))
+        memory.write(supervisor, at: Layout.supervisor)
+        memory.write(OracleLayout.readOnlyContents, at: OracleLayout.readOnly)
+        writeTables()
+        try setUp()
+    }
+
+    private func writeTables() {
+        // 39 bits of address: level 1 entries are for 1 GiB, level 2 for 2 MiB, level 3 for 4 KiB. All is in one each.
+        memory.store(Layout.level2 | Descriptor.table, at: Layout.level1 + (Layout.ram >> 30 & 511) * 8)
+        memory.store(Layout.level3 | Descriptor.table, at: Layout.level2 + (Layout.ram >> 21 & 511) * 8)
+        let executeNever = Descriptor.privilegedExecuteNever | Descriptor.unprivilegedExecuteNever
+        map(Layout.supervisor, Layout.supervisorByteCount, Descriptor.unprivilegedExecuteNever)
+        map(Layout.record, OracleLayout.pageByteCount, executeNever)
+        map(
+            OracleLayout.code, OracleLayout.codeByteCount,
+            Descriptor.unprivileged | Descriptor.readOnly | Descriptor.privilegedExecuteNever)
+        map(OracleLayout.data, UInt64(OracleRecord.dataByteCount), Descriptor.unprivileged | executeNever)
+        map(
+            OracleLayout.readOnly, OracleLayout.readOnlyByteCount,
+            Descriptor.unprivileged | Descriptor.readOnly | executeNever)
+    }
+
+    /// Maps pages to themselves.
+    private func map(_ start: UInt64, _ byteCount: UInt64, _ attributes: UInt64) {
+        for address in stride(from: start, to: start + byteCount, by: Int(OracleLayout.pageByteCount)) {
+            let descriptor = address | attributes | Descriptor.page | Descriptor.accessed | Descriptor.innerShareable
+            memory.store(descriptor, at: Layout.level3 + (address >> 12 & 511) * 8)
+        }
+    }
+
+    private func setUp() throws {
+        cpu.reset(entry: Layout.setUp, context: Layout.level1)
+        let exit = runSupervisor()
+        guard exit == .hypercall(immediate: Hypercall.ready) else { throw error(for: exit) }
+    }
+
+    private func runSupervisor() -> Exit {
+        let end = cpu.instructionCount + Self.patience
+        while true {
+            let exit = cpu.run(budget: Int(Self.patience))
+            // WFE and YIELD give way to other CPUs before the budget is used up.
+            if exit == .budgetExhausted && cpu.instructionCount < end { continue }
+            return exit
+        }
+    }
+
+    private func error(for exit: Exit) -> EmulatedGuestError {
+        guard exit == .hypercall(immediate: Hypercall.unexpected) else { return .unexpectedExit(exit) }
+        return .unexpectedException(esr: cpu.register(0), elr: cpu.register(1), far: cpu.register(2))
+    }
+
+    // MARK: CaseRunner
+
+    func start(_ cases: [OracleCase]) throws { self.cases = cases }
+
+    func finish() throws -> [OracleOutcome] {
+        for one in cases {
+            let start = one.start - UInt64(OracleRecord.prologue.count * 4)
+            memory.write(one.slotWords.flatMap { withUnsafeBytes(of: $0.littleEndian, Array.init) }, at: start)
+        }
+        return try cases.map(runOne)
+    }
+
+    private func runOne(_ one: OracleCase) throws -> OracleOutcome {
+        var record = [UInt8](repeating: 0, count: OracleRecord.stateByteCount)
+        record.withUnsafeMutableBytes { one.initial.store(to: $0) }
+        memory.write(record, at: Layout.record)
+        memory.write(one.data, at: OracleLayout.data)
+        cpu.setRegister(0, Layout.record)
+        cpu.programCounter = Layout.enter
+        let exit = runSupervisor()
+        var cause: OracleCause?
+        switch exit {
+        case .hypercall(Hypercall.stopped): break
+        case .budgetExhausted:
+            cause = .other("does not end")
+            try setUp()
+        default: throw error(for: exit)
+        }
+        let final = memory.read(at: Layout.record, count: OracleRecord.stateByteCount) ?? []
+        let data = memory.read(at: OracleLayout.data, count: OracleRecord.dataByteCount) ?? []
+        return final.withUnsafeBytes { record in
+            OracleOutcome(
+                state: OracleState(record: record), cause: cause ?? Self.cause(of: record), data: data)
+        }
+    }
+
+    /// ESR_ELx.EC, and what Linux makes of it.
+    private static func cause(of record: UnsafeRawBufferPointer) -> OracleCause {
+        let syndrome = record.load(fromByteOffset: OracleRecord.cause, as: UInt64.self)
+        let page = OracleCause.page(of: record.load(fromByteOffset: OracleRecord.fault, as: UInt64.self))
+        switch syndrome >> 26 & 0x3F {
+        case 0x00, 0x18: return .undefined
+        case 0x22, 0x26: return .alignment
+        case 0x3C: return .breakpoint
+        case 0x20, 0x24:
+            // ISS<5:0>: the fault status code, with the level in bits 1:0.
+            switch syndrome & 0x3F {
+            case 0x04...0x07: return .translation(page: page)
+            case 0x0D...0x0F: return .permission(page: page)
+            case 0x21: return .alignment
+            default: break
+            }
+        default: break
+        }
+        return .other("ESR \(Comparison.hex(syndrome))")
+    }
+}

@@ -1,0 +1,40 @@
+// How much is compared in a run of the tests, and with which seed.
+
+import Arm64
+import Emulator
+import Foundation
+
+/// What the environment asks for: DORMOUSE_NIGHTLY=1 for the long run, DORMOUSE_SEED for another series or to reproduce
+/// one, DORMOUSE_CASE for a single case of it.
+struct OracleSettings {
+    let isNightly: Bool
+    let seed: UInt64
+    /// The only case to run, if any.
+    let number: Int?
+
+    init(environment: [String: String] = ProcessInfo.processInfo.environment) {
+        isNightly = environment["DORMOUSE_NIGHTLY"] == "1"
+        seed = environment["DORMOUSE_SEED"].flatMap { UInt64($0) } ?? 1
+        number = environment["DORMOUSE_CASE"].flatMap { Int($0) }
+    }
+
+    /// Drawn instructions to execute without a fault. The smaller number of a debug build takes as long.
+    var instructionCount: Int {
+        #if DEBUG
+            isNightly ? 1_000_000 : 150_000
+        #else
+            isNightly ? 20_000_000 : 2_000_000
+        #endif
+    }
+
+    /// Words that should be undefined to run.
+    var undefinedWordCount: Int { isNightly ? 2_000_000 : 100_000 }
+
+    /// Whether ours takes `word` for undefined at EL0.
+    static func isUndefined(_ word: UInt32) -> Bool {
+        guard let instruction = Decoder.shared.decode(word) else { return true }
+        var context = LoweringContext()
+        context.begin(isEL0: true, stackIsMisaligned: false)
+        return !Lowering.lower(word, as: instruction, into: &context)
+    }
+}
