@@ -17,7 +17,7 @@ struct EncodingTableTests {
     @Test("Every row decodes to its own instruction where no more specific row holds")
     func rowsDecodeToThemselves() {
         for row in EncodingTable.all {
-            let special = EncodingTable.all.filter { $0.isMoreSpecific(than: row) }
+            let special = EncodingTable.all.filter { $0.isSpecialCase(of: row) }
             for word in [row.value, row.value | ~row.mask, row.value | ~row.mask & 0x5555_5555]
             where !special.contains(where: { $0.matches(word) }) {
                 #expect(Decoder.shared.decode(word) == row.instruction, "0x\(String(word, radix: 16))")
@@ -40,7 +40,7 @@ struct EncodingTableTests {
         for (index, first) in table.enumerated() {
             for second in table[(index + 1)...] where first.overlaps(second) {
                 #expect(
-                    first.isMoreSpecific(than: second) || second.isMoreSpecific(than: first),
+                    first.isSpecialCase(of: second) || second.isSpecialCase(of: first),
                     "\(first.instruction) and \(second.instruction)")
             }
         }
@@ -127,9 +127,24 @@ extension Encoding {
         (value ^ other.value) & mask & other.mask == 0
     }
 
-    /// Whether every word of this row is of `other` too, and not the other way round.
-    fileprivate func isMoreSpecific(than other: Encoding) -> Bool {
-        overlaps(other) && mask != other.mask && mask & other.mask == other.mask
+    /// Whether this row is what `other` leaves room for, so that its words are not of `other`.
+    fileprivate func isSpecialCase(of other: Encoding) -> Bool {
+        guard overlaps(other), mask.nonzeroBitCount > other.mask.nonzeroBitCount else { return false }
+        return mask & other.mask == other.mask || isModifiedImmediate(besideShift: other)
+    }
+
+    /// Whether this row is of "Advanced SIMD modified immediate" and `other` of "Advanced SIMD shift by immediate".
+    ///
+    /// DDI 0487, C4.1 tells the two apart by immh, bits 22:19: zero in the one, anything else in the other, which a pattern
+    /// cannot say. Their other fixed bits need not be a special case of one another.
+    private func isModifiedImmediate(besideShift other: Encoding) -> Bool {
+        let classMask: UInt32 = 0x9F80_0000
+        let immediateClass: UInt32 = 0x0F00_0000
+        let immh: UInt32 = 0xF << 19
+        let areOfTheTwoClasses = [self, other].allSatisfy {
+            $0.mask & classMask == classMask && $0.value & classMask == immediateClass
+        }
+        return areOfTheTwoClasses && mask & immh == immh && value & immh == 0 && other.mask & immh == 0
     }
 }
 
