@@ -55,6 +55,12 @@ let package = Package(
             ],
             swiftSettings: common),
 
+        .executableTarget(
+            name: "boot-benchmark",
+            dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Benchmarks/BootBenchmark",
+            swiftSettings: common),
+
         .testTarget(name: "PSCITests", dependencies: ["PSCI"], swiftSettings: common),
         .testTarget(name: "Arm64Tests", dependencies: ["Arm64"], swiftSettings: common),
         .testTarget(name: "EmulatorTests", dependencies: ["Emulator"], swiftSettings: common),
@@ -70,6 +76,8 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: common),
+        // Runs the executable as a user does, so it imports nothing.
+        .testTarget(name: "EndToEndTests", swiftSettings: common),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -69,6 +69,7 @@ extension EmulatedCPU {
         state.system.pointee.exclusiveAddress = 0
         let address = state.system.pointee.elrEL1
         pstate = pstate.returning(spsr: state.system.pointee.spsrEL1)
+        if !isStepping { state.system.pointee.pstate &= ~PSTATE.ss }
         state.pc = address
     }
 

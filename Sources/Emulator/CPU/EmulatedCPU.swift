@@ -33,6 +33,9 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     @exclusivity(unchecked) var context: TranslationContext
     @exclusivity(unchecked) var contextUses: UInt64 = 0
 
+    /// Where the block of a stepped instruction is, and whether one is being executed.
+    let stepMemory = UnsafeMutableRawPointer.allocate(byteCount: EmulatedCPU.stepByteCount, alignment: 16)
+    @exclusivity(unchecked) var stepIsUnderWay = false
     /// What the block being executed was made for.
     @exclusivity(unchecked) var currentMode = BlockMode(rawValue: 0)
     /// What its accesses are checked as.
@@ -77,6 +80,7 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
 
     deinit {
         state.deallocate()
+        stepMemory.deallocate()
     }
 
     // MARK: VirtualCPU

@@ -32,6 +32,13 @@ extension EmulatedCPU {
             takeInterrupt()
         }
         let mode = blockMode
+        stepIsUnderWay = false
+        if _slowPath(state.system.pointee.mdscrEL1 & MDSCR.ss != 0), isStepping {
+            state.link = nil
+            guard let block = steppedBlock(mode: mode) else { return nil }
+            enter(block, mode: mode)
+            return block.operations
+        }
         let pc = state.pc
         let cached = JumpCache.entry(pc, in: context.jumpCache)
         var block: Block
@@ -50,11 +57,16 @@ extension EmulatedCPU {
             slot.pointee.immediate = UInt64(UInt(bitPattern: block.base))
             state.link = nil
         }
+        enter(block, mode: mode)
+        return block.operations
+    }
+
+    /// Sets what the operations of `block` rely on.
+    private func enter(_ block: Block, mode: BlockMode) {
         state.block = block.base
         currentMode = mode
         privilege = accessPrivilege
         state.dataTable = context.table(privilege)
-        return block.operations
     }
 
     /// What the next block is to be made for.
@@ -63,9 +75,8 @@ extension EmulatedCPU {
         BlockMode(isEL0: isEL0, stackIsMisaligned: state.x[Int(CPUState.Register.sp)] & 15 != 0)
     }
 
-    /// The block at the PC, found or made; nil if fetching it took an exception, after which the PC is another.
-    @inline(never)
-    func findBlock(mode: BlockMode) -> Block? {
+    /// The guest physical address of the instruction at the PC; nil if fetching it took an exception.
+    private func fetchAddress(mode: BlockMode) -> PhysicalAddress? {
         let pstate = state.system.pointee.pstate
         if pstate & PSTATE.il != 0 {
             takeException(.illegalExecutionState, returnAddress: state.pc, faultAddress: nil)
@@ -77,8 +88,27 @@ extension EmulatedCPU {
             takeException(.pcAlignment, returnAddress: pc, faultAddress: pc)
             return nil
         }
-        guard let page = fetchPage(pc, isEL0: mode.isEL0) else { return nil }
-        let physical = page | pc & 0xFFF
+        return fetchPage(pc, isEL0: mode.isEL0).map { $0 | pc & 0xFFF }
+    }
+
+    /// The instructions from the PC to the end of its page; nil if fetching them took an exception.
+    func fetchWords(mode: BlockMode) -> UnsafePointer<UInt32>? {
+        fetchAddress(mode: mode).map(words(at:))
+    }
+
+    /// Instructions in memory.
+    ///
+    /// - Precondition: `physical` is in RAM and a multiple of 4.
+    private func words(at physical: PhysicalAddress) -> UnsafePointer<UInt32> {
+        // Safe: see the precondition.
+        UnsafePointer((memory.host + Int(physical - memory.base)).assumingMemoryBound(to: UInt32.self))
+    }
+
+    /// The block at the PC, found or made; nil if fetching it took an exception, after which the PC is another.
+    @inline(never)
+    func findBlock(mode: BlockMode) -> Block? {
+        guard let physical = fetchAddress(mode: mode) else { return nil }
+        let pc = state.pc
         let entry = JumpCache.entry(pc, in: context.jumpCache)
         let block = codeCache.find(physical, mode: mode) ?? makeBlock(physical, mode: mode)
         entry[0] = pc | mode.rawValue
@@ -120,11 +150,8 @@ extension EmulatedCPU {
                 _ = dropWrites(to: page)
             }
             let limit = Int(0x1000 - (physical & 0xFFF)) / 4
-            // Safe: the page is RAM, and instructions are aligned.
-            let words = UnsafePointer<UInt32>(
-                (memory.host + Int(physical - memory.base)).assumingMemoryBound(to: UInt32.self))
             let count = builder.build(
-                from: words, limit: limit, isEL0: mode.isEL0, stackIsMisaligned: mode.stackIsMisaligned)
+                from: words(at: physical), limit: limit, isEL0: mode.isEL0, stackIsMisaligned: mode.stackIsMisaligned)
             let block = codeCache.insert(
                 physical, mode: mode, instructionCount: count, operations: builder.operations)
             if let block { return block }
@@ -139,6 +166,7 @@ extension EmulatedCPU {
         at operation: UnsafeMutablePointer<Operation>, pc: UInt64
     ) -> Int {
         let index = Block(base: state.block).instructionIndex(of: operation)
+        undoStep()
         takeException(
             pendingSyndrome, returnAddress: pc &+ UInt64(index) &* 4, faultAddress: pendingFaultAddress)
         return index

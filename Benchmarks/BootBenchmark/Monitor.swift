@@ -1,0 +1,85 @@
+// The machine monitors that are compared, and how each is told to run the same guest.
+
+import Foundation
+
+/// A kernel, its initramfs, and the RAM that it gets.
+struct Guest {
+    var directory: URL
+    var memoryMebibytes: Int
+
+    var kernel: String { directory.appending(path: "vmlinuz").path }
+    var initrd: String { directory.appending(path: "initramfs.cpio").path }
+    /// Of the kernel, as `uname -r` has it.
+    var release: String {
+        let text = try? String(contentsOf: directory.appending(path: "release"), encoding: .utf8)
+        return text?.trimmingCharacters(in: .whitespacesAndNewlines) ?? "unknown"
+    }
+
+    /// The command line that makes Guests/linux/init do `test`.
+    func commandLine(_ test: String) -> String { "console=ttyAMA0 panic=1 dormouse.test=\(test)" }
+}
+
+/// A program that runs guests.
+protocol Monitor {
+    var name: String { get }
+    /// What it says about its version.
+    var version: String { get }
+    var executable: URL { get }
+    /// How it is told to run `test` in `guest` with one CPU and one disk, the console on standard output.
+    func arguments(_ guest: Guest, test: String, disk: URL, report: URL) -> [String]
+}
+
+struct Dormouse: Monitor {
+    let name = "dormouse"
+    let executable: URL
+    var version: String { firstLine(of: executable, ["--version"]) }
+
+    func arguments(_ guest: Guest, test: String, disk: URL, report: URL) -> [String] {
+        [
+            "run", "--kernel", guest.kernel, "--initrd", guest.initrd, "--disk", disk.path, "--cpus", "1",
+            "--memory", String(guest.memoryMebibytes), "--append", guest.commandLine(test), "--no-reboot",
+            "--report", report.path,
+        ]
+    }
+}
+
+/// With its own software CPU, one that is quick for it and about as capable as ours.
+struct QEMU: Monitor {
+    let name = "qemu"
+    let executable: URL
+    var version: String { firstLine(of: executable, ["--version"]) }
+
+    /// Nil if it is not installed.
+    init?() {
+        let directories = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":") ?? []
+        let candidates = directories.map { URL(filePath: "\($0)/qemu-system-aarch64") }
+        guard let found = candidates.first(where: { FileManager.default.isExecutableFile(atPath: $0.path) }) else {
+            return nil
+        }
+        executable = found
+    }
+
+    func arguments(_ guest: Guest, test: String, disk: URL, report: URL) -> [String] {
+        [
+            "-M", "virt,gic-version=3", "-accel", "tcg", "-cpu", "cortex-a57", "-smp", "1",
+            "-m", String(guest.memoryMebibytes), "-global", "virtio-mmio.force-legacy=false",
+            "-display", "none", "-serial", "stdio", "-monitor", "none", "-nic", "none", "-no-reboot",
+            "-kernel", guest.kernel, "-initrd", guest.initrd, "-append", guest.commandLine(test),
+            // Neither monitor goes round the host's page cache.
+            "-drive", "file=\(disk.path),format=raw,if=none,id=disk", "-device", "virtio-blk-device,drive=disk",
+        ]
+    }
+}
+
+/// What a program says first.
+private func firstLine(of executable: URL, _ arguments: [String]) -> String {
+    let process = Process()
+    let output = Pipe()
+    process.executableURL = executable
+    process.arguments = arguments
+    process.standardOutput = output
+    guard (try? process.run()) != nil else { return "unknown" }
+    let bytes = (try? output.fileHandleForReading.readToEnd()) ?? nil
+    process.waitUntilExit()
+    return String(decoding: bytes ?? Data(), as: UTF8.self).split(separator: "\n").first.map(String.init) ?? "unknown"
+}

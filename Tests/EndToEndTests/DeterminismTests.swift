@@ -1,0 +1,44 @@
+// Runs on the instruction clock repeat exactly: the same console, the same number of instructions.
+
+import Testing
+
+extension EndToEnd {
+    @Suite("Deterministic runs")
+    struct DeterminismTests {
+        @Test(
+            "A bare-metal guest with four cores does the same in every run",
+            .enabled(if: BareMetalGuest.areThere, BareMetalGuest.whyNot))
+        func bareMetal() throws {
+            var machine = GuestMachine(.systemOff2)
+            machine.cpus = 4
+            try expectRepeats(machine, "deterministic-bare-metal", exitCode: ExitCode.hibernated)
+        }
+
+        @Test(
+            "Linux with two CPUs does the same in every run",
+            .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+        func linux() throws {
+            var machine = GuestMachine(.systemOff2, test: "poweroff")
+            machine.cpus = 2
+            try expectRepeats(machine, "deterministic-linux", exitCode: ExitCode.poweredOff)
+        }
+
+        private func expectRepeats(_ original: GuestMachine, _ name: String, exitCode: Int32) throws {
+            let scratch = try Scratch(name)
+            var machine = original
+            machine.options += ["--clock", "instructions"]
+            let first = try scratch.run(machine, "1-first")
+            let second = try scratch.run(machine, "2-second")
+            #expect(first.exitCode == exitCode && second.exitCode == exitCode)
+            #expect(first.guestFailure == nil)
+            #expect(!first.console.isEmpty)
+            // Not compared by one #expect: what it would print is two consoles.
+            let difference = zip(first.console.split(separator: "\n"), second.console.split(separator: "\n"))
+                .first { $0 != $1 }
+            #expect(difference == nil)
+            #expect(first.console.count == second.console.count)
+            #expect(first.report?.guestInstructions ?? 0 > 0)
+            #expect(first.report?.guestInstructions == second.report?.guestInstructions)
+        }
+    }
+}

@@ -1,0 +1,84 @@
+// A guest that hibernates, and what its next start finds: the main job.
+
+import Testing
+
+extension EndToEnd {
+    @Suite("Hibernation", .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+    struct HibernationTests {
+        @Test("A guest that hibernates with SYSTEM_OFF2 resumes with its memory intact, twice", arguments: [1, 4])
+        func chain(cpus: Int) throws {
+            let scratch = try Scratch("hibernation-cpus-\(cpus)")
+            var machine = GuestMachine(.systemOff2, test: "hibernate2")
+            machine.disks = [try scratch.makeDisk()]
+            machine.cpus = cpus
+
+            let first = try scratch.run(machine, "1-boot")
+            try expectHibernated(first)
+            let checksum = try #require(first.checksums.first).checksum
+            #expect(first.checksums == [ChecksumLine(step: "hibernating", checksum: checksum, cycle: "cycle 1 of 2")])
+
+            let second = try scratch.run(machine, "2-resume")
+            try expectHibernated(second)
+            #expect(
+                second.checksums == [
+                    ChecksumLine(step: "resumed", checksum: checksum, cycle: "cycle 1 of 2"),
+                    ChecksumLine(step: "hibernating", checksum: checksum, cycle: "cycle 2 of 2"),
+                ])
+
+            let third = try scratch.run(machine, "3-resume")
+            try expectPoweredOff(third, withImage: false)
+            #expect(third.checksums == [ChecksumLine(step: "resumed", checksum: checksum, cycle: "cycle 2 of 2")])
+        }
+
+        @Test("A kernel without SYSTEM_OFF2 powers off, and the report says that an image is on the disk; it resumes")
+        func systemOff() throws {
+            let scratch = try Scratch("hibernation-system-off")
+            var machine = GuestMachine(.systemOff, test: "hibernate")
+            machine.disks = [try scratch.makeDisk()]
+
+            let first = try scratch.run(machine, "1-boot")
+            try expectPoweredOff(first, withImage: true)
+            let checksum = try #require(first.checksums.first).checksum
+
+            let second = try scratch.run(machine, "2-resume")
+            try expectPoweredOff(second, withImage: false)
+            #expect(second.checksums == [ChecksumLine(step: "resumed", checksum: checksum, cycle: "cycle 1 of 1")])
+        }
+
+        @Test("A guest that just powers off is not taken for one that hibernated", arguments: LinuxGuest.allCases)
+        func powerOff(guest: LinuxGuest) throws {
+            let scratch = try Scratch("power-off-\(guest.rawValue)")
+            var machine = GuestMachine(guest, test: "poweroff")
+            machine.disks = [try scratch.makeDisk()]
+            try expectPoweredOff(try scratch.run(machine, "1-boot"), withImage: false)
+        }
+
+        private func expectHibernated(_ end: DormouseRun.End, sourceLocation: SourceLocation = #_sourceLocation) throws
+        {
+            #expect(end.guestFailure == nil, sourceLocation: sourceLocation)
+            #expect(end.exitCode == ExitCode.hibernated, sourceLocation: sourceLocation)
+            #expect(end.words == "hibernated", sourceLocation: sourceLocation)
+            let report = try #require(end.report, sourceLocation: sourceLocation)
+            #expect(report.end.kind == "hibernated", sourceLocation: sourceLocation)
+            #expect(report.end.exitCode == ExitCode.hibernated, sourceLocation: sourceLocation)
+            #expect(report.hibernationImages.map(\.found) == [true], sourceLocation: sourceLocation)
+            // DEN0022 F.b §5.1.10: the SMC64 id, which is the one that Linux knows.
+            #expect(report.psci.lastSystemCall?.name == "SYSTEM_OFF2", sourceLocation: sourceLocation)
+            #expect(report.psci.lastSystemCall?.functionID == "0xc4000015", sourceLocation: sourceLocation)
+            #expect(report.psci.refusedSystemOff2 == false, sourceLocation: sourceLocation)
+        }
+
+        private func expectPoweredOff(
+            _ end: DormouseRun.End, withImage: Bool, sourceLocation: SourceLocation = #_sourceLocation
+        ) throws {
+            #expect(end.guestFailure == nil, sourceLocation: sourceLocation)
+            #expect(end.exitCode == ExitCode.poweredOff, sourceLocation: sourceLocation)
+            #expect(end.words.hasPrefix("powered off"), sourceLocation: sourceLocation)
+            #expect(end.words.contains("hibernation image") == withImage, sourceLocation: sourceLocation)
+            let report = try #require(end.report, sourceLocation: sourceLocation)
+            #expect(report.end.kind == "powered-off", sourceLocation: sourceLocation)
+            #expect(report.hibernationImages.map(\.found) == [withImage], sourceLocation: sourceLocation)
+            #expect(report.psci.lastSystemCall?.name == "SYSTEM_OFF", sourceLocation: sourceLocation)
+        }
+    }
+}

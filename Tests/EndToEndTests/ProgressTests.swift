@@ -1,0 +1,87 @@
+// Guests that do nothing use nothing, and cores that work all get on.
+
+import Glibc
+import Testing
+
+extension EndToEnd {
+    @Suite("Idle and busy guests")
+    struct ProgressTests {
+        /// Of one core of the host, for a guest that idles.
+        private static let idleLimit = 0.03
+        private static let idleSeconds = 10.0
+        /// The slowest core does at least this part of what the fastest one does: host threads share fairly, but the
+        /// machine may have fewer cores than the guest, and other things to do.
+        private static let fairShare = 0.25
+
+        @Test(
+            "Linux that idles on four CPUs uses under 3 % of a core",
+            .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+        func linuxIdles() throws {
+            let scratch = try Scratch("idle-linux")
+            var machine = GuestMachine(.systemOff2, test: "idle")
+            machine.disks = [try scratch.makeDisk()]
+            machine.cpus = 4
+            let run = try scratch.start(machine, "1-boot")
+            try run.waitForConsole("dormouse: idle")
+            // What the kernel puts off until after boot is not idling.
+            sleep(3)
+            let use = try run.coreUse(seconds: Self.idleSeconds)
+            #expect(use < Self.idleLimit)
+            #expect(run.isRunning)
+            run.signal(SIGTERM)
+            #expect(try run.waitForEnd().exitCode == ExitCode.terminated)
+        }
+
+        @Test(
+            "A core that waits for its timer uses under 3 % of a core, and is woken",
+            .enabled(if: BareMetalGuest.areThere, BareMetalGuest.whyNot))
+        func bareMetalIdles() throws {
+            let scratch = try Scratch("idle-bare-metal")
+            let run = try scratch.start(GuestMachine(.idle, "seconds=\(Int(Self.idleSeconds) + 1)"), "1-boot")
+            try run.waitForConsole("idle")
+            #expect(try run.coreUse(seconds: Self.idleSeconds) < Self.idleLimit)
+            let end = try run.waitForEnd()
+            #expect(end.exitCode == ExitCode.poweredOff)
+            #expect(end.console.contains(/idle for 11\d\d\d ms, woke \d+ time/))
+        }
+
+        @Test(
+            "Four busy cores of a bare-metal guest make progress together",
+            .enabled(if: BareMetalGuest.areThere, BareMetalGuest.whyNot))
+        func bareMetalIsBusy() throws {
+            let scratch = try Scratch("busy-bare-metal")
+            var machine = GuestMachine(.spin, "seconds=5")
+            machine.cpus = 4
+            let end = try scratch.run(machine, "1-boot")
+            #expect(end.exitCode == ExitCode.poweredOff)
+            let counts = end.console.matches(of: /core \d count (\d+)/).compactMap { Double($0.1) }
+            try expectFairShares(counts)
+        }
+
+        @Test(
+            "Four busy CPUs of Linux make progress together",
+            .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+        func linuxIsBusy() throws {
+            let scratch = try Scratch("busy-linux")
+            var machine = GuestMachine(.systemOff2, test: "busy")
+            machine.cpus = 4
+            let run = try scratch.start(machine, "1-boot")
+            // Each reports once a second; the first ones may have started later than others.
+            for cpu in 0..<4 { try run.waitForConsole("dormouse: busy, cpu \(cpu),", count: 4) }
+            run.signal(SIGTERM)
+            let end = try run.waitForEnd()
+            #expect(end.exitCode == ExitCode.terminated)
+            let reports = end.console.matches(of: /dormouse: busy, cpu (\d), (\d+) rounds/)
+            let rounds = (0..<4).map { cpu in
+                reports.filter { $0.1 == String(cpu) }.dropFirst().reduce(0) { $0 + (Double($1.2) ?? 0) }
+            }
+            try expectFairShares(rounds)
+        }
+
+        private func expectFairShares(_ counts: [Double], sourceLocation: SourceLocation = #_sourceLocation) throws {
+            #expect(counts.count == 4, sourceLocation: sourceLocation)
+            let most = try #require(counts.max(), sourceLocation: sourceLocation)
+            #expect(most > 0 && counts.allSatisfy { $0 >= most * Self.fairShare }, sourceLocation: sourceLocation)
+        }
+    }
+}

@@ -1,0 +1,35 @@
+// A machine as the command line of `dormouse run` describes it.
+
+import Foundation
+
+struct GuestMachine {
+    var kernel: URL
+    var initrd: URL?
+    var disks: [URL] = []
+    var cpus = 1
+    /// Words of the guest's command line.
+    var append: [String] = []
+    /// Other options of `dormouse run`.
+    var options: [String] = []
+
+    /// A Linux guest that does `test`, as the header of Guests/linux/init describes.
+    init(_ guest: LinuxGuest, test: String) {
+        kernel = guest.kernel
+        initrd = guest.initrd
+        append = ["console=ttyAMA0", "panic=1", "dormouse.test=\(test)"]
+    }
+
+    init(_ guest: BareMetalGuest, _ append: String...) {
+        kernel = guest.image
+        self.append = append
+    }
+
+    /// The arguments of `dormouse`, without `--report`.
+    var arguments: [String] {
+        var arguments = ["run", "--kernel", kernel.path, "--cpus", String(cpus)]
+        if let initrd { arguments += ["--initrd", initrd.path] }
+        for disk in disks { arguments += ["--disk", disk.path] }
+        if !append.isEmpty { arguments += ["--append", append.joined(separator: " ")] }
+        return arguments + options
+    }
+}

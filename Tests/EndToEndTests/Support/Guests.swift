@@ -1,0 +1,51 @@
+// The guests that tests start, and where they come from.
+
+import Foundation
+import Testing
+
+/// Debian's kernels, as scripts/fetch-guests and scripts/make-initramfs left them.
+enum LinuxGuest: String, CaseIterable {
+    /// Ends hibernation with SYSTEM_OFF2.
+    case systemOff2 = "linux-system-off2"
+    /// Ends hibernation with SYSTEM_OFF: older than Linux 6.13.
+    case systemOff = "linux-system-off"
+
+    var kernel: URL { Self.directory.appending(path: rawValue).appending(path: "vmlinuz") }
+    var initrd: URL { Self.directory.appending(path: rawValue).appending(path: "initramfs.cpio") }
+
+    static let areThere = allCases.allSatisfy { guest in
+        [guest.kernel, guest.initrd].allSatisfy { FileManager.default.isReadableFile(atPath: $0.path) }
+    }
+    static let whyNot: Comment = """
+        there are no Linux guests in \(directory.path): run scripts/fetch-guests and scripts/make-initramfs, or set \
+        DORMOUSE_GUESTS
+        """
+
+    /// DORMOUSE_GUESTS, or where the scripts put them.
+    private static let directory: URL = {
+        let environment = ProcessInfo.processInfo.environment
+        if let guests = environment["DORMOUSE_GUESTS"] { return URL(filePath: guests) }
+        let caches =
+            environment["XDG_CACHE_HOME"].map { URL(filePath: $0) }
+            ?? FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache")
+        let cache = environment["DORMOUSE_CACHE"].map { URL(filePath: $0) } ?? caches.appending(path: "dormouse")
+        return cache.appending(path: "guests")
+    }()
+}
+
+/// The guests that Guests/build makes.
+enum BareMetalGuest: String, CaseIterable {
+    case idle = "Idle"
+    case spin = "Spin"
+    case systemOff2 = "SystemOff2"
+
+    var image: URL { SourceTree.root.appending(path: "Guests/.build/\(rawValue).bin") }
+
+    static let areThere = allCases.allSatisfy { FileManager.default.isReadableFile(atPath: $0.image.path) }
+    static let whyNot: Comment = "there are no bare-metal guests: run Guests/build"
+}
+
+enum SourceTree {
+    /// The top of the source tree.
+    static let root = (0..<4).reduce(URL(filePath: #filePath)) { url, _ in url.deletingLastPathComponent() }
+}

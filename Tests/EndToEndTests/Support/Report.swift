@@ -1,0 +1,37 @@
+// What tests read of the file that `--report` writes: docs/cli.md describes it.
+
+import Foundation
+
+struct Report: Decodable {
+    var end: End
+    var boots: Int
+    var guestInstructions: UInt64
+    var psci: PSCI
+    var hibernationImages: [Image]
+
+    struct End: Decodable {
+        var kind: String
+        var exitCode: Int32
+        var words: String
+    }
+
+    struct PSCI: Decodable {
+        var version: String
+        var conduit: String
+        var lastSystemCall: SystemCall?
+        var refusedSystemOff2: Bool
+    }
+
+    struct SystemCall: Decodable {
+        var functionID: String
+        var name: String
+        var type: UInt32?
+        var cookie: String?
+        var core: Int
+    }
+
+    struct Image: Decodable {
+        var path: String
+        var found: Bool
+    }
+}
