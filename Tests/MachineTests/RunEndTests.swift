@@ -2,6 +2,7 @@ import Devices
 import Glibc
 import Hibernation
 import PSCI
+import Synchronization
 import Testing
 
 @testable import Machine
@@ -99,5 +100,27 @@ struct FirmwareCallRecordTests {
         record.add(CallRegisters(x0: 0x1234), result: Self.refusal, core: 0)
         #expect(record.count == 2)
         #expect(record.lastSystemCall == nil)
+    }
+}
+
+@Suite("Ending a run")
+struct FinishTests {
+    private func end(after ends: RunEnd...) throws -> RunEnd? {
+        let machine = try VirtualMachine(MachineConfiguration(kernel: "unread"), events: MachineEvents())
+        for end in ends { machine.finish(end) }
+        return machine.end.withLock { $0 }
+    }
+
+    @Test("The first end counts")
+    func first() throws {
+        #expect(try end(after: .poweredOff, .stopped(.signal(SIGTERM))) == .poweredOff)
+        #expect(try end(after: .stopped(.console), .poweredOff) == .stopped(.console))
+    }
+
+    @Test("A stop that meets a reset is not lost, or the guest would be booted again")
+    func stopDuringReset() throws {
+        let reset = RunEnd.reset(ResetRequest(type: nil, cookie: 0, core: 0))
+        #expect(try end(after: reset, .stopped(.signal(SIGTERM))) == .stopped(.signal(SIGTERM)))
+        #expect(try end(after: reset, .poweredOff) == reset)
     }
 }
