@@ -51,7 +51,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "A second SIGTERM is not needed, and the disk's lock goes with the run",
+            "SIGTERM ends a run that sleeps, and the disk's lock with it",
             .enabled(if: BareMetalGuest.areThere, BareMetalGuest.whyNot))
         func stopsAtOnce() throws {
             let scratch = try Scratch("sigterm")
