@@ -56,7 +56,7 @@ public final class EmulatedVM: @unchecked Sendable {
     let configuration: EmulatedVMConfiguration
     let codeCache: CodeCache
     /// One for each CPU, by index. Each may be run by one thread at a time.
-    public let cpus: [EmulatedCPU]
+    @exclusivity(unchecked) public private(set) var cpus: [EmulatedCPU] = []
 
     /// Code-cache flushes so far: a CPU that saw number n has let go of all blocks made before it.
     let flushes = Atomic<UInt64>(0)
@@ -67,9 +67,7 @@ public final class EmulatedVM: @unchecked Sendable {
         precondition(configuration.cpuCount > 0, "a machine has at least one CPU")
         self.configuration = configuration
         codeCache = try CodeCache(memory: configuration.memory, byteCount: configuration.codeCacheByteCount)
-        let cache = codeCache
-        cpus = (0..<configuration.cpuCount).map { EmulatedCPU(index: $0, configuration, codeCache: cache) }
-        for cpu in cpus { cpu.vm = self }
+        cpus = (0..<configuration.cpuCount).map { EmulatedCPU(index: $0, of: self) }
         configuration.memory.onWatchedWrite = { [unowned self] range in
             invalidateCode(at: range.lowerBound)
         }

@@ -16,8 +16,8 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     public let index: Int
     let configuration: EmulatedVMConfiguration
     let codeCache: CodeCache
-    /// The machine, set once by it before anything runs.
-    @exclusivity(unchecked) unowned var vm: EmulatedVM!
+    /// The machine, which owns this CPU.
+    unowned let vm: EmulatedVM
 
     let state = CPUState.allocate()
     let memory: GuestMemory
@@ -64,10 +64,12 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     private let running = Atomic<Bool>(false)
     private let exitRequested = Atomic<Bool>(false)
 
-    init(index: Int, _ configuration: EmulatedVMConfiguration, codeCache: CodeCache) {
+    init(index: Int, of vm: EmulatedVM) {
+        let configuration = vm.configuration
+        self.vm = vm
         self.index = index
         self.configuration = configuration
-        self.codeCache = codeCache
+        codeCache = vm.codeCache
         memory = configuration.memory
         clock = configuration.clock
         instructionClock = configuration.clock as? InstructionClock

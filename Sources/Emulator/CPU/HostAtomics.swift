@@ -217,7 +217,8 @@ enum HostAtomics {
     }
 
     static func loadPair(_ pointer: UnsafeMutableRawPointer) -> (UInt64, UInt64) {
-        let pair = pointer.assumingMemoryBound(to: Atomic<WordPair>.self).pointee.load(ordering: .sequentiallyConsistent)
+        let pair = pointer.assumingMemoryBound(to: Atomic<WordPair>.self).pointee.load(
+            ordering: .sequentiallyConsistent)
         return (UInt64(pair.first), UInt64(pair.second))
     }
 }

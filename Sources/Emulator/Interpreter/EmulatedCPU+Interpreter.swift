@@ -180,7 +180,9 @@ extension EmulatedCPU {
                 case .signExtendWord: x[d] = UInt64(bitPattern: Int64(Int32(truncatingIfNeeded: x[n])))
                 case .insertField64: x[d] = Self.insertField(x[d], x[n], op.pointee)
                 case .insertField32: x[d] = Self.insertField(x[d], x[n], op.pointee) & 0xFFFF_FFFF
-                case .extractPair64: x[d] = op.pointee.a == 0 ? x[m] : x[m] &>> UInt64(op.pointee.a) | x[n] &<< UInt64(64 &- op.pointee.a)
+                case .extractPair64:
+                    x[d] =
+                        op.pointee.a == 0 ? x[m] : x[m] &>> UInt64(op.pointee.a) | x[n] &<< UInt64(64 &- op.pointee.a)
                 case .extractPair32:
                     x[d] = ((x[n] &<< 32 | UInt64(w(m))) &>> UInt64(op.pointee.a)) & 0xFFFF_FFFF
                 case .lsrImmediate32: x[d] = UInt64(w(n) &>> UInt32(op.pointee.a))
@@ -247,9 +249,11 @@ extension EmulatedCPU {
                 case .ccmn64: conditionalAdd(op.pointee, x[n], x[m])
                 case .ccmn32: conditionalAdd(op.pointee, w(n), w(m))
                 case .ccmpImmediate64: conditionalSubtract(op.pointee, x[n], op.pointee.immediate)
-                case .ccmpImmediate32: conditionalSubtract(op.pointee, w(n), UInt32(truncatingIfNeeded: op.pointee.immediate))
+                case .ccmpImmediate32:
+                    conditionalSubtract(op.pointee, w(n), UInt32(truncatingIfNeeded: op.pointee.immediate))
                 case .ccmnImmediate64: conditionalAdd(op.pointee, x[n], op.pointee.immediate)
-                case .ccmnImmediate32: conditionalAdd(op.pointee, w(n), UInt32(truncatingIfNeeded: op.pointee.immediate))
+                case .ccmnImmediate32:
+                    conditionalAdd(op.pointee, w(n), UInt32(truncatingIfNeeded: op.pointee.immediate))
 
                 // MARK: Loads and stores
                 case .load8:
@@ -291,7 +295,8 @@ extension EmulatedCPU {
                     guard store(x[d], x[n] &+ op.pointee.immediate) else { break execute }
                 case .loadPair64:
                     let address = x[n] &+ op.pointee.immediate
-                    if let host = Self.hitPair(state.dataTable, address, tag: TLBEntry.Offset.readTag, as: UInt64.self) {
+                    if let host = Self.hitPair(state.dataTable, address, tag: TLBEntry.Offset.readTag, as: UInt64.self)
+                    {
                         let first = host.load(as: UInt64.self)
                         x[m] = host.load(fromByteOffset: 8, as: UInt64.self)
                         x[d] = first
@@ -306,7 +311,8 @@ extension EmulatedCPU {
                     let address = x[n] &+ op.pointee.immediate
                     let first: UInt32
                     let second: UInt32
-                    if let host = Self.hitPair(state.dataTable, address, tag: TLBEntry.Offset.readTag, as: UInt32.self) {
+                    if let host = Self.hitPair(state.dataTable, address, tag: TLBEntry.Offset.readTag, as: UInt32.self)
+                    {
                         first = host.load(as: UInt32.self)
                         second = host.load(fromByteOffset: 4, as: UInt32.self)
                     } else {
@@ -322,7 +328,8 @@ extension EmulatedCPU {
                     }
                 case .storePair64:
                     let address = x[n] &+ op.pointee.immediate
-                    if let host = Self.hitPair(state.dataTable, address, tag: TLBEntry.Offset.writeTag, as: UInt64.self) {
+                    if let host = Self.hitPair(state.dataTable, address, tag: TLBEntry.Offset.writeTag, as: UInt64.self)
+                    {
                         host.storeBytes(of: x[d], as: UInt64.self)
                         host.storeBytes(of: x[m], toByteOffset: 8, as: UInt64.self)
                     } else {
@@ -333,7 +340,8 @@ extension EmulatedCPU {
                     }
                 case .storePair32:
                     let address = x[n] &+ op.pointee.immediate
-                    if let host = Self.hitPair(state.dataTable, address, tag: TLBEntry.Offset.writeTag, as: UInt32.self) {
+                    if let host = Self.hitPair(state.dataTable, address, tag: TLBEntry.Offset.writeTag, as: UInt32.self)
+                    {
                         host.storeBytes(of: w(d), as: UInt32.self)
                         host.storeBytes(of: w(m), toByteOffset: 4, as: UInt32.self)
                     } else {
@@ -369,19 +377,31 @@ extension EmulatedCPU {
                         }
                     } else {
                         guard
-                            storeSlow(address, size: 1 << Int(op.pointee.sub), value: state.d(op.pointee.d), privilege: privilege)
+                            storeSlow(
+                                address, size: 1 << Int(op.pointee.sub), value: state.d(op.pointee.d),
+                                privilege: privilege)
                         else { break execute }
                     }
                 case .loadVectorPair:
-                    guard loadVectorPair(op.pointee, x[n] &+ op.pointee.immediate, privilege: privilege) else { break execute }
+                    guard loadVectorPair(op.pointee, x[n] &+ op.pointee.immediate, privilege: privilege) else {
+                        break execute
+                    }
                 case .storeVectorPair:
-                    guard storeVectorPair(op.pointee, x[n] &+ op.pointee.immediate, privilege: privilege) else { break execute }
+                    guard storeVectorPair(op.pointee, x[n] &+ op.pointee.immediate, privilege: privilege) else {
+                        break execute
+                    }
                 case .loadElement:
-                    guard loadElement(op.pointee, x[n] &+ op.pointee.immediate, privilege: privilege) else { break execute }
+                    guard loadElement(op.pointee, x[n] &+ op.pointee.immediate, privilege: privilege) else {
+                        break execute
+                    }
                 case .storeElement:
-                    guard storeElement(op.pointee, x[n] &+ op.pointee.immediate, privilege: privilege) else { break execute }
+                    guard storeElement(op.pointee, x[n] &+ op.pointee.immediate, privilege: privilege) else {
+                        break execute
+                    }
                 case .loadReplicate:
-                    guard loadReplicate(op.pointee, x[n] &+ op.pointee.immediate, privilege: privilege) else { break execute }
+                    guard loadReplicate(op.pointee, x[n] &+ op.pointee.immediate, privilege: privilege) else {
+                        break execute
+                    }
                 case .clearUpperHalf:
                     state.setD(op.pointee.d, state.d(op.pointee.d))
                 case .unprivileged:
@@ -485,43 +505,57 @@ extension EmulatedCPU {
                     continue dispatch
                 case .branchConditional:
                     if Flags.holds(mask: UInt32(op.pointee.n) | UInt32(op.pointee.m) << 8, state.nzcv) {
-                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) { continue execute }
+                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) {
+                            continue execute
+                        }
                         continue dispatch
                     }
                     operation += 1
                 case .branchIfZero64:
                     if x[n] == 0 {
-                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) { continue execute }
+                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) {
+                            continue execute
+                        }
                         continue dispatch
                     }
                     operation += 1
                 case .branchIfZero32:
                     if w(n) == 0 {
-                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) { continue execute }
+                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) {
+                            continue execute
+                        }
                         continue dispatch
                     }
                     operation += 1
                 case .branchIfNotZero64:
                     if x[n] != 0 {
-                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) { continue execute }
+                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) {
+                            continue execute
+                        }
                         continue dispatch
                     }
                     operation += 1
                 case .branchIfNotZero32:
                     if w(n) != 0 {
-                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) { continue execute }
+                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) {
+                            continue execute
+                        }
                         continue dispatch
                     }
                     operation += 1
                 case .branchIfBitClear:
                     if x[n] &>> UInt64(op.pointee.sub) & 1 == 0 {
-                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) { continue execute }
+                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) {
+                            continue execute
+                        }
                         continue dispatch
                     }
                     operation += 1
                 case .branchIfBitSet:
                     if x[n] &>> UInt64(op.pointee.sub) & 1 != 0 {
-                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) { continue execute }
+                        if branch(to: pc &+ op.pointee.immediate, count: op.pointee.a, &operation, &pc) {
+                            continue execute
+                        }
                         continue dispatch
                     }
                     operation += 1
@@ -546,7 +580,8 @@ extension EmulatedCPU {
                     state.slice &-= Int(op.pointee.a)
                     if let which = ExceptionOpcode(rawValue: op.pointee.sub),
                         let exit = generateException(
-                            which, immediate: UInt16(truncatingIfNeeded: op.pointee.immediate), next: pc &+ UInt64(op.pointee.a) &* 4)
+                            which, immediate: UInt16(truncatingIfNeeded: op.pointee.immediate),
+                            next: pc &+ UInt64(op.pointee.a) &* 4)
                     {
                         endSlice()
                         return exit
@@ -556,7 +591,9 @@ extension EmulatedCPU {
                     state.slice &-= Int(op.pointee.a)
                     state.pc = pc &+ op.pointee.immediate
                     endSlice()
-                    if let which = WaitOpcode(rawValue: op.pointee.sub), let exit = wait(which, isBudgeted: budget != nil) {
+                    if let which = WaitOpcode(rawValue: op.pointee.sub),
+                        let exit = wait(which, isBudgeted: budget != nil)
+                    {
                         return exit
                     }
                     continue dispatch

@@ -68,10 +68,14 @@ enum Command {
         return Finished(result.terminationStatus, output: result.standardOutput, error: result.standardError)
     }
 
-    /// Runs it with `arguments`, and `input` on standard input.
+    /// Runs it with `arguments`, and `input` on standard input: from a file, since a pipe whose reader goes before it has
+    /// read everything ends the library's process.
     static func run(_ arguments: [String], input: String) async throws -> Finished {
+        let directory = try TemporaryDirectory()
+        let file = try FileDescriptor.open(FilePath(try directory.file("input", input.utf8)), .readOnly)
         let result = try await Subprocess.run(
-            executable, arguments: Arguments(arguments), environment: environment, input: .string(input),
+            executable, arguments: Arguments(arguments), environment: environment,
+            input: .fileDescriptor(file, closeAfterSpawningProcess: true),
             output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
         return Finished(result.terminationStatus, output: result.standardOutput, error: result.standardError)
     }

@@ -23,7 +23,12 @@ struct DiskFileTests {
         let disk = try TemporaryDisk(sectors: 8)
         let readers = try [DiskFile(path: disk.path, readOnly: true), DiskFile(path: disk.path, readOnly: true)]
         #expect(readers.map(\.isReadOnly) == [true, true])
-        #expect(throws: DiskFileError.locked(path: disk.path, readOnly: false)) { try DiskFile(path: disk.path) }
+        // The locks last as long as the readers, which would otherwise go after their last use.
+        withExtendedLifetime(readers) {
+            _ = #expect(throws: DiskFileError.locked(path: disk.path, readOnly: false)) {
+                try DiskFile(path: disk.path)
+            }
+        }
     }
 
     @Test("The lock ends with the disk's user")

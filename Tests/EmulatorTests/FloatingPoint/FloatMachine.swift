@@ -32,6 +32,8 @@ final class FloatMachine {
     static func lower(_ word: UInt32) -> Operation? {
         guard let instruction = Decoder.shared.decode(word) else { return nil }
         var context = LoweringContext()
+        // Nothing is trapped here, so the test for that is left out.
+        context.floatingPointIsChecked = true
         guard Lowering.lower(word, as: instruction, into: &context), context.operations.count == 1 else { return nil }
         return context.operations[0]
     }
