@@ -15,7 +15,7 @@ struct MeasuredProcess {
     private(set) var wallSeconds = 0.0
     /// User and system, of all threads.
     private(set) var cpuSeconds = 0.0
-    /// The most that was resident besides the guest's RAM; nil if the RAM was not found.
+    /// The most that was resident besides the guest's RAM; nil if the RAM has no mapping to itself.
     private(set) var overheadByteCount: Int?
     /// The guest's lines with their time, in seconds since the start of the process.
     private(set) var lines: [(text: String, seconds: Double)] = []
@@ -111,7 +111,11 @@ struct MeasuredProcess {
 
     /// What is resident of a process besides the mapping that is the guest's RAM; nil if there is none (yet).
     private static func overhead(of pid: pid_t, guestByteCount: Int) -> Int? {
-        guard let text = try? String(contentsOfFile: "/proc/\(pid)/smaps", encoding: .utf8) else { return nil }
+        // A file handle reads to the end, where reading a whole file believes its size, which is zero in /proc.
+        guard let handle = FileHandle(forReadingAtPath: "/proc/\(pid)/smaps"),
+            let bytes = (try? handle.readToEnd()) ?? nil
+        else { return nil }
+        let text = String(decoding: bytes, as: UTF8.self)
         // Each mapping has "Size:" and then "Rss:", in KiB: proc(5).
         func kibibytes(_ line: Substring) -> Int { Int(line.split(separator: " ").dropFirst().first ?? "") ?? 0 }
         var size = 0

@@ -47,8 +47,8 @@ struct Measurement: Codable {
             let process = try MeasuredProcess(
                 monitor.executable, monitor.arguments(guest, test: test, disk: disk, report: report),
                 guestByteCount: guest.memoryMebibytes << 20)
-            self[.overhead] = [self[.overhead], process.overheadByteCount.map { Double($0) / 0x1p20 }]
-                .compactMap(\.self).max()
+            let overhead = Self.report(at: report)?.memory.overheadByteCount ?? process.overheadByteCount
+            if let overhead { self[.overhead] = max(self[.overhead] ?? 0, Double(overhead) / 0x1p20) }
             if let failure = process.lines.first(where: { $0.text.contains("dormouse: FAILED") }) {
                 throw MeasurementError(description: "\(monitor.name): \(failure.text)")
             }
@@ -59,7 +59,7 @@ struct Measurement: Codable {
         self[.bootToInit] = try boot.seconds(to: "dormouse: init")
         self[.bootToEnd] = boot.wallSeconds
         self[.bootCPU] = boot.cpuSeconds
-        if let report = try? JSONDecoder().decode(InstructionReport.self, from: Data(contentsOf: report)) {
+        if let report = Self.report(at: report) {
             self[.instructions] = Double(report.guestInstructions) / 1e6
             self[.mips] = Double(report.guestInstructions) / 1e6 / report.cpuSeconds
         }
@@ -72,10 +72,23 @@ struct Measurement: Codable {
         self[.resumeToEnd] = resume.wallSeconds
         self[.resumeCPU] = resume.cpuSeconds
     }
+
+    /// The report of the run before, if the monitor writes one.
+    private static func report(at file: URL) -> Report? {
+        try? JSONDecoder().decode(Report.self, from: Data(contentsOf: file))
+    }
 }
 
 /// What Dormouse's report says that cannot be seen from outside.
-private struct InstructionReport: Decodable {
+private struct Report: Decodable {
     var guestInstructions: UInt64
     var cpuSeconds: Double
+    var memory: Memory
+
+    struct Memory: Decodable {
+        var peakBytes: Int
+        var guestTouchedBytes: Int
+
+        var overheadByteCount: Int { peakBytes - guestTouchedBytes }
+    }
 }
