@@ -142,6 +142,14 @@ struct ExceptionTests {
         #expect(taken.spsr == Mode.el0t.rawValue | PSTATEBit.il)
     }
 
+    @Test("A misaligned PC comes before the Illegal Execution state")
+    func illegalStatePriority() throws {
+        // D1.3.5.5, prioritisation of synchronous exceptions.
+        let machine = try SystemMachine()
+        let stop = try machine.run(at: SystemMachine.Layout.code + 2, as: .el1h, flags: PSTATEBit.il)
+        #expect(try #require(stop.exception).esr == esr(ExceptionClass.pcAlignment))
+    }
+
     @Test("A PC that is not a multiple of 4 faults, with the address in ELR and FAR", arguments: Mode.allCases)
     func pcAlignment(mode: Mode) throws {
         let machine = try SystemMachine()
