@@ -568,7 +568,8 @@ extension EmulatedCPU {
                 operation += 1
             }
             // An operation could not be completed, and has recorded why.
-            state.slice &-= takeRecordedException(at: operation, pc: pc)
+            // The exception counts: a vector whose first instruction takes one again would use up no budget otherwise.
+            state.slice &-= takeRecordedException(at: operation, pc: pc) &+ 1
 
             // MARK: Shorthands
 

@@ -185,4 +185,24 @@ struct ExceptionTests {
         #expect(try machine.get(.esrEL1) == esr(ExceptionClass.svc, 3))
         #expect(try machine.get(.spsrEL1) == Mode.el0t.rawValue | PSTATEBit.c)
     }
+
+    @Test("A guest whose vectors fault too uses up its budget")
+    func endlessExceptions() throws {
+        let machine = try SystemMachine()
+        // The vectors are where no memory is: each exception's vector takes the next exception.
+        try machine.set(.vbarEL1, 0x1_0000)
+        try machine.prepare(at: SystemMachine.Layout.code, spsr: Mode.el1h.rawValue | PSTATEBit.daif)
+        machine.load([.svc(0)], at: SystemMachine.Layout.code)
+        let watchdog = Watchdog(machine.cpu, seconds: 10)
+        #expect(machine.cpu.run(budget: 10_000) == .budgetExhausted)
+        watchdog.stop()
+        // The same where the vector's own first instruction is undefined.
+        try machine.reset()
+        machine.load([.udf(0)], at: SystemMachine.Layout.vectors + 0x200)
+        try machine.set(.vbarEL1, SystemMachine.Layout.vectors)
+        try machine.prepare(at: SystemMachine.Layout.code, spsr: Mode.el1h.rawValue | PSTATEBit.daif)
+        let another = Watchdog(machine.cpu, seconds: 10)
+        #expect(machine.cpu.run(budget: 10_000) == .budgetExhausted)
+        another.stop()
+    }
 }
