@@ -427,14 +427,14 @@ extension EmulatedCPU {
                         break execute
                     }
                 case .readDAIF:
-                    if let syndrome = daifTrap(rt: op.pointee.a, isRead: true) {
+                    if let syndrome = daifReadTrap(rt: op.pointee.a) {
                         pendingSyndrome = syndrome
                         pendingFaultAddress = nil
                         break execute
                     }
                     x[d] = state.system.pointee.pstate & PSTATE.daif
                 case .setDAIF, .clearDAIF, .writeDAIF:
-                    if let syndrome = daifTrap(rt: op.pointee.d, isRead: false) {
+                    if let syndrome = daifWriteTrap(op.pointee) {
                         pendingSyndrome = syndrome
                         pendingFaultAddress = nil
                         break execute

@@ -39,6 +39,19 @@ struct EL0TrapTests {
         (.sys(.icIVAU, .x3), SCTLRBit.uci),
     ]
 
+    @Test(
+        "A bit of SCTLR_EL1 that is clear traps EL0, with the instruction in the syndrome",
+        arguments: 0..<controls.count)
+    func systemControl(index: Int) throws {
+        let (instruction, bit) = Self.controls[index]
+        let (machine, _) = try SystemMachine.withMMU()
+        let all = SCTLRBit.uct | SCTLRBit.uma | SCTLRBit.dze | SCTLRBit.uci
+        try machine.control(set: all & ~bit, clear: all)
+        try expect(instruction, isTrapped: true, machine, x3: SystemMachine.Layout.userData)
+        try machine.control(set: bit, clear: all)
+        try expect(instruction, isTrapped: false, machine, x3: SystemMachine.Layout.userData)
+    }
+
     @Test("With UMA set EL0 changes its own interrupt masks")
     func userMasks() throws {
         let machine = try SystemMachine()

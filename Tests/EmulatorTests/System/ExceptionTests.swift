@@ -35,6 +35,24 @@ struct ExceptionTests {
         #expect(taken.elr == SystemMachine.codeAddress(mode) + 4)
     }
 
+    @Test("What EL0 may not execute is undefined there, with ELR at the instruction")
+    func undefinedAtEL0() throws {
+        let machine = try SystemMachine()
+        let undefined: [A64] = [
+            .udf(0), .hlt(1), .hvc(0), .smc(0), .eret, .mrs(.x1, .esrEL1), .mrs(.x1, .midrEL1),
+            .mrs(.x1, .idAA64PFR0EL1), .mrs(.x1, .currentEL), .mrs(.x1, .spSel), .mrs(.x1, .pan), .mrs(.x1, .spEL0),
+            .msr(.tpidrroEL0, .x1), .msr(.ttbr0EL1, .x1), .msr(.ctrEL0, .x1), .msrSPSel(1), .msrPAN(1),
+            .sys(.tlbiVMALLE1), .sys(.atS1E0R, .x1), .sys(.dcIVAC, .x1), .sys(.icIALLU),
+        ]
+        for instruction in undefined {
+            let stop = try machine.run([.nop, .nop, instruction, .svc(0)], as: .el0t)
+            let taken = try #require(stop.exception, "\(String(instruction.word, radix: 16))")
+            #expect(taken.esr == esr(ExceptionClass.unknown), "\(String(instruction.word, radix: 16))")
+            #expect(taken.elr == SystemMachine.codeAddress(.el0t) + 8)
+            #expect(taken.vector == Mode.el0t.synchronousVector)
+        }
+    }
+
     @Test("Writes to read-only registers, and reads of ones that do not exist, are undefined at EL1")
     func undefinedAtEL1() throws {
         let machine = try SystemMachine()
