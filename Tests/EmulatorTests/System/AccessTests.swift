@@ -128,6 +128,41 @@ struct AccessTests {
         #expect(try machine.run([.ldr(.x2, .x1), .hvc(1)], [.x1: data]) == .call(1))
     }
 
+    @Test("Exclusives and atomics fault when unaligned even in normal memory; a read-modify-write reports a read")
+    func atomicsAreAligned() throws {
+        let (machine, _) = try SystemMachine.withMMU()
+        let data = SystemMachine.Layout.data
+        for (instruction, isWrite) in [
+            (A64.ldxr(.x2, .x1), false), (.ldar(.x2, .x1), false), (.stlr(.x2, .x1), true),
+            (.stxr(.x3, .x2, .x1), true), (.ldadd(.x2, .x3, .x1), false), (.cas(.x2, .x3, .x1), false),
+            (.ldxp(.x2, .x3, .x1), false),
+        ] {
+            try expectAlignmentFault(machine, instruction, address: data + 4, isWrite: isWrite)
+        }
+        try expectAlignmentFault(machine, .ldxp(.x2, .x3, .x1), address: data + 8, isWrite: false)
+        try expectAlignmentFault(machine, .casp(.x2, .x4, .x1), address: data + 8, isWrite: false)
+    }
+
+    @Test("An atomic reports a write only if a read of the same place would have succeeded")
+    func atomicSyndromes() throws {
+        // ESR_EL1, ISS of a Data Abort, WnR.
+        let (machine, tables) = try SystemMachine.withMMU()
+        tables.map(Self.end, to: Self.secondPage, [.data, .readOnly])
+        tables.map(Self.end + 0x1000, to: Self.secondPage, .innerShareable)
+        for instruction in [A64.ldadd(.x2, .x3, .x1), .cas(.x2, .x3, .x1), .casp(.x2, .x4, .x1)] {
+            for (address, status) in [
+                (Self.window, FaultCode.translation(3)), (Self.end, FaultCode.permission(3) | FaultCode.write),
+                (Self.end + 0x1000, FaultCode.accessFlag(3)),
+            ] {
+                let taken = try #require(try machine.run([instruction, .hvc(1)], [.x1: address]).exception)
+                #expect(taken.esr == esr(ExceptionClass.dataAbort, status), "\(String(instruction.word, radix: 16))")
+                #expect(taken.far == address)
+            }
+        }
+        let taken = try #require(try machine.run([.stxr(.x3, .x2, .x1), .hvc(1)], [.x1: Self.window]).exception)
+        #expect(taken.esr == esr(ExceptionClass.dataAbort, FaultCode.translation(3) | FaultCode.write))
+    }
+
     @Test("With PAN EL1 may not touch what EL0 may read, but LDTR and STTR may")
     func privilegedAccessNever() throws {
         let (machine, _) = try SystemMachine.withMMU()
