@@ -103,7 +103,7 @@ extension EmulatedCPU {
         entry.addend = UInt64(UInt(bitPattern: host)) &- page
         entry.info =
             physicalPage | UInt64(translation.sizeShift)
-            | (allowsUnaligned ? TLBEntry.Info.allowsUnaligned : 0)
+            | (allowsUnaligned ? TLBEntry.Info.allowsUnaligned : 0) | (isDevice ? TLBEntry.Info.isDevice : 0)
         entry.readTag = mayRead ? page : TLBEntry.invalidTag
         entry.writeTag = mayWrite ? page : TLBEntry.invalidTag
         // The contiguous hint is not taken: each page of such a range has entries of its own, as the architecture allows.

@@ -86,7 +86,7 @@ extension EmulatedCPU {
             return (pendingSyndrome, address)
         }
         let entry = context.entry(privilege, withoutTag(line))
-        guard case .memory(let pointer) = location, entry.info & TLBEntry.Info.allowsUnaligned != 0 else {
+        guard case .memory(let pointer) = location, entry.info & TLBEntry.Info.isDevice == 0 else {
             return (.dataAbort(.alignment, fromEL0: isEL0, isWrite: true), address)
         }
         // Safe: a line never crosses a page, and the page is RAM.

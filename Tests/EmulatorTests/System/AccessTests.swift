@@ -128,6 +128,21 @@ struct AccessTests {
         #expect(try machine.run([.ldr(.x2, .x1), .hvc(1)], [.x1: data]) == .call(1))
     }
 
+    @Test("With SCTLR_EL1.A every unaligned access faults, and nothing else")
+    func alignmentCheck() throws {
+        let (machine, _) = try SystemMachine.withMMU(sctlr: SCTLRBit.a)
+        let data = SystemMachine.Layout.data
+        try expectAlignmentFault(machine, .ldr(.x2, .x1), address: data + 4, isWrite: false)
+        try expectAlignmentFault(machine, .stp(.x2, .x3, .x1), address: data + 12, isWrite: true)
+        #expect(try machine.run([.stp(.x2, .x3, .x1), .ldrb(.x2, .x1), .hvc(1)], [.x1: data + 8]) == .call(1))
+        // DC ZVA is aligned by nature: any address in the line will do.
+        machine.memory.store(UInt64.max, at: data + 0x40)
+        #expect(try machine.run([.sys(.dcZVA, .x1), .hvc(1)], [.x1: data + 0x45]) == .call(1))
+        #expect(machine.word(at: data + 0x40) == 0)
+        // Alignment comes before translation.
+        try expectAlignmentFault(machine, .ldr(.x2, .x1), address: Self.window + 1, isWrite: false)
+    }
+
     @Test("Exclusives and atomics fault when unaligned even in normal memory; a read-modify-write reports a read")
     func atomicsAreAligned() throws {
         let (machine, _) = try SystemMachine.withMMU()
