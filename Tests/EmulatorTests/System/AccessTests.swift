@@ -229,6 +229,37 @@ struct AccessTests {
         }
     }
 
+    @Test("A device sees each access once, with its size")
+    func device() throws {
+        let recorder = Recorder()
+        let base = SystemMachine.Layout.device
+        let region = PhysicalBus.Region(range: base..<base + 0x2000, device: recorder)
+        let (machine, tables) = try SystemMachine.withMMU(devices: [region])
+        tables.map(Self.window, to: base, [.data, .device])
+        tables.map(Self.end, to: base + 0x1000, [.data, .device])
+        let stop = try machine.run(
+            [
+                .ldr(.x2, .x1, 8), .ldrw(.x3, .x1), .ldrb(.x4, .x1), .str(.x5, .x1, 16), .strb(.x5, .x1),
+                .stp(.x5, .x6, .x1, 32), .ldar(.x7, .x1), .stp(.x5, .x6, .x8), .hvc(1),
+            ], [.x1: Self.window, .x5: 0x1234_5678_9ABC_DEF0, .x6: 0x66, .x8: Self.end - 8])
+        #expect(stop == .call(1))
+        #expect(
+            [2, 3, 4, 7].map { machine.x($0) } == [0xF0F1_F2F3_F4F5_F6F7, 0xF4F5_F6F7, 0xF7, 0xF0F1_F2F3_F4F5_F6F7])
+        typealias Access = Recorder.Access
+        #expect(
+            recorder.accesses.withLock { $0 } == [
+                Access(offset: 8, size: 8), Access(offset: 0, size: 4), Access(offset: 0, size: 1),
+                Access(offset: 16, size: 8, value: 0x1234_5678_9ABC_DEF0), Access(offset: 0, size: 1, value: 0xF0),
+                Access(offset: 32, size: 8, value: 0x1234_5678_9ABC_DEF0), Access(offset: 40, size: 8, value: 0x66),
+                Access(offset: 0, size: 8), Access(offset: 0xFF8, size: 8, value: 0x1234_5678_9ABC_DEF0),
+                Access(offset: 0x1000, size: 8, value: 0x66),
+            ])
+        // Beyond the window of the device there is nothing.
+        tables.map(Self.end + 0x1000, to: base + 0x2000, [.data, .device])
+        let taken = try #require(try machine.run([.ldr(.x2, .x1), .hvc(1)], [.x1: Self.end + 0x1000]).exception)
+        #expect(taken.esr == esr(ExceptionClass.dataAbort, FaultCode.externalAbort))
+    }
+
     @Test("DC ZVA clears the 64 bytes of its line, and faults as a write")
     func zeroing() throws {
         let (machine, tables) = try SystemMachine.withMMU()
