@@ -267,4 +267,33 @@ struct TLBTests {
 
     /// Bits of PAR_EL1 that are the same on every CPU: NS (9) is UNKNOWN here and bit 10 is IMPLEMENTATION DEFINED.
     private static let parMask: UInt64 = ~(0b11 << 9)
+
+    @Test("AT reports where an address leads, with its attributes, and touches nothing else")
+    func addressTranslation() throws {
+        let (machine, tables) = try SystemMachine.withMMU()
+        tables.map(Self.window, to: Self.one, .userData)
+        tables.map(Self.window + 0x1000, to: SystemMachine.Layout.device, [.data, .device])
+        tables.map(Self.window + 0x2000, to: Self.one, [.data, .readOnly])
+        func par(_ operation: SystemOperation, _ offset: UInt64) throws -> UInt64 {
+            let stop = try machine.run(
+                [.msrPAN(1), .sys(operation, .x1), .isb, .mrs(.x2, .parEL1), .msrPAN(0), .hvc(1)],
+                [.x1: Self.window + offset])
+            #expect(stop == .call(1))
+            return machine.x(2) & Self.parMask
+        }
+        // Bit 11 is RES1; SH in 8:7; ATTR in 63:56. PAN does not matter to these four.
+        let normal: UInt64 = 0xFF << 56 | 3 << 7 | 1 << 11
+        for operation in [SystemOperation.atS1E1R, .atS1E1W, .atS1E0R, .atS1E0W] {
+            #expect(try par(operation, 0x123) == normal | Self.one)
+        }
+        // Device memory is always Outer Shareable.
+        #expect(try par(.atS1E1R, 0x1004) == 2 << 7 | 1 << 11 | SystemMachine.Layout.device)
+        // F, FST in 6:1, RES1.
+        func failure(_ status: UInt64) -> UInt64 { 1 | status << 1 | 1 << 11 }
+        #expect(try par(.atS1E0R, 0x1000) == failure(FaultCode.permission(3)))
+        #expect(try par(.atS1E1R, 0x2000) == normal | Self.one)
+        #expect(try par(.atS1E1W, 0x2000) == failure(FaultCode.permission(3)))
+        #expect(try par(.atS1E1R, 0x3000) == failure(FaultCode.translation(3)))
+        #expect(try par(.atS1E1R, 1 << 50) == failure(FaultCode.translation(0)))
+    }
 }
