@@ -398,7 +398,13 @@ extension EmulatedCPU {
                 // MARK: System
                 case .barrier:
                     atomicMemoryFence(ordering: .sequentiallyConsistent)
-                    if op.pointee.sub != 0 { completeBarrier() }
+                    if op.pointee.sub != 0 && mustCompleteBarrier {
+                        // Not from inside the block: what is serviced may be to let go of it.
+                        state.slice &-= Int(op.pointee.a)
+                        state.pc = pc &+ op.pointee.immediate
+                        completeBarrier()
+                        continue dispatch
+                    }
                 case .clearExclusive:
                     state.system.pointee.exclusiveAddress = 0
                 case .readState64:
