@@ -23,11 +23,21 @@ extension EmulatedCPU {
 
     /// The host address of an atomic access; nil if it faults.
     ///
-    /// - Parameter isWrite: the fault is reported as a write unless a read would have faulted too.
-    private func atomicLocation(_ address: UInt64, size: Int, isWrite: Bool) -> UnsafeMutableRawPointer? {
+    /// - Parameters:
+    ///   - isWrite: the access is checked and reported as a write.
+    ///   - alsoReads: it reads the same place: a fault that a read would take too is then reported as one of a read.
+    private func atomicLocation(
+        _ address: UInt64, size: Int, isWrite: Bool, alsoReads: Bool = false
+    ) -> UnsafeMutableRawPointer? {
         let privilege = privilege
-        guard address & UInt64(size - 1) == 0 else { return fail(.alignment, at: address, isWrite: isWrite) }
-        guard let location = locate(address, isWrite: isWrite, privilege: privilege) else { return nil }
+        guard address & UInt64(size - 1) == 0 else {
+            return fail(.alignment, at: address, isWrite: isWrite && !alsoReads)
+        }
+        guard let location = locate(address, isWrite: isWrite, privilege: privilege) else {
+            // Records the fault of a read over that of the write, if there is one.
+            if alsoReads { _ = locate(address, isWrite: false, privilege: privilege) }
+            return nil
+        }
         guard case .memory(let pointer) = location else {
             return fail(.unsupportedExclusive, at: address, isWrite: isWrite)
         }
@@ -69,7 +79,9 @@ extension EmulatedCPU {
         case .compareAndSwapPair:
             return compareAndSwapPair(operation, address, is64: size == 8)
         default:
-            guard let pointer = atomicLocation(address, size: size, isWrite: true) else { return false }
+            guard let pointer = atomicLocation(address, size: size, isWrite: true, alsoReads: true) else {
+                return false
+            }
             let operand = T(truncatingIfNeeded: x[m])
             if opcode == .compareAndSwap {
                 x[Int(operation.a)] = UInt64(T.compareExchange(pointer, operand, T(truncatingIfNeeded: x[d])))
@@ -204,7 +216,7 @@ extension EmulatedCPU {
     private func compareAndSwapPair(_ operation: Operation, _ address: UInt64, is64: Bool) -> Bool {
         let x = state.x
         let size = is64 ? 16 : 8
-        guard let pointer = atomicLocation(address, size: size, isWrite: true) else { return false }
+        guard let pointer = atomicLocation(address, size: size, isWrite: true, alsoReads: true) else { return false }
         // The pair that begins at 30 ends in XZR.
         let s = Int(operation.m)
         let sHigh = s == 30 ? Int(CPUState.Register.zero) : s + 1

@@ -103,7 +103,7 @@ extension EmulatedCPU {
         entry.addend = UInt64(UInt(bitPattern: host)) &- page
         entry.info =
             physicalPage | UInt64(translation.sizeShift)
-            | (allowsUnaligned ? TLBEntry.Info.allowsUnaligned : 0)
+            | (allowsUnaligned ? TLBEntry.Info.allowsUnaligned : 0) | (isDevice ? TLBEntry.Info.isDevice : 0)
         entry.readTag = mayRead ? page : TLBEntry.invalidTag
         entry.writeTag = mayWrite ? page : TLBEntry.invalidTag
         // The contiguous hint is not taken: each page of such a range has entries of its own, as the architecture allows.
@@ -250,21 +250,30 @@ extension EmulatedCPU {
         isAligned: Bool, privilege: AccessPrivilege
     ) -> Bool {
         let secondAddress = address &+ UInt64(firstCount)
-        if !isAligned && !allowsUnaligned(address, privilege: privilege) {
-            return refuse(.alignment, at: address, isWrite: isWrite)
-        }
-        guard case .memory(let firstPointer) = first else {
-            return refuse(.alignment, at: address, isWrite: isWrite)
-        }
         guard let second = locate(secondAddress, isWrite: isWrite, privilege: privilege) else { return false }
-        guard case .memory(let secondPointer) = second else {
-            return refuse(.alignment, at: secondAddress, isWrite: isWrite)
+        /// Whether a part may be unaligned; it must be normal memory.
+        func allowsUnaligned(_ location: Location, _ address: UInt64) -> Bool {
+            guard case .memory = location else { return false }
+            return self.allowsUnaligned(address, privilege: privilege)
         }
-        let firstPart = UnsafeMutableRawBufferPointer(rebasing: buffer[..<firstCount])
-        let secondPart = UnsafeMutableRawBufferPointer(rebasing: buffer[firstCount...])
-        copy(firstPointer, firstPart, isWrite: isWrite)
-        copy(secondPointer, secondPart, isWrite: isWrite)
-        return true
+        func move(_ location: Location, _ address: UInt64, _ part: UnsafeMutableRawBufferPointer) -> Bool {
+            switch location {
+            case .memory(let pointer):
+                copy(pointer, part, isWrite: isWrite)
+                return true
+            case .device(let physical):
+                // A pair whose halves are on different pages.
+                return transferDevice(physical, address, part, isWrite: isWrite)
+            }
+        }
+        if !isAligned {
+            guard allowsUnaligned(first, address) else { return refuse(.alignment, at: address, isWrite: isWrite) }
+            guard allowsUnaligned(second, secondAddress) else {
+                return refuse(.alignment, at: secondAddress, isWrite: isWrite)
+            }
+        }
+        return move(first, address, UnsafeMutableRawBufferPointer(rebasing: buffer[..<firstCount]))
+            && move(second, secondAddress, UnsafeMutableRawBufferPointer(rebasing: buffer[firstCount...]))
     }
 
     /// An access to something that is not RAM: in pieces of 8 bytes at most, each of which a device answers.

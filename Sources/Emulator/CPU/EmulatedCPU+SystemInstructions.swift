@@ -6,15 +6,6 @@
 import Arm64
 import Hypervisor
 
-/// PAR_EL1.
-private enum PAR {
-    /// F: the translation failed.
-    static let failed: UInt64 = 1 << 0
-    /// Bit 11 is RES1 for a translation of stage 1 that is not of another regime.
-    static let res1: UInt64 = 1 << 11
-    static let addressMask: UInt64 = 0x0000_FFFF_FFFF_F000
-}
-
 extension EmulatedCPU {
     /// Executes a SYS instruction; the exception it takes, if it does, with the fault address.
     func systemInstruction(
@@ -65,14 +56,8 @@ extension EmulatedCPU {
     private func translateAddress(_ address: UInt64, _ kind: TranslationAccess.Kind, privileged: Bool) {
         var walkMemory = WalkMemory(memory: memory)
         let access = TranslationAccess(kind, privileged: privileged, setsDirtyState: false)
-        switch regime.translate(withoutTag(address), for: access, pan: false, memory: &walkMemory) {
-        case .success(let translation):
-            state.system.pointee.parEL1 =
-                UInt64(translation.attributes) << 56 | translation.physicalAddress & PAR.addressMask | PAR.res1
-                | UInt64(translation.shareability) << 7
-        case .failure(let fault):
-            state.system.pointee.parEL1 = PAR.failed | PAR.res1 | UInt64(fault.status.rawValue) << 1
-        }
+        state.system.pointee.parEL1 = PAR.value(
+            for: regime.translate(withoutTag(address), for: access, pan: false, memory: &walkMemory))
     }
 
     /// DC ZVA: clears the 64-byte line at `address`; nil if it went well.
@@ -86,7 +71,7 @@ extension EmulatedCPU {
             return (pendingSyndrome, address)
         }
         let entry = context.entry(privilege, withoutTag(line))
-        guard case .memory(let pointer) = location, entry.info & TLBEntry.Info.allowsUnaligned != 0 else {
+        guard case .memory(let pointer) = location, entry.info & TLBEntry.Info.isDevice == 0 else {
             return (.dataAbort(.alignment, fromEL0: isEL0, isWrite: true), address)
         }
         // Safe: a line never crosses a page, and the page is RAM.

@@ -36,6 +36,13 @@ extension EmulatedCPU {
         guard isEL0 else { return nil }
         let system = state.system.pointee
         let allowed: Bool
+        if !isRead {
+            switch register {
+            // Writing what can only be read is undefined, whatever the controls say.
+            case .ctrEL0, .cntfrqEL0, .cntpctEL0, .cntvctEL0: return nil
+            default: break
+            }
+        }
         switch register {
         case .ctrEL0: allowed = system.sctlrEL1 & SCTLR.uct != 0
         case .daif: allowed = system.sctlrEL1 & SCTLR.uma != 0
@@ -224,9 +231,23 @@ extension EmulatedCPU {
         switchStackPointer(from: old, to: new)
     }
 
-    /// DAIF bits that EL0 may not touch without SCTLR_EL1.UMA; nil if the access is allowed.
-    func daifTrap(rt: UInt8, isRead: Bool) -> Syndrome? {
-        trap(.daif, rt: rt, isRead: isRead)
+    /// The trap that keeps EL0 from reading DAIF without SCTLR_EL1.UMA.
+    func daifReadTrap(rt: UInt8) -> Syndrome? {
+        trap(.daif, rt: rt, isRead: true)
+    }
+
+    /// The same for writing it. The syndrome holds the fields of the instruction, which for MSR (immediate) are not
+    /// those of the register.
+    func daifWriteTrap(_ operation: Operation) -> Syndrome? {
+        guard let syndrome = trap(.daif, rt: operation.d, isRead: false) else { return nil }
+        let op2: UInt8
+        switch operation.code {
+        case .setDAIF: op2 = 6
+        case .clearDAIF: op2 = 7
+        default: return syndrome
+        }
+        let field = SystemRegister(op0: 0, op1: 3, crn: 4, crm: operation.sub, op2: op2)
+        return .systemRegisterTrapped(field, rt: operation.d, isRead: false)
     }
 }
 

@@ -182,7 +182,7 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     var completedRequests: UInt64 { completed.load(ordering: .sequentiallyConsistent) }
     var isRunning: Bool { running.load(ordering: .sequentiallyConsistent) }
 
-    /// Does what other CPUs asked for. On this CPU's thread only, between blocks or inside a DSB.
+    /// Does what other CPUs asked for. On this CPU's thread only, between blocks.
     func serviceRequests() {
         requestFlag.pointee.store(0, ordering: .sequentiallyConsistent)
         guard postedRequests != completedRequests else { return }
@@ -211,6 +211,7 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
 
     /// Forgets every block's address.
     func releaseBlocks() {
+        state.link = nil
         for context in contexts { context.invalidateJumpCache() }
     }
 

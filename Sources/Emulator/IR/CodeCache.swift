@@ -63,10 +63,14 @@ final class CodeCache: @unchecked Sendable {
     }
     private let state = Mutex(State())
 
-    /// - Parameter byteCount: the most that blocks may take, in bytes; two halves of it are used in turn.
+    /// The least that a half takes: a page's table and the largest block fit many times.
+    private static let minimumHalfByteCount = 128 << 10
+
+    /// - Parameter byteCount: the most that blocks may take, in bytes; two halves of it are used in turn. If it is very
+    ///   small, more is taken.
     init(memory: GuestMemory, byteCount: Int) throws(GuestMemoryError) {
         self.memory = memory
-        halfByteCount = byteCount / 2 & ~0xFFF
+        halfByteCount = max(byteCount / 2 & ~0xFFF, Self.minimumHalfByteCount)
         pageCount = Int(memory.byteCount >> GuestMemory.pageShift)
         pagesByteCount = pageCount * BlockMode.count * 8
         func reserve(_ count: Int) throws(GuestMemoryError) -> UnsafeMutableRawPointer {

@@ -77,18 +77,19 @@ extension EmulatedCPU {
 
     /// The guest physical address of the instruction at the PC; nil if fetching it took an exception.
     private func fetchAddress(mode: BlockMode) -> PhysicalAddress? {
-        let pstate = state.system.pointee.pstate
-        if pstate & PSTATE.il != 0 {
-            takeException(.illegalExecutionState, returnAddress: state.pc, faultAddress: nil)
-            return nil
-        }
         state.pc = withoutTag(state.pc)
         let pc = state.pc
         guard pc & 3 == 0 else {
             takeException(.pcAlignment, returnAddress: pc, faultAddress: pc)
             return nil
         }
-        return fetchPage(pc, isEL0: mode.isEL0).map { $0 | pc & 0xFFF }
+        guard let page = fetchPage(pc, isEL0: mode.isEL0) else { return nil }
+        // After the faults of the fetch itself: DDI 0487, D1.3.5.5.
+        if state.system.pointee.pstate & PSTATE.il != 0 {
+            takeException(.illegalExecutionState, returnAddress: pc, faultAddress: nil)
+            return nil
+        }
+        return page | pc & 0xFFF
     }
 
     /// The instructions from the PC to the end of its page; nil if fetching them took an exception.

@@ -418,7 +418,13 @@ extension EmulatedCPU {
                 // MARK: System
                 case .barrier:
                     atomicMemoryFence(ordering: .sequentiallyConsistent)
-                    if op.pointee.sub != 0 { completeBarrier() }
+                    if op.pointee.sub != 0 && mustCompleteBarrier {
+                        // Not from inside the block: what is serviced may be to let go of it.
+                        state.slice &-= Int(op.pointee.a)
+                        state.pc = pc &+ op.pointee.immediate
+                        completeBarrier()
+                        continue dispatch
+                    }
                 case .clearExclusive:
                     state.system.pointee.exclusiveAddress = 0
                 case .readState64:
@@ -447,14 +453,14 @@ extension EmulatedCPU {
                         break execute
                     }
                 case .readDAIF:
-                    if let syndrome = daifTrap(rt: op.pointee.a, isRead: true) {
+                    if let syndrome = daifReadTrap(rt: op.pointee.a) {
                         pendingSyndrome = syndrome
                         pendingFaultAddress = nil
                         break execute
                     }
                     x[d] = state.system.pointee.pstate & PSTATE.daif
                 case .setDAIF, .clearDAIF, .writeDAIF:
-                    if let syndrome = daifTrap(rt: op.pointee.d, isRead: false) {
+                    if let syndrome = daifWriteTrap(op.pointee) {
                         pendingSyndrome = syndrome
                         pendingFaultAddress = nil
                         break execute
@@ -605,7 +611,8 @@ extension EmulatedCPU {
                 operation += 1
             }
             // An operation could not be completed, and has recorded why.
-            state.slice &-= takeRecordedException(at: operation, pc: pc)
+            // The exception counts: a vector whose first instruction takes one again would use up no budget otherwise.
+            state.slice &-= takeRecordedException(at: operation, pc: pc) &+ 1
 
             // MARK: Shorthands
 

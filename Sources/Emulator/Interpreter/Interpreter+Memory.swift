@@ -112,17 +112,21 @@ extension EmulatedCPU {
         return true
     }
 
-    /// DSB: what other CPUs asked for is done here, and what was asked of them there.
+    /// Whether a DSB has something to wait for.
+    @inline(__always)
+    var mustCompleteBarrier: Bool { hasUncompletedBroadcast || postedRequests != completedRequests }
+
+    /// DSB: what other CPUs asked for is done here, and what was asked of them there. Between blocks only.
     func completeBarrier() {
         if postedRequests != completedRequests {
             serviceRequests()
-            // Servicing took the flag down, which may stand for more than the mailbox.
-            raiseRequest()
         }
         if hasUncompletedBroadcast {
             hasUncompletedBroadcast = false
             vm.waitForRequests(from: self)
         }
+        // Servicing took the flag down, which may stand for more than the mailbox.
+        raiseRequest()
     }
 
     func writeDAIF(_ op: Operation) {

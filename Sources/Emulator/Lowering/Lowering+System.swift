@@ -27,7 +27,10 @@ extension Lowering {
             context.emit(Operation(.clearExclusive))
             return true
         case .dsb, .dmb:
-            context.emit(Operation(.barrier, sub: instruction == .dsb ? 1 : 0, a: UInt8(word.bits(11, 8))))
+            context.emit(
+                Operation(
+                    .barrier, sub: instruction == .dsb ? 1 : 0, a: context.instructionCount,
+                    immediate: context.offset &+ 4))
             return true
         case .isb:
             synchronize(into: &context)

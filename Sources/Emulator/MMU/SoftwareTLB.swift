@@ -45,6 +45,8 @@ struct TLBEntry {
         static let sizeMask: UInt64 = 0x3F
         /// Accesses need not be aligned: normal memory, and SCTLR_EL1.A clear.
         static let allowsUnaligned: UInt64 = 1 << 6
+        /// The memory type is Device.
+        static let isDevice: UInt64 = 1 << 7
     }
 
     static let byteCount = 32
