@@ -559,6 +559,8 @@ extension EmulatedCPU {
                     if let which = WaitOpcode(rawValue: op.pointee.sub), let exit = wait(which, isBudgeted: budget != nil) {
                         return exit
                     }
+                    // The slice was ended early. A loop around this would put the look at the timers off for ever.
+                    if let exit = attend(remaining: budgetLeft) { return exit }
                     continue dispatch
                 case .undefined:
                     pendingSyndrome = .undefined
