@@ -602,6 +602,8 @@ extension EmulatedCPU {
                     {
                         return exit
                     }
+                    // The slice was ended early. A loop around this would put the look at the timers off for ever.
+                    if let exit = attend(remaining: budgetLeft) { return exit }
                     continue dispatch
                 case .undefined:
                     pendingSyndrome = .undefined

@@ -1,0 +1,61 @@
+// Loops that wait by YIELD or WFE, as Linux's cpu_relax() does: the CPU's own timer has to end them.
+
+import Arm64
+import Emulator
+import Foundation
+import Hypervisor
+import Synchronization
+import Testing
+
+@Suite("Waiting loops")
+struct WaitingTests {
+    /// No entropy: nothing here asks for any.
+    private final class NoEntropy: EntropySource {
+        func next() -> UInt64 { 0 }
+    }
+
+    /// The level of a timer's interrupt.
+    private final class Line: Sendable {
+        let isAsserted = Atomic(false)
+    }
+
+    @Test(
+        "A timer fires in a loop that does nothing but wait", arguments: [("YIELD", 0xD503_203F), ("WFE", 0xD503_205F)])
+    func timerFires(_ instruction: (name: String, word: UInt32)) throws {
+        let base: UInt64 = 0x4000_0000
+        let memory = try GuestMemory(base: base, byteCount: 2 << 20)
+        let line = Line()
+        let timer = InterruptLine { if $0 { line.isAsserted.store(true, ordering: .releasing) } }
+        var configuration = EmulatedVMConfiguration(
+            cpuCount: 1, model: .dormouse1, memory: memory, bus: PhysicalBus(regions: []), clock: InstructionClock(),
+            entropy: NoEntropy(), interruptController: nil,
+            timerLines: { _ in TimerLines(virtualTimer: timer, physicalTimer: .unconnected) })
+        configuration.codeCacheByteCount = 1 << 20
+        let machine = try EmulatedVM(configuration)
+        let cpu = machine.cpus[0]
+        let program: [UInt32] = [
+            0xD51B_E341,  // MSR CNTV_CVAL_EL0, X1
+            0xD51B_E322,  // MSR CNTV_CTL_EL0, X2
+            instruction.word,
+            0x17FF_FFFF,  // B to the instruction before
+        ]
+        memory.write(program.flatMap { withUnsafeBytes(of: $0.littleEndian, Array.init) }, at: base)
+        cpu.reset(entry: base, context: 0)
+        cpu.setRegister(1, 10_000)
+        cpu.setRegister(2, 1)
+
+        // The clock counts instructions, so the timer is due soon, however slow this machine is.
+        let watcher = Thread {
+            let deadline = Date(timeIntervalSinceNow: 20)
+            while !line.isAsserted.load(ordering: .acquiring), Date.now < deadline {
+                Thread.sleep(forTimeInterval: 0.01)
+            }
+            cpu.requestExit()
+        }
+        watcher.start()
+        #expect(cpu.run(budget: nil) == .interrupted)
+        let fired = line.isAsserted.load(ordering: .acquiring)
+        #expect(fired)
+        withExtendedLifetime(machine) {}
+    }
+}
