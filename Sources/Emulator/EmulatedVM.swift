@@ -88,11 +88,14 @@ public final class EmulatedVM: @unchecked Sendable {
     }
 
     /// Waits until every request posted by now is done, or its CPU is not running guest code and will do it first.
+    /// `sender` holds no block, for it does meanwhile what is asked of it.
     func waitForRequests(from sender: EmulatedCPU) {
         for cpu in cpus where cpu !== sender {
             let target = cpu.postedRequests
             while cpu.isRunning && cpu.completedRequests < target {
                 sender.serviceRequests()
+                // Servicing took the flag down, which may stand for more than the mailbox.
+                sender.raiseRequest()
                 yieldThread()
             }
         }

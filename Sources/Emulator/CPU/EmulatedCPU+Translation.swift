@@ -72,11 +72,9 @@ extension EmulatedCPU {
         }
     }
 
-    /// Drops write permission to a guest physical page; true if some entry had it.
-    func dropWrites(to page: PhysicalAddress) -> Bool {
-        var found = false
-        for context in contexts where context.dropWrites(toPhysicalPage: page) { found = true }
-        return found
+    /// Drops write permission to a guest physical page.
+    func dropWrites(to page: PhysicalAddress) {
+        for context in contexts { context.dropWrites(toPhysicalPage: page) }
     }
 }
 

@@ -195,8 +195,8 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
             case .invalidate(let invalidation):
                 invalidate(invalidation)
             case .dropWrites(let page):
-                // A write made through an entry before this moment was not noticed: its code may be stale.
-                if dropWrites(to: page) { vm.invalidateCode(at: page) }
+                // The instructions are not read before this is done: see `makeBlock`.
+                dropWrites(to: page)
             case .releaseBlocks:
                 releaseBlocks()
             }

@@ -62,6 +62,8 @@ final class CodeCache: @unchecked Sendable {
         var blocks = 0
     }
     private let state = Mutex(State())
+    /// How often blocks were dropped.
+    private let drops = Atomic<UInt64>(0)
 
     /// The least that a half takes: a page's table and the largest block fit many times.
     private static let minimumHalfByteCount = 128 << 10
@@ -106,31 +108,44 @@ final class CodeCache: @unchecked Sendable {
         return Block(base: arena + Int(offset) * Self.unit)
     }
 
-    /// Puts a block in, unless another CPU was quicker, and returns what is there now; nil if the cache must be
-    /// flushed first.
+    /// Changes whenever blocks are dropped. Who makes a block notes it before reading the instructions.
+    var generation: UInt64 { drops.load(ordering: .sequentiallyConsistent) }
+
+    /// What came of a block to be put in.
+    enum Insertion {
+        /// This block is there now: the new one, or that of a CPU that was quicker.
+        case done(Block)
+        /// Blocks were dropped since the instructions were read, which may be old: to be made again.
+        case stale
+        /// The cache must be flushed first.
+        case full
+    }
+
+    /// Puts a block in that was made from instructions read since `generation`.
     func insert(
-        _ physical: UInt64, mode: BlockMode, instructionCount: Int, operations: [Operation]
-    ) -> Block? {
-        state.withLock { state -> Block? in
-            guard let slot = slot(physical, mode) else { return nil }
+        _ physical: UInt64, mode: BlockMode, instructionCount: Int, operations: [Operation], since generation: UInt64
+    ) -> Insertion {
+        state.withLock { state -> Insertion in
+            guard self.generation == generation else { return .stale }
+            guard let slot = slot(physical, mode) else { return .full }
             if slot.pointee == 0 {
-                guard let table = allocate(Self.instructionsPerPage * 4, &state) else { return nil }
+                guard let table = allocate(Self.instructionsPerPage * 4, &state) else { return .full }
                 // Memory of a half that was used before is not zero.
                 memset(table, 0, Self.instructionsPerPage * 4)
                 atomicMemoryFence(ordering: .releasing)
                 slot.pointee = UInt64(UInt(bitPattern: table))
             }
-            guard let table = UnsafeMutablePointer<UInt32>(bitPattern: UInt(slot.pointee)) else { return nil }
+            guard let table = UnsafeMutablePointer<UInt32>(bitPattern: UInt(slot.pointee)) else { return .full }
             let index = Int(physical >> 2) & (Self.instructionsPerPage - 1)
-            if table[index] != 0 { return Block(base: arena + Int(table[index]) * Self.unit) }
-            guard let base = allocate(Block.byteCount(ofOperations: operations.count), &state) else { return nil }
+            if table[index] != 0 { return .done(Block(base: arena + Int(table[index]) * Self.unit)) }
+            guard let base = allocate(Block.byteCount(ofOperations: operations.count), &state) else { return .full }
             let block = Block(base: base)
             block.initialize(physicalAddress: physical, instructionCount: instructionCount, operations: operations)
             // The block must be whole before another CPU can find it.
             atomicMemoryFence(ordering: .releasing)
             table[index] = UInt32((base - arena) / Self.unit)
             state.blocks += 1
-            return block
+            return .done(block)
         }
     }
 
@@ -147,6 +162,7 @@ final class CodeCache: @unchecked Sendable {
     /// Drops the blocks of the page at `physical`; true if there were any.
     func invalidatePage(_ physical: UInt64) -> Bool {
         state.withLock { _ in
+            drops.wrappingAdd(1, ordering: .sequentiallyConsistent)
             var found = false
             for mode in 0..<UInt64(BlockMode.count) {
                 guard let slot = slot(physical & ~0xFFF, BlockMode(rawValue: mode)),
@@ -166,6 +182,14 @@ final class CodeCache: @unchecked Sendable {
     /// Forgets all blocks and goes on in the other half. Every CPU must have let go of that half's blocks.
     func flush() {
         state.withLock { state in
+            drops.wrappingAdd(1, ordering: .sequentiallyConsistent)
+            // Writes to the pages are not noticed from here on, so nobody may enter their blocks any more.
+            for slot in 0..<pageCount * BlockMode.count {
+                guard let table = UnsafeMutablePointer<UInt32>(bitPattern: UInt(pages[slot])) else { continue }
+                for index in 0..<Self.instructionsPerPage where table[index] != 0 {
+                    Block(base: arena + Int(table[index]) * Self.unit).invalidate()
+                }
+            }
             // Safe: nobody holds a page table's address longer than a lookup, and the half stays intact until the
             // next flush.
             memset(pages, 0, pagesByteCount)
@@ -185,6 +209,14 @@ final class CodeCache: @unchecked Sendable {
     var blockCount: Int { state.withLock { $0.blocks } }
 
     // MARK: Watching pages
+
+    /// Forgets that the page may be written to unnoticed: every CPU has let go of its write permission. Unless blocks
+    /// were dropped since `generation`: then some CPU may have got it again.
+    func forgetWrites(to physical: UInt64, since generation: UInt64) {
+        state.withLock { _ in
+            if self.generation == generation { watchByte(physical).bitwiseAnd(~Watch.mayBeWritten) }
+        }
+    }
 
     /// The watch byte of a page of RAM.
     ///

@@ -105,22 +105,34 @@ extension EmulatedCPU {
         UnsafePointer((memory.host + Int(physical - memory.base)).assumingMemoryBound(to: UInt32.self))
     }
 
-    /// The block at the PC, found or made; nil if fetching it took an exception, after which the PC is another.
+    /// The block at the PC, found or made; nil if the PC is to be looked up again: mostly because fetching took an
+    /// exception, after which it is another.
     @inline(never)
     func findBlock(mode: BlockMode) -> Block? {
         guard let physical = fetchAddress(mode: mode) else { return nil }
         let pc = state.pc
         let entry = JumpCache.entry(pc, in: context.jumpCache)
-        let block = codeCache.find(physical, mode: mode) ?? makeBlock(physical, mode: mode)
+        let block: Block
+        if let found = codeCache.find(physical, mode: mode) {
+            block = found
+        } else {
+            block = makeBlock(physical, mode: mode)
+            // Other CPUs' requests may have been done meanwhile: if the translation is gone, the PC is looked up again.
+            let page = context.physicalInstructionPage(pc, level: Self.fetchLevel(isEL0: mode.isEL0))
+            guard page == physical & TLBGeometry.pageMask else { return nil }
+        }
         entry[0] = pc | mode.rawValue
         entry[1] = UInt64(UInt(bitPattern: block.base))
         context.noteExecuted(pc)
         return block
     }
 
+    /// The exception level by which translations of instruction addresses are told apart.
+    private static func fetchLevel(isEL0: Bool) -> UInt64 { isEL0 ? 0 : 1 }
+
     /// The physical page that holds the instruction at `pc`; nil after an instruction abort.
     private func fetchPage(_ pc: UInt64, isEL0: Bool) -> PhysicalAddress? {
-        let level: UInt64 = isEL0 ? 0 : 1
+        let level = Self.fetchLevel(isEL0: isEL0)
         if let page = context.physicalInstructionPage(pc, level: level) { return page }
         var walkMemory = WalkMemory(memory: memory)
         let access = TranslationAccess(.execute, privileged: !isEL0)
@@ -143,19 +155,26 @@ extension EmulatedCPU {
     /// Lowers the block at a physical address in RAM.
     private func makeBlock(_ physical: PhysicalAddress, mode: BlockMode) -> Block {
         while true {
-            // From now on writes to the page are noticed. A CPU that may write to it unnoticed until it hears of this
-            // drops the page's blocks when it does hear.
+            let generation = codeCache.generation
+            // From now on writes to the page are noticed, but by CPUs whose software TLB allows them already: those
+            // are waited for, so that no instruction is read that such a write may change.
             let page = physical & TLBGeometry.pageMask
             if codeCache.watchByte(physical).bitwiseOr(CodeCache.Watch.hasBlocks) & CodeCache.Watch.mayBeWritten != 0 {
                 vm.broadcast(.dropWrites(page), from: self)
-                _ = dropWrites(to: page)
+                dropWrites(to: page)
+                vm.waitForRequests(from: self)
+                codeCache.forgetWrites(to: page, since: generation)
             }
             let limit = Int(0x1000 - (physical & 0xFFF)) / 4
             let count = builder.build(
                 from: words(at: physical), limit: limit, isEL0: mode.isEL0, stackIsMisaligned: mode.stackIsMisaligned)
-            let block = codeCache.insert(
-                physical, mode: mode, instructionCount: count, operations: builder.operations)
-            if let block { return block }
+            let insertion = codeCache.insert(
+                physical, mode: mode, instructionCount: count, operations: builder.operations, since: generation)
+            switch insertion {
+            case .done(let block): return block
+            case .stale: continue
+            case .full: break
+            }
             vm.flushCode(from: self)
         }
     }

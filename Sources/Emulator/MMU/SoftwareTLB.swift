@@ -276,16 +276,13 @@ final class TranslationContext {
         invalidateJumpCache()
     }
 
-    /// Drops write permission from every entry of the guest physical page; true if there was any.
-    func dropWrites(toPhysicalPage page: UInt64) -> Bool {
-        var found = false
+    /// Drops write permission from every entry of the guest physical page.
+    func dropWrites(toPhysicalPage page: UInt64) {
         forEachEntry { entry in
             if entry.writeTag != TLBEntry.invalidTag && entry.info & TLBGeometry.pageMask == page {
                 entry.writeTag = TLBEntry.invalidTag
-                found = true
             }
         }
-        return found
     }
 }
 
