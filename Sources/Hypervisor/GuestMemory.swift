@@ -5,6 +5,7 @@
 // Not responsible for: where RAM lies (the machine model says so), MMIO (`PhysicalBus`), or address translation.
 
 import Glibc
+import Synchronization
 
 /// A guest physical address.
 public typealias PhysicalAddress = UInt64
@@ -86,6 +87,8 @@ public final class GuestMemory: @unchecked Sendable {
     /// Tells the back end that `count` bytes at `address` were changed by somebody else than a vCPU.
     public func didWrite(at address: PhysicalAddress, count: UInt64) {
         guard count > 0, contains(address, count: count), let onWatchedWrite else { return }
+        // The write must be seen before the page is found not to be watched: a vCPU marks a page first, and reads it then.
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
         let first = (address - base) >> Self.pageShift
         let last = (address - base + count - 1) >> Self.pageShift
         // Safe: `watched` has a byte for every page of RAM.
