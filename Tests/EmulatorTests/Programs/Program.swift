@@ -85,7 +85,7 @@ extension EmulatedGuest: ProgramRunner {
     /// The most exceptions of one program.
     private static let stopLimit = 100
     /// Longer than any program runs that ends at all, in instructions.
-    private static let programPatience: UInt64 = 300_000
+    private static let programPatience: UInt64 = 3_000_000
     /// SPSR_EL1.M: EL1 with SP_EL0.
     private static let el1t: UInt32 = 0b0100
 

@@ -30,8 +30,8 @@ struct ProgramBuilder {
     /// No block starts behind this word: the longest has two hundred.
     private static let lastStart = ProgramLayout.wordCount - 256
     private static let wordsOfPage = Int(OracleLayout.pageByteCount / 4)
-    /// How often a loop goes round at most.
-    private static let maximumCount = 24
+    /// How often a loop goes round at most; one in eight does so until its blocks are warm for any tier.
+    private static let maximumCounts = (usual: 24, warm: 1500)
 
     /// The program of `seed`.
     static func makeProgram(seed: UInt64, from generators: Generators) -> Program {
@@ -178,7 +178,8 @@ struct ProgramBuilder {
     /// Goes back to this block or one of the two before it until a counter is zero, or flags or a register say so.
     private mutating func addLoop() {
         append(Self.set(.x17, to: ProgramLayout.counters + UInt64(counters.count * 8)))
-        counters.append(UInt64(random.below(Self.maximumCount)))
+        let maximum = random.oneIn(8) ? Self.maximumCounts.warm : Self.maximumCounts.usual
+        counters.append(UInt64(random.below(maximum)))
         append(.ldr(.x16, .x17), .cbz(.x16, 4), .sub(.x16, .x16, 1), .str(.x16, .x17))
         let target = max(0, blockStarts.count - 1 - random.below(3))
         append(random.oneIn(3) ? conditionalBranch() : A64.b(0).word, to: target)

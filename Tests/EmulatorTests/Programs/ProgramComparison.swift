@@ -1,4 +1,4 @@
-// Running programs on two runners, and what to show a person when they differ.
+// Running programs on several runners, and what to show a person when one of them differs from the first.
 
 import Arm64
 
@@ -59,12 +59,19 @@ struct ProgramMismatch: CustomStringConvertible {
     }
 }
 
-/// A series of programs on two runners.
+/// What runs programs, and how reports call it.
+struct ProgramSubject {
+    var name: String
+    var runner: any ProgramRunner
+}
+
+/// A series of programs on several runners.
 struct ProgramRun {
     let generators: ProgramBuilder.Generators
     let seed: UInt64
-    let names: [String]
-    let runners: [any ProgramRunner]
+    /// What the others are compared with.
+    let reference: ProgramSubject
+    let others: [ProgramSubject]
 
     /// Mismatches after which a series ends.
     private static let mismatchLimit = 5
@@ -96,20 +103,24 @@ struct ProgramRun {
         var mismatches: [ProgramMismatch] = []
         for number in numbers where mismatches.count < Self.mismatchLimit {
             let program = makeProgram(number)
-            let outcomes = try runners.map { try $0.run(program) }
-            summary.add(program, outcomes[0])
-            guard outcomes[0] != outcomes[1] else { continue }
-            let shorter = try shortened(program)
-            mismatches.append(
-                ProgramMismatch(
-                    number: number, seed: seed, program: shorter, names: names,
-                    outcomes: try runners.map { try $0.run(shorter) }))
+            let expected = try reference.runner.run(program)
+            summary.add(program, expected)
+            for other in others where try other.runner.run(program) != expected {
+                let shorter = try shortened(program, for: other)
+                mismatches.append(
+                    ProgramMismatch(
+                        number: number, seed: seed, program: shorter, names: [reference.name, other.name],
+                        outcomes: [try reference.runner.run(shorter), try other.runner.run(shorter)]))
+            }
         }
         return (summary, mismatches)
     }
 
-    /// The program with NOP for every word without which the runners still differ.
-    private func shortened(_ program: Program) throws -> Program {
+    /// The program with NOP for every word without which `other` still differs.
+    private func shortened(_ program: Program, for other: ProgramSubject) throws -> Program {
+        func differs(_ program: Program) throws -> Bool {
+            try reference.runner.run(program) != other.runner.run(program)
+        }
         var shorter = program
         // A runner may keep something between programs: then all of this one is shown.
         guard try differs(shorter) else { return program }
@@ -127,6 +138,4 @@ struct ProgramRun {
         }
         return shorter
     }
-
-    private func differs(_ program: Program) throws -> Bool { try runners[0].run(program) != runners[1].run(program) }
 }

@@ -19,11 +19,14 @@ struct ProgramTests {
         """)
     func enginesAgree() throws {
         let settings = OracleSettings()
+        func subject(_ engine: Engine) throws -> ProgramSubject {
+            ProgramSubject(
+                name: engine.rawValue,
+                runner: try EmulatedGuest(engine: engine, codeCacheByteCount: Self.codeCacheByteCount))
+        }
         let run = ProgramRun(
-            generators: Self.generators, seed: settings.seed, names: TestEngine.both.map(\.rawValue),
-            runners: try TestEngine.both.map {
-                try EmulatedGuest(engine: $0, codeCacheByteCount: Self.codeCacheByteCount)
-            })
+            generators: Self.generators, seed: settings.seed, reference: try subject(.interpreter),
+            others: [try subject(.translator), try subject(.auto)])
         let numbers = settings.number.map { $0..<$0 + 1 } ?? 0..<settings.programCount
         let (summary, mismatches) = try run.compare(numbers)
         for mismatch in mismatches { Issue.record("\(mismatch)") }
@@ -84,8 +87,9 @@ struct ProgramTests {
             try EmulatedGuest(engine: .interpreter, codeCacheByteCount: Self.codeCacheByteCount)
         }
         let run = ProgramRun(
-            generators: Self.generators, seed: 1, names: ["right", "wrong"],
-            runners: [Right(try guest()), Mistaken(try guest())])
+            generators: Self.generators, seed: 1,
+            reference: ProgramSubject(name: "right", runner: Right(try guest())),
+            others: [ProgramSubject(name: "wrong", runner: Mistaken(try guest()))])
         let mismatches = try run.compare(0..<200).mismatches
         let first = try #require(mismatches.first)
         #expect(first.program.words.contains(where: Mistaken.isADCS))

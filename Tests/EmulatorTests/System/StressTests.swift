@@ -10,7 +10,7 @@ import Testing
 @Suite("Four CPUs under stress", .serialized)
 struct StressTests {
     private static let cpuCount = 4
-    private static let rounds: UInt64 = 500
+    private static let rounds: UInt64 = 4000
     /// How long the nightly run goes on, in seconds.
     private static let nightlySeconds = 180.0
     /// CTR_EL0 has IDC and DIC set, so that code needs no cache maintenance.
@@ -175,6 +175,6 @@ struct StressTests {
         try run(engine, rounds: Self.rounds)
         guard OracleSettings().isNightly else { return }
         let end = Date().addingTimeInterval(Self.nightlySeconds)
-        while Date() < end { try run(engine, rounds: Self.rounds * 40) }
+        while Date() < end { try run(engine, rounds: Self.rounds * 10) }
     }
 }
