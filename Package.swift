@@ -56,9 +56,9 @@ let package = Package(
             swiftSettings: common),
 
         .executableTarget(
-            name: "boot-benchmark",
+            name: "benchmark",
             dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
-            path: "Benchmarks/BootBenchmark",
+            path: "Benchmarks/Benchmark",
             swiftSettings: common),
 
         .testTarget(name: "PSCITests", dependencies: ["PSCI"], swiftSettings: common),

@@ -32,6 +32,7 @@ public struct EmulatedVMConfiguration: Sendable {
     public var timerLines: @Sendable (Int) -> TimerLines
     /// The most memory that translated code may take, in bytes.
     public var codeCacheByteCount = 512 << 20
+    public var engine = Engine.auto
 
     public init(
         cpuCount: Int, model: CPUModel, memory: GuestMemory, bus: PhysicalBus, clock: any GuestClock,

@@ -6,12 +6,14 @@ extension EndToEnd {
     @Suite("Deterministic runs")
     struct DeterminismTests {
         @Test(
-            "A bare-metal guest with four cores does the same in every run",
-            .enabled(if: BareMetalGuest.areThere, BareMetalGuest.whyNot))
-        func bareMetal() throws {
+            "A bare-metal guest with four cores does the same in every run with an engine",
+            .enabled(if: BareMetalGuest.areThere, BareMetalGuest.whyNot),
+            arguments: [Engine.interpreter, .translator, .auto])
+        func bareMetal(engine: Engine) throws {
             var machine = GuestMachine(.systemOff2)
             machine.cpus = 4
-            try expectRepeats(machine, "deterministic-bare-metal", exitCode: ExitCode.hibernated)
+            machine.engine = engine
+            try expectRepeats(machine, "deterministic-bare-metal-\(engine)", exitCode: ExitCode.hibernated)
         }
 
         @Test(

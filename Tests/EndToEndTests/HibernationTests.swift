@@ -2,21 +2,46 @@
 
 import Testing
 
+/// One chain of a boot and two resumes. A guest does not see the engine, so each run may have another.
+struct HibernationChain: CustomTestStringConvertible {
+    var cpus: Int
+    /// Of the three runs.
+    var engines: [Engine]
+
+    var testDescription: String { "\(cpus) CPUs, \(engines.map(\.rawValue).joined(separator: ", "))" }
+    /// What the chain's files are called.
+    var name: String { "hibernation-cpus-\(cpus)-" + engines.map(\.rawValue).joined(separator: "-") }
+
+    static let all: [HibernationChain] =
+        if let engine = Engine.fromEnvironment {
+            [1, 4].map { HibernationChain(cpus: $0, engines: [engine, engine, engine]) }
+        } else {
+            [
+                HibernationChain(cpus: 1, engines: [.interpreter, .translator, .interpreter]),
+                HibernationChain(cpus: 4, engines: [.translator, .auto, .auto]),
+            ]
+        }
+}
+
 extension EndToEnd {
     @Suite("Hibernation", .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
     struct HibernationTests {
-        @Test("A guest that hibernates with SYSTEM_OFF2 resumes with its memory intact, twice", arguments: [1, 4])
-        func chain(cpus: Int) throws {
-            let scratch = try Scratch("hibernation-cpus-\(cpus)")
+        @Test(
+            "A guest that hibernates with SYSTEM_OFF2 resumes with its memory intact, twice, whatever the engines",
+            arguments: HibernationChain.all)
+        func chain(_ chain: HibernationChain) throws {
+            let scratch = try Scratch(chain.name)
             var machine = GuestMachine(.systemOff2, test: "hibernate2")
             machine.disks = [try scratch.makeDisk()]
-            machine.cpus = cpus
+            machine.cpus = chain.cpus
 
+            machine.engine = chain.engines[0]
             let first = try scratch.run(machine, "1-boot")
             try expectHibernated(first)
             let checksum = try #require(first.checksums.first).checksum
             #expect(first.checksums == [ChecksumLine(step: "hibernating", checksum: checksum, cycle: "cycle 1 of 2")])
 
+            machine.engine = chain.engines[1]
             let second = try scratch.run(machine, "2-resume")
             try expectHibernated(second)
             #expect(
@@ -25,6 +50,7 @@ extension EndToEnd {
                     ChecksumLine(step: "hibernating", checksum: checksum, cycle: "cycle 2 of 2"),
                 ])
 
+            machine.engine = chain.engines[2]
             let third = try scratch.run(machine, "3-resume")
             try expectPoweredOff(third, withImage: false)
             #expect(third.checksums == [ChecksumLine(step: "resumed", checksum: checksum, cycle: "cycle 2 of 2")])

@@ -1,4 +1,5 @@
-// Our side of a comparison: what runs at EL1 of our own CPU so that a test case can run at EL0, as it does under Linux.
+// Our side of a comparison: what runs at EL1 of our own CPU so that a test case can run at EL0, as it does under Linux,
+// or a program at EL1 with SP_EL0 as its stack pointer.
 //
 // Responsible for: turning the MMU on with the tables that the test wrote, entering a case with the state of its record,
 // and storing the state when an exception ends it. Only architecture is used, so any back end can be tested with it.
@@ -64,7 +65,7 @@ enter:
     msr     tpidr_el0, xzr
     ldr     x1, [x0, #RECORD_PC]
     msr     elr_el1, x1
-    ldr     x1, [x0, #RECORD_NZCV]      // EL0t, nothing masked
+    ldr     x1, [x0, #RECORD_NZCV]      // EL0t, nothing masked, unless the test says EL1t
     msr     spsr_el1, x1
     ldr     x1, [x0, #RECORD_FPCR]
     msr     fpcr, x1
@@ -81,7 +82,7 @@ enter:
     ldr     x0, [x0, #RECORD_X]
     eret
 
-// An exception from EL0: SP is still the record.
+// An exception from EL0t or EL1t: SP, which is SP_EL1, is still the record.
 stopped:
     .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30
     str     x\n, [sp, #(RECORD_X + 8 * \n)]
@@ -108,10 +109,11 @@ stopped:
 
     .ltorg
 
-// Only a synchronous exception from EL0 is expected; every other one is a mistake of ours.
+// Only a synchronous exception from EL0t or EL1t is expected; every other one is a mistake of ours.
     .balign 0x800
 vectors:
-    .irp    n, 0, 1, 2, 3, 4, 5, 6, 7
+    b       stopped
+    .irp    n, 1, 2, 3, 4, 5, 6, 7
     .balign 0x80
     mrs     x0, esr_el1
     mrs     x1, elr_el1

@@ -7,7 +7,7 @@ import Hypervisor
 import Synchronization
 import Testing
 
-@Suite("Waiting loops")
+@Suite("Waiting loops", .everyEngine)
 struct WaitingTests {
     /// No entropy: nothing here asks for any.
     private final class NoEntropy: EntropySource {
@@ -31,6 +31,7 @@ struct WaitingTests {
             entropy: NoEntropy(), interruptController: nil,
             timerLines: { _ in TimerLines(virtualTimer: timer, physicalTimer: .unconnected) })
         configuration.codeCacheByteCount = 1 << 20
+        configuration.engine = TestEngine.current
         let machine = try EmulatedVM(configuration)
         let cpu = machine.cpus[0]
         let program: [UInt32] = [

@@ -9,6 +9,8 @@ struct Mismatch: CustomStringConvertible {
     var failing: OracleCase
     var oracle: OracleOutcome
     var ours: OracleOutcome
+    /// Which of ours it is.
+    var name: String
     /// The case differs after those before it, but not alone: one of the sides keeps something between cases.
     var onlyInItsBatch = false
 
@@ -18,21 +20,21 @@ struct Mismatch: CustomStringConvertible {
     }
 
     /// One line for each register, flag, byte of memory or cause that differs.
-    var differences: [String] { Comparison.differences(oracle: oracle, ours: ours) }
+    var differences: [String] { Comparison.differences(oracle: oracle, ours: ours, name) }
 
     var description: String {
         var lines = onlyInItsBatch ? ["in its batch only, not alone:"] : []
         lines += [
             "\(culprit): case \(number) differs; reproduce it with DORMOUSE_SEED=\(seed) DORMOUSE_CASE=\(number)",
             "oracle: \(oracle.cause) at \(Comparison.hex(oracle.state.pc))",
-            "ours:   \(ours.cause) at \(Comparison.hex(ours.state.pc))",
+            "\(name): \(ours.cause) at \(Comparison.hex(ours.state.pc))",
             "", "What differs:",
         ]
         lines += differences.map { "  " + $0 }
         lines += ["", "Listing (* drawn from the table):"] + Comparison.listing(of: failing).map { "  " + $0 }
         lines += ["", "Initial state:"] + Comparison.lines(of: failing.initial).map { "  " + $0 }
         lines += ["", "Final state of the oracle:"] + Comparison.lines(of: oracle.state).map { "  " + $0 }
-        lines += ["", "Final state of ours:"] + Comparison.lines(of: ours.state).map { "  " + $0 }
+        lines += ["", "Final state of \(name):"] + Comparison.lines(of: ours.state).map { "  " + $0 }
         return lines.joined(separator: "\n")
     }
 }
@@ -61,19 +63,24 @@ enum Comparison {
     }
 
     /// One line for each thing that differs.
-    static func differences(oracle: OracleOutcome, ours: OracleOutcome) -> [String] {
+    static func differences(oracle: OracleOutcome, ours: OracleOutcome, _ name: String) -> [String] {
         guard oracle != ours else { return [] }
         var lines: [String] = []
-        if oracle.cause != ours.cause { lines.append("cause: oracle \(oracle.cause), ours \(ours.cause)") }
-        for (theirs, own) in zip(registers(of: oracle.state), registers(of: ours.state)) where theirs.value != own.value
-        {
-            lines.append("\(theirs.name): oracle \(theirs.value), ours \(own.value)")
-        }
+        if oracle.cause != ours.cause { lines.append("cause: oracle \(oracle.cause), \(name) \(ours.cause)") }
+        lines += differences(("oracle", oracle.state), (name, ours.state))
         for index in oracle.data.indices where oracle.data[index] != ours.data[index] {
             let address = hex(OracleLayout.data + UInt64(index))
-            lines.append("[\(address)]: oracle \(hex(oracle.data[index])), ours \(hex(ours.data[index]))")
+            lines.append("[\(address)]: oracle \(hex(oracle.data[index])), \(name) \(hex(ours.data[index]))")
         }
         return lines
+    }
+
+    /// One line for each register that differs.
+    static func differences(
+        _ first: (name: String, state: OracleState), _ second: (name: String, state: OracleState)
+    ) -> [String] {
+        zip(registers(of: first.state), registers(of: second.state)).filter { $0.value != $1.value }
+            .map { "\($0.name): \(first.name) \($0.value), \(second.name) \($1.value)" }
     }
 
     /// The words of a case, with their addresses and the names of their rows.
@@ -101,7 +108,8 @@ enum Comparison {
             let own = try ours.run([shorter])[0]
             guard theirs == own else {
                 return Mismatch(
-                    number: mismatch.number, seed: mismatch.seed, failing: shorter, oracle: theirs, ours: own)
+                    number: mismatch.number, seed: mismatch.seed, failing: shorter, oracle: theirs, ours: own,
+                    name: mismatch.name)
             }
         }
         var alone = mismatch

@@ -1,8 +1,10 @@
 // Our side of a comparison: a virtual CPU that runs cases at EL0, under `Tests/Oracle/supervisor.S` and its own MMU.
 //
 // Responsible for: the guest's memory with its translation tables, entering each case, and putting the exception that
-// ended it into the terms of `OracleCause`. Knows nothing of the CPU but `VirtualCPU`.
+// ended it into the terms of `OracleCause`. Programs of many blocks run here too: see `EmulatedGuest+Programs`.
 
+import Arm64
+import Emulator
 import Foundation
 import Hypervisor
 
@@ -23,7 +25,7 @@ enum EmulatedGuestError: Error, CustomStringConvertible {
 /// A machine with nothing but one CPU and memory, that runs cases.
 final class EmulatedGuest: CaseRunner {
     /// Where things lie in RAM; the addresses of `OracleLayout` are in it too, each mapped to itself.
-    private enum Layout {
+    enum Layout {
         static let ram: UInt64 = 0x4000_0000
         static let ramByteCount: UInt64 = 0x20_0000
         static let supervisor = ram
@@ -44,7 +46,7 @@ final class EmulatedGuest: CaseRunner {
     }
 
     /// Descriptors of VMSAv8-64 (DDI 0487, D8.3), for 4 KiB pages.
-    private enum Descriptor {
+    enum Descriptor {
         static let table: UInt64 = 0b11
         static let page: UInt64 = 0b11
         static let readOnly: UInt64 = 1 << 7
@@ -56,21 +58,28 @@ final class EmulatedGuest: CaseRunner {
     }
 
     /// Instructions after which a case is taken never to end; the longest has a hundred.
-    private static let patience: UInt64 = 100_000
+    static let patience: UInt64 = 100_000
 
-    private let cpu: any VirtualCPU
-    private let memory: GuestMemory
-    private var cases: [OracleCase] = []
-
-    /// The memory that the CPU of a guest is made with.
-    static func makeMemory() throws -> GuestMemory {
-        try GuestMemory(base: Layout.ram, byteCount: Layout.ramByteCount)
+    /// No entropy: RNDR is excluded.
+    private final class NoEntropy: EntropySource {
+        func next() -> UInt64 { 0 }
     }
 
-    /// - Parameter memory: of `makeMemory`; what `cpu` was made with.
-    init(cpu: any VirtualCPU, memory: GuestMemory) throws {
-        self.cpu = cpu
-        self.memory = memory
+    /// A CPU does not keep its machine.
+    private let machine: EmulatedVM
+    var cpu: EmulatedCPU { machine.cpus[0] }
+    let memory: GuestMemory
+    private var cases: [OracleCase] = []
+
+    init(engine: Engine, codeCacheByteCount: Int) throws {
+        memory = try GuestMemory(base: Layout.ram, byteCount: Layout.ramByteCount)
+        var configuration = EmulatedVMConfiguration(
+            cpuCount: 1, model: .dormouse1, memory: memory, bus: PhysicalBus(regions: []), clock: InstructionClock(),
+            entropy: NoEntropy(), interruptController: nil,
+            timerLines: { _ in TimerLines(virtualTimer: .unconnected, physicalTimer: .unconnected) })
+        configuration.codeCacheByteCount = codeCacheByteCount
+        configuration.engine = engine
+        machine = try EmulatedVM(configuration)
         let supervisor = try Data(
             contentsOf: URL(fileURLWithPath: OraclePrograms.directory.get() + "/supervisor.bin"))
         memory.write(supervisor, at: Layout.supervisor)
@@ -93,26 +102,36 @@ final class EmulatedGuest: CaseRunner {
         map(
             OracleLayout.readOnly, OracleLayout.readOnlyByteCount,
             Descriptor.unprivileged | Descriptor.readOnly | executeNever)
+        // For programs, see `ProgramLayout`.
+        map(
+            ProgramLayout.userCode, ProgramLayout.codeByteCount,
+            Descriptor.unprivileged | Descriptor.privilegedExecuteNever)
+        map(ProgramLayout.kernelCode, ProgramLayout.codeByteCount, Descriptor.unprivilegedExecuteNever)
+        for (alias, code) in ProgramLayout.aliases {
+            map(alias, ProgramLayout.codeByteCount, Descriptor.unprivileged | executeNever, to: code)
+        }
+        map(ProgramLayout.counters, OracleLayout.pageByteCount, Descriptor.unprivileged | executeNever)
     }
 
-    /// Maps pages to themselves.
-    private func map(_ start: UInt64, _ byteCount: UInt64, _ attributes: UInt64) {
+    /// Maps pages to themselves, or to those from `physical` on.
+    private func map(_ start: UInt64, _ byteCount: UInt64, _ attributes: UInt64, to physical: UInt64? = nil) {
         for address in stride(from: start, to: start + byteCount, by: Int(OracleLayout.pageByteCount)) {
-            let descriptor = address | attributes | Descriptor.page | Descriptor.accessed | Descriptor.innerShareable
+            let target = address &- start &+ (physical ?? start)
+            let descriptor = target | attributes | Descriptor.page | Descriptor.accessed | Descriptor.innerShareable
             memory.store(descriptor, at: Layout.level3 + (address >> 12 & 511) * 8)
         }
     }
 
-    private func setUp() throws {
+    func setUp() throws {
         cpu.reset(entry: Layout.setUp, context: Layout.level1)
         let exit = runSupervisor()
         guard exit == .hypercall(immediate: Hypercall.ready) else { throw error(for: exit) }
     }
 
-    private func runSupervisor() -> Exit {
-        let end = cpu.instructionCount + Self.patience
+    private func runSupervisor(patience: UInt64 = EmulatedGuest.patience) -> Exit {
+        let end = cpu.instructionCount + patience
         while true {
-            let exit = cpu.run(budget: Int(Self.patience))
+            let exit = cpu.run(budget: Int(patience))
             // WFE and YIELD give way to other CPUs before the budget is used up.
             if exit == .budgetExhausted && cpu.instructionCount < end { continue }
             return exit
@@ -137,27 +156,39 @@ final class EmulatedGuest: CaseRunner {
     }
 
     private func runOne(_ one: OracleCase) throws -> OracleOutcome {
-        var record = [UInt8](repeating: 0, count: OracleRecord.stateByteCount)
-        record.withUnsafeMutableBytes { one.initial.store(to: $0) }
-        memory.write(record, at: Layout.record)
         memory.write(one.data, at: OracleLayout.data)
+        let final = try enter(one.initial)
+        let data = memory.read(at: OracleLayout.data, count: OracleRecord.dataByteCount) ?? []
+        return final.bytes.withUnsafeBytes { record in
+            OracleOutcome(
+                state: OracleState(record: record),
+                cause: final.ended ? Self.cause(of: record) : .other("does not end"), data: data)
+        }
+    }
+
+    /// Executes from `state` to the next exception.
+    ///
+    /// - Returns: the record that the supervisor made; `ended` is false if there was no exception in time.
+    func enter(
+        _ state: OracleState, spsr: UInt32 = 0, patience: UInt64 = EmulatedGuest.patience
+    ) throws -> (bytes: [UInt8], ended: Bool) {
+        var record = [UInt8](repeating: 0, count: OracleRecord.stateByteCount)
+        record.withUnsafeMutableBytes {
+            state.store(to: $0)
+            // The supervisor takes all of SPSR_EL1 from here.
+            $0.storeBytes(of: state.nzcv | spsr, toByteOffset: OracleRecord.nzcv, as: UInt32.self)
+        }
+        memory.write(record, at: Layout.record)
         cpu.setRegister(0, Layout.record)
         cpu.programCounter = Layout.enter
-        let exit = runSupervisor()
-        var cause: OracleCause?
+        let exit = runSupervisor(patience: patience)
         switch exit {
         case .hypercall(Hypercall.stopped): break
-        case .budgetExhausted:
-            cause = .other("does not end")
-            try setUp()
+        case .budgetExhausted: try setUp()
         default: throw error(for: exit)
         }
-        let final = memory.read(at: Layout.record, count: OracleRecord.stateByteCount) ?? []
-        let data = memory.read(at: OracleLayout.data, count: OracleRecord.dataByteCount) ?? []
-        return final.withUnsafeBytes { record in
-            OracleOutcome(
-                state: OracleState(record: record), cause: cause ?? Self.cause(of: record), data: data)
-        }
+        let bytes = memory.read(at: Layout.record, count: OracleRecord.stateByteCount) ?? []
+        return (bytes, exit != .budgetExhausted)
     }
 
     /// ESR_ELx.EC, and what Linux makes of it.

@@ -30,7 +30,8 @@ struct OracleHarnessTests {
     @Test("The oracle agrees with itself, so that its answers depend on the case alone")
     func agreesWithItself() throws {
         let (coverage, mismatches) = try Self.run.compare(
-            oracle: OracleProcess(), ours: OracleProcess(), instructionCount: 20_000)
+            oracle: OracleProcess(), subjects: [Subject(name: "ours", runner: OracleProcess())],
+            instructionCount: 20_000)
         #expect(coverage.instructionCount >= 20_000)
         #expect(mismatches.isEmpty, "\(mismatches.first.map { "\($0)" } ?? "")")
     }
@@ -52,7 +53,7 @@ struct OracleHarnessTests {
             }
         }
         let (_, mismatches) = try Self.run.compare(
-            oracle: OracleProcess(), ours: mistaken, instructionCount: 20_000)
+            oracle: OracleProcess(), subjects: [Subject(name: "ours", runner: mistaken)], instructionCount: 20_000)
         let first = try #require(mismatches.first)
         #expect(first.differences.count == 1)
         #expect(first.description.contains("DORMOUSE_SEED=1 DORMOUSE_CASE=\(first.number)"))

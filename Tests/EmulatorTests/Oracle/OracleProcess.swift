@@ -161,6 +161,11 @@ final class OracleProcess: CaseRunner {
 
 /// The arm64 programs of `Tests/Oracle`.
 enum OraclePrograms {
+    /// Whether there is what they are built with.
+    static let canBeBuilt: Bool = {
+        if case .success = directory { true } else { false }
+    }()
+
     /// Builds them once in a process; the directory that holds `runner` and `supervisor.bin`.
     static let directory: Result<String, OracleError> = {
         // Tests/EmulatorTests/Oracle/OracleProcess.swift

@@ -28,6 +28,7 @@ enum OracleRecord {
     static let maximumWords = codeByteCount / 4 - prologue.count
     /// BRK #0xD0E: what ends a case, and fills its slot.
     static let end: UInt32 = 0xD421_A1C0
+    static let endImmediate: UInt64 = 0xD0E
 }
 
 /// The virtual addresses of a case, the same under the oracle and under ours.

@@ -2,7 +2,13 @@
 
 import Arm64
 
-/// A series of cases, one side against the other.
+/// One of ours: what runs cases to be compared with the oracle, and how reports call it.
+struct Subject {
+    var name: String
+    var runner: any CaseRunner
+}
+
+/// A series of cases, the oracle against each of ours.
 struct OracleRun {
     let generator: InstructionGenerator
     let seed: UInt64
@@ -24,9 +30,9 @@ struct OracleRun {
 
     /// Runs cases until `instructionCount` drawn instructions were executed, or there are too many mismatches.
     ///
-    /// Of all mismatches that the same row leads to, only the first is returned.
+    /// Of all mismatches of one subject that the same row leads to, only the first is returned.
     func compare(
-        oracle: any CaseRunner, ours: any CaseRunner, instructionCount: Int
+        oracle: any CaseRunner, subjects: [Subject], instructionCount: Int
     ) throws -> (coverage: OracleCoverage, mismatches: [Mismatch]) {
         var coverage = OracleCoverage(of: generator)
         var mismatches: [Mismatch] = []
@@ -36,18 +42,20 @@ struct OracleRun {
             let cases = (number..<number + OracleRecord.maximumCount).map(makeCase)
             // The oracle is a process of its own: both sides work at the same time.
             try oracle.start(cases)
-            let own = try ours.run(cases)
+            let own = try subjects.map { try $0.runner.run(cases) }
             let theirs = try oracle.finish()
             for (index, one) in cases.enumerated() {
-                if theirs[index] == own[index] {
-                    coverage.add(one, theirs[index])
-                } else {
+                let wrong = subjects.indices.filter { own[$0][index] != theirs[index] }
+                if wrong.isEmpty { coverage.add(one, theirs[index]) }
+                for subject in wrong {
                     mismatchCount += 1
                     let mismatch = try Comparison.shortened(
                         Mismatch(
-                            number: number + index, seed: seed, failing: one, oracle: theirs[index], ours: own[index]),
-                        oracle: oracle, ours: ours)
-                    if !mismatches.contains(where: { $0.culprit == mismatch.culprit }) { mismatches.append(mismatch) }
+                            number: number + index, seed: seed, failing: one, oracle: theirs[index],
+                            ours: own[subject][index], name: subjects[subject].name),
+                        oracle: oracle, ours: subjects[subject].runner)
+                    let isKnown = mismatches.contains { $0.culprit == mismatch.culprit && $0.name == mismatch.name }
+                    if !isKnown { mismatches.append(mismatch) }
                 }
             }
             number += cases.count
@@ -55,13 +63,17 @@ struct OracleRun {
         return (coverage, mismatches)
     }
 
-    /// Runs case `number` alone.
-    func compareOne(_ number: Int, oracle: any CaseRunner, ours: any CaseRunner) throws -> Mismatch? {
+    /// Runs case `number` alone; a mismatch for each subject that does it differently.
+    func compareOne(_ number: Int, oracle: any CaseRunner, subjects: [Subject]) throws -> [Mismatch] {
         let one = makeCase(number)
         let theirs = try oracle.run([one])[0]
-        let own = try ours.run([one])[0]
-        guard theirs != own else { return nil }
-        return try Comparison.shortened(
-            Mismatch(number: number, seed: seed, failing: one, oracle: theirs, ours: own), oracle: oracle, ours: ours)
+        return try subjects.compactMap { subject in
+            let own = try subject.runner.run([one])[0]
+            guard theirs != own else { return nil }
+            return try Comparison.shortened(
+                Mismatch(
+                    number: number, seed: seed, failing: one, oracle: theirs, ours: own, name: subject.name),
+                oracle: oracle, ours: subject.runner)
+        }
     }
 }

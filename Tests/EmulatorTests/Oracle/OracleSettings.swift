@@ -27,6 +27,9 @@ struct OracleSettings {
         #endif
     }
 
+    /// Programs to compare between engines, of some seven blocks each.
+    var programCount: Int { isNightly ? 300_000 : 3_000 }
+
     /// Words that should be undefined to run.
     var undefinedWordCount: Int { isNightly ? 2_000_000 : 100_000 }
 

@@ -27,6 +27,10 @@ extension SequenceBuilder {
     private mutating func target(of operand: MemoryOperand) -> UInt64 {
         let page = OracleLayout.pageByteCount
         let byteCount = operand.byteCount
+        if mayFaultInPart, operand.alignment == 1, byteCount > 1, random.oneIn(24) {
+            let edges = [OracleLayout.data, OracleLayout.readOnly, OracleLayout.readOnly + page]
+            return edges[random.below(edges.count)] - 1 - random.next() % (byteCount - 1)
+        }
         switch operand.isMaintenance ? Self.inDataPages : random.below(Self.inDataPages + 1) {
         case 0: return place(operand, in: OracleLayout.data - page, page)
         case 1: return place(operand, in: OracleLayout.readOnly + page, page)

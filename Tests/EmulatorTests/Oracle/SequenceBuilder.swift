@@ -13,6 +13,8 @@ struct SequenceBuilder {
     var random: SeededGenerator
     /// Where the first word lies.
     let start: UInt64
+    /// Whether accesses may fault in part: what they have done by then is up to the implementation.
+    private(set) var mayFaultInPart = false
 
     private(set) var words: [UInt32] = []
     private var drawn: [OracleCase.Drawn] = []
@@ -31,23 +33,40 @@ struct SequenceBuilder {
     static func makeCase(seed: UInt64, slot: Int, from generator: InstructionGenerator) -> OracleCase {
         var random = SeededGenerator(seed: seed)
         let theme = generator.theme(&random)
-        var builder = SequenceBuilder(generator: generator, theme: theme, random: random, slot: slot)
+        var builder = SequenceBuilder(
+            generator: generator, theme: theme, random: random, start: OracleLayout.start(ofSlot: slot))
         return builder.build(seed: seed, slot: slot)
     }
 
+    /// At most `count` instructions with what they need, as they lie at `start` in a program that goes on behind them.
+    static func makeItems(
+        _ count: Int, at start: UInt64, from generator: InstructionGenerator, _ theme: InstructionGenerator.Theme,
+        _ random: inout SeededGenerator
+    ) -> [UInt32] {
+        var builder = SequenceBuilder(generator: generator, theme: theme, random: random, start: start)
+        builder.mayFaultInPart = true
+        builder.addItems(count)
+        random = builder.random
+        return builder.words
+    }
+
     private init(
-        generator: InstructionGenerator, theme: InstructionGenerator.Theme, random: SeededGenerator, slot: Int
+        generator: InstructionGenerator, theme: InstructionGenerator.Theme, random: SeededGenerator, start: UInt64
     ) {
         self.generator = generator
         self.theme = theme
         self.random = random
-        start = OracleLayout.start(ofSlot: slot)
+        self.start = start
     }
 
     private mutating func build(seed: UInt64, slot: Int) -> OracleCase {
-        let initial = makeInitialState()
+        let initial = Self.makeInitialState(start: start, &random)
         let data = RandomValues.data(&random)
-        let count = 1 + random.below(Self.maximumItems)
+        addItems(1 + random.below(Self.maximumItems))
+        return OracleCase(seed: seed, slot: slot, initial: initial, data: data, words: words, drawn: drawn)
+    }
+
+    private mutating func addItems(_ count: Int) {
         while itemStarts.count < count, words.count + Self.longestItem <= OracleRecord.maximumWords {
             let row = generator.row(theme, &random)
             guard let (word, isUndefined) = generator.word(of: row, theme, &random) else { continue }
@@ -62,10 +81,10 @@ struct SequenceBuilder {
             let target = fixup.item < itemStarts.count ? itemStarts[fixup.item] : words.count
             words[fixup.word] = BranchForm.aimed(words[fixup.word], wordsAhead: target - fixup.word)
         }
-        return OracleCase(seed: seed, slot: slot, initial: initial, data: data, words: words, drawn: drawn)
     }
 
-    private mutating func makeInitialState() -> OracleState {
+    /// A random state that begins at `start`.
+    static func makeInitialState(start: UInt64, _ random: inout SeededGenerator) -> OracleState {
         var initial = OracleState()
         for index in initial.x.indices { initial.x[index] = RandomValues.general(&random) }
         for index in initial.v.indices { initial.v[index] = RandomValues.vector(&random) }

@@ -5,7 +5,7 @@ import Hypervisor
 import Synchronization
 import Testing
 
-@Suite("Memory accesses")
+@Suite("Memory accesses", .everyEngine)
 struct AccessTests {
     private static let window: UInt64 = 0x0000_5555_4000_0000
     private static let end = window + 0x1000

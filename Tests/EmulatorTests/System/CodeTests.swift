@@ -8,7 +8,7 @@ import Hypervisor
 import Synchronization
 import Testing
 
-@Suite("Modified code", .serialized)
+@Suite("Modified code", .serialized, .everyEngine)
 struct CodeTests {
     private static let code = SystemMachine.Layout.code
 

@@ -5,7 +5,7 @@ import Emulator
 import Hypervisor
 import Testing
 
-@Suite("Several CPUs", .serialized)
+@Suite("Several CPUs", .serialized, .everyEngine)
 struct ConcurrencyTests {
     private static let code = SystemMachine.Layout.code
     private static let data = SystemMachine.Layout.data

@@ -4,7 +4,7 @@ import Emulator
 import Hypervisor
 import Testing
 
-@Suite("Traps of EL0")
+@Suite("Traps of EL0", .everyEngine)
 struct EL0TrapTests {
     /// ISS of exception class 0x18: the fields of the instruction itself.
     private func iss(of instruction: A64) -> UInt64 {

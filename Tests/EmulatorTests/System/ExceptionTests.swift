@@ -4,7 +4,7 @@ import Emulator
 import Hypervisor
 import Testing
 
-@Suite("Exceptions")
+@Suite("Exceptions", .everyEngine)
 struct ExceptionTests {
     private static let flags = PSTATEBit.n | PSTATEBit.c | PSTATEBit.f
 

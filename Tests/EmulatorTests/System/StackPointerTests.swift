@@ -4,7 +4,7 @@ import Emulator
 import Hypervisor
 import Testing
 
-@Suite("Stack pointers")
+@Suite("Stack pointers", .everyEngine)
 struct StackPointerTests {
     @Test("EL0 and EL1t use SP_EL0, EL1h uses SP_EL1", arguments: Mode.allCases)
     func banks(mode: Mode) throws {

@@ -163,10 +163,12 @@ final class SystemMachine {
     private var monitorEnd = Layout.monitor + 0x1000
     private var stubs: [[UInt32]: PhysicalAddress] = [:]
 
-    /// - Parameter timersInterrupt: whether each CPU's timers are wired to its IRQ input.
+    /// - Parameters:
+    ///   - timersInterrupt: whether each CPU's timers are wired to its IRQ input.
+    ///   - engine: the one that the test is being run with, if nil.
     init(
         cpuCount: Int = 1, ramByteCount: UInt64 = 1 << 30, codeCacheByteCount: Int = 16 << 20,
-        devices: [PhysicalBus.Region] = [], timersInterrupt: Bool = false
+        devices: [PhysicalBus.Region] = [], timersInterrupt: Bool = false, engine: Engine? = nil
     ) throws {
         memory = try GuestMemory(base: Layout.ram, byteCount: ramByteCount)
         let wires = Wires()
@@ -182,6 +184,7 @@ final class SystemMachine {
                     physicalTimer: InterruptLine { wires.set(.physical, of: cpu, to: $0) })
             })
         configuration.codeCacheByteCount = codeCacheByteCount
+        configuration.engine = engine ?? TestEngine.current
         vm = try EmulatedVM(configuration)
         wires.connect(vm.cpus)
         for vector in 0..<UInt64(16) {

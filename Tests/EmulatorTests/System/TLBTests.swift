@@ -5,7 +5,7 @@ import Emulator
 import Hypervisor
 import Testing
 
-@Suite("TLB maintenance, ASIDs, hardware updates and AT")
+@Suite("TLB maintenance, ASIDs, hardware updates and AT", .everyEngine)
 struct TLBTests {
     private static let window: UInt64 = 0x0000_5555_4000_0000
     private static let one = SystemMachine.Layout.free

@@ -5,7 +5,7 @@ import Foundation
 import Hypervisor
 import Testing
 
-@Suite("Timers, interrupts and runs")
+@Suite("Timers, interrupts and runs", .everyEngine)
 struct TimerTests {
     private static let code = SystemMachine.Layout.code
     private static let enable: UInt64 = 1

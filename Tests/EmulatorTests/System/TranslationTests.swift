@@ -4,7 +4,7 @@ import Emulator
 import Hypervisor
 import Testing
 
-@Suite("Address translation")
+@Suite("Address translation", .everyEngine)
 struct TranslationTests {
     private static let window: UInt64 = 0x0000_5555_4000_0000
 

@@ -9,6 +9,8 @@ struct GuestMachine {
     var cpus = 1
     /// Words of the guest's command line.
     var append: [String] = []
+    /// What --engine is given; nil leaves the choice to Dormouse.
+    var engine = Engine.fromEnvironment
     /// Other options of `dormouse run`.
     var options: [String] = []
 
@@ -30,6 +32,15 @@ struct GuestMachine {
         if let initrd { arguments += ["--initrd", initrd.path] }
         for disk in disks { arguments += ["--disk", disk.path] }
         if !append.isEmpty { arguments += ["--append", append.joined(separator: " ")] }
+        if let engine { arguments += ["--engine", engine.rawValue] }
         return arguments + options
     }
+}
+
+/// The engines of the CPU, as `--engine` names them.
+enum Engine: String {
+    case interpreter, translator, auto
+
+    /// DORMOUSE_ENGINE: the engine that all tests use which do not choose.
+    static let fromEnvironment = ProcessInfo.processInfo.environment["DORMOUSE_ENGINE"].flatMap(Engine.init)
 }

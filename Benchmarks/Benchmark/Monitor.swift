@@ -4,11 +4,21 @@ import Foundation
 
 /// A kernel, its initramfs, and the RAM that it gets.
 struct Guest {
-    var directory: URL
-    var memoryMebibytes: Int
+    let directory: URL
+    /// The initramfs that also has the compute programs.
+    let programsInitrd: URL
+    let memoryMebibytes: Int
+    /// The initramfs that it starts with.
+    var initrd: URL
+
+    init(directory: URL, programsInitrd: URL, memoryMebibytes: Int) {
+        self.directory = directory
+        self.programsInitrd = programsInitrd
+        self.memoryMebibytes = memoryMebibytes
+        initrd = directory.appending(path: "initramfs.cpio")
+    }
 
     var kernel: String { directory.appending(path: "vmlinuz").path }
-    var initrd: String { directory.appending(path: "initramfs.cpio").path }
     /// Of the kernel, as `uname -r` has it.
     var release: String {
         let text = try? String(contentsOf: directory.appending(path: "release"), encoding: .utf8)
@@ -30,16 +40,26 @@ protocol Monitor {
 }
 
 struct Dormouse: Monitor {
-    let name = "dormouse"
     let executable: URL
+    /// What --engine is given; nil leaves the choice to it.
+    let engine: String?
+    var name: String { engine ?? "dormouse" }
+
+    /// One for each engine, or one with none named.
+    static func all(executable: URL, engines: [String]) -> [Dormouse] {
+        engines.isEmpty
+            ? [Dormouse(executable: executable, engine: nil)]
+            : engines.map { Dormouse(executable: executable, engine: $0) }
+    }
+
     var version: String { firstLine(of: executable, ["--version"]) }
 
     func arguments(_ guest: Guest, test: String, disk: URL, report: URL) -> [String] {
         [
-            "run", "--kernel", guest.kernel, "--initrd", guest.initrd, "--disk", disk.path, "--cpus", "1",
+            "run", "--kernel", guest.kernel, "--initrd", guest.initrd.path, "--disk", disk.path, "--cpus", "1",
             "--memory", String(guest.memoryMebibytes), "--append", guest.commandLine(test), "--no-reboot",
             "--report", report.path,
-        ]
+        ] + (engine.map { ["--engine", $0] } ?? [])
     }
 }
 
@@ -64,7 +84,7 @@ struct QEMU: Monitor {
             "-M", "virt,gic-version=3", "-accel", "tcg", "-cpu", "cortex-a57", "-smp", "1",
             "-m", String(guest.memoryMebibytes), "-global", "virtio-mmio.force-legacy=false",
             "-display", "none", "-serial", "stdio", "-monitor", "none", "-nic", "none", "-no-reboot",
-            "-kernel", guest.kernel, "-initrd", guest.initrd, "-append", guest.commandLine(test),
+            "-kernel", guest.kernel, "-initrd", guest.initrd.path, "-append", guest.commandLine(test),
             // Neither monitor goes round the host's page cache.
             "-drive", "file=\(disk.path),format=raw,if=none,id=disk", "-device", "virtio-blk-device,drive=disk",
         ]

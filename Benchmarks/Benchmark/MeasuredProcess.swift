@@ -23,12 +23,12 @@ struct MeasuredProcess {
     /// How often memory is looked at: rarely enough not to slow the guest down.
     private static let memoryInterval = 0.5
     /// Longer than any run here takes, in seconds.
-    private static let patience = 600.0
+    private static let patience = 1800.0
 
     /// Runs a program to its end.
     ///
-    /// - Parameter guestByteCount: the size of the guest's RAM, by which its mapping is known.
-    init(_ executable: URL, _ arguments: [String], guestByteCount: Int) throws {
+    /// - Parameter guestByteCount: the size of the guest's RAM, by which its mapping is known; nil if there is no guest.
+    init(_ executable: URL, _ arguments: [String], guestByteCount: Int? = nil) throws {
         let clock = ContinuousClock()
         let start = clock.now
         func seconds() -> Double { (clock.now - start) / .seconds(1) }
@@ -53,7 +53,7 @@ struct MeasuredProcess {
                 }
             }
             if now >= nextMemory {
-                if let bytes = Self.overhead(of: pid, guestByteCount: guestByteCount) {
+                if let guestByteCount, let bytes = Self.overhead(of: pid, guestByteCount: guestByteCount) {
                     overheadByteCount = max(overheadByteCount ?? 0, bytes)
                 }
                 nextMemory = now + Self.memoryInterval
@@ -75,11 +75,14 @@ struct MeasuredProcess {
     /// Seconds until the guest wrote a line with `text`.
     func seconds(to text: String) throws -> Double {
         guard let line = lines.first(where: { $0.text.contains(text) }) else {
-            let end = lines.suffix(20).map(\.text).joined(separator: "\n")
-            throw MeasurementError(
-                description: "the guest never said \"\(text)\"; exit code \(exitCode), its last lines:\n\(end)")
+            throw MeasurementError(description: "the guest never said \"\(text)\"\n\(ending)")
         }
         return line.seconds
+    }
+
+    /// How it ended, for whoever looks for the reason.
+    var ending: String {
+        "exit code \(exitCode), its last lines:\n" + lines.suffix(20).map(\.text).joined(separator: "\n")
     }
 
     // MARK: The process

@@ -1,0 +1,145 @@
+// One round of one monitor: boot and power off, boot and hibernate, resume; and the compute programs.
+
+import Foundation
+
+/// What is measured; the names are those of the JSON file.
+enum Quantity: String, CaseIterable, Codable {
+    case bootToInit, bootToEnd, bootCPU, hibernateToEnd, hibernateCPU, resumeToResumed, resumeToEnd, resumeCPU
+    case instructions, mips, overhead
+
+    var title: String {
+        switch self {
+        case .bootToInit: "start to init, s"
+        case .bootToEnd: "start to powered off, s"
+        case .bootCPU: "  CPU time of it, s"
+        case .hibernateToEnd: "start to hibernated, s"
+        case .hibernateCPU: "  CPU time of it, s"
+        case .resumeToResumed: "start to resumed, s"
+        case .resumeToEnd: "start to resumed and powered off, s"
+        case .resumeCPU: "  CPU time of it, s"
+        case .instructions: "guest instructions of a boot, 10^6"
+        case .mips: "guest MIPS in a boot, per CPU second"
+        case .overhead: "memory over the guest's RAM, MiB"
+        }
+    }
+}
+
+struct Measurement: Codable {
+    private(set) var values: [String: Double] = [:]
+    /// By the name of the program.
+    private(set) var programSeconds: [String: Double] = [:]
+    private(set) var checksums: [String: String] = [:]
+
+    subscript(quantity: Quantity) -> Double? {
+        get { values[quantity.rawValue] }
+        set { values[quantity.rawValue] = newValue }
+    }
+
+    /// A power-off, a hibernation and a resume.
+    mutating func measureBoot(of guest: Guest, on monitor: any Monitor) throws {
+        try Scratch.use { scratch in
+            let boot = try run("poweroff", of: guest, on: monitor, scratch)
+            self[.bootToInit] = try boot.seconds(to: "dormouse: init")
+            self[.bootToEnd] = boot.wallSeconds
+            self[.bootCPU] = boot.cpuSeconds
+            if let report = scratch.readReport() {
+                self[.instructions] = Double(report.guestInstructions) / 1e6
+                self[.mips] = Double(report.guestInstructions) / 1e6 / report.cpuSeconds
+            }
+            let hibernate = try run("hibernate", of: guest, on: monitor, scratch)
+            _ = try hibernate.seconds(to: "dormouse: hibernating")
+            self[.hibernateToEnd] = hibernate.wallSeconds
+            self[.hibernateCPU] = hibernate.cpuSeconds
+            let resume = try run("hibernate", of: guest, on: monitor, scratch)
+            self[.resumeToResumed] = try resume.seconds(to: "dormouse: resumed, sha256 ok")
+            self[.resumeToEnd] = resume.wallSeconds
+            self[.resumeCPU] = resume.cpuSeconds
+        }
+    }
+
+    /// The compute programs, in one run of the guest.
+    mutating func measure(_ programs: [String], in guest: Guest, on monitor: any Monitor) throws {
+        var guest = guest
+        guest.initrd = guest.programsInitrd
+        let process = try Scratch.use { scratch in
+            let test = "compute dormouse.programs=\(programs.joined(separator: ","))"
+            return try run(test, of: guest, on: monitor, scratch, countsMemory: false)
+        }
+        try add(programs, of: process)
+    }
+
+    /// Takes the results of `programs` from what a process printed.
+    mutating func add(_ programs: [String], of process: MeasuredProcess) throws {
+        for result in process.lines.compactMap({ ProgramResult(line: $0.text) }) {
+            programSeconds[result.name] = result.seconds
+            checksums[result.name] = result.checksum
+        }
+        for program in programs where checksums[program] == nil {
+            throw MeasurementError(description: "there is no result of \(program)\n\(process.ending)")
+        }
+    }
+
+    private mutating func run(
+        _ test: String, of guest: Guest, on monitor: any Monitor, _ scratch: Scratch,
+        countsMemory: Bool = true
+    ) throws -> MeasuredProcess {
+        let disk = try scratch.disk(byteCount: UInt64(guest.memoryMebibytes) << 20)
+        let process = try MeasuredProcess(
+            monitor.executable, monitor.arguments(guest, test: test, disk: disk, report: scratch.report),
+            guestByteCount: guest.memoryMebibytes << 20)
+        let overhead = scratch.readReport()?.memory.overheadByteCount ?? process.overheadByteCount
+        if countsMemory, let overhead { self[.overhead] = max(self[.overhead] ?? 0, Double(overhead) / 0x1p20) }
+        if let failure = process.lines.first(where: { $0.text.contains("dormouse: FAILED") }) {
+            throw MeasurementError(description: "\(monitor.name): \(failure.text)")
+        }
+        return process
+    }
+}
+
+/// The files of some runs that belong together: a disk, and the last report.
+struct Scratch {
+    private let directory: URL
+    var report: URL { directory.appending(path: "report.json") }
+
+    /// Makes a directory, and deletes it with all that is in it.
+    static func use<Result>(_ body: (Scratch) throws -> Result) throws -> Result {
+        let scratch = try Scratch()
+        defer { try? FileManager.default.removeItem(at: scratch.directory) }
+        return try body(scratch)
+    }
+
+    private init() throws {
+        directory = FileManager.default.temporaryDirectory.appending(path: "benchmark-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    }
+
+    /// The disk: sparse and empty when it is first asked for.
+    func disk(byteCount: UInt64) throws -> URL {
+        let disk = directory.appending(path: "disk.img")
+        guard !FileManager.default.fileExists(atPath: disk.path) else { return disk }
+        _ = FileManager.default.createFile(atPath: disk.path, contents: nil)
+        let handle = try FileHandle(forWritingTo: disk)
+        try handle.truncate(atOffset: byteCount)
+        try handle.close()
+        return disk
+    }
+
+    /// The report of the run before, if the monitor writes one.
+    func readReport() -> Report? {
+        try? JSONDecoder().decode(Report.self, from: Data(contentsOf: report))
+    }
+}
+
+/// What Dormouse's report says that cannot be seen from outside.
+struct Report: Decodable {
+    var guestInstructions: UInt64
+    var cpuSeconds: Double
+    var memory: Memory
+
+    struct Memory: Decodable {
+        var peakBytes: Int
+        var guestTouchedBytes: Int
+
+        var overheadByteCount: Int { peakBytes - guestTouchedBytes }
+    }
+}
