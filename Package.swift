@@ -49,7 +49,7 @@ let package = Package(
         .executableTarget(
             name: "dormouse",
             dependencies: [
-                "Machine", "PSCI",
+                "Emulator", "Machine", "PSCI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

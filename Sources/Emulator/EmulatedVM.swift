@@ -32,6 +32,7 @@ public struct EmulatedVMConfiguration: Sendable {
     public var timerLines: @Sendable (Int) -> TimerLines
     /// The most memory that translated code may take, in bytes.
     public var codeCacheByteCount = 512 << 20
+    /// How guest code is executed.
     public var engine = Engine.auto
 
     public init(
@@ -56,6 +57,10 @@ public struct EmulatedVMConfiguration: Sendable {
 public final class EmulatedVM: @unchecked Sendable {
     let configuration: EmulatedVMConfiguration
     let codeCache: CodeCache
+    #if arch(x86_64)
+        /// nil if guest code is interpreted only.
+        let translator: Translator?
+    #endif
     /// One for each CPU, by index. Each may be run by one thread at a time.
     @exclusivity(unchecked) public private(set) var cpus: [EmulatedCPU] = []
 
@@ -67,7 +72,15 @@ public final class EmulatedVM: @unchecked Sendable {
     public init(_ configuration: EmulatedVMConfiguration) throws(GuestMemoryError) {
         precondition(configuration.cpuCount > 0, "a machine has at least one CPU")
         self.configuration = configuration
-        codeCache = try CodeCache(memory: configuration.memory, byteCount: configuration.codeCacheByteCount)
+        var newBlock = CodeCache.NewBlock()
+        #if arch(x86_64)
+            translator = configuration.engine.patience.flatMap {
+                Translator(byteCount: configuration.codeCacheByteCount, patience: $0)
+            }
+            if let translator { newBlock = .init(hostCode: translator.exit, patience: translator.patience) }
+        #endif
+        codeCache = try CodeCache(
+            memory: configuration.memory, byteCount: configuration.codeCacheByteCount, newBlock: newBlock)
         cpus = (0..<configuration.cpuCount).map { EmulatedCPU(index: $0, of: self) }
         configuration.memory.onWatchedWrite = { [unowned self] range in
             invalidateCode(at: range.lowerBound)
@@ -112,6 +125,9 @@ public final class EmulatedVM: @unchecked Sendable {
             broadcast(.releaseBlocks, from: sender)
             waitForRequests(from: sender)
             codeCache.flush()
+            #if arch(x86_64)
+                translator?.flush()
+            #endif
             flushes.wrappingAdd(1, ordering: .releasing)
             broadcast(.releaseBlocks, from: sender)
             sender.releaseBlocks()

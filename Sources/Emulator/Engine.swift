@@ -1,11 +1,20 @@
-// Which engine executes guest code.
+// Which way guest code is executed.
 
-/// How a machine executes its guest's code.
-public enum Engine: String, Sendable, CaseIterable {
-    /// Every block is interpreted.
+/// How a software CPU executes guest code.
+public enum Engine: String, CaseIterable, Sendable {
+    /// Operation by operation. Runs on every host.
     case interpreter
-    /// Every block is translated to host code when it is first executed.
+    /// As host code from the first time on: for tests.
     case translator
-    /// Blocks are interpreted until they have proved warm, and then translated where the host allows it.
+    /// As host code once it has proved warm, on hosts that there is a translator for; else interpreted.
     case auto
+
+    /// How often a block is interpreted before it is translated; nil if it never is.
+    var patience: Int32? {
+        switch self {
+        case .interpreter: nil
+        case .translator: 0
+        case .auto: 32
+        }
+    }
 }

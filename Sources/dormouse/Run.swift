@@ -52,7 +52,9 @@ struct Run: ParsableCommand {
         if options.psciTrace {
             events.firmwareCall = { Message.writeLine("psci: core \($0): \($1)") }
         }
-        let machine = try VirtualMachine(machineOptions.machine, events: events)
+        var configuration = machineOptions.machine
+        configuration.engine = options.engine
+        let machine = try VirtualMachine(configuration, events: events)
         let terminal = Terminal(descriptor: STDIN_FILENO)
         let stop = { @Sendable (reason: StopReason) -> Void in
             machine.stop(because: reason)

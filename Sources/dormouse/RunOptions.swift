@@ -1,6 +1,7 @@
 // The options of `dormouse run`, and the machine that they describe.
 
 import ArgumentParser
+import Emulator
 import Logging
 import Machine
 import PSCI
@@ -92,6 +93,12 @@ struct RunOptions: ParsableArguments {
     @Flag(help: "Do not boot the guest again when it resets; exit with code 32.")
     var noReboot = false
 
+    @Option(
+        help: ArgumentHelp(
+            "How guest code is executed: interpreted, translated to host code at once, or once it is warm.",
+            valueName: "engine"))
+    var engine = Engine.auto
+
     @Flag(help: "Write every call of the firmware to standard error, decoded, with its core and its result.")
     var psciTrace = false
 
@@ -158,4 +165,5 @@ private enum PSCIArgument {
 
 extension KernelFormat: ExpressibleByArgument {}
 extension ClockKind: ExpressibleByArgument {}
+extension Engine: ExpressibleByArgument {}
 extension ConsoleKind: ExpressibleByArgument {}

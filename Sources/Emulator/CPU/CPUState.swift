@@ -42,6 +42,8 @@ public struct CPUState: @unchecked Sendable {
         public static let request = 0x154
         /// UInt32: the level of the IRQ input.
         public static let interrupt = 0x158
+        /// UInt32: NZCV as translated code keeps it while it runs: see `HostFlags`.
+        public static let hostFlags = 0x15C
         /// Int64: guest instructions left before the next look at the clock.
         public static let slice = 0x160
         /// The software-TLB table that ordinary accesses use now.
@@ -52,6 +54,18 @@ public struct CPUState: @unchecked Sendable {
         public static let link = 0x178
         /// 36 vector registers of 16 bytes: v0–v31 and four temporaries of lowering.
         public static let vectors = 0x180
+        /// What follows is for translated code. Virtual address of the page being executed.
+        public static let pageOfPC = 0x3C0
+        /// The jump cache in use.
+        public static let jumpCache = 0x3C8
+        /// The `EmulatedCPU`, for the helpers that translated code calls.
+        public static let cpu = 0x3D0
+        /// The operation at which the interpreter is to go on.
+        public static let exitOperation = 0x3D8
+        /// Where translated code left by a direct branch, in bytes from the start of the code memory; 0 if elsewhere.
+        public static let exitLink = 0x3E0
+        /// Where blocks are: see `CodeCache.base`.
+        public static let codeBase = 0x3E8
         /// System registers and the software TLB's pointers, from here on: see `CPUState+System`.
         public static let system = 0x400
         public static let byteCount = 0x1000
@@ -103,6 +117,13 @@ public struct CPUState: @unchecked Sendable {
         get { (base + Offset.block).load(as: UnsafeMutableRawPointer.self) }
         nonmutating set { (base + Offset.block).storeBytes(of: newValue, as: UnsafeMutableRawPointer.self) }
     }
+
+    /// Loads one of the state block's words.
+    @inline(__always)
+    func word(_ offset: Int) -> UInt64 { base.load(fromByteOffset: offset, as: UInt64.self) }
+
+    @inline(__always)
+    func setWord(_ offset: Int, _ value: UInt64) { base.storeBytes(of: value, toByteOffset: offset, as: UInt64.self) }
 
     /// The link slot of the branch just taken.
     @inline(__always)

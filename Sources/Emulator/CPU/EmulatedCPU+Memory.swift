@@ -104,8 +104,9 @@ extension EmulatedCPU {
         entry.info =
             physicalPage | UInt64(translation.sizeShift)
             | (allowsUnaligned ? TLBEntry.Info.allowsUnaligned : 0) | (isDevice ? TLBEntry.Info.isDevice : 0)
-        entry.readTag = mayRead ? page : TLBEntry.invalidTag
-        entry.writeTag = mayWrite ? page : TLBEntry.invalidTag
+        // An entry that hits allows unaligned accesses inside its page, which saves translated code a test.
+        entry.readTag = mayRead && allowsUnaligned ? page : TLBEntry.invalidTag
+        entry.writeTag = mayWrite && allowsUnaligned ? page : TLBEntry.invalidTag
         // The contiguous hint is not taken: each page of such a range has entries of its own, as the architecture allows.
         context.noteFilled(privilege)
         context.noteSize(translation.sizeShift, at: page)

@@ -16,6 +16,9 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     public let index: Int
     let configuration: EmulatedVMConfiguration
     let codeCache: CodeCache
+    #if arch(x86_64)
+        let translator: Translator?
+    #endif
     /// The machine, which owns this CPU.
     unowned let vm: EmulatedVM
 
@@ -70,6 +73,9 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         self.index = index
         self.configuration = configuration
         codeCache = vm.codeCache
+        #if arch(x86_64)
+            translator = vm.translator
+        #endif
         memory = configuration.memory
         clock = configuration.clock
         instructionClock = configuration.clock as? InstructionClock
@@ -77,6 +83,9 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         context = TranslationContext()
         contexts = [context]
         state.system.initialize(to: SystemState())
+        #if arch(x86_64)
+            prepareForTranslator()
+        #endif
         reset(entry: 0, context: 0)
     }
 
@@ -211,7 +220,7 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
 
     /// Forgets every block's address.
     func releaseBlocks() {
-        state.link = nil
+        forgetLinks()
         for context in contexts { context.invalidateJumpCache() }
     }
 

@@ -17,7 +17,12 @@ struct Block {
         static let instructionCount = 12
         /// UInt16: operations, links included.
         static let operationCount = 14
-        static let operations = 16
+        /// UInt64: the host code that executes the block, or the translator's stub that leaves translated code; 0
+        /// without a translator.
+        static let hostCode = 16
+        /// Int32: how often the block is still to be interpreted before it is worth translating.
+        static let patience = 24
+        static let operations = 32
     }
 
     @inline(__always)
@@ -33,13 +38,41 @@ struct Block {
     @inline(__always)
     var isValid: Bool { base.load(fromByteOffset: Offset.isValid, as: UInt32.self) != 0 }
 
-    func invalidate() { base.storeBytes(of: 0, toByteOffset: Offset.isValid, as: UInt32.self) }
+    /// - Parameter exit: what `hostCode` becomes, so that translated code does not enter the block any more.
+    func invalidate(exit: UInt64) {
+        base.storeBytes(of: 0, toByteOffset: Offset.isValid, as: UInt32.self)
+        hostCode = exit
+    }
+
+    @inline(__always)
+    var hostCode: UInt64 {
+        get { base.load(fromByteOffset: Offset.hostCode, as: UInt64.self) }
+        nonmutating set { base.storeBytes(of: newValue, toByteOffset: Offset.hostCode, as: UInt64.self) }
+    }
+
+    @inline(__always)
+    var patience: Int32 {
+        get { base.load(fromByteOffset: Offset.patience, as: Int32.self) }
+        nonmutating set { base.storeBytes(of: newValue, toByteOffset: Offset.patience, as: Int32.self) }
+    }
 
     var instructionCount: Int { Int(base.load(fromByteOffset: Offset.instructionCount, as: UInt16.self)) }
     var operationCount: Int { Int(base.load(fromByteOffset: Offset.operationCount, as: UInt16.self)) }
 
+    /// Counts one more time that the block is interpreted; false if it is to be looked at for translation.
+    @inline(__always)
+    func losePatience() -> Bool {
+        let left = patience &- 1
+        patience = left
+        return left > 0
+    }
+
     /// Fills in a new block's header and operations; `base` has room for `byteCount(of:)`.
-    func initialize(physicalAddress: UInt64, instructionCount: Int, operations: [Operation]) {
+    func initialize(
+        physicalAddress: UInt64, instructionCount: Int, operations: [Operation], hostCode: UInt64, patience: Int32
+    ) {
+        self.hostCode = hostCode
+        self.patience = patience
         base.storeBytes(of: physicalAddress, toByteOffset: Offset.physicalAddress, as: UInt64.self)
         base.storeBytes(of: 1, toByteOffset: Offset.isValid, as: UInt32.self)
         base.storeBytes(of: UInt16(instructionCount), toByteOffset: Offset.instructionCount, as: UInt16.self)

@@ -62,6 +62,13 @@ final class CodeCache: @unchecked Sendable {
         var blocks = 0
     }
     private let state = Mutex(State())
+    /// What the hostCode and patience of a new block are.
+    struct NewBlock: Sendable {
+        var hostCode: UInt64 = 0
+        var patience = Int32.max
+    }
+    private let newBlock: NewBlock
+
     /// How often blocks were dropped.
     private let drops = Atomic<UInt64>(0)
 
@@ -70,8 +77,9 @@ final class CodeCache: @unchecked Sendable {
 
     /// - Parameter byteCount: the most that blocks may take, in bytes; two halves of it are used in turn. If it is very
     ///   small, more is taken.
-    init(memory: GuestMemory, byteCount: Int) throws(GuestMemoryError) {
+    init(memory: GuestMemory, byteCount: Int, newBlock: NewBlock = NewBlock()) throws(GuestMemoryError) {
         self.memory = memory
+        self.newBlock = newBlock
         halfByteCount = max(byteCount / 2 & ~0xFFF, Self.minimumHalfByteCount)
         pageCount = Int(memory.byteCount >> GuestMemory.pageShift)
         pagesByteCount = pageCount * BlockMode.count * 8
@@ -91,6 +99,9 @@ final class CodeCache: @unchecked Sendable {
         munmap(arena, halfByteCount * 2)
         munmap(pages, pagesByteCount)
     }
+
+    /// Where blocks are: their offsets from here fit 32 bits.
+    var base: UnsafeMutableRawPointer { arena }
 
     /// The page's slot; aligned words are read and written whole by the host.
     private func slot(_ physical: UInt64, _ mode: BlockMode) -> UnsafeMutablePointer<UInt64>? {
@@ -140,7 +151,9 @@ final class CodeCache: @unchecked Sendable {
             if table[index] != 0 { return .done(Block(base: arena + Int(table[index]) * Self.unit)) }
             guard let base = allocate(Block.byteCount(ofOperations: operations.count), &state) else { return .full }
             let block = Block(base: base)
-            block.initialize(physicalAddress: physical, instructionCount: instructionCount, operations: operations)
+            block.initialize(
+                physicalAddress: physical, instructionCount: instructionCount, operations: operations,
+                hostCode: newBlock.hostCode, patience: newBlock.patience)
             // The block must be whole before another CPU can find it.
             atomicMemoryFence(ordering: .releasing)
             table[index] = UInt32((base - arena) / Self.unit)
@@ -169,7 +182,7 @@ final class CodeCache: @unchecked Sendable {
                     let table = UnsafeMutablePointer<UInt32>(bitPattern: UInt(slot.pointee))
                 else { continue }
                 for index in 0..<Self.instructionsPerPage where table[index] != 0 {
-                    Block(base: arena + Int(table[index]) * Self.unit).invalidate()
+                    Block(base: arena + Int(table[index]) * Self.unit).invalidate(exit: newBlock.hostCode)
                     table[index] = 0
                     found = true
                 }
@@ -187,7 +200,7 @@ final class CodeCache: @unchecked Sendable {
             for slot in 0..<pageCount * BlockMode.count {
                 guard let table = UnsafeMutablePointer<UInt32>(bitPattern: UInt(pages[slot])) else { continue }
                 for index in 0..<Self.instructionsPerPage where table[index] != 0 {
-                    Block(base: arena + Int(table[index]) * Self.unit).invalidate()
+                    Block(base: arena + Int(table[index]) * Self.unit).invalidate(exit: newBlock.hostCode)
                 }
             }
             // Safe: nobody holds a page table's address longer than a lookup, and the half stays intact until the

@@ -126,7 +126,7 @@ public enum Opcode: UInt8, Sendable {
 
     // MARK: System
 
-    /// DMB and DSB; `sub` is 1 for DSB, `a` is CRm
+    /// DMB and DSB; `sub` is 1 for DSB, `d` is CRm
     case barrier
     case clearExclusive
     /// x[d] = 64 or 32 bits of the state at byte imm

@@ -28,13 +28,13 @@ extension EmulatedCPU {
     @inline(never)
     func nextBlock() -> UnsafeMutablePointer<Operation>? {
         if mustTakeInterrupt {
-            state.link = nil
+            forgetLinks()
             takeInterrupt()
         }
         let mode = blockMode
         stepIsUnderWay = false
         if _slowPath(state.system.pointee.mdscrEL1 & MDSCR.ss != 0), isStepping {
-            state.link = nil
+            forgetLinks()
             guard let block = steppedBlock(mode: mode) else { return nil }
             enter(block, mode: mode)
             return block.operations
@@ -48,7 +48,7 @@ extension EmulatedCPU {
             block = Block(base: base)
         } else {
             guard let found = findBlock(mode: mode) else {
-                state.link = nil
+                forgetLinks()
                 return nil
             }
             block = found
@@ -61,12 +61,19 @@ extension EmulatedCPU {
         return block.operations
     }
 
+    /// The next block is not the one that the last branch went to.
+    func forgetLinks() {
+        state.link = nil
+        state.setWord(CPUState.Offset.exitLink, 0)
+    }
+
     /// Sets what the operations of `block` rely on.
     private func enter(_ block: Block, mode: BlockMode) {
         state.block = block.base
         currentMode = mode
         privilege = accessPrivilege
         state.dataTable = context.table(privilege)
+        state.setWord(CPUState.Offset.jumpCache, UInt64(UInt(bitPattern: context.jumpCache)))
     }
 
     /// What the next block is to be made for.

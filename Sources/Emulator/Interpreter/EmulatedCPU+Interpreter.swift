@@ -58,11 +58,11 @@ extension EmulatedCPU {
             state.slice = sliceStart
         }
 
-        state.link = nil
+        forgetLinks()
         dispatch: while true {
             if state.slice <= 0 || isRequested {
                 endSlice()
-                state.link = nil
+                forgetLinks()
                 if let exit = attend(remaining: budgetLeft) { return exit }
             }
             guard var operation = nextBlock() else {
@@ -70,6 +70,12 @@ extension EmulatedCPU {
                 state.slice &-= 1
                 continue dispatch
             }
+            #if arch(x86_64)
+                if let after = runTranslated() {
+                    guard case .resume(let resumed) = after else { continue dispatch }
+                    operation = resumed
+                }
+            #endif
             var pc = state.pc
 
             /// Leaves the block for `target` after `count` of its instructions: true if `operation` is the first of
@@ -83,7 +89,7 @@ extension EmulatedCPU {
                 state.slice = left
                 let linked = operation[1].immediate
                 if _fastPath(linked != 0 && left > 0 && !isRequested),
-                    let base = UnsafeMutableRawPointer(bitPattern: UInt(linked))
+                    let base = UnsafeMutableRawPointer(bitPattern: UInt(linked)), Block(base: base).losePatience()
                 {
                     state.block = base
                     pc = target

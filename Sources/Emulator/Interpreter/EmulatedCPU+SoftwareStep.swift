@@ -37,7 +37,8 @@ extension EmulatedCPU {
         let count = builder.build(
             from: words, limit: 1, isEL0: mode.isEL0, stackIsMisaligned: mode.stackIsMisaligned)
         let block = Block(base: stepMemory)
-        block.initialize(physicalAddress: 0, instructionCount: count, operations: builder.operations)
+        block.initialize(
+            physicalAddress: 0, instructionCount: count, operations: builder.operations, hostCode: 0, patience: .max)
         state.system.pointee.pstate &= ~PSTATE.ss
         stepIsUnderWay = true
         return block

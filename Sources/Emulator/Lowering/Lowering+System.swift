@@ -29,7 +29,7 @@ extension Lowering {
         case .dsb, .dmb:
             context.emit(
                 Operation(
-                    .barrier, sub: instruction == .dsb ? 1 : 0, a: context.instructionCount,
+                    .barrier, sub: instruction == .dsb ? 1 : 0, d: UInt8(word.bits(11, 8)), a: context.instructionCount,
                     immediate: context.offset &+ 4))
             return true
         case .isb:

@@ -1,6 +1,7 @@
 // What a person chooses about one machine.
 
 import Devices
+import Emulator
 import Firmware
 import Hypervisor
 import PSCI
@@ -57,6 +58,8 @@ public struct MachineConfiguration: Sendable {
     public var psci = Policy()
     public var clock = ClockKind.host
     public var console = ConsoleKind.pl011
+    /// How guest code is executed; the guest does not see it.
+    public var engine = Engine.auto
     /// What entropy starts from with the instruction clock.
     public var seed: UInt64 = 0
 

@@ -112,16 +112,17 @@ public final class VirtualMachine: @unchecked Sendable {
             disks: disks, console: console, entropy: EntropyDevice(source: entropy), memory: memory, gic: gic)
 
         do {
-            emulator = try EmulatedVM(
-                EmulatedVMConfiguration(
-                    cpuCount: cpuCount, model: configuration.model.cpu, memory: memory,
-                    bus: Self.makeBus(cpuCount: cpuCount, gic: gic, uart: uart, rtc: rtc, virtio: virtio),
-                    clock: clock, entropy: entropy, interruptController: gic,
-                    timerLines: { cpu in
-                        TimerLines(
-                            virtualTimer: gic.ppi(Virt1Layout.TimerINTID.virtual, cpu: cpu),
-                            physicalTimer: gic.ppi(Virt1Layout.TimerINTID.physical, cpu: cpu))
-                    }))
+            var emulation = EmulatedVMConfiguration(
+                cpuCount: cpuCount, model: configuration.model.cpu, memory: memory,
+                bus: Self.makeBus(cpuCount: cpuCount, gic: gic, uart: uart, rtc: rtc, virtio: virtio),
+                clock: clock, entropy: entropy, interruptController: gic,
+                timerLines: { cpu in
+                    TimerLines(
+                        virtualTimer: gic.ppi(Virt1Layout.TimerINTID.virtual, cpu: cpu),
+                        physicalTimer: gic.ppi(Virt1Layout.TimerINTID.physical, cpu: cpu))
+                })
+            emulation.engine = configuration.engine
+            emulator = try EmulatedVM(emulation)
         } catch { throw .memory(error) }
         power = PowerController(
             cpuCount: cpuCount, ram: memory.range, entropy: entropy, wake: { parking[$0].wake() })
