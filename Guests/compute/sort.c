@@ -1,8 +1,8 @@
-// Sorting a million records with a comparison behind a pointer: indirect calls, and branches that nothing predicts.
+// Sorting half a million records with a comparison behind a pointer: indirect calls, and branches that nothing predicts.
 
 #include "programs.h"
 
-enum { record_count = 1 << 20, longest_insertion = 12 };
+enum { record_count = 1 << 19, longest_insertion = 12 };
 
 struct record {
     uint32_t key;
