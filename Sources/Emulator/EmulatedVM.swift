@@ -58,8 +58,8 @@ public final class EmulatedVM: @unchecked Sendable {
     let configuration: EmulatedVMConfiguration
     let codeCache: CodeCache
     #if arch(x86_64)
-        /// nil if guest code is interpreted only.
-        let translator: Translator?
+    /// nil if guest code is interpreted only.
+    let translator: Translator?
     #endif
     /// One for each CPU, by index. Each may be run by one thread at a time.
     @exclusivity(unchecked) public private(set) var cpus: [EmulatedCPU] = []
@@ -74,10 +74,10 @@ public final class EmulatedVM: @unchecked Sendable {
         self.configuration = configuration
         var newBlock = CodeCache.NewBlock()
         #if arch(x86_64)
-            translator = configuration.engine.patience.flatMap {
-                Translator(byteCount: configuration.codeCacheByteCount, patience: $0)
-            }
-            if let translator { newBlock = .init(hostCode: translator.exit, patience: translator.patience) }
+        translator = configuration.engine.patience.flatMap {
+            Translator(byteCount: configuration.codeCacheByteCount, patience: $0)
+        }
+        if let translator { newBlock = .init(hostCode: translator.exit, patience: translator.patience) }
         #endif
         codeCache = try CodeCache(
             memory: configuration.memory, byteCount: configuration.codeCacheByteCount, newBlock: newBlock)
@@ -126,7 +126,7 @@ public final class EmulatedVM: @unchecked Sendable {
             waitForRequests(from: sender)
             codeCache.flush()
             #if arch(x86_64)
-                translator?.flush()
+            translator?.flush()
             #endif
             flushes.wrappingAdd(1, ordering: .releasing)
             broadcast(.releaseBlocks, from: sender)

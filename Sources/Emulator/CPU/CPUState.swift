@@ -66,6 +66,8 @@ public struct CPUState: @unchecked Sendable {
         public static let exitLink = 0x3E0
         /// Where blocks are: see `CodeCache.base`.
         public static let codeBase = 0x3E8
+        /// The software-TLB table of EL0, for LDTR and STTR.
+        public static let userTable = 0x3F0
         /// System registers and the software TLB's pointers, from here on: see `CPUState+System`.
         public static let system = 0x400
         public static let byteCount = 0x1000

@@ -57,6 +57,11 @@ extension EmulatedCPU {
                 return .memory(pointer)
             }
         }
+        if context.restoreVictim(entry, privilege, page: page, isWrite: isWrite),
+            let pointer = UnsafeMutableRawPointer(bitPattern: UInt(address &+ entry.addend))
+        {
+            return .memory(pointer)
+        }
         let access = TranslationAccess(isWrite ? .write : .read, privileged: privilege != .el0)
         var walkMemory = WalkMemory(memory: memory)
         switch regime.translate(address, for: access, pan: privilege == .el1, memory: &walkMemory) {
@@ -100,6 +105,7 @@ extension EmulatedCPU {
         let isDevice = translation.memoryType.isDevice
         let checksAlignment = regime.sctlr & SCTLR.a != 0
         let allowsUnaligned = !isDevice && !checksAlignment
+        if entry.isValid && entry.virtualPage != page { context.keepVictim(entry, privilege) }
         entry.addend = UInt64(UInt(bitPattern: host)) &- page
         entry.info =
             physicalPage | UInt64(translation.sizeShift)

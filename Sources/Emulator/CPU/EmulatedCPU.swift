@@ -17,7 +17,7 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     let configuration: EmulatedVMConfiguration
     let codeCache: CodeCache
     #if arch(x86_64)
-        let translator: Translator?
+    let translator: Translator?
     #endif
     /// The machine, which owns this CPU.
     unowned let vm: EmulatedVM
@@ -74,7 +74,7 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         self.configuration = configuration
         codeCache = vm.codeCache
         #if arch(x86_64)
-            translator = vm.translator
+        translator = vm.translator
         #endif
         memory = configuration.memory
         clock = configuration.clock
@@ -84,7 +84,7 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         contexts = [context]
         state.system.initialize(to: SystemState())
         #if arch(x86_64)
-            prepareForTranslator()
+        prepareForTranslator()
         #endif
         reset(entry: 0, context: 0)
     }

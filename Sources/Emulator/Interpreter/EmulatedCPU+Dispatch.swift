@@ -73,6 +73,7 @@ extension EmulatedCPU {
         currentMode = mode
         privilege = accessPrivilege
         state.dataTable = context.table(privilege)
+        state.setWord(CPUState.Offset.userTable, UInt64(UInt(bitPattern: context.table(.el0))))
         state.setWord(CPUState.Offset.jumpCache, UInt64(UInt(bitPattern: context.jumpCache)))
     }
 

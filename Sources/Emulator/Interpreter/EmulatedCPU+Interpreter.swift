@@ -71,10 +71,10 @@ extension EmulatedCPU {
                 continue dispatch
             }
             #if arch(x86_64)
-                if let after = runTranslated() {
-                    guard case .resume(let resumed) = after else { continue dispatch }
-                    operation = resumed
-                }
+            if let after = runTranslated() {
+                guard case .resume(let resumed) = after else { continue dispatch }
+                operation = resumed
+            }
             #endif
             var pc = state.pc
 

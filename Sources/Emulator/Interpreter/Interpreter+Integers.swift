@@ -68,6 +68,20 @@ enum CRC32 {
     enum Polynomial: UInt32 {
         case ieee = 0xEDB8_8320
         case castagnoli = 0x82F6_3B78
+
+        /// All 33 coefficients, the highest power's in the lowest bit.
+        var product: UInt64 { UInt64(rawValue) << 1 | 1 }
+
+        /// What `product` is to be multiplied by, without carries, for 1 modulo x^64.
+        var inverse: UInt64 {
+            var inverse: UInt64 = 0
+            var rest: UInt64 = 1
+            for bit in 0..<UInt64(64) where rest >> bit & 1 != 0 {
+                inverse |= 1 << bit
+                rest ^= product << bit
+            }
+            return inverse
+        }
     }
 
     /// For each byte, what it makes of the low byte of the sum. Safe: filled once, 256 entries, never freed.

@@ -110,8 +110,13 @@ final class TranslationContext {
     private let memory: UnsafeMutableRawPointer
     private static let instructionPageCount = 256
     private static let instructionPageBytes = instructionPageCount * 16
-    private static let byteCount =
+    private static let victimCount = 8
+    private static let victimBytes = AccessPrivilege.count * victimCount * TLBEntry.byteCount
+    private static let victimOffset =
         AccessPrivilege.count * TLBGeometry.tableBytes + instructionPageBytes + JumpCache.byteCount
+    private static let byteCount = victimOffset + victimBytes
+    /// Where the next victim goes.
+    @exclusivity(unchecked) private var nextVictim = 0
 
     /// Sizes (log2) larger than 4 KiB of which some page may be held, one bit each, and for each which addresses.
     @exclusivity(unchecked) private var largeSizes: UInt64 = 0
@@ -150,6 +155,35 @@ final class TranslationContext {
         TLBEntry(
             base: table(privilege)
                 + Int(truncatingIfNeeded: address >> TLBGeometry.indexShift & TLBGeometry.indexMask))
+    }
+
+    // MARK: Victims
+
+    /// The entries that were displaced last: pages a multiple of 4 MiB apart have one place in a table, and a copy from one
+    /// to the other would walk the guest's tables for each access.
+    private func victim(_ privilege: AccessPrivilege, _ index: Int) -> TLBEntry {
+        TLBEntry(
+            base: memory
+                + (Self.victimOffset + (privilege.rawValue * Self.victimCount + index) * TLBEntry.byteCount))
+    }
+
+    /// Keeps an entry that is about to be displaced.
+    func keepVictim(_ entry: TLBEntry, _ privilege: AccessPrivilege) {
+        victim(privilege, nextVictim).base.copyMemory(from: entry.base, byteCount: TLBEntry.byteCount)
+        nextVictim = (nextVictim + 1) % Self.victimCount
+    }
+
+    /// Puts the entry for a page back into its place if it was kept and answers; what is there is kept instead.
+    func restoreVictim(_ entry: TLBEntry, _ privilege: AccessPrivilege, page: UInt64, isWrite: Bool) -> Bool {
+        for index in 0..<Self.victimCount {
+            let victim = victim(privilege, index)
+            guard (isWrite ? victim.writeTag : victim.readTag) == page else { continue }
+            let kept = (entry.readTag, entry.writeTag, entry.addend, entry.info)
+            entry.base.copyMemory(from: victim.base, byteCount: TLBEntry.byteCount)
+            (victim.readTag, victim.writeTag, victim.addend, victim.info) = kept
+            return true
+        }
+        return false
     }
 
     // MARK: Instruction pages
@@ -218,6 +252,7 @@ final class TranslationContext {
             for index in 0..<TLBGeometry.entryCount {
                 body(TLBEntry(base: table + index * TLBEntry.byteCount))
             }
+            for index in 0..<Self.victimCount { body(victim(privilege, index)) }
         }
     }
 
@@ -233,6 +268,7 @@ final class TranslationContext {
 
     func invalidateAll() {
         memset(memory, 0xFF, AccessPrivilege.count * TLBGeometry.tableBytes + Self.instructionPageBytes)
+        memset(memory + Self.victimOffset, 0xFF, Self.victimBytes)
         invalidateJumpCache()
         filled = (false, false, false)
         largeSizes = 0
@@ -259,6 +295,10 @@ final class TranslationContext {
         for privilege in [AccessPrivilege.el1, .el1WithoutPAN, .el0] {
             let entry = entry(privilege, page)
             if entry.isValid && entry.virtualPage == page { entry.invalidate() }
+            for index in 0..<Self.victimCount {
+                let victim = victim(privilege, index)
+                if victim.isValid && victim.virtualPage == page { victim.invalidate() }
+            }
         }
         let instruction = instructionPage(page)
         if instruction[0] & TLBGeometry.pageMask == page { instruction[0] = ~0 }

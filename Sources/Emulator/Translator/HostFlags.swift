@@ -2,183 +2,183 @@
 
 #if arch(x86_64)
 
-    /// Bit 15 is N (the host's SF), 14 Z (ZF), 8 C (CF), 0 V (OF); the others mean nothing.
-    enum HostFlags {
-        static let n: UInt32 = 1 << 15
-        static let z: UInt32 = 1 << 14
-        static let c: UInt32 = 1 << 8
-        static let v: UInt32 = 1 << 0
+/// Bit 15 is N (the host's SF), 14 Z (ZF), 8 C (CF), 0 V (OF); the others mean nothing.
+enum HostFlags {
+    static let n: UInt32 = 1 << 15
+    static let z: UInt32 = 1 << 14
+    static let c: UInt32 = 1 << 8
+    static let v: UInt32 = 1 << 0
 
-        @inline(__always)
-        static func from(nzcv: UInt32) -> UInt32 {
-            (nzcv >> 16) & (n | z) | (nzcv >> 21) & c | (nzcv >> 28) & v
+    @inline(__always)
+    static func from(nzcv: UInt32) -> UInt32 {
+        (nzcv >> 16) & (n | z) | (nzcv >> 21) & c | (nzcv >> 28) & v
+    }
+
+    @inline(__always)
+    static func nzcv(from flags: UInt32) -> UInt32 {
+        (flags & (n | z)) << 16 | (flags & c) << 21 | (flags & v) << 28
+    }
+}
+
+extension CPUState {
+    /// Takes NZCV over for translated code.
+    @inline(__always)
+    func loadHostFlags() {
+        base.storeBytes(of: HostFlags.from(nzcv: nzcv), toByteOffset: Offset.hostFlags, as: UInt32.self)
+    }
+
+    /// Takes NZCV back from translated code.
+    @inline(__always)
+    func storeHostFlags() {
+        nzcv = HostFlags.nzcv(from: base.load(fromByteOffset: Offset.hostFlags, as: UInt32.self))
+    }
+}
+
+/// What the host's flags hold at a point of translated code.
+enum HeldFlags {
+    case nothing
+    /// NZCV, with CF = C.
+    case carry
+    /// NZCV, with CF = not C, as the host subtracts.
+    case borrow
+}
+
+extension RegionCompiler {
+    /// The host's condition for an Arm condition, after making the host's flags hold NZCV. Changes RAX and the flags.
+    mutating func hostCondition(_ condition: UInt8) -> HostCondition {
+        if held == .nothing {
+            assembler.load(.rax, state(CPUState.Offset.hostFlags), size: 2)
+            // OF = V: 1 + 0x7F overflows.
+            assembler.byte(0x04)
+            assembler.byte(0x7F)
+            assembler.storeFlagsFromAH()
+            held = .carry
         }
-
-        @inline(__always)
-        static func nzcv(from flags: UInt32) -> UInt32 {
-            (flags & (n | z)) << 16 | (flags & c) << 21 | (flags & v) << 28
+        // HI and LS need both flags, and the host has them only for its own carry.
+        if held == .carry && (condition == 8 || condition == 9) {
+            assembler.complementCarry()
+            held = .borrow
+        }
+        switch condition {
+        case 0: return .e
+        case 1: return .ne
+        case 2: return held == .carry ? .b : .ae
+        case 3: return held == .carry ? .ae : .b
+        case 4: return .s
+        case 5: return .ns
+        case 6: return .o
+        case 7: return .no
+        case 8: return .a
+        case 9: return .be
+        case 10: return .ge
+        case 11: return .l
+        case 12: return .g
+        default: return .le
         }
     }
 
-    extension CPUState {
-        /// Takes NZCV over for translated code.
-        @inline(__always)
-        func loadHostFlags() {
-            base.storeBytes(of: HostFlags.from(nzcv: nzcv), toByteOffset: Offset.hostFlags, as: UInt32.self)
-        }
-
-        /// Takes NZCV back from translated code.
-        @inline(__always)
-        func storeHostFlags() {
-            nzcv = HostFlags.nzcv(from: base.load(fromByteOffset: Offset.hostFlags, as: UInt32.self))
-        }
-    }
-
-    /// What the host's flags hold at a point of translated code.
-    enum HeldFlags {
-        case nothing
-        /// NZCV, with CF = C.
-        case carry
-        /// NZCV, with CF = not C, as the host subtracts.
-        case borrow
-    }
-
-    extension RegionCompiler {
-        /// The host's condition for an Arm condition, after making the host's flags hold NZCV. Changes RAX and the flags.
-        mutating func hostCondition(_ condition: UInt8) -> HostCondition {
-            if held == .nothing {
-                assembler.load(.rax, state(CPUState.Offset.hostFlags), size: 2)
-                // OF = V: 1 + 0x7F overflows.
-                assembler.byte(0x04)
-                assembler.byte(0x7F)
-                assembler.storeFlagsFromAH()
-                held = .carry
-            }
-            // HI and LS need both flags, and the host has them only for its own carry.
-            if held == .carry && (condition == 8 || condition == 9) {
-                assembler.complementCarry()
-                held = .borrow
-            }
-            switch condition {
-            case 0: return .e
-            case 1: return .ne
-            case 2: return held == .carry ? .b : .ae
-            case 3: return held == .carry ? .ae : .b
-            case 4: return .s
-            case 5: return .ns
-            case 6: return .o
-            case 7: return .no
-            case 8: return .a
-            case 9: return .be
-            case 10: return .ge
-            case 11: return .l
-            case 12: return .g
-            default: return .le
-            }
-        }
-
-        /// Whether a condition is AL or NV, which `hostCondition` has nothing for.
+    /// Whether a condition is AL or NV, which `hostCondition` has nothing for.
     static func isAlways(_ condition: UInt8) -> Bool { condition >= 14 }
 
     /// Makes CF the carry (or the borrow) of NZCV. Changes RAX and the flags.
-        mutating func loadCarry(asBorrow: Bool) {
-            if held == .nothing {
-                assembler.load(.rax, state(CPUState.Offset.hostFlags), size: 2)
-                assembler.storeFlagsFromAH()
-                if asBorrow { assembler.complementCarry() }
-            } else if (held == .borrow) != asBorrow {
-                assembler.complementCarry()
-            }
-            held = .nothing
+    mutating func loadCarry(asBorrow: Bool) {
+        if held == .nothing {
+            assembler.load(.rax, state(CPUState.Offset.hostFlags), size: 2)
+            assembler.storeFlagsFromAH()
+            if asBorrow { assembler.complementCarry() }
+        } else if (held == .borrow) != asBorrow {
+            assembler.complementCarry()
         }
+        held = .nothing
+    }
 
-        /// Stores the flags that the host holds. Changes RAX.
-        mutating func saveFlags() {
-            assembler.setOverflowIntoAL()
-            if held == .borrow {
-                assembler.complementCarry()
-                held = .carry
-            }
-            assembler.loadFlagsIntoAH()
-            assembler.store(.rax, state(CPUState.Offset.hostFlags), size: 2)
+    /// Stores the flags that the host holds. Changes RAX.
+    mutating func saveFlags() {
+        assembler.setOverflowIntoAL()
+        if held == .borrow {
+            assembler.complementCarry()
+            held = .carry
         }
+        assembler.loadFlagsIntoAH()
+        assembler.store(.rax, state(CPUState.Offset.hostFlags), size: 2)
+    }
 
-        /// After an operation that set the host's flags to NZCV: stores them unless nobody will ask.
-        mutating func setFlags(_ flags: HeldFlags) {
-            held = flags
-            flagsAreSaved = !flagsDie(after: position)
-            if flagsAreSaved { saveFlags() }
-        }
+    /// After an operation that set the host's flags to NZCV: stores them unless nobody will ask.
+    mutating func setFlags(_ flags: HeldFlags) {
+        held = flags
+        flagsAreSaved = !flagsDie(after: position)
+        if flagsAreSaved { saveFlags() }
+    }
 
-        /// Whether NZCV, held since the operation at `position`, is set anew before anything but its holders can see it.
-        private func flagsDie(after position: Int) -> Bool {
-            let operations = source.block.operations
-            var index = position + 1
-            var isHeld = true
-            while index < source.block.operationCount {
-                let operation = operations[index]
-                switch FlagUse(of: operation.code) {
-                case .sets: return true
-                case .reads: if !isHeld { return false }
-                case .readsAndClobbers:
-                    if !isHeld { return false }
-                    isHeld = false
-                case .readsAndSets: return isHeld
-                case .branches:
-                    // The way out stores them itself.
-                    if !isHeld { return false }
-                    index += 1
-                case .keeps: break
-                case .clobbers:
-                    let use = OperandUse(of: operation, isEL0: region.mode.isEL0, features: features)
-                    if use.treatment != .native { return false }
-                    isHeld = false
-                }
+    /// Whether NZCV, held since the operation at `position`, is set anew before anything but its holders can see it.
+    private func flagsDie(after position: Int) -> Bool {
+        let operations = source.block.operations
+        var index = position + 1
+        var isHeld = true
+        while index < source.block.operationCount {
+            let operation = operations[index]
+            switch FlagUse(of: operation.code) {
+            case .sets: return true
+            case .reads: if !isHeld { return false }
+            case .readsAndClobbers:
+                if !isHeld { return false }
+                isHeld = false
+            case .readsAndSets: return isHeld
+            case .branches:
+                // The way out stores them itself.
+                if !isHeld { return false }
                 index += 1
+            case .keeps: break
+            case .clobbers:
+                let use = OperandUse(of: operation, isEL0: region.mode.isEL0, features: features)
+                if use.treatment != .native { return false }
+                isHeld = false
             }
-            return false
+            index += 1
+        }
+        return false
+    }
+}
+
+/// What the translation of an operation does to NZCV and to the host's flags.
+enum FlagUse {
+    /// Sets NZCV whatever it was.
+    case sets
+    /// Reads NZCV from the host's flags and leaves them there.
+    case reads
+    /// The same, and leaves something else there.
+    case readsAndClobbers
+    /// The same, and sets NZCV.
+    case readsAndSets
+    /// A conditional branch.
+    case branches
+    /// Leaves the host's flags alone.
+    case keeps
+    /// Anything else.
+    case clobbers
+
+    init(of code: Opcode) {
+        switch code {
+        case .addsImmediate64, .addsImmediate32, .subsImmediate64, .subsImmediate32, .adds64, .adds32, .subs64,
+            .subs32,
+            .ands64, .ands32, .bics64, .bics32, .andsImmediate64, .andsImmediate32:
+            self = .sets
+        case .csel64, .csel32, .csinc64, .csinc32, .csinv64, .csinv32, .csneg64, .csneg32:
+            self = .reads
+        case .adc64, .adc32, .sbc64, .sbc32:
+            self = .readsAndClobbers
+        case .adcs64, .adcs32, .sbcs64, .sbcs32, .ccmp64, .ccmp32, .ccmn64, .ccmn32, .ccmpImmediate64,
+            .ccmpImmediate32,
+            .ccmnImmediate64, .ccmnImmediate32:
+            self = .readsAndSets
+        case .branchConditional:
+            self = .branches
+        case .move64, .move32, .moveImmediate, .signExtendWord:
+            self = .keeps
+        default:
+            self = .clobbers
         }
     }
-
-    /// What the translation of an operation does to NZCV and to the host's flags.
-    enum FlagUse {
-        /// Sets NZCV whatever it was.
-        case sets
-        /// Reads NZCV from the host's flags and leaves them there.
-        case reads
-        /// The same, and leaves something else there.
-        case readsAndClobbers
-        /// The same, and sets NZCV.
-        case readsAndSets
-        /// A conditional branch.
-        case branches
-        /// Leaves the host's flags alone.
-        case keeps
-        /// Anything else.
-        case clobbers
-
-        init(of code: Opcode) {
-            switch code {
-            case .addsImmediate64, .addsImmediate32, .subsImmediate64, .subsImmediate32, .adds64, .adds32, .subs64,
-                .subs32,
-                .ands64, .ands32, .bics64, .bics32, .andsImmediate64, .andsImmediate32:
-                self = .sets
-            case .csel64, .csel32, .csinc64, .csinc32, .csinv64, .csinv32, .csneg64, .csneg32:
-                self = .reads
-            case .adc64, .adc32, .sbc64, .sbc32:
-                self = .readsAndClobbers
-            case .adcs64, .adcs32, .sbcs64, .sbcs32, .ccmp64, .ccmp32, .ccmn64, .ccmn32, .ccmpImmediate64,
-                .ccmpImmediate32,
-                .ccmnImmediate64, .ccmnImmediate32:
-                self = .readsAndSets
-            case .branchConditional:
-                self = .branches
-            case .move64, .move32, .moveImmediate, .signExtendWord:
-                self = .keeps
-            default:
-                self = .clobbers
-            }
-        }
-    }
+}
 
 #endif

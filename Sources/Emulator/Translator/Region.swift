@@ -8,248 +8,248 @@
 
 #if arch(x86_64)
 
-    /// One block of a region.
-    struct RegionBlock {
-        let block: Block
-        /// Of its first instruction, in the page.
-        let offset: UInt64
-        /// How many loops it is in.
-        var depth = 0
-        /// Registers that may hold something newer than the state block when the block is entered.
-        var written = RegisterSet.none
-        /// Registers whose value the block needs, or stores, when it is entered.
-        var live = RegisterSet.none
-        /// Whether the region itself jumps to it.
-        var isTarget = false
+/// One block of a region.
+struct RegionBlock {
+    let block: Block
+    /// Of its first instruction, in the page.
+    let offset: UInt64
+    /// How many loops it is in.
+    var depth = 0
+    /// Registers that may hold something newer than the state block when the block is entered.
+    var written = RegisterSet.none
+    /// Registers whose value the block needs, or stores, when it is entered.
+    var live = RegisterSet.none
+    /// Whether the region itself jumps to it.
+    var isTarget = false
+}
+
+/// What is translated together.
+struct Region {
+    /// Blocks in a region, at most, and operations in all of them together.
+    static let blockLimit = 16
+    static let operationLimit = 384
+
+    private(set) var blocks: [RegionBlock] = []
+    let mode: BlockMode
+    let features: HostFeatures
+    /// For each general register the number of the host register that it lives in, or `noHome`.
+    private(set) var homes = [UInt8](repeating: Region.noHome, count: 40)
+    private(set) var mapped = RegisterSet.none
+
+    static let noHome: UInt8 = 0xFF
+    /// Host registers that guest registers live in. RAX, RCX and RDX are scratch; RBX is the state, R14 the slice and
+    /// R15 the software-TLB table.
+    private static let available: [HostRegister] = [.rbp, .rsi, .rdi, .r8, .r9, .r10, .r11, .r12, .r13]
+
+    /// The index of the block at an offset of the page, or nil if the region does not have it.
+    func index(ofBlockAt offset: UInt64) -> Int? {
+        blocks.firstIndex { $0.offset == offset }
     }
 
-    /// What is translated together.
-    struct Region {
-        /// Blocks in a region, at most, and operations in all of them together.
-        static let blockLimit = 16
-        static let operationLimit = 384
+    /// Where an operation branches to in its page, if it is a direct branch inside it.
+    @inline(__always)
+    static func target(of operation: Operation, from offset: UInt64) -> UInt64? {
+        let target = offset &+ operation.immediate
+        return target < 0x1000 ? target : nil
+    }
 
-        private(set) var blocks: [RegionBlock] = []
-        let mode: BlockMode
-        let features: HostFeatures
-        /// For each general register the number of the host register that it lives in, or `noHome`.
-        private(set) var homes = [UInt8](repeating: Region.noHome, count: 40)
-        private(set) var mapped = RegisterSet.none
-
-        static let noHome: UInt8 = 0xFF
-        /// Host registers that guest registers live in. RAX, RCX and RDX are scratch; RBX is the state, R14 the slice and
-        /// R15 the software-TLB table.
-        private static let available: [HostRegister] = [.rbp, .rsi, .rdi, .r8, .r9, .r10, .r11, .r12, .r13]
-
-        /// The index of the block at an offset of the page, or nil if the region does not have it.
-        func index(ofBlockAt offset: UInt64) -> Int? {
-            blocks.firstIndex { $0.offset == offset }
-        }
-
-        /// Where an operation branches to in its page, if it is a direct branch inside it.
-        @inline(__always)
-        static func target(of operation: Operation, from offset: UInt64) -> UInt64? {
-            let target = offset &+ operation.immediate
-            return target < 0x1000 ? target : nil
-        }
-
-        /// Collects a region.
-        ///
-        /// - Parameters:
-        ///   - head: the block that became hot.
-        ///   - find: the block at an offset of the page, if it is worth to be translated.
-        init(head: Block, mode: BlockMode, features: HostFeatures, find: (UInt64) -> Block?) {
-            self.mode = mode
-            self.features = features
-            var operations = head.operationCount
-            blocks.append(RegionBlock(block: head, offset: head.physicalAddress & 0xFFF))
-            var next = 0
-            while next < blocks.count {
-                for target in branches(of: blocks[next]) {
-                    if let known = index(ofBlockAt: target) {
-                        blocks[known].isTarget = true
-                    } else if blocks.count < Self.blockLimit, let block = find(target),
-                        operations + block.operationCount <= Self.operationLimit
-                    {
-                        operations += block.operationCount
-                        blocks.append(RegionBlock(block: block, offset: target, isTarget: true))
-                    }
+    /// Collects a region.
+    ///
+    /// - Parameters:
+    ///   - head: the block that became hot.
+    ///   - find: the block at an offset of the page, if it is worth to be translated.
+    init(head: Block, mode: BlockMode, features: HostFeatures, find: (UInt64) -> Block?) {
+        self.mode = mode
+        self.features = features
+        var operations = head.operationCount
+        blocks.append(RegionBlock(block: head, offset: head.physicalAddress & 0xFFF))
+        var next = 0
+        while next < blocks.count {
+            for target in branches(of: blocks[next]) {
+                if let known = index(ofBlockAt: target) {
+                    blocks[known].isTarget = true
+                } else if blocks.count < Self.blockLimit, let block = find(target),
+                    operations + block.operationCount <= Self.operationLimit
+                {
+                    operations += block.operationCount
+                    blocks.append(RegionBlock(block: block, offset: target, isTarget: true))
                 }
-                next += 1
             }
-            findLoops()
-            assignHomes()
-            followData()
+            next += 1
         }
+        findLoops()
+        assignHomes()
+        followData()
+    }
 
-        /// The targets in the page of a block's direct branches.
-        private func branches(of source: RegionBlock) -> [UInt64] {
-            var targets: [UInt64] = []
-            let operations = source.block.operations
-            var position = 0
-            while position < source.block.operationCount {
-                let operation = operations[position]
-                let treatment = OperandUse(of: operation, isEL0: mode.isEL0, features: features).treatment
-                if treatment == .branch || treatment == .jump {
-                    if let target = Self.target(of: operation, from: source.offset) { targets.append(target) }
-                    position += 1
-                }
+    /// The targets in the page of a block's direct branches.
+    private func branches(of source: RegionBlock) -> [UInt64] {
+        var targets: [UInt64] = []
+        let operations = source.block.operations
+        var position = 0
+        while position < source.block.operationCount {
+            let operation = operations[position]
+            let treatment = OperandUse(of: operation, isEL0: mode.isEL0, features: features).treatment
+            if treatment == .branch || treatment == .jump {
+                if let target = Self.target(of: operation, from: source.offset) { targets.append(target) }
                 position += 1
             }
-            return targets
+            position += 1
         }
+        return targets
+    }
 
-        /// A branch back to a lower or the same offset makes a loop of what lies between.
-        private mutating func findLoops() {
-            var loops: [(low: UInt64, high: UInt64)] = []
-            for source in blocks {
-                for target in branches(of: source) where target <= source.offset && index(ofBlockAt: target) != nil {
-                    if !loops.contains(where: { $0.low == target && $0.high == source.offset }) {
-                        loops.append((target, source.offset))
-                    }
+    /// A branch back to a lower or the same offset makes a loop of what lies between.
+    private mutating func findLoops() {
+        var loops: [(low: UInt64, high: UInt64)] = []
+        for source in blocks {
+            for target in branches(of: source) where target <= source.offset && index(ofBlockAt: target) != nil {
+                if !loops.contains(where: { $0.low == target && $0.high == source.offset }) {
+                    loops.append((target, source.offset))
                 }
             }
+        }
+        for index in blocks.indices {
+            let offset = blocks[index].offset
+            blocks[index].depth = min(loops.count { $0.low <= offset && offset <= $0.high }, 4)
+        }
+    }
+
+    // MARK: Registers
+
+    /// Gives host registers to the guest registers that are used most, where a loop counts eight times.
+    private mutating func assignHomes() {
+        var uses = [Int](repeating: 0, count: 40)
+        for block in blocks {
+            let weight = 1 << (3 * block.depth)
+            forEachOperation(of: block) { use in
+                use.reads.forEach { uses[Int($0)] += weight }
+                use.writes.forEach { uses[Int($0)] += weight }
+            }
+        }
+        uses[Int(CPUState.Register.zero)] = 0
+        uses[Int(CPUState.Register.sink)] = 0
+        for host in Self.available {
+            guard let best = uses.indices.max(by: { uses[$0] < uses[$1] }), uses[best] > 1 else { break }
+            uses[best] = 0
+            homes[best] = host.rawValue
+            mapped |= RegisterSet(UInt8(best))
+        }
+    }
+
+    private func forEachOperation(of block: RegionBlock, _ body: (OperandUse) -> Void) {
+        let operations = block.block.operations
+        var position = 0
+        while position < block.block.operationCount {
+            let use = OperandUse(of: operations[position], isEL0: mode.isEL0, features: features)
+            body(use)
+            position += use.treatment == .branch || use.treatment == .jump ? 2 : 1
+        }
+    }
+
+    // MARK: Data flow
+
+    /// Registers of lowering, which mean nothing between guest instructions.
+    static let temporaries = RegisterSet(bits: 0xF << UInt64(CPUState.Register.temporary0))
+
+    /// Works out `written` and `live` of each block, until nothing changes.
+    private mutating func followData() {
+        var changes = true
+        while changes {
+            changes = false
             for index in blocks.indices {
-                let offset = blocks[index].offset
-                blocks[index].depth = min(loops.count { $0.low <= offset && offset <= $0.high }, 4)
-            }
-        }
-
-        // MARK: Registers
-
-        /// Gives host registers to the guest registers that are used most, where a loop counts eight times.
-        private mutating func assignHomes() {
-            var uses = [Int](repeating: 0, count: 40)
-            for block in blocks {
-                let weight = 1 << (3 * block.depth)
-                forEachOperation(of: block) { use in
-                    use.reads.forEach { uses[Int($0)] += weight }
-                    use.writes.forEach { uses[Int($0)] += weight }
-                }
-            }
-            uses[Int(CPUState.Register.zero)] = 0
-            uses[Int(CPUState.Register.sink)] = 0
-            for host in Self.available {
-                guard let best = uses.indices.max(by: { uses[$0] < uses[$1] }), uses[best] > 1 else { break }
-                uses[best] = 0
-                homes[best] = host.rawValue
-                mapped |= RegisterSet(UInt8(best))
-            }
-        }
-
-        private func forEachOperation(of block: RegionBlock, _ body: (OperandUse) -> Void) {
-            let operations = block.block.operations
-            var position = 0
-            while position < block.block.operationCount {
-                let use = OperandUse(of: operations[position], isEL0: mode.isEL0, features: features)
-                body(use)
-                position += use.treatment == .branch || use.treatment == .jump ? 2 : 1
-            }
-        }
-
-        // MARK: Data flow
-
-        /// Registers of lowering, which mean nothing between guest instructions.
-        static let temporaries = RegisterSet(34, 35, 36, 37)
-
-        /// Works out `written` and `live` of each block, until nothing changes.
-        private mutating func followData() {
-            var changes = true
-            while changes {
-                changes = false
-                for index in blocks.indices {
-                    for (target, written) in edges(from: index) {
-                        let union = blocks[target].written | written
-                        if union != blocks[target].written {
-                            blocks[target].written = union
-                            changes = true
-                        }
-                    }
-                }
-            }
-            changes = true
-            while changes {
-                changes = false
-                for index in blocks.indices.reversed() {
-                    let live = liveIn(index)
-                    if live != blocks[index].live {
-                        blocks[index].live = live
+                for (target, written) in edges(from: index) {
+                    let union = blocks[target].written | written
+                    if union != blocks[target].written {
+                        blocks[target].written = union
                         changes = true
                     }
                 }
             }
         }
-
-        /// The branches of a block inside the region, each with what is newer than the state block there.
-        private func edges(from index: Int) -> [(target: Int, written: RegisterSet)] {
-            var edges: [(target: Int, written: RegisterSet)] = []
-            let source = blocks[index]
-            let operations = source.block.operations
-            var written = source.written
-            var position = 0
-            while position < source.block.operationCount {
-                let operation = operations[position]
-                let use = OperandUse(of: operation, isEL0: mode.isEL0, features: features)
-                position += 1
-                written = after(use, written)
-                if use.treatment == .branch || use.treatment == .jump {
-                    position += 1
-                    if let target = Self.target(of: operation, from: source.offset),
-                        let block = self.index(ofBlockAt: target)
-                    {
-                        edges.append((block, written))
-                    }
+        changes = true
+        while changes {
+            changes = false
+            for index in blocks.indices.reversed() {
+                let live = liveIn(index)
+                if live != blocks[index].live {
+                    blocks[index].live = live
+                    changes = true
                 }
             }
-            return edges
-        }
-
-        /// What is newer than the state block after an operation. A helper finds everything there, and leaves it there.
-        @inline(__always)
-        func after(_ use: OperandUse, _ written: RegisterSet) -> RegisterSet {
-            use.treatment == .helper ? .none : (written | use.writes).intersection(mapped)
-        }
-
-        /// Registers that a block needs, from its end to its beginning.
-        private func liveIn(_ index: Int) -> RegisterSet {
-            let source = blocks[index]
-            let operations = source.block.operations
-            // Forward, because what a way out stores depends on what was written until then.
-            var defined = RegisterSet.none
-            var needed = RegisterSet.none
-            var written = source.written
-            var position = 0
-            while position < source.block.operationCount {
-                let operation = operations[position]
-                let use = OperandUse(of: operation, isEL0: mode.isEL0, features: features)
-                position += 1
-                switch use.treatment {
-                case .native:
-                    needed |= use.reads.subtracting(defined)
-                case .guarded, .resume:
-                    needed |= (use.reads | written).subtracting(defined)
-                case .helper:
-                    needed |= written.subtracting(defined)
-                    // Everything is loaded again behind the helper.
-                    defined |= mapped
-                case .branch, .jump, .indirect:
-                    needed |= use.reads.subtracting(defined)
-                    if use.treatment != .branch { defined |= use.writes }
-                    let leaving = after(use, written)
-                    if use.treatment != .indirect, let target = Self.target(of: operation, from: source.offset),
-                        let block = self.index(ofBlockAt: target)
-                    {
-                        // Every `written` of a block entered this way is stored somewhere: the block says so itself.
-                        needed |= blocks[block].live.subtracting(defined)
-                    }
-                    needed |= leaving.subtracting(defined)
-                    if use.treatment == .branch || use.treatment == .jump { position += 1 }
-                }
-                written = after(use, written)
-                defined |= use.writes
-            }
-            return needed.intersection(mapped).subtracting(Self.temporaries)
         }
     }
+
+    /// The branches of a block inside the region, each with what is newer than the state block there.
+    private func edges(from index: Int) -> [(target: Int, written: RegisterSet)] {
+        var edges: [(target: Int, written: RegisterSet)] = []
+        let source = blocks[index]
+        let operations = source.block.operations
+        var written = source.written
+        var position = 0
+        while position < source.block.operationCount {
+            let operation = operations[position]
+            let use = OperandUse(of: operation, isEL0: mode.isEL0, features: features)
+            position += 1
+            written = after(use, written)
+            if use.treatment == .branch || use.treatment == .jump {
+                position += 1
+                if let target = Self.target(of: operation, from: source.offset),
+                    let block = self.index(ofBlockAt: target)
+                {
+                    edges.append((block, written))
+                }
+            }
+        }
+        return edges
+    }
+
+    /// What is newer than the state block after an operation. A helper finds everything there, and leaves it there.
+    @inline(__always)
+    func after(_ use: OperandUse, _ written: RegisterSet) -> RegisterSet {
+        use.treatment == .helper ? .none : (written | use.writes).intersection(mapped)
+    }
+
+    /// Registers that a block needs, from its end to its beginning.
+    private func liveIn(_ index: Int) -> RegisterSet {
+        let source = blocks[index]
+        let operations = source.block.operations
+        // Forward, because what a way out stores depends on what was written until then.
+        var defined = RegisterSet.none
+        var needed = RegisterSet.none
+        var written = source.written
+        var position = 0
+        while position < source.block.operationCount {
+            let operation = operations[position]
+            let use = OperandUse(of: operation, isEL0: mode.isEL0, features: features)
+            position += 1
+            switch use.treatment {
+            case .native:
+                needed |= use.reads.subtracting(defined)
+            case .guarded, .resume:
+                needed |= (use.reads | written).subtracting(defined)
+            case .helper:
+                needed |= written.subtracting(defined)
+                // Everything is loaded again behind the helper.
+                defined |= mapped
+            case .branch, .jump, .indirect:
+                needed |= use.reads.subtracting(defined)
+                if use.treatment != .branch { defined |= use.writes }
+                let leaving = after(use, written)
+                if use.treatment != .indirect, let target = Self.target(of: operation, from: source.offset),
+                    let block = self.index(ofBlockAt: target)
+                {
+                    // Every `written` of a block entered this way is stored somewhere: the block says so itself.
+                    needed |= blocks[block].live.subtracting(defined)
+                }
+                needed |= leaving.subtracting(defined)
+                if use.treatment == .branch || use.treatment == .jump { position += 1 }
+            }
+            written = after(use, written)
+            defined |= use.writes
+        }
+        return needed.intersection(mapped).subtracting(Self.temporaries)
+    }
+}
 
 #endif

@@ -7,372 +7,377 @@
 
 #if arch(x86_64)
 
-    extension OperandUse {
-        /// Which floating-point operations are translated.
-        init(float op: Operation, features: HostFeatures) {
-            guard let opcode = FloatOpcode(rawValue: op.sub) else {
-                self.init(.resume)
-                return
-            }
-            let d = RegisterSet(op.d)
-            let n = RegisterSet(op.n)
-            switch opcode {
-            case .faddSingle, .faddDouble, .fsubSingle, .fsubDouble, .fmulSingle, .fmulDouble, .fdivSingle, .fdivDouble,
-                .fnmulSingle, .fnmulDouble, .fsqrtSingle, .fsqrtDouble, .fcmpSingle, .fcmpDouble, .fcmpeSingle,
-                .fcmpeDouble, .fcmpZeroSingle, .fcmpZeroDouble, .fcmpeZeroSingle, .fcmpeZeroDouble, .fcselSingle,
-                .fcselDouble, .fcvtSingleToDouble, .fcvtDoubleToSingle:
-                self.init(.guarded)
-            case .fmaddSingle, .fmaddDouble, .fmsubSingle, .fmsubDouble, .fnmaddSingle, .fnmaddDouble, .fnmsubSingle,
-                .fnmsubDouble:
-                self.init(features.hasFMA ? .guarded : .helper)
-            case .fmovSingle, .fmovDouble, .fabsSingle, .fabsDouble, .fnegSingle, .fnegDouble, .fmovImmediate:
-                self.init()
-            case .fmovGeneralToSingle, .fmovGeneralToDouble, .fmovGeneralToTop:
-                self.init(reads: n)
-            case .fmovSingleToGeneral, .fmovDoubleToGeneral, .fmovTopToGeneral:
-                self.init(writes: d)
-            case .fcvtzsSW, .fcvtzsSX, .fcvtzsDW, .fcvtzsDX, .fcvtzuSW, .fcvtzuSX, .fcvtzuDW, .fcvtzuDX:
-                self.init(writes: d, .guarded)
-            case .scvtfWD, .ucvtfWD:
-                self.init(reads: n)
-            case .scvtfWS, .scvtfXS, .scvtfXD, .ucvtfWS, .ucvtfXS, .ucvtfXD:
-                self.init(reads: n, .guarded)
-            case .fadd, .fsub, .fmul, .fdiv:
-                self.init(Self.isWholeVector(op) ? .guarded : .helper)
-            case .fmla, .fmls:
-                self.init(features.hasFMA && Self.isWholeVector(op) ? .guarded : .helper)
-            default:
-                self.init(.helper)
-            }
+extension OperandUse {
+    /// Which floating-point operations are translated.
+    init(float op: Operation, features: HostFeatures) {
+        guard let opcode = FloatOpcode(rawValue: op.sub) else {
+            self.init(.resume)
+            return
         }
-
-        /// Two doubles or four singles.
-        private static func isWholeVector(_ op: Operation) -> Bool {
-            op.shape.isQ && !op.shape.isScalar && op.shape.size >= 2
+        let d = RegisterSet(op.d)
+        let n = RegisterSet(op.n)
+        switch opcode {
+        case .faddSingle, .faddDouble, .fsubSingle, .fsubDouble, .fmulSingle, .fmulDouble, .fdivSingle, .fdivDouble,
+            .fnmulSingle, .fnmulDouble, .fsqrtSingle, .fsqrtDouble, .fcmpSingle, .fcmpDouble, .fcmpeSingle,
+            .fcmpeDouble, .fcmpZeroSingle, .fcmpZeroDouble, .fcmpeZeroSingle, .fcmpeZeroDouble, .fcselSingle,
+            .fcselDouble, .fcvtSingleToDouble, .fcvtDoubleToSingle:
+            self.init(.guarded)
+        case .fmaddSingle, .fmaddDouble, .fmsubSingle, .fmsubDouble, .fnmaddSingle, .fnmaddDouble, .fnmsubSingle,
+            .fnmsubDouble:
+            self.init(features.hasFMA ? .guarded : .helper)
+        case .fmovSingle, .fmovDouble, .fabsSingle, .fabsDouble, .fnegSingle, .fnegDouble, .fmovImmediate:
+            self.init()
+        case .fmovGeneralToSingle, .fmovGeneralToDouble, .fmovGeneralToTop:
+            self.init(reads: n)
+        case .fmovSingleToGeneral, .fmovDoubleToGeneral, .fmovTopToGeneral:
+            self.init(writes: d)
+        case .fcvtzsSW, .fcvtzsSX, .fcvtzsDW, .fcvtzsDX, .fcvtzuSW, .fcvtzuSX, .fcvtzuDW, .fcvtzuDX:
+            self.init(writes: d, .guarded)
+        case .scvtfWD, .ucvtfWD:
+            self.init(reads: n)
+        case .scvtfWS, .scvtfXS, .scvtfXD, .ucvtfWS, .ucvtfXS, .ucvtfXD:
+            self.init(reads: n, .guarded)
+        case .fadd, .fsub, .fmul, .fdiv:
+            self.init(Self.isWholeVector(op) ? .guarded : .helper)
+        case .fmla, .fmls:
+            self.init(features.hasFMA && Self.isWholeVector(op) ? .guarded : .helper)
+        default:
+            self.init(.helper)
         }
     }
 
-    extension RegionCompiler {
-        private enum SSE {
-            static let add: UInt32 = 0x0F58
-            static let multiply: UInt32 = 0x0F59
-            static let subtract: UInt32 = 0x0F5C
-            static let divide: UInt32 = 0x0F5E
-            static let squareRoot: UInt32 = 0x0F51
-            static let compare: UInt32 = 0x0F2E
-            static let xor: UInt32 = 0x0FEF
-        }
+    /// Two doubles or four singles.
+    private static func isWholeVector(_ op: Operation) -> Bool {
+        op.shape.isQ && !op.shape.isScalar && op.shape.size >= 2
+    }
+}
 
-        private func vector(_ register: UInt8) -> HostOperand { state(vector: register) }
+extension RegionCompiler {
+    private enum SSE {
+        static let add: UInt32 = 0x0F58
+        static let multiply: UInt32 = 0x0F59
+        static let subtract: UInt32 = 0x0F5C
+        static let divide: UInt32 = 0x0F5E
+        static let squareRoot: UInt32 = 0x0F51
+        static let compare: UInt32 = 0x0F2E
+        static let xor: UInt32 = 0x0FEF
+    }
 
-        mutating func emitFloat(_ op: Operation) {
-            guard let opcode = FloatOpcode(rawValue: op.sub) else { return }
-            switch opcode {
-            case .faddSingle: binary(SSE.add, op, isDouble: false)
-            case .faddDouble: binary(SSE.add, op, isDouble: true)
-            case .fsubSingle: binary(SSE.subtract, op, isDouble: false)
-            case .fsubDouble: binary(SSE.subtract, op, isDouble: true)
-            case .fmulSingle: binary(SSE.multiply, op, isDouble: false)
-            case .fmulDouble: binary(SSE.multiply, op, isDouble: true)
-            case .fdivSingle: binary(SSE.divide, op, isDouble: false)
-            case .fdivDouble: binary(SSE.divide, op, isDouble: true)
-            case .fnmulSingle: binary(SSE.multiply, op, isDouble: false, negates: true)
-            case .fnmulDouble: binary(SSE.multiply, op, isDouble: true, negates: true)
-            case .fsqrtSingle: unary(SSE.squareRoot, op, isDouble: false)
-            case .fsqrtDouble: unary(SSE.squareRoot, op, isDouble: true)
-            case .fmaddSingle: fused(0xB9, op, isDouble: false)
-            case .fmaddDouble: fused(0xB9, op, isDouble: true)
-            case .fmsubSingle: fused(0xBD, op, isDouble: false)
-            case .fmsubDouble: fused(0xBD, op, isDouble: true)
-            case .fnmaddSingle: fused(0xBF, op, isDouble: false)
-            case .fnmaddDouble: fused(0xBF, op, isDouble: true)
-            case .fnmsubSingle: fused(0xBB, op, isDouble: false)
-            case .fnmsubDouble: fused(0xBB, op, isDouble: true)
-            case .fcmpSingle, .fcmpeSingle: compare(op, with: vector(op.m), isDouble: false)
-            case .fcmpDouble, .fcmpeDouble: compare(op, with: vector(op.m), isDouble: true)
-            case .fcmpZeroSingle, .fcmpeZeroSingle: compare(op, with: nil, isDouble: false)
-            case .fcmpZeroDouble, .fcmpeZeroDouble: compare(op, with: nil, isDouble: true)
-            case .fcselSingle: select(op, isDouble: false)
-            case .fcselDouble: select(op, isDouble: true)
-            case .fcvtSingleToDouble:
-                loadScalar(.xmm0, op.n, isDouble: false)
-                guardOrdinary(isDouble: false)
-                assembler.vector(0x0F5A, .xmm0, .vector(.xmm0), prefix: .scalarSingle)
-                finishScalar(op)
-            case .fcvtDoubleToSingle:
-                checkHostFloat()
-                loadScalar(.xmm1, op.n, isDouble: true)
-                assembler.vector(SSE.xor, .xmm0, .vector(.xmm0))
-                assembler.vector(0x0F5A, .xmm0, .vector(.xmm1), prefix: .scalarDouble)
-                guardOrdinary(isDouble: false)
-                finishScalar(op)
-            case .fmovSingle, .fmovDouble:
-                loadScalar(.xmm0, op.n, isDouble: opcode == .fmovDouble)
-                finishScalar(op)
-            case .fabsSingle: changeSign(op, 6, isDouble: false)
-            case .fabsDouble: changeSign(op, 6, isDouble: true)
-            case .fnegSingle: changeSign(op, 7, isDouble: false)
-            case .fnegDouble: changeSign(op, 7, isDouble: true)
-            case .fmovImmediate:
-                assembler.move(.rax, constant: op.immediate)
-                assembler.vector(0x0F6E, .xmm0, .register(.rax), wide: true)
-                if op.shape.isQ { assembler.vector(0x0F6C, .xmm0, .vector(.xmm0)) }
-                finishScalar(op)
-            case .fmovGeneralToSingle, .fmovGeneralToDouble:
-                assembler.vector(0x0F6E, .xmm0, operand(op.n), wide: opcode == .fmovGeneralToDouble)
-                finishScalar(op)
-            case .fmovGeneralToTop:
-                assembler.store(value(op.n, in: .rax), state(CPUState.Offset.vectors + Int(op.d) * 16 + 8))
-            case .fmovSingleToGeneral, .fmovDoubleToGeneral, .fmovTopToGeneral:
-                let target = destination(op.d)
-                let half = opcode == .fmovTopToGeneral ? 8 : 0
-                assembler.move(
-                    target, state(CPUState.Offset.vectors + Int(op.n) * 16 + half), wide: opcode != .fmovSingleToGeneral
-                )
-                finish(op.d, target)
-            case .fcvtzsSW: truncate(op, isDouble: false, wide: false, isSigned: true)
-            case .fcvtzsSX: truncate(op, isDouble: false, wide: true, isSigned: true)
-            case .fcvtzsDW: truncate(op, isDouble: true, wide: false, isSigned: true)
-            case .fcvtzsDX: truncate(op, isDouble: true, wide: true, isSigned: true)
-            case .fcvtzuSW: truncate(op, isDouble: false, wide: false, isSigned: false)
-            case .fcvtzuSX: truncate(op, isDouble: false, wide: true, isSigned: false)
-            case .fcvtzuDW: truncate(op, isDouble: true, wide: false, isSigned: false)
-            case .fcvtzuDX: truncate(op, isDouble: true, wide: true, isSigned: false)
-            case .scvtfWS: convert(op, isDouble: false, wide: false, isSigned: true)
-            case .scvtfWD: convert(op, isDouble: true, wide: false, isSigned: true)
-            case .scvtfXS: convert(op, isDouble: false, wide: true, isSigned: true)
-            case .scvtfXD: convert(op, isDouble: true, wide: true, isSigned: true)
-            case .ucvtfWS: convert(op, isDouble: false, wide: false, isSigned: false)
-            case .ucvtfWD: convert(op, isDouble: true, wide: false, isSigned: false)
-            case .ucvtfXS: convert(op, isDouble: false, wide: true, isSigned: false)
-            case .ucvtfXD: convert(op, isDouble: true, wide: true, isSigned: false)
-            case .fadd: packed(SSE.add, op)
-            case .fsub: packed(SSE.subtract, op)
-            case .fmul: packed(SSE.multiply, op)
-            case .fdiv: packed(SSE.divide, op)
-            case .fmla: packedFused(0xB8, op)
-            case .fmls: packedFused(0xBC, op)
-            default: break
-            }
-        }
+    private func vector(_ register: UInt8) -> HostOperand { state(vector: register) }
 
-        // MARK: Guards
-
-        private func prefix(isDouble: Bool) -> HostPrefix { isDouble ? .scalarDouble : .scalarSingle }
-
-        /// Goes on in the interpreter unless the host's arithmetic applies.
-        private mutating func checkHostFloat() {
-            guard !hostFloatIsChecked else { return }
-            hostFloatIsChecked = true
-            assembler.test(
-                state(CPUState.Offset.fpcr), constant: Int32(bitPattern: FPCR.fz | FPCR.rMode), wide: false)
-            deferred.append(.resume(assembler.jump(if: .ne), place))
-            assembler.test(state(CPUState.Offset.fpsr), constant: Int32(bitPattern: FPSR.ixc), wide: false)
-            deferred.append(.resume(assembler.jump(if: .e), place))
-        }
-
-        /// Adds a jump to a helper that executes the operation in place of what follows, up to `endHelp`.
-        private mutating func help(if condition: HostCondition) {
-            helps.append(assembler.jump(if: condition))
-        }
-
-        /// Where the helpers of this operation come back to.
-        private mutating func endHelp() {
-            for fixup in helps { deferred.append(.help(fixup, back: assembler.cursor, place)) }
-            helps.removeAll(keepingCapacity: true)
-        }
-
-        /// Jumps to a helper unless the number in XMM0 is ordinary. Changes RAX.
-        private mutating func guardOrdinary(isDouble: Bool) {
-            assembler.encode(0x0F7E, HostVector.xmm0.rawValue, .register(.rax), wide: isDouble, prefix: .operandSize)
-            assembler.shift(.shr, .rax, by: isDouble ? 52 : 23, wide: isDouble)
-            let infinity: Int32 = isDouble ? 0x7FF : 0xFF
-            assembler.arithmetic(.and, .register(.rax), constant: infinity, wide: false)
-            assembler.arithmetic(.sub, .register(.rax), constant: 2, wide: false)
-            assembler.arithmetic(.cmp, .register(.rax), constant: infinity - 2, wide: false)
-            help(if: .ae)
-        }
-
-        // MARK: Scalars
-
-        /// MOVSS or MOVSD from the state block: the rest of the register becomes zero.
-        private mutating func loadScalar(_ target: HostVector, _ register: UInt8, isDouble: Bool) {
-            assembler.vector(0x0F10, target, vector(register), prefix: prefix(isDouble: isDouble))
-        }
-
-        private mutating func finishScalar(_ op: Operation) {
-            assembler.storeVector(.xmm0, vector(op.d))
-            endHelp()
-        }
-
-        private mutating func binary(_ opcode: UInt32, _ op: Operation, isDouble: Bool, negates: Bool = false) {
-            checkHostFloat()
-            loadScalar(.xmm0, op.n, isDouble: isDouble)
-            assembler.vector(opcode, .xmm0, vector(op.m), prefix: prefix(isDouble: isDouble))
-            guardOrdinary(isDouble: isDouble)
-            if negates { flipSign(7, isDouble: isDouble) }
+    mutating func emitFloat(_ op: Operation) {
+        guard let opcode = FloatOpcode(rawValue: op.sub) else { return }
+        switch opcode {
+        case .faddSingle: binary(SSE.add, op, isDouble: false)
+        case .faddDouble: binary(SSE.add, op, isDouble: true)
+        case .fsubSingle: binary(SSE.subtract, op, isDouble: false)
+        case .fsubDouble: binary(SSE.subtract, op, isDouble: true)
+        case .fmulSingle: binary(SSE.multiply, op, isDouble: false)
+        case .fmulDouble: binary(SSE.multiply, op, isDouble: true)
+        case .fdivSingle: binary(SSE.divide, op, isDouble: false)
+        case .fdivDouble: binary(SSE.divide, op, isDouble: true)
+        case .fnmulSingle: binary(SSE.multiply, op, isDouble: false, negates: true)
+        case .fnmulDouble: binary(SSE.multiply, op, isDouble: true, negates: true)
+        case .fsqrtSingle: unary(SSE.squareRoot, op, isDouble: false)
+        case .fsqrtDouble: unary(SSE.squareRoot, op, isDouble: true)
+        case .fmaddSingle: fused(0xB9, op, isDouble: false)
+        case .fmaddDouble: fused(0xB9, op, isDouble: true)
+        case .fmsubSingle: fused(0xBD, op, isDouble: false)
+        case .fmsubDouble: fused(0xBD, op, isDouble: true)
+        case .fnmaddSingle: fused(0xBF, op, isDouble: false)
+        case .fnmaddDouble: fused(0xBF, op, isDouble: true)
+        case .fnmsubSingle: fused(0xBB, op, isDouble: false)
+        case .fnmsubDouble: fused(0xBB, op, isDouble: true)
+        case .fcmpSingle, .fcmpeSingle: compare(op, with: vector(op.m), isDouble: false)
+        case .fcmpDouble, .fcmpeDouble: compare(op, with: vector(op.m), isDouble: true)
+        case .fcmpZeroSingle, .fcmpeZeroSingle: compare(op, with: nil, isDouble: false)
+        case .fcmpZeroDouble, .fcmpeZeroDouble: compare(op, with: nil, isDouble: true)
+        case .fcselSingle: select(op, isDouble: false)
+        case .fcselDouble: select(op, isDouble: true)
+        case .fcvtSingleToDouble:
+            loadScalar(.xmm0, op.n, isDouble: false)
+            guardOrdinary(isDouble: false)
+            assembler.vector(0x0F5A, .xmm0, .vector(.xmm0), prefix: .scalarSingle)
             finishScalar(op)
-        }
-
-        private mutating func unary(_ opcode: UInt32, _ op: Operation, isDouble: Bool) {
+        case .fcvtDoubleToSingle:
             checkHostFloat()
+            loadScalar(.xmm1, op.n, isDouble: true)
             assembler.vector(SSE.xor, .xmm0, .vector(.xmm0))
-            assembler.vector(opcode, .xmm0, vector(op.n), prefix: prefix(isDouble: isDouble))
-            guardOrdinary(isDouble: isDouble)
+            assembler.vector(0x0F5A, .xmm0, .vector(.xmm1), prefix: .scalarDouble)
+            guardOrdinary(isDouble: false)
             finishScalar(op)
-        }
-
-        /// XMM0 = ±a ± n × m, by an FMA instruction of the 231 form.
-        private mutating func fused(_ opcode: UInt8, _ op: Operation, isDouble: Bool) {
-            checkHostFloat()
-            loadScalar(.xmm0, op.a, isDouble: isDouble)
-            loadScalar(.xmm1, op.n, isDouble: isDouble)
-            assembler.fusedMultiply(opcode, .xmm0, .xmm1, vector(op.m), isDouble: isDouble)
-            guardOrdinary(isDouble: isDouble)
+        case .fmovSingle, .fmovDouble:
+            loadScalar(.xmm0, op.n, isDouble: opcode == .fmovDouble)
             finishScalar(op)
-        }
-
-        /// BTR (6) or BTC (7) of the sign of XMM0. Changes RAX.
-        private mutating func flipSign(_ operation: UInt8, isDouble: Bool) {
-            assembler.encode(0x0F7E, HostVector.xmm0.rawValue, .register(.rax), wide: isDouble, prefix: .operandSize)
-            assembler.encode(0x0FBA, operation, .register(.rax), wide: isDouble)
-            assembler.byte(isDouble ? 63 : 31)
-            assembler.vector(0x0F6E, .xmm0, .register(.rax), wide: isDouble)
-        }
-
-        private mutating func changeSign(_ op: Operation, _ operation: UInt8, isDouble: Bool) {
-            loadScalar(.xmm0, op.n, isDouble: isDouble)
-            flipSign(operation, isDouble: isDouble)
+        case .fabsSingle: changeSign(op, 6, isDouble: false)
+        case .fabsDouble: changeSign(op, 6, isDouble: true)
+        case .fnegSingle: changeSign(op, 7, isDouble: false)
+        case .fnegDouble: changeSign(op, 7, isDouble: true)
+        case .fmovImmediate:
+            assembler.move(.rax, constant: op.immediate)
+            assembler.vector(0x0F6E, .xmm0, .register(.rax), wide: true)
+            if op.shape.isQ { assembler.vector(0x0F6C, .xmm0, .vector(.xmm0)) }
             finishScalar(op)
+        case .fmovGeneralToSingle, .fmovGeneralToDouble:
+            assembler.vector(0x0F6E, .xmm0, operand(op.n), wide: opcode == .fmovGeneralToDouble)
+            finishScalar(op)
+        case .fmovGeneralToTop:
+            assembler.store(value(op.n, in: .rax), state(CPUState.Offset.vectors + Int(op.d) * 16 + 8))
+        case .fmovSingleToGeneral, .fmovDoubleToGeneral, .fmovTopToGeneral:
+            let target = destination(op.d)
+            let half = opcode == .fmovTopToGeneral ? 8 : 0
+            assembler.move(
+                target, state(CPUState.Offset.vectors + Int(op.n) * 16 + half), wide: opcode != .fmovSingleToGeneral
+            )
+            finish(op.d, target)
+        case .fcvtzsSW: truncate(op, isDouble: false, wide: false, isSigned: true)
+        case .fcvtzsSX: truncate(op, isDouble: false, wide: true, isSigned: true)
+        case .fcvtzsDW: truncate(op, isDouble: true, wide: false, isSigned: true)
+        case .fcvtzsDX: truncate(op, isDouble: true, wide: true, isSigned: true)
+        case .fcvtzuSW: truncate(op, isDouble: false, wide: false, isSigned: false)
+        case .fcvtzuSX: truncate(op, isDouble: false, wide: true, isSigned: false)
+        case .fcvtzuDW: truncate(op, isDouble: true, wide: false, isSigned: false)
+        case .fcvtzuDX: truncate(op, isDouble: true, wide: true, isSigned: false)
+        case .scvtfWS: convert(op, isDouble: false, wide: false, isSigned: true)
+        case .scvtfWD: convert(op, isDouble: true, wide: false, isSigned: true)
+        case .scvtfXS: convert(op, isDouble: false, wide: true, isSigned: true)
+        case .scvtfXD: convert(op, isDouble: true, wide: true, isSigned: true)
+        case .ucvtfWS: convert(op, isDouble: false, wide: false, isSigned: false)
+        case .ucvtfWD: convert(op, isDouble: true, wide: false, isSigned: false)
+        case .ucvtfXS: convert(op, isDouble: false, wide: true, isSigned: false)
+        case .ucvtfXD: convert(op, isDouble: true, wide: true, isSigned: false)
+        case .fadd: packed(SSE.add, op)
+        case .fsub: packed(SSE.subtract, op)
+        case .fmul: packed(SSE.multiply, op)
+        case .fdiv: packed(SSE.divide, op)
+        case .fmla: packedFused(0xB8, op)
+        case .fmls: packedFused(0xBC, op)
+        default: break
         }
+    }
 
-        /// NZCV = n compared with m, or with zero. A NaN goes to the helper.
-        private mutating func compare(_ op: Operation, with other: HostOperand?, isDouble: Bool) {
-            assembler.test(state(CPUState.Offset.fpcr), constant: Int32(bitPattern: FPCR.fz), wide: false)
-            help(if: .ne)
-            loadScalar(.xmm0, op.n, isDouble: isDouble)
-            if other == nil { assembler.vector(SSE.xor, .xmm1, .vector(.xmm1)) }
-            assembler.vector(
-                SSE.compare, .xmm0, other ?? .vector(.xmm1), prefix: isDouble ? .operandSize : .none)
-            help(if: .p)
-            // Greater: C. Less: N. Equal: Z and C.
-            assembler.move(.rax, constant: UInt64(HostFlags.c))
-            assembler.move(.rcx, constant: UInt64(HostFlags.n))
-            assembler.move(.rax, .register(.rcx), if: .b, wide: false)
-            assembler.move(.rcx, constant: UInt64(HostFlags.z | HostFlags.c))
-            assembler.move(.rax, .register(.rcx), if: .e, wide: false)
-            assembler.store(.rax, state(CPUState.Offset.hostFlags), size: 2)
-            endHelp()
-        }
+    // MARK: Guards
 
-        private mutating func select(_ op: Operation, isDouble: Bool) {
-            held = heldBefore
-            let condition = hostCondition(op.a)
-            let otherwise = assembler.skip(if: condition.inverted)
+    private func prefix(isDouble: Bool) -> HostPrefix { isDouble ? .scalarDouble : .scalarSingle }
+
+    /// Goes on in the interpreter unless the host's arithmetic applies.
+    private mutating func checkHostFloat() {
+        guard !hostFloatIsChecked else { return }
+        hostFloatIsChecked = true
+        assembler.test(
+            state(CPUState.Offset.fpcr), constant: Int32(bitPattern: FPCR.fz | FPCR.rMode), wide: false)
+        deferred.append(.resume(assembler.jump(if: .ne), place))
+        assembler.test(state(CPUState.Offset.fpsr), constant: Int32(bitPattern: FPSR.ixc), wide: false)
+        deferred.append(.resume(assembler.jump(if: .e), place))
+    }
+
+    /// Adds a jump to a helper that executes the operation in place of what follows, up to `endHelp`.
+    private mutating func help(if condition: HostCondition) {
+        helps.append(assembler.jump(if: condition))
+    }
+
+    /// Where the helpers of this operation come back to.
+    private mutating func endHelp() {
+        for fixup in helps { deferred.append(.help(fixup, back: assembler.cursor, place)) }
+        helps.removeAll(keepingCapacity: true)
+    }
+
+    /// Jumps to a helper unless the number in XMM0 is ordinary. Changes RAX.
+    private mutating func guardOrdinary(isDouble: Bool) {
+        assembler.encode(0x0F7E, HostVector.xmm0.rawValue, .register(.rax), wide: isDouble, prefix: .operandSize)
+        assembler.shift(.shr, .rax, by: isDouble ? 52 : 23, wide: isDouble)
+        let infinity: Int32 = isDouble ? 0x7FF : 0xFF
+        assembler.arithmetic(.and, .register(.rax), constant: infinity, wide: false)
+        assembler.arithmetic(.sub, .register(.rax), constant: 2, wide: false)
+        assembler.arithmetic(.cmp, .register(.rax), constant: infinity - 2, wide: false)
+        help(if: .ae)
+    }
+
+    // MARK: Scalars
+
+    /// MOVSS or MOVSD from the state block: the rest of the register becomes zero.
+    private mutating func loadScalar(_ target: HostVector, _ register: UInt8, isDouble: Bool) {
+        assembler.vector(0x0F10, target, vector(register), prefix: prefix(isDouble: isDouble))
+    }
+
+    private mutating func finishScalar(_ op: Operation) {
+        assembler.storeVector(.xmm0, vector(op.d))
+        endHelp()
+    }
+
+    private mutating func binary(_ opcode: UInt32, _ op: Operation, isDouble: Bool, negates: Bool = false) {
+        checkHostFloat()
+        loadScalar(.xmm0, op.n, isDouble: isDouble)
+        assembler.vector(opcode, .xmm0, vector(op.m), prefix: prefix(isDouble: isDouble))
+        guardOrdinary(isDouble: isDouble)
+        if negates { flipSign(7, isDouble: isDouble) }
+        finishScalar(op)
+    }
+
+    private mutating func unary(_ opcode: UInt32, _ op: Operation, isDouble: Bool) {
+        checkHostFloat()
+        assembler.vector(SSE.xor, .xmm0, .vector(.xmm0))
+        assembler.vector(opcode, .xmm0, vector(op.n), prefix: prefix(isDouble: isDouble))
+        guardOrdinary(isDouble: isDouble)
+        finishScalar(op)
+    }
+
+    /// XMM0 = ±a ± n × m, by an FMA instruction of the 231 form.
+    private mutating func fused(_ opcode: UInt8, _ op: Operation, isDouble: Bool) {
+        checkHostFloat()
+        loadScalar(.xmm0, op.a, isDouble: isDouble)
+        loadScalar(.xmm1, op.n, isDouble: isDouble)
+        assembler.fusedMultiply(opcode, .xmm0, .xmm1, vector(op.m), isDouble: isDouble)
+        guardOrdinary(isDouble: isDouble)
+        finishScalar(op)
+    }
+
+    /// BTR (6) or BTC (7) of the sign of XMM0. Changes RAX.
+    private mutating func flipSign(_ operation: UInt8, isDouble: Bool) {
+        assembler.encode(0x0F7E, HostVector.xmm0.rawValue, .register(.rax), wide: isDouble, prefix: .operandSize)
+        assembler.encode(0x0FBA, operation, .register(.rax), wide: isDouble)
+        assembler.byte(isDouble ? 63 : 31)
+        assembler.vector(0x0F6E, .xmm0, .register(.rax), wide: isDouble)
+    }
+
+    private mutating func changeSign(_ op: Operation, _ operation: UInt8, isDouble: Bool) {
+        loadScalar(.xmm0, op.n, isDouble: isDouble)
+        flipSign(operation, isDouble: isDouble)
+        finishScalar(op)
+    }
+
+    /// NZCV = n compared with m, or with zero. A NaN goes to the helper.
+    private mutating func compare(_ op: Operation, with other: HostOperand?, isDouble: Bool) {
+        assembler.test(state(CPUState.Offset.fpcr), constant: Int32(bitPattern: FPCR.fz), wide: false)
+        help(if: .ne)
+        loadScalar(.xmm0, op.n, isDouble: isDouble)
+        if other == nil { assembler.vector(SSE.xor, .xmm1, .vector(.xmm1)) }
+        assembler.vector(
+            SSE.compare, .xmm0, other ?? .vector(.xmm1), prefix: isDouble ? .operandSize : .none)
+        help(if: .p)
+        // Greater: C. Less: N. Equal: Z and C.
+        assembler.move(.rax, constant: UInt64(HostFlags.c))
+        assembler.move(.rcx, constant: UInt64(HostFlags.n))
+        assembler.move(.rax, .register(.rcx), if: .b, wide: false)
+        assembler.move(.rcx, constant: UInt64(HostFlags.z | HostFlags.c))
+        assembler.move(.rax, .register(.rcx), if: .e, wide: false)
+        assembler.store(.rax, state(CPUState.Offset.hostFlags), size: 2)
+        endHelp()
+    }
+
+    private mutating func select(_ op: Operation, isDouble: Bool) {
+        guard !Self.isAlways(op.a) else {
             loadScalar(.xmm0, op.n, isDouble: isDouble)
-            let done = assembler.skip()
-            assembler.land(otherwise)
-            loadScalar(.xmm0, op.m, isDouble: isDouble)
-            assembler.land(done)
             assembler.storeVector(.xmm0, vector(op.d))
+            return
         }
+        held = heldBefore
+        let condition = hostCondition(op.a)
+        let otherwise = assembler.skip(if: condition.inverted)
+        loadScalar(.xmm0, op.n, isDouble: isDouble)
+        let done = assembler.skip()
+        assembler.land(otherwise)
+        loadScalar(.xmm0, op.m, isDouble: isDouble)
+        assembler.land(done)
+        assembler.storeVector(.xmm0, vector(op.d))
+    }
 
-        // MARK: Conversions
+    // MARK: Conversions
 
-        /// Towards zero. What is out of range gives the host's indefinite integer, and goes to the helper.
-        private mutating func truncate(_ op: Operation, isDouble: Bool, wide: Bool, isSigned: Bool) {
-            checkHostFloat()
-            // Unsigned words are converted as signed doublewords.
-            let converted = wide || !isSigned
-            assembler.vector(0x0F2C, .xmm0, vector(op.n), prefix: prefix(isDouble: isDouble), wide: converted)
-            if isSigned {
-                assembler.move(.rcx, constant: wide ? 1 << 63 : 1 << 31)
-                assembler.arithmetic(.cmp, .rax, .register(.rcx), wide: wide)
-                help(if: .e)
-            } else {
-                // The result is to be below 1 << 32, or 1 << 63.
-                assembler.move(.rcx, .rax)
-                assembler.shift(.shr, .rcx, by: wide ? 63 : 32)
-                help(if: .ne)
-            }
-            finish(op.d, .rax)
-            endHelp()
-        }
-
-        private mutating func convert(_ op: Operation, isDouble: Bool, wide: Bool, isSigned: Bool) {
-            if wide || !isDouble { checkHostFloat() }
-            load(op.n, to: .rax, wide: wide)
-            if wide && !isSigned {
-                assembler.test(.rax, .rax, wide: true)
-                help(if: .s)
-            }
-            assembler.vector(SSE.xor, .xmm0, .vector(.xmm0))
-            assembler.vector(
-                0x0F2A, .xmm0, .register(.rax), prefix: prefix(isDouble: isDouble), wide: wide || !isSigned)
-            finishScalar(op)
-        }
-
-        // MARK: Whole vectors
-
-        private mutating func packed(_ opcode: UInt32, _ op: Operation) {
-            checkHostFloat()
-            assembler.loadVector(.xmm0, vector(op.n))
-            assembler.vector(opcode, .xmm0, vector(op.m), prefix: op.shape.size == 3 ? .operandSize : .none)
-            guardOrdinaryElements(op)
-            finishScalar(op)
-        }
-
-        /// d = d ± n × m.
-        private mutating func packedFused(_ opcode: UInt8, _ op: Operation) {
-            checkHostFloat()
-            assembler.loadVector(.xmm0, vector(op.d))
-            assembler.loadVector(.xmm1, vector(op.n))
-            assembler.fusedMultiply(opcode, .xmm0, .xmm1, vector(op.m), isDouble: op.shape.size == 3)
-            guardOrdinaryElements(op)
-            finishScalar(op)
-        }
-
-        /// Jumps to a helper unless all elements of XMM0 are ordinary. Changes RAX, XMM1 to XMM3.
-        private mutating func guardOrdinaryElements(_ op: Operation) {
-            let isDouble = op.shape.size == 3
-            let greater: UInt32 = isDouble ? 0x0F3837 : 0x0F66
-            let shift: UInt32 = isDouble ? 0x0F73 : 0x0F72
-            // XMM1 = the exponents in place, XMM2 = all ones there.
-            assembler.vector(0x0F76, .xmm2, .vector(.xmm2))
-            assembler.encode(shift, 6, .vector(.xmm2), prefix: .operandSize)
-            assembler.byte(isDouble ? 53 : 24)
-            assembler.encode(shift, 2, .vector(.xmm2), prefix: .operandSize)
-            assembler.byte(1)
-            assembler.vector(0x0F6F, .xmm1, .vector(.xmm0))
-            assembler.vector(0x0FDB, .xmm1, .vector(.xmm2))
-            // XMM3 = an exponent of 1.
-            assembler.vector(0x0F76, .xmm3, .vector(.xmm3))
-            assembler.encode(shift, 2, .vector(.xmm3), prefix: .operandSize)
-            assembler.byte(isDouble ? 63 : 31)
-            assembler.encode(shift, 6, .vector(.xmm3), prefix: .operandSize)
-            assembler.byte(isDouble ? 52 : 23)
-            assembler.vector(greater, .xmm2, .vector(.xmm1))
-            assembler.vector(greater, .xmm1, .vector(.xmm3))
-            assembler.vector(0x0FDB, .xmm1, .vector(.xmm2))
-            // MOVMSKPS: a bit for each of four.
-            assembler.vector(0x0F50, .xmm0, .vector(.xmm1), prefix: .none)
-            assembler.arithmetic(.cmp, .register(.rax), constant: 15, wide: false)
+    /// Towards zero. What is out of range gives the host's indefinite integer, and goes to the helper.
+    private mutating func truncate(_ op: Operation, isDouble: Bool, wide: Bool, isSigned: Bool) {
+        checkHostFloat()
+        // Unsigned words are converted as signed doublewords.
+        let converted = wide || !isSigned
+        assembler.vector(0x0F2C, .xmm0, vector(op.n), prefix: prefix(isDouble: isDouble), wide: converted)
+        if isSigned {
+            assembler.move(.rcx, constant: wide ? 1 << 63 : 1 << 31)
+            assembler.arithmetic(.cmp, .rax, .register(.rcx), wide: wide)
+            help(if: .e)
+        } else {
+            // The result is to be below 1 << 32, or 1 << 63.
+            assembler.move(.rcx, .rax)
+            assembler.shift(.shr, .rcx, by: wide ? 63 : 32)
             help(if: .ne)
         }
+        finish(op.d, .rax)
+        endHelp()
     }
 
-    extension Assembler {
-        /// An FMA instruction of the 231 form: destination = ±(first × second) ± destination.
-        mutating func fusedMultiply(
-            _ opcode: UInt8, _ destination: HostVector, _ first: HostVector, _ second: HostOperand, isDouble: Bool
-        ) {
-            // VEX of three bytes: no high registers, map 0F38, 66.
-            byte(0xC4)
-            byte(0xE2)
-            byte((isDouble ? 0x80 : 0) | (~first.rawValue & 15) << 3 | 1)
-            byte(opcode)
-            modRM(destination.rawValue, second)
+    private mutating func convert(_ op: Operation, isDouble: Bool, wide: Bool, isSigned: Bool) {
+        if wide || !isDouble { checkHostFloat() }
+        load(op.n, to: .rax, wide: wide)
+        if wide && !isSigned {
+            assembler.test(.rax, .rax, wide: true)
+            help(if: .s)
         }
+        assembler.vector(SSE.xor, .xmm0, .vector(.xmm0))
+        assembler.vector(
+            0x0F2A, .xmm0, .register(.rax), prefix: prefix(isDouble: isDouble), wide: wide || !isSigned)
+        finishScalar(op)
     }
+
+    // MARK: Whole vectors
+
+    private mutating func packed(_ opcode: UInt32, _ op: Operation) {
+        checkHostFloat()
+        assembler.loadVector(.xmm0, vector(op.n))
+        assembler.vector(opcode, .xmm0, vector(op.m), prefix: op.shape.size == 3 ? .operandSize : .none)
+        guardOrdinaryElements(op)
+        finishScalar(op)
+    }
+
+    /// d = d ± n × m.
+    private mutating func packedFused(_ opcode: UInt8, _ op: Operation) {
+        checkHostFloat()
+        assembler.loadVector(.xmm0, vector(op.d))
+        assembler.loadVector(.xmm1, vector(op.n))
+        assembler.fusedMultiply(opcode, .xmm0, .xmm1, vector(op.m), isDouble: op.shape.size == 3)
+        guardOrdinaryElements(op)
+        finishScalar(op)
+    }
+
+    /// Jumps to a helper unless all elements of XMM0 are ordinary. Changes RAX, XMM1 to XMM3.
+    private mutating func guardOrdinaryElements(_ op: Operation) {
+        let isDouble = op.shape.size == 3
+        let greater: UInt32 = isDouble ? 0x0F3837 : 0x0F66
+        let shift: UInt32 = isDouble ? 0x0F73 : 0x0F72
+        // XMM1 = the exponents in place, XMM2 = all ones there.
+        assembler.vector(0x0F76, .xmm2, .vector(.xmm2))
+        assembler.encode(shift, 6, .vector(.xmm2), prefix: .operandSize)
+        assembler.byte(isDouble ? 53 : 24)
+        assembler.encode(shift, 2, .vector(.xmm2), prefix: .operandSize)
+        assembler.byte(1)
+        assembler.vector(0x0F6F, .xmm1, .vector(.xmm0))
+        assembler.vector(0x0FDB, .xmm1, .vector(.xmm2))
+        // XMM3 = an exponent of 1.
+        assembler.vector(0x0F76, .xmm3, .vector(.xmm3))
+        assembler.encode(shift, 2, .vector(.xmm3), prefix: .operandSize)
+        assembler.byte(isDouble ? 63 : 31)
+        assembler.encode(shift, 6, .vector(.xmm3), prefix: .operandSize)
+        assembler.byte(isDouble ? 52 : 23)
+        assembler.vector(greater, .xmm2, .vector(.xmm1))
+        assembler.vector(greater, .xmm1, .vector(.xmm3))
+        assembler.vector(0x0FDB, .xmm1, .vector(.xmm2))
+        // MOVMSKPS: a bit for each of four.
+        assembler.vector(0x0F50, .xmm0, .vector(.xmm1), prefix: .none)
+        assembler.arithmetic(.cmp, .register(.rax), constant: 15, wide: false)
+        help(if: .ne)
+    }
+}
+
+extension Assembler {
+    /// An FMA instruction of the 231 form: destination = ±(first × second) ± destination.
+    mutating func fusedMultiply(
+        _ opcode: UInt8, _ destination: HostVector, _ first: HostVector, _ second: HostOperand, isDouble: Bool
+    ) {
+        // VEX of three bytes: no high registers, map 0F38, 66.
+        byte(0xC4)
+        byte(0xE2)
+        byte((isDouble ? 0x80 : 0) | (~first.rawValue & 15) << 3 | 1)
+        byte(opcode)
+        modRM(destination.rawValue, second)
+    }
+}
 
 #endif

@@ -5,266 +5,294 @@
 
 #if arch(x86_64)
 
-    extension RegionCompiler {
-        /// Emits operations on memory and on system state.
-        mutating func emitOther(_ op: Operation) {
-            switch op.code {
-            case .load8: load(op, size: 1)
-            case .load16: load(op, size: 2)
-            case .load32, .loadIndexed32: load(op, size: 4)
-            case .load64, .loadIndexed64: load(op, size: 8)
-            case .loadIndexed8: load(op, size: 1)
-            case .loadSigned8To64: loadSigned(op, size: 1, wide: true)
-            case .loadSigned8To32: loadSigned(op, size: 1, wide: false)
-            case .loadSigned16To64: loadSigned(op, size: 2, wide: true)
-            case .loadSigned16To32: loadSigned(op, size: 2, wide: false)
-            case .loadSigned32To64: loadSigned(op, size: 4, wide: true)
-            case .store8: store(op, size: 1)
-            case .store16: store(op, size: 2)
-            case .store32: store(op, size: 4)
-            case .store64: store(op, size: 8)
-            case .loadPair64: loadPair(op, size: 8, isSigned: false)
-            case .loadPair32: loadPair(op, size: 4, isSigned: false)
-            case .loadPairSigned32: loadPair(op, size: 4, isSigned: true)
-            case .storePair64: storePair(op, size: 8)
-            case .storePair32: storePair(op, size: 4)
-            case .loadVector: loadVector(op)
-            case .storeVector: storeVector(op)
-            case .loadVectorPair: loadVectorPair(op)
-            case .storeVectorPair: storeVectorPair(op)
-            case .clearUpperHalf:
-                assembler.store(constant: 0, state(CPUState.Offset.vectors + Int(op.d) * 16 + 8), wide: true)
-            case .atomic: atomic(op)
-            case .vector: emitVector(op)
-            case .float: emitFloat(op)
-            default: emitSystem(op)
-            }
+extension RegionCompiler {
+    /// Emits operations on memory and on system state.
+    mutating func emitOther(_ op: Operation) {
+        switch op.code {
+        case .load8: load(op, size: 1)
+        case .load16: load(op, size: 2)
+        case .load32, .loadIndexed32: load(op, size: 4)
+        case .load64, .loadIndexed64: load(op, size: 8)
+        case .loadIndexed8: load(op, size: 1)
+        case .loadSigned8To64: loadSigned(op, size: 1, wide: true)
+        case .loadSigned8To32: loadSigned(op, size: 1, wide: false)
+        case .loadSigned16To64: loadSigned(op, size: 2, wide: true)
+        case .loadSigned16To32: loadSigned(op, size: 2, wide: false)
+        case .loadSigned32To64: loadSigned(op, size: 4, wide: true)
+        case .store8: store(op, size: 1)
+        case .store16: store(op, size: 2)
+        case .store32: store(op, size: 4)
+        case .store64: store(op, size: 8)
+        case .loadPair64: loadPair(op, size: 8, isSigned: false)
+        case .loadPair32: loadPair(op, size: 4, isSigned: false)
+        case .loadPairSigned32: loadPair(op, size: 4, isSigned: true)
+        case .storePair64: storePair(op, size: 8)
+        case .storePair32: storePair(op, size: 4)
+        case .loadVector: loadVector(op)
+        case .storeVector: storeVector(op)
+        case .loadVectorPair: loadVectorPair(op)
+        case .storeVectorPair: storeVectorPair(op)
+        case .clearUpperHalf:
+            assembler.store(constant: 0, state(CPUState.Offset.vectors + Int(op.d) * 16 + 8), wide: true)
+        case .atomic: atomic(op)
+        case .unprivileged: unprivileged(op)
+        case .loadReplicate:
+            guardAccess(op, size: 1 << Int(op.sub), isWrite: false)
+            assembler.load(.rcx, .memory(.rax), size: 1 << Int(op.sub))
+            emitDuplicate(.rcx, op)
+            finishVector(op)
+        case .vector: emitVector(op)
+        case .float: emitFloat(op)
+        default: emitSystem(op)
         }
+    }
 
-        // MARK: The software TLB
+    // MARK: The software TLB
 
-        /// RAX = the host address of an access of `size` bytes. Changes RCX and RDX.
-        private mutating func guardAccess(_ op: Operation, size: Int, isWrite: Bool, isAligned: Bool = false) {
-            let retry = assembler.cursor
-            emitGuestAddress(op)
-            assembler.encode(0x8B, HostRegister.rcx.rawValue, .register(.rax))
-            assembler.shift(.shr, .rcx, by: UInt8(TLBGeometry.indexShift), wide: false)
-            assembler.arithmetic(.and, .register(.rcx), constant: Int32(TLBGeometry.indexMask), wide: false)
-            var mask = Int32(-0x1000)
-            if size == 1 {
-                assembler.move(.rdx, .rax)
-            } else if isAligned {
-                // The low bits stay, so that an entry's tag differs.
-                assembler.move(.rdx, .rax)
-                mask |= Int32(size - 1)
+    /// RAX = the host address of an access of `size` bytes. Changes RCX and RDX.
+    private mutating func guardAccess(
+        _ op: Operation, size: Int, isWrite: Bool, isAligned: Bool = false, isUnprivileged: Bool = false
+    ) {
+        let retry = assembler.cursor
+        emitGuestAddress(op)
+        assembler.encode(0x8B, HostRegister.rcx.rawValue, .register(.rax))
+        assembler.shift(.shr, .rcx, by: UInt8(TLBGeometry.indexShift), wide: false)
+        assembler.arithmetic(.and, .register(.rcx), constant: Int32(TLBGeometry.indexMask), wide: false)
+        var mask = Int32(-0x1000)
+        if size == 1 {
+            assembler.move(.rdx, .rax)
+        } else if isAligned {
+            // The low bits stay, so that an entry's tag differs.
+            assembler.move(.rdx, .rax)
+            mask |= Int32(size - 1)
+        } else {
+            assembler.loadAddress(.rdx, .memory(.rax, Int32(size - 1)))
+        }
+        assembler.arithmetic(.and, .register(.rdx), constant: mask)
+        let tag = isWrite ? TLBEntry.Offset.writeTag : TLBEntry.Offset.readTag
+        // LDTR and STTR have EL0's table.
+        if isUnprivileged { assembler.arithmetic(.add, .rcx, state(CPUState.Offset.userTable)) }
+        func entry(_ offset: Int) -> HostOperand {
+            isUnprivileged ? .memory(.rcx, Int32(offset)) : .indexed(.r15, .rcx, Int32(offset))
+        }
+        assembler.arithmetic(.cmp, .rdx, entry(tag))
+        var kind = UInt64(size)
+        if isWrite { kind |= TranslatorFill.isWrite }
+        if isAligned { kind |= TranslatorFill.isAligned }
+        if isUnprivileged { kind |= TranslatorFill.isUnprivileged }
+        deferred.append(.fill(assembler.jump(if: .ne), retry: retry, place, kind: kind))
+        assembler.arithmetic(.add, .rax, entry(TLBEntry.Offset.addend))
+    }
+
+    /// RAX = the guest's virtual address.
+    private mutating func emitGuestAddress(_ op: Operation) {
+        switch op.code {
+        case .loadIndexed8, .loadIndexed32, .loadIndexed64:
+            load(op.m, to: .rax)
+            if op.a != 0 { assembler.shift(.shl, .rax, by: op.a) }
+            assembler.arithmetic(.add, .rax, operand(op.n))
+            return
+        case .atomic:
+            load(op.n, to: .rax)
+            return
+        default: break
+        }
+        if let short = Self.immediate(op.immediate) {
+            if let home = home(op.n), short != 0 {
+                assembler.loadAddress(.rax, .memory(home, short))
             } else {
-                assembler.loadAddress(.rdx, .memory(.rax, Int32(size - 1)))
-            }
-            assembler.arithmetic(.and, .register(.rdx), constant: mask)
-            let tag = isWrite ? TLBEntry.Offset.writeTag : TLBEntry.Offset.readTag
-            assembler.arithmetic(.cmp, .rdx, .indexed(.r15, .rcx, Int32(tag)))
-            deferred.append(
-                .fill(
-                    assembler.jump(if: .ne), retry: retry, place, size: UInt8(size), isWrite: isWrite,
-                    isAligned: isAligned))
-            assembler.arithmetic(.add, .rax, .indexed(.r15, .rcx, Int32(TLBEntry.Offset.addend)))
-        }
-
-        /// RAX = the guest's virtual address.
-        private mutating func emitGuestAddress(_ op: Operation) {
-            switch op.code {
-            case .loadIndexed8, .loadIndexed32, .loadIndexed64:
-                load(op.m, to: .rax)
-                if op.a != 0 { assembler.shift(.shl, .rax, by: op.a) }
-                assembler.arithmetic(.add, .rax, operand(op.n))
-                return
-            case .atomic:
                 load(op.n, to: .rax)
-                return
-            default: break
+                if short != 0 { assembler.arithmetic(.add, .register(.rax), constant: short) }
             }
-            if let short = Self.immediate(op.immediate) {
-                if let home = home(op.n), short != 0 {
-                    assembler.loadAddress(.rax, .memory(home, short))
-                } else {
-                    load(op.n, to: .rax)
-                    if short != 0 { assembler.arithmetic(.add, .register(.rax), constant: short) }
-                }
+        } else {
+            assembler.move(.rax, constant: op.immediate)
+            assembler.arithmetic(.add, .rax, operand(op.n))
+        }
+    }
+
+    // MARK: General registers
+
+    private mutating func load(_ op: Operation, size: Int) {
+        guardAccess(op, size: size, isWrite: false)
+        let target = destination(op.d)
+        assembler.load(target, .memory(.rax), size: size)
+        finish(op.d, target)
+    }
+
+    private mutating func loadSigned(_ op: Operation, size: Int, wide: Bool) {
+        guardAccess(op, size: size, isWrite: false)
+        let target = destination(op.d)
+        assembler.loadSigned(target, .memory(.rax), size: size, wide: wide)
+        finish(op.d, target)
+    }
+
+    /// LDTR and STTR at EL1: `sub` is size | opc << 2 of the encoding.
+    private mutating func unprivileged(_ op: Operation) {
+        let size = 1 << Int(op.sub & 3)
+        let opc = op.sub >> 2
+        guardAccess(op, size: size, isWrite: opc == 0, isUnprivileged: true)
+        guard opc != 0 else { return storeValue(op.d, .memory(.rax), size: size) }
+        let target = destination(op.d)
+        if opc == 1 {
+            assembler.load(target, .memory(.rax), size: size)
+        } else {
+            assembler.loadSigned(target, .memory(.rax), size: size, wide: opc == 2)
+        }
+        finish(op.d, target)
+    }
+
+    private mutating func store(_ op: Operation, size: Int) {
+        guardAccess(op, size: size, isWrite: true)
+        storeValue(op.d, .memory(.rax), size: size)
+    }
+
+    /// Stores a guest register. Changes RCX.
+    private mutating func storeValue(_ register: UInt8, _ place: HostOperand, size: Int) {
+        assembler.store(value(register, in: .rcx), place, size: size)
+    }
+
+    private mutating func loadPair(_ op: Operation, size: Int, isSigned: Bool) {
+        guardAccess(op, size: 2 * size, isWrite: false)
+        for (register, target) in [(op.d, HostRegister.rcx), (op.m, .rdx)] {
+            let place = HostOperand.memory(.rax, register == op.d && target == .rcx ? 0 : Int32(size))
+            if isSigned {
+                assembler.loadSigned(target, place, size: 4, wide: true)
             } else {
-                assembler.move(.rax, constant: op.immediate)
-                assembler.arithmetic(.add, .rax, operand(op.n))
+                assembler.load(target, place, size: size)
             }
         }
+        finish(op.d, .rcx)
+        finish(op.m, .rdx)
+    }
 
-        // MARK: General registers
+    private mutating func storePair(_ op: Operation, size: Int) {
+        guardAccess(op, size: 2 * size, isWrite: true)
+        storeValue(op.d, .memory(.rax), size: size)
+        storeValue(op.m, .memory(.rax, Int32(size)), size: size)
+    }
 
-        private mutating func load(_ op: Operation, size: Int) {
-            guardAccess(op, size: size, isWrite: false)
+    // MARK: Vector registers
+
+    /// Loads 1 << scale bytes into XMM0 or another, zero-extended.
+    private mutating func loadVector(_ target: HostVector, _ place: HostOperand, scale: UInt8) {
+        switch scale {
+        case 0, 1:
+            assembler.load(.rcx, place, size: 1 << Int(scale))
+            assembler.vector(0x0F6E, target, .register(.rcx))
+        case 2: assembler.vector(0x0F6E, target, place)
+        case 3: assembler.vector(0x0F7E, target, place, prefix: .scalarSingle)
+        default: assembler.vector(0x0F6F, target, place, prefix: .scalarSingle)
+        }
+    }
+
+    private mutating func loadVector(_ op: Operation) {
+        guardAccess(op, size: 1 << Int(op.sub), isWrite: false)
+        loadVector(.xmm0, .memory(.rax), scale: op.sub)
+        assembler.storeVector(.xmm0, state(vector: op.d))
+    }
+
+    private mutating func loadVectorPair(_ op: Operation) {
+        let size = 1 << Int(op.sub)
+        guardAccess(op, size: 2 * size, isWrite: false)
+        loadVector(.xmm0, .memory(.rax), scale: op.sub)
+        loadVector(.xmm1, .memory(.rax, Int32(size)), scale: op.sub)
+        assembler.storeVector(.xmm0, state(vector: op.d))
+        assembler.storeVector(.xmm1, state(vector: op.m))
+    }
+
+    private mutating func storeVector(_ register: UInt8, _ place: HostOperand, scale: UInt8) {
+        if scale == 4 {
+            assembler.loadVector(.xmm0, state(vector: register))
+            // MOVDQU
+            assembler.vector(0x0F7F, .xmm0, place, prefix: .scalarSingle)
+        } else {
+            assembler.load(.rcx, state(vector: register), size: 1 << Int(scale))
+            assembler.store(.rcx, place, size: 1 << Int(scale))
+        }
+    }
+
+    private mutating func storeVector(_ op: Operation) {
+        guardAccess(op, size: 1 << Int(op.sub), isWrite: true)
+        storeVector(op.d, .memory(.rax), scale: op.sub)
+    }
+
+    private mutating func storeVectorPair(_ op: Operation) {
+        let size = 1 << Int(op.sub)
+        guardAccess(op, size: 2 * size, isWrite: true)
+        storeVector(op.d, .memory(.rax), scale: op.sub)
+        storeVector(op.m, .memory(.rax, Int32(size)), scale: op.sub)
+    }
+
+    // MARK: Atomics
+
+    private static let lock: UInt8 = 0xF0
+
+    private mutating func atomic(_ op: Operation) {
+        guard let opcode = AtomicOpcode(rawValue: op.sub) else { return }
+        let size = 1 << Int(op.shape.size)
+        guardAccess(op, size: size, isWrite: opcode != .loadAcquire, isAligned: true)
+        let place = HostOperand.memory(.rdx)
+        switch opcode {
+        case .loadAcquire:
             let target = destination(op.d)
             assembler.load(target, .memory(.rax), size: size)
             finish(op.d, target)
-        }
-
-        private mutating func loadSigned(_ op: Operation, size: Int, wide: Bool) {
-            guardAccess(op, size: size, isWrite: false)
-            let target = destination(op.d)
-            assembler.loadSigned(target, .memory(.rax), size: size, wide: wide)
-            finish(op.d, target)
-        }
-
-        private mutating func store(_ op: Operation, size: Int) {
-            guardAccess(op, size: size, isWrite: true)
-            storeValue(op.d, .memory(.rax), size: size)
-        }
-
-        /// Stores a guest register. Changes RCX.
-        private mutating func storeValue(_ register: UInt8, _ place: HostOperand, size: Int) {
-            assembler.store(value(register, in: .rcx), place, size: size)
-        }
-
-        private mutating func loadPair(_ op: Operation, size: Int, isSigned: Bool) {
-            guardAccess(op, size: 2 * size, isWrite: false)
-            for (register, target) in [(op.d, HostRegister.rcx), (op.m, .rdx)] {
-                let place = HostOperand.memory(.rax, register == op.d && target == .rcx ? 0 : Int32(size))
-                if isSigned {
-                    assembler.loadSigned(target, place, size: 4, wide: true)
-                } else {
-                    assembler.load(target, place, size: size)
-                }
-            }
-            finish(op.d, .rcx)
-            finish(op.m, .rdx)
-        }
-
-        private mutating func storePair(_ op: Operation, size: Int) {
-            guardAccess(op, size: 2 * size, isWrite: true)
-            storeValue(op.d, .memory(.rax), size: size)
-            storeValue(op.m, .memory(.rax, Int32(size)), size: size)
-        }
-
-        // MARK: Vector registers
-
-        /// Loads 1 << scale bytes into XMM0 or another, zero-extended.
-        private mutating func loadVector(_ target: HostVector, _ place: HostOperand, scale: UInt8) {
-            switch scale {
-            case 0, 1:
-                assembler.load(.rcx, place, size: 1 << Int(scale))
-                assembler.vector(0x0F6E, target, .register(.rcx))
-            case 2: assembler.vector(0x0F6E, target, place)
-            case 3: assembler.vector(0x0F7E, target, place, prefix: .scalarSingle)
-            default: assembler.vector(0x0F6F, target, place, prefix: .scalarSingle)
-            }
-        }
-
-        private mutating func loadVector(_ op: Operation) {
-            guardAccess(op, size: 1 << Int(op.sub), isWrite: false)
-            loadVector(.xmm0, .memory(.rax), scale: op.sub)
-            assembler.storeVector(.xmm0, state(vector: op.d))
-        }
-
-        private mutating func loadVectorPair(_ op: Operation) {
-            let size = 1 << Int(op.sub)
-            guardAccess(op, size: 2 * size, isWrite: false)
-            loadVector(.xmm0, .memory(.rax), scale: op.sub)
-            loadVector(.xmm1, .memory(.rax, Int32(size)), scale: op.sub)
-            assembler.storeVector(.xmm0, state(vector: op.d))
-            assembler.storeVector(.xmm1, state(vector: op.m))
-        }
-
-        private mutating func storeVector(_ register: UInt8, _ place: HostOperand, scale: UInt8) {
-            if scale == 4 {
-                assembler.loadVector(.xmm0, state(vector: register))
-                // MOVDQU
-                assembler.vector(0x0F7F, .xmm0, place, prefix: .scalarSingle)
-            } else {
-                assembler.load(.rcx, state(vector: register), size: 1 << Int(scale))
-                assembler.store(.rcx, place, size: 1 << Int(scale))
-            }
-        }
-
-        private mutating func storeVector(_ op: Operation) {
-            guardAccess(op, size: 1 << Int(op.sub), isWrite: true)
-            storeVector(op.d, .memory(.rax), scale: op.sub)
-        }
-
-        private mutating func storeVectorPair(_ op: Operation) {
-            let size = 1 << Int(op.sub)
-            guardAccess(op, size: 2 * size, isWrite: true)
-            storeVector(op.d, .memory(.rax), scale: op.sub)
-            storeVector(op.m, .memory(.rax, Int32(size)), scale: op.sub)
-        }
-
-        // MARK: Atomics
-
-        private static let lock: UInt8 = 0xF0
-
-        private mutating func atomic(_ op: Operation) {
-            guard let opcode = AtomicOpcode(rawValue: op.sub) else { return }
-            let size = 1 << Int(op.shape.size)
-            guardAccess(op, size: size, isWrite: opcode != .loadAcquire, isAligned: true)
-            let place = HostOperand.memory(.rdx)
+        case .storeRelease:
+            // XCHG is a full barrier as well.
+            load(op.d, to: .rcx)
+            emitSized(0x86, .rcx, .memory(.rax), size: size)
+        case .swap:
+            load(op.m, to: .rcx)
+            emitSized(0x86, .rcx, .memory(.rax), size: size)
+            finishSized(op.d, .rcx, size: size)
+        case .add:
+            load(op.m, to: .rcx)
+            assembler.byte(Self.lock)
+            // XADD
+            emitSized(0x0FC0, .rcx, .memory(.rax), size: size)
+            finishSized(op.d, .rcx, size: size)
+        case .compareAndSwap:
+            assembler.move(.rdx, .rax)
+            load(op.m, to: .rax)
+            load(op.d, to: .rcx)
+            assembler.byte(Self.lock)
+            // CMPXCHG
+            emitSized(0x0FB0, .rcx, place, size: size)
+            finishSized(op.a, .rax, size: size)
+        default:
+            assembler.move(.rdx, .rax)
+            assembler.load(.rax, place, size: size)
+            let again = assembler.cursor
+            load(op.m, to: .rcx)
             switch opcode {
-            case .loadAcquire:
-                let target = destination(op.d)
-                assembler.load(target, .memory(.rax), size: size)
-                finish(op.d, target)
-            case .storeRelease:
-                // XCHG is a full barrier as well.
-                load(op.d, to: .rcx)
-                emitSized(0x86, .rcx, .memory(.rax), size: size)
-            case .swap:
-                load(op.m, to: .rcx)
-                emitSized(0x86, .rcx, .memory(.rax), size: size)
-                finishSized(op.d, .rcx, size: size)
-            case .add:
-                load(op.m, to: .rcx)
-                assembler.byte(Self.lock)
-                // XADD
-                emitSized(0x0FC0, .rcx, .memory(.rax), size: size)
-                finishSized(op.d, .rcx, size: size)
-            case .compareAndSwap:
-                assembler.move(.rdx, .rax)
-                load(op.m, to: .rax)
-                load(op.d, to: .rcx)
-                assembler.byte(Self.lock)
-                // CMPXCHG
-                emitSized(0x0FB0, .rcx, place, size: size)
-                finishSized(op.a, .rax, size: size)
-            default:
-                assembler.move(.rdx, .rax)
-                assembler.load(.rax, place, size: size)
-                let again = assembler.cursor
-                load(op.m, to: .rcx)
-                switch opcode {
-                case .clear:
-                    assembler.not(.rcx, wide: true)
-                    assembler.arithmetic(.and, .rcx, .register(.rax))
-                case .exclusiveOr: assembler.arithmetic(.xor, .rcx, .register(.rax))
-                default: assembler.arithmetic(.or, .rcx, .register(.rax))
-                }
-                assembler.byte(Self.lock)
-                emitSized(0x0FB0, .rcx, place, size: size)
-                assembler.jump(if: .ne).resolve(to: again)
-                finishSized(op.d, .rax, size: size)
+            case .clear:
+                assembler.not(.rcx, wide: true)
+                assembler.arithmetic(.and, .rcx, .register(.rax))
+            case .exclusiveOr: assembler.arithmetic(.xor, .rcx, .register(.rax))
+            default: assembler.arithmetic(.or, .rcx, .register(.rax))
             }
-        }
-
-        /// An instruction whose opcode for bytes is one less than that for larger operands. No byte register needs a prefix.
-        private mutating func emitSized(_ byteOpcode: UInt32, _ register: HostRegister, _ place: HostOperand, size: Int)
-        {
-            if size == 2 { assembler.byte(HostPrefix.operandSize.rawValue) }
-            assembler.encode(size == 1 ? byteOpcode : byteOpcode + 1, register.rawValue, place, wide: size == 8)
-        }
-
-        /// The low bytes of a host register as a result, zero-extended.
-        private mutating func finishSized(_ register: UInt8, _ value: HostRegister, size: Int) {
-            if size < 4 {
-                assembler.load(value, .register(value), size: size)
-            } else if size == 4 {
-                assembler.encode(0x8B, value.rawValue, .register(value))
-            }
-            finish(register, value)
+            assembler.byte(Self.lock)
+            emitSized(0x0FB0, .rcx, place, size: size)
+            assembler.jump(if: .ne).resolve(to: again)
+            finishSized(op.d, .rax, size: size)
         }
     }
+
+    /// An instruction whose opcode for bytes is one less than that for larger operands. No byte register needs a prefix.
+    private mutating func emitSized(_ byteOpcode: UInt32, _ register: HostRegister, _ place: HostOperand, size: Int) {
+        if size == 2 { assembler.byte(HostPrefix.operandSize.rawValue) }
+        assembler.encode(size == 1 ? byteOpcode : byteOpcode + 1, register.rawValue, place, wide: size == 8)
+    }
+
+    /// The low bytes of a host register as a result, zero-extended.
+    private mutating func finishSized(_ register: UInt8, _ value: HostRegister, size: Int) {
+        if size < 4 {
+            assembler.load(value, .register(value), size: size)
+        } else if size == 4 {
+            assembler.encode(0x8B, value.rawValue, .register(value))
+        }
+        finish(register, value)
+    }
+}
 
 #endif

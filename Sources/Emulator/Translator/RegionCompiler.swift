@@ -12,421 +12,418 @@
 
 #if arch(x86_64)
 
-    import Arm64
+import Arm64
 
-    struct RegionCompiler {
-        /// RBX points this far into the state block, so that the general registers are within a byte's displacement.
-        static let stateBias = 128
-        /// Host code for one operation, slow path included, takes fewer bytes than this.
-        static let bytesPerOperation = 512
-        /// The same for what a region takes beyond its operations.
-        static let bytesPerBlock = 512
+struct RegionCompiler {
+    /// RBX points this far into the state block, so that the general registers are within a byte's displacement.
+    static let stateBias = 128
+    /// Host code for one operation, slow path included, takes fewer bytes than this.
+    static let bytesPerOperation = 512
+    /// The same for what a region takes beyond its operations.
+    static let bytesPerBlock = 512
 
-        var assembler: Assembler
-        let region: Region
-        let stubs: TranslatorStubs
-        let features: HostFeatures
-        /// Where blocks are.
-        let codeBase: UnsafeMutableRawPointer
+    var assembler: Assembler
+    let region: Region
+    let stubs: TranslatorStubs
+    let features: HostFeatures
+    /// Where blocks are.
+    let codeBase: UnsafeMutableRawPointer
 
-        /// Slow paths and ways out, to be emitted behind the straight code.
-        var deferred: [Deferred] = []
-        /// Jumps to blocks of the region whose code is not emitted yet.
-        /// Jumps to the helper of the operation being emitted.
-        var helps: [Assembler.Fixup] = []
-        private var pending: [(fixup: Assembler.Fixup, block: Int)] = []
-        /// Where each block's code begins, with its registers in place.
-        private var bodies: [UnsafeMutableRawPointer?]
-        /// The same, for whoever comes from outside.
-        private(set) var entries: [UnsafeMutableRawPointer?]
-        private let reload: UnsafeMutableRawPointer
+    /// Slow paths and ways out, to be emitted behind the straight code.
+    var deferred: [Deferred] = []
+    /// Jumps to blocks of the region whose code is not emitted yet.
+    /// Jumps to the helper of the operation being emitted.
+    var helps: [Assembler.Fixup] = []
+    private var pending: [(fixup: Assembler.Fixup, block: Int)] = []
+    /// Where each block's code begins, with its registers in place.
+    private var bodies: [UnsafeMutableRawPointer?]
+    /// The same, for whoever comes from outside.
+    private(set) var entries: [UnsafeMutableRawPointer?]
+    private let reload: UnsafeMutableRawPointer
 
-        // Where the compiler is.
-        var blockIndex = 0
-        var position = 0
-        /// What is newer than the state block here.
-        var written = RegisterSet.none
-        /// What the host's flags are here, and were before the operation being emitted.
-        var held = HeldFlags.nothing
-        var heldBefore = HeldFlags.nothing
-        /// Whether NZCV is in the state block; if not, the host's flags hold it.
-        var flagsAreSaved = true
-        /// Whether this path through the block has found that the host's floating point applies.
-        var hostFloatIsChecked = false
+    // Where the compiler is.
+    var blockIndex = 0
+    var position = 0
+    /// What is newer than the state block here.
+    var written = RegisterSet.none
+    /// What the host's flags are here, and were before the operation being emitted.
+    var held = HeldFlags.nothing
+    var heldBefore = HeldFlags.nothing
+    /// Whether NZCV is in the state block; if not, the host's flags hold it.
+    var flagsAreSaved = true
+    /// Whether this path through the block has found that the host's floating point applies.
+    var hostFloatIsChecked = false
 
-        /// Code that is put behind the straight path.
-        enum Deferred {
-            /// The software TLB has no entry: fill it and try again, or let the interpreter go on.
-            case fill(
-                Assembler.Fixup, retry: UnsafeMutableRawPointer, Place, size: UInt8, isWrite: Bool, isAligned: Bool)
-            /// A helper executes the operation, and the code after it goes on.
-            case help(Assembler.Fixup, back: UnsafeMutableRawPointer, Place)
-            /// The interpreter goes on with the operation.
-            case resume(Assembler.Fixup, Place)
-            /// Leaves the region for an offset in the page.
-            case leave(Assembler.Fixup, target: UInt64, Exit)
-            /// Leaves the region for anywhere else, by an offset from the page.
-            case leavePage(Assembler.Fixup, displacement: UInt64, Exit)
-            /// Goes back to the dispatcher with the PC at an offset from the page.
-            case stop(Assembler.Fixup, displacement: UInt64, Exit)
+    /// Code that is put behind the straight path.
+    enum Deferred {
+        /// The software TLB has no entry: fill it and try again, or let the interpreter go on.
+        case fill(Assembler.Fixup, retry: UnsafeMutableRawPointer, Place, kind: UInt64)
+        /// A helper executes the operation, and the code after it goes on.
+        case help(Assembler.Fixup, back: UnsafeMutableRawPointer, Place)
+        /// The interpreter goes on with the operation.
+        case resume(Assembler.Fixup, Place)
+        /// Leaves the region for an offset in the page.
+        case leave(Assembler.Fixup, target: UInt64, Exit)
+        /// Leaves the region for anywhere else, by an offset from the page.
+        case leavePage(Assembler.Fixup, displacement: UInt64, Exit)
+        /// Goes back to the dispatcher with the PC at an offset from the page.
+        case stop(Assembler.Fixup, displacement: UInt64, Exit)
+    }
+
+    /// What a region needs stored when it is left: not the temporaries of lowering.
+    var leaving: RegisterSet { written.subtracting(Region.temporaries) }
+
+    /// A position in the guest's code, and what has to be stored there.
+    struct Place {
+        let block: UInt32
+        let operation: UInt32
+        let written: RegisterSet
+    }
+
+    /// How a region is left.
+    struct Exit {
+        let written: RegisterSet
+        /// Guest instructions of the block until here, if they are still to be counted.
+        let count: UInt8
+        let isBackward: Bool
+        /// What the host's flags hold, if the way out has to save NZCV.
+        var unsaved = HeldFlags.nothing
+    }
+
+    init(
+        at start: UnsafeMutableRawPointer, region: Region, stubs: TranslatorStubs, features: HostFeatures,
+        codeBase: UnsafeMutableRawPointer
+    ) {
+        assembler = Assembler(at: start)
+        self.region = region
+        self.stubs = stubs
+        self.features = features
+        self.codeBase = codeBase
+        bodies = Array(repeating: nil, count: region.blocks.count)
+        entries = Array(repeating: nil, count: region.blocks.count)
+        reload = start
+    }
+
+    // MARK: The whole
+
+    /// Emits everything. `entries` then says where each block is entered.
+    mutating func compile() {
+        emitReload()
+        for index in region.blocks.indices {
+            blockIndex = index
+            compileBlock()
         }
-
-        /// What a region needs stored when it is left: not the temporaries of lowering.
-        var leaving: RegisterSet { written.subtracting(Region.temporaries) }
-
-        /// A position in the guest's code, and what has to be stored there.
-        struct Place {
-            let block: UInt32
-            let operation: UInt32
-            let written: RegisterSet
+        // Ways out may come up while slow paths are emitted.
+        var next = 0
+        while next < deferred.count {
+            emit(deferred[next])
+            next += 1
         }
-
-        /// How a region is left.
-        struct Exit {
-            let written: RegisterSet
-            /// Guest instructions of the block until here, if they are still to be counted.
-            let count: UInt8
-            let isBackward: Bool
-            /// What the host's flags hold, if the way out has to save NZCV.
-            var unsaved = HeldFlags.nothing
+        for index in region.blocks.indices where entries[index] == nil {
+            entries[index] = assembler.cursor
+            emitLoads(region.blocks[index].live)
+            if let body = bodies[index] { assembler.jump(to: body) }
         }
-
-        init(
-            at start: UnsafeMutableRawPointer, region: Region, stubs: TranslatorStubs, features: HostFeatures,
-            codeBase: UnsafeMutableRawPointer
-        ) {
-            assembler = Assembler(at: start)
-            self.region = region
-            self.stubs = stubs
-            self.features = features
-            self.codeBase = codeBase
-            bodies = Array(repeating: nil, count: region.blocks.count)
-            entries = Array(repeating: nil, count: region.blocks.count)
-            reload = start
+        for (fixup, block) in pending {
+            if let body = bodies[block] { fixup.resolve(to: body) }
         }
+    }
 
-        // MARK: The whole
+    /// A routine that loads all registers of the region, for what comes back from a helper.
+    private mutating func emitReload() {
+        emitLoads(region.mapped)
+        assembler.returnToCaller()
+    }
 
-        /// Emits everything. `entries` then says where each block is entered.
-        mutating func compile() {
-            emitReload()
-            for index in region.blocks.indices {
-                blockIndex = index
-                compileBlock()
-            }
-            // Ways out may come up while slow paths are emitted.
-            var next = 0
-            while next < deferred.count {
-                emit(deferred[next])
-                next += 1
-            }
-            for index in region.blocks.indices where entries[index] == nil {
-                entries[index] = assembler.cursor
-                emitLoads(region.blocks[index].live)
-                if let body = bodies[index] { assembler.jump(to: body) }
-            }
-            for (fixup, block) in pending {
-                if let body = bodies[block] { fixup.resolve(to: body) }
-            }
+    private mutating func emitLoads(_ registers: RegisterSet) {
+        registers.forEach { register in
+            guard let home = home(register) else { return }
+            assembler.move(home, state(general: register))
         }
+    }
 
-        /// A routine that loads all registers of the region, for what comes back from a helper.
-        private mutating func emitReload() {
-            emitLoads(region.mapped)
-            assembler.returnToCaller()
+    mutating func emitStores(_ registers: RegisterSet) {
+        registers.forEach { register in
+            guard let home = home(register) else { return }
+            assembler.store(home, state(general: register))
         }
+    }
 
-        private mutating func emitLoads(_ registers: RegisterSet) {
-            registers.forEach { register in
-                guard let home = home(register) else { return }
-                assembler.move(home, state(general: register))
-            }
+    private mutating func compileBlock() {
+        let source = region.blocks[blockIndex]
+        if blockIndex == 0 {
+            entries[0] = assembler.cursor
+            emitLoads(source.live)
         }
-
-        mutating func emitStores(_ registers: RegisterSet) {
-            registers.forEach { register in
-                guard let home = home(register) else { return }
-                assembler.store(home, state(general: register))
-            }
-        }
-
-        private mutating func compileBlock() {
-            let source = region.blocks[blockIndex]
-            if blockIndex == 0 {
-                entries[0] = assembler.cursor
-                emitLoads(source.live)
-            }
-            bodies[blockIndex] = assembler.cursor
-            written = source.written
-            held = .nothing
-            flagsAreSaved = true
-            hostFloatIsChecked = false
-            let operations = source.block.operations
-            let count = source.block.operationCount
-            position = 0
-            while position < count {
-                let operation = operations[position]
-                let use = OperandUse(of: operation, isEL0: region.mode.isEL0, features: features)
-                switch use.treatment {
-                case .native, .guarded:
-                    emit(operation)
-                case .helper:
-                    emitHelper()
-                case .branch, .jump:
-                    emitBranch(operation)
-                    position += 1
-                case .indirect:
-                    emitIndirect(operation)
-                case .resume:
-                    emitStores(written)
-                    emitResume(place)
-                    // What follows is the interpreter's.
-                    return
-                }
-                written = region.after(use, written)
+        bodies[blockIndex] = assembler.cursor
+        written = source.written
+        held = .nothing
+        flagsAreSaved = true
+        hostFloatIsChecked = false
+        let operations = source.block.operations
+        let count = source.block.operationCount
+        position = 0
+        while position < count {
+            let operation = operations[position]
+            let use = OperandUse(of: operation, isEL0: region.mode.isEL0, features: features)
+            switch use.treatment {
+            case .native, .guarded:
+                emit(operation)
+            case .helper:
+                emitHelper()
+            case .branch, .jump:
+                emitBranch(operation)
                 position += 1
+            case .indirect:
+                emitIndirect(operation)
+            case .resume:
+                emitStores(written)
+                emitResume(place)
+                // What follows is the interpreter's.
+                return
             }
+            written = region.after(use, written)
+            position += 1
         }
+    }
 
-        // MARK: Operands
+    // MARK: Operands
 
-        /// The block being compiled.
-        var source: RegionBlock { region.blocks[blockIndex] }
+    /// The block being compiled.
+    var source: RegionBlock { region.blocks[blockIndex] }
 
-        /// Where the compiler is, for a slow path.
-        var place: Place {
-            let block = source.block
-            let operation = UnsafeMutableRawPointer(block.operations + position)
-            return Place(
-                block: UInt32(truncatingIfNeeded: block.base - codeBase),
-                operation: UInt32(truncatingIfNeeded: operation - codeBase), written: written)
+    /// Where the compiler is, for a slow path.
+    var place: Place {
+        let block = source.block
+        let operation = UnsafeMutableRawPointer(block.operations + position)
+        return Place(
+            block: UInt32(truncatingIfNeeded: block.base - codeBase),
+            operation: UInt32(truncatingIfNeeded: operation - codeBase), written: written)
+    }
+
+    /// A place in the state block.
+    @inline(__always)
+    func state(_ offset: Int) -> HostOperand { .memory(.rbx, Int32(truncatingIfNeeded: offset - Self.stateBias)) }
+
+    @inline(__always)
+    func state(general register: UInt8) -> HostOperand { state(CPUState.Offset.general + Int(register) * 8) }
+
+    @inline(__always)
+    func state(vector register: UInt8) -> HostOperand { state(CPUState.Offset.vectors + Int(register) * 16) }
+
+    /// The host register that a guest register lives in.
+    @inline(__always)
+    func home(_ register: UInt8) -> HostRegister? {
+        let number = region.homes[Int(register)]
+        return number == Region.noHome ? nil : HostRegister(rawValue: number)
+    }
+
+    /// A guest register as an operand of an instruction.
+    @inline(__always)
+    func operand(_ register: UInt8) -> HostOperand {
+        home(register).map { .register($0) } ?? state(general: register)
+    }
+
+    /// A guest register in a host register: its own, or `scratch`, loaded.
+    @inline(__always)
+    mutating func value(_ register: UInt8, in scratch: HostRegister) -> HostRegister {
+        if let home = home(register) { return home }
+        load(register, to: scratch)
+        return scratch
+    }
+
+    /// Copies a guest register.
+    @inline(__always)
+    mutating func load(_ register: UInt8, to destination: HostRegister, wide: Bool = true) {
+        if register == CPUState.Register.zero {
+            assembler.move(destination, constant: 0)
+        } else if let home = home(register) {
+            assembler.move(destination, home, wide: wide)
+        } else {
+            assembler.move(destination, state(general: register), wide: wide)
         }
+    }
 
-        /// A place in the state block.
-        @inline(__always)
-        func state(_ offset: Int) -> HostOperand { .memory(.rbx, Int32(truncatingIfNeeded: offset - Self.stateBias)) }
+    /// Where the result of an operation is to be computed: in its own register, or in RAX.
+    @inline(__always)
+    func destination(_ register: UInt8) -> HostRegister { home(register) ?? .rax }
 
-        @inline(__always)
-        func state(general register: UInt8) -> HostOperand { state(CPUState.Offset.general + Int(register) * 8) }
-
-        @inline(__always)
-        func state(vector register: UInt8) -> HostOperand { state(CPUState.Offset.vectors + Int(register) * 16) }
-
-        /// The host register that a guest register lives in.
-        @inline(__always)
-        func home(_ register: UInt8) -> HostRegister? {
-            let number = region.homes[Int(register)]
-            return number == Region.noHome ? nil : HostRegister(rawValue: number)
+    /// Puts a result where it belongs. Flags stay as they are.
+    @inline(__always)
+    mutating func finish(_ register: UInt8, _ result: HostRegister) {
+        if let home = home(register) {
+            if home != result { assembler.move(home, result) }
+        } else if register != CPUState.Register.sink {
+            assembler.store(result, state(general: register))
         }
+    }
 
-        /// A guest register as an operand of an instruction.
-        @inline(__always)
-        func operand(_ register: UInt8) -> HostOperand {
-            home(register).map { .register($0) } ?? state(general: register)
-        }
+    /// A constant as an operand that is sign-extended from 32 bits; nil if it is not one.
+    @inline(__always)
+    static func immediate(_ value: UInt64, wide: Bool = true) -> Int32? {
+        let short = Int32(truncatingIfNeeded: value)
+        return !wide || Int64(bitPattern: value) == Int64(short) ? short : nil
+    }
 
-        /// A guest register in a host register: its own, or `scratch`, loaded.
-        @inline(__always)
-        mutating func value(_ register: UInt8, in scratch: HostRegister) -> HostRegister {
-            if let home = home(register) { return home }
-            load(register, to: scratch)
-            return scratch
-        }
+    // MARK: Slow paths
 
-        /// Copies a guest register.
-        @inline(__always)
-        mutating func load(_ register: UInt8, to destination: HostRegister, wide: Bool = true) {
-            if register == CPUState.Register.zero {
-                assembler.move(destination, constant: 0)
-            } else if let home = home(register) {
-                assembler.move(destination, home, wide: wide)
-            } else {
-                assembler.move(destination, state(general: register), wide: wide)
-            }
-        }
+    mutating func emitHelper() {
+        held = .nothing
+        hostFloatIsChecked = false
+        emitStores(written)
+        emitPlace(place)
+        assembler.call(stubs.help)
+        assembler.call(reload)
+    }
 
-        /// Where the result of an operation is to be computed: in its own register, or in RAX.
-        @inline(__always)
-        func destination(_ register: UInt8) -> HostRegister { home(register) ?? .rax }
+    /// Puts what identifies a place where the stubs expect it.
+    private mutating func emitPlace(_ place: Place) {
+        assembler.move(.rsi, constant: UInt64(place.operation))
+        assembler.move(.rdx, constant: UInt64(place.block))
+    }
 
-        /// Puts a result where it belongs. Flags stay as they are.
-        @inline(__always)
-        mutating func finish(_ register: UInt8, _ result: HostRegister) {
-            if let home = home(register) {
-                if home != result { assembler.move(home, result) }
-            } else if register != CPUState.Register.sink {
-                assembler.store(result, state(general: register))
-            }
-        }
+    private mutating func emitResume(_ place: Place) {
+        emitPlace(place)
+        assembler.jump(to: stubs.resume)
+    }
 
-        /// A constant as an operand that is sign-extended from 32 bits; nil if it is not one.
-        @inline(__always)
-        static func immediate(_ value: UInt64, wide: Bool = true) -> Int32? {
-            let short = Int32(truncatingIfNeeded: value)
-            return !wide || Int64(bitPattern: value) == Int64(short) ? short : nil
-        }
-
-        // MARK: Slow paths
-
-        mutating func emitHelper() {
-            held = .nothing
-            hostFloatIsChecked = false
-            emitStores(written)
+    private mutating func emit(_ code: Deferred) {
+        switch code {
+        case .fill(let fixup, let retry, let place, let kind):
+            fixup.resolve(to: assembler.cursor)
+            emitStores(place.written)
+            emitPlace(place)
+            // RAX is the address; R8 says what for.
+            assembler.move(.r8, constant: kind)
+            assembler.call(stubs.fill)
+            assembler.call(reload)
+            assembler.jump(to: retry)
+        case .help(let fixup, let back, let place):
+            fixup.resolve(to: assembler.cursor)
+            emitStores(place.written)
             emitPlace(place)
             assembler.call(stubs.help)
             assembler.call(reload)
-        }
-
-        /// Puts what identifies a place where the stubs expect it.
-        private mutating func emitPlace(_ place: Place) {
-            assembler.move(.rsi, constant: UInt64(place.operation))
-            assembler.move(.rdx, constant: UInt64(place.block))
-        }
-
-        private mutating func emitResume(_ place: Place) {
-            emitPlace(place)
-            assembler.jump(to: stubs.resume)
-        }
-
-        private mutating func emit(_ code: Deferred) {
-            switch code {
-            case .fill(let fixup, let retry, let place, let size, let isWrite, let isAligned):
-                fixup.resolve(to: assembler.cursor)
-                emitStores(place.written)
-                emitPlace(place)
-                // RAX is the address; R8 says what for.
-                let kind =
-                    UInt64(size) | (isWrite ? TranslatorFill.isWrite : 0) | (isAligned ? TranslatorFill.isAligned : 0)
-                assembler.move(.r8, constant: kind)
-                assembler.call(stubs.fill)
-                assembler.call(reload)
-                assembler.jump(to: retry)
-            case .help(let fixup, let back, let place):
-                fixup.resolve(to: assembler.cursor)
-                emitStores(place.written)
-                emitPlace(place)
-                assembler.call(stubs.help)
-                assembler.call(reload)
-                assembler.jump(to: back)
-            case .resume(let fixup, let place):
-                fixup.resolve(to: assembler.cursor)
-                emitStores(place.written)
-                emitResume(place)
-            case .leave(let fixup, let target, let exit):
-                fixup.resolve(to: assembler.cursor)
-                saveFlags(of: exit)
-                emitLeave(to: target, exit)
-            case .leavePage(let fixup, let displacement, let exit):
-                fixup.resolve(to: assembler.cursor)
-                saveFlags(of: exit)
-                emitStores(exit.written)
-                emitLeavePage(displacement, exit)
-            case .stop(let fixup, let displacement, let exit):
-                fixup.resolve(to: assembler.cursor)
-                emitStores(exit.written)
-                if exit.count > 0 { count(exit.count) }
-                emitAddress(displacement)
-                emitStop()
-            }
-        }
-
-        // MARK: Ways out
-
-        /// Saves NZCV on a way out whose straight path does without.
-        mutating func saveFlags(of exit: Exit) {
-            guard exit.unsaved != .nothing else { return }
-            let heldOnStraightPath = held
-            held = exit.unsaved
-            saveFlags()
-            held = heldOnStraightPath
-        }
-
-        /// Counts guest instructions; the host's flags then say whether the slice goes on (greater).
-        mutating func count(_ instructions: UInt8) {
-            assembler.arithmetic(.sub, .register(.r14), constant: Int32(instructions))
-        }
-
-        /// RAX = an offset from the page of the code.
-        mutating func emitAddress(_ displacement: UInt64) {
-            assembler.move(.rax, state(CPUState.Offset.pageOfPC))
-            guard displacement != 0 else { return }
-            if let short = Self.immediate(displacement) {
-                assembler.arithmetic(.add, .register(.rax), constant: short)
-            } else {
-                assembler.move(.rcx, constant: displacement)
-                assembler.arithmetic(.add, .rax, .register(.rcx))
-            }
-        }
-
-        /// Goes back to the dispatcher with the PC in RAX.
-        mutating func emitStop() {
-            assembler.store(.rax, state(CPUState.Offset.pc))
-            assembler.store(constant: 0, state(CPUState.Offset.exitLink), wide: true)
-            assembler.jump(to: stubs.lookUp)
-        }
-
-        /// Jumps to the block at an offset of the page, of this region or not.
-        mutating func emitLeave(to target: UInt64, _ exit: Exit) {
-            if let block = region.index(ofBlockAt: target) {
-                count(exit.count)
-                if exit.isBackward {
-                    let stop = Exit(written: exit.written, count: 0, isBackward: false)
-                    deferred.append(.stop(assembler.jump(if: .le), displacement: target, stop))
-                    assembler.arithmetic(.cmp, state(CPUState.Offset.request), constant: 0, wide: false)
-                    deferred.append(.stop(assembler.jump(if: .ne), displacement: target, stop))
-                }
-                let fixup = assembler.jump()
-                if let body = bodies[block] { fixup.resolve(to: body) } else { pending.append((fixup, block)) }
-                return
-            }
+            assembler.jump(to: back)
+        case .resume(let fixup, let place):
+            fixup.resolve(to: assembler.cursor)
+            emitStores(place.written)
+            emitResume(place)
+        case .leave(let fixup, let target, let exit):
+            fixup.resolve(to: assembler.cursor)
+            saveFlags(of: exit)
+            emitLeave(to: target, exit)
+        case .leavePage(let fixup, let displacement, let exit):
+            fixup.resolve(to: assembler.cursor)
+            saveFlags(of: exit)
             emitStores(exit.written)
-            count(exit.count)
-            var out: [Assembler.Fixup] = []
-            if exit.isBackward {
-                out.append(assembler.jump(if: .le))
-                assembler.arithmetic(.cmp, state(CPUState.Offset.request), constant: 0, wide: false)
-                out.append(assembler.jump(if: .ne))
-            }
-            // The displacement is written by the dispatcher, while other CPUs execute it: it must be one aligned word.
-            assembler.align(before: 1)
-            let link = assembler.jump()
-            link.resolve(to: assembler.cursor)
-            for fixup in out { fixup.resolve(to: assembler.cursor) }
-            emitAddress(target)
-            assembler.store(.rax, state(CPUState.Offset.pc))
-            let site = link.site - stubs.writableBase
-            assembler.store(constant: Int32(truncatingIfNeeded: site), state(CPUState.Offset.exitLink), wide: true)
-            assembler.jump(to: stubs.lookUp)
-        }
-
-        /// Leaves for another page, with everything stored.
-        mutating func emitLeavePage(_ displacement: UInt64, _ exit: Exit) {
+            emitLeavePage(displacement, exit)
+        case .stop(let fixup, let displacement, let exit):
+            fixup.resolve(to: assembler.cursor)
+            emitStores(exit.written)
+            if exit.count > 0 { count(exit.count) }
             emitAddress(displacement)
-            emitJumpCacheLookup(exit.count)
-        }
-
-        /// Jumps to the code for the address in RAX if the jump cache knows it, with everything stored.
-        mutating func emitJumpCacheLookup(_ instructions: UInt8) {
-            assembler.store(.rax, state(CPUState.Offset.pc))
-            count(instructions)
-            assembler.jump(if: .le).resolve(to: stubs.lookUpUnlinked)
-            assembler.arithmetic(.cmp, state(CPUState.Offset.request), constant: 0, wide: false)
-            assembler.jump(if: .ne).resolve(to: stubs.lookUpUnlinked)
-            assembler.test(.register(.rax), constant: 3, wide: false)
-            assembler.jump(if: .ne).resolve(to: stubs.lookUpUnlinked)
-            assembler.loadAddress(.rcx, .memory(.rax), wide: false)
-            assembler.shift(.shl, .rcx, by: 2, wide: false)
-            assembler.arithmetic(.and, .register(.rcx), constant: Int32(JumpCache.byteCount - 1), wide: false)
-            assembler.arithmetic(.add, .rcx, state(CPUState.Offset.jumpCache))
-            assembler.loadAddress(.rdx, .memory(.rax, Int32(region.mode.rawValue)))
-            assembler.arithmetic(.cmp, .rdx, .memory(.rcx))
-            assembler.jump(if: .ne).resolve(to: stubs.lookUpUnlinked)
-            assembler.move(.rdx, .memory(.rcx, 8))
-            assembler.arithmetic(.and, .register(.rax), constant: -0x1000)
-            assembler.store(.rax, state(CPUState.Offset.pageOfPC))
-            // JMP to the address in memory.
-            assembler.encode(0xFF, 4, .memory(.rdx, Int32(Block.Offset.hostCode)))
+            emitStop()
         }
     }
+
+    // MARK: Ways out
+
+    /// Saves NZCV on a way out whose straight path does without.
+    mutating func saveFlags(of exit: Exit) {
+        guard exit.unsaved != .nothing else { return }
+        let heldOnStraightPath = held
+        held = exit.unsaved
+        saveFlags()
+        held = heldOnStraightPath
+    }
+
+    /// Counts guest instructions; the host's flags then say whether the slice goes on (greater).
+    mutating func count(_ instructions: UInt8) {
+        assembler.arithmetic(.sub, .register(.r14), constant: Int32(instructions))
+    }
+
+    /// RAX = an offset from the page of the code.
+    mutating func emitAddress(_ displacement: UInt64) {
+        assembler.move(.rax, state(CPUState.Offset.pageOfPC))
+        guard displacement != 0 else { return }
+        if let short = Self.immediate(displacement) {
+            assembler.arithmetic(.add, .register(.rax), constant: short)
+        } else {
+            assembler.move(.rcx, constant: displacement)
+            assembler.arithmetic(.add, .rax, .register(.rcx))
+        }
+    }
+
+    /// Goes back to the dispatcher with the PC in RAX.
+    mutating func emitStop() {
+        assembler.store(.rax, state(CPUState.Offset.pc))
+        assembler.store(constant: 0, state(CPUState.Offset.exitLink), wide: true)
+        assembler.jump(to: stubs.lookUp)
+    }
+
+    /// Jumps to the block at an offset of the page, of this region or not.
+    mutating func emitLeave(to target: UInt64, _ exit: Exit) {
+        if let block = region.index(ofBlockAt: target) {
+            count(exit.count)
+            if exit.isBackward {
+                let stop = Exit(written: exit.written, count: 0, isBackward: false)
+                deferred.append(.stop(assembler.jump(if: .le), displacement: target, stop))
+                assembler.arithmetic(.cmp, state(CPUState.Offset.request), constant: 0, wide: false)
+                deferred.append(.stop(assembler.jump(if: .ne), displacement: target, stop))
+            }
+            let fixup = assembler.jump()
+            if let body = bodies[block] { fixup.resolve(to: body) } else { pending.append((fixup, block)) }
+            return
+        }
+        emitStores(exit.written)
+        count(exit.count)
+        var out: [Assembler.Fixup] = []
+        if exit.isBackward {
+            out.append(assembler.jump(if: .le))
+            assembler.arithmetic(.cmp, state(CPUState.Offset.request), constant: 0, wide: false)
+            out.append(assembler.jump(if: .ne))
+        }
+        // The displacement is written by the dispatcher, while other CPUs execute it: it must be one aligned word.
+        assembler.align(before: 1)
+        let link = assembler.jump()
+        link.resolve(to: assembler.cursor)
+        for fixup in out { fixup.resolve(to: assembler.cursor) }
+        emitAddress(target)
+        assembler.store(.rax, state(CPUState.Offset.pc))
+        let site = link.site - stubs.writableBase
+        assembler.store(constant: Int32(truncatingIfNeeded: site), state(CPUState.Offset.exitLink), wide: true)
+        assembler.jump(to: stubs.lookUp)
+    }
+
+    /// Leaves for another page, with everything stored.
+    mutating func emitLeavePage(_ displacement: UInt64, _ exit: Exit) {
+        emitAddress(displacement)
+        emitJumpCacheLookup(exit.count)
+    }
+
+    /// Jumps to the code for the address in RAX if the jump cache knows it, with everything stored.
+    mutating func emitJumpCacheLookup(_ instructions: UInt8) {
+        assembler.store(.rax, state(CPUState.Offset.pc))
+        count(instructions)
+        assembler.jump(if: .le).resolve(to: stubs.lookUpUnlinked)
+        assembler.arithmetic(.cmp, state(CPUState.Offset.request), constant: 0, wide: false)
+        assembler.jump(if: .ne).resolve(to: stubs.lookUpUnlinked)
+        assembler.test(.register(.rax), constant: 3, wide: false)
+        assembler.jump(if: .ne).resolve(to: stubs.lookUpUnlinked)
+        assembler.loadAddress(.rcx, .memory(.rax), wide: false)
+        assembler.shift(.shl, .rcx, by: 2, wide: false)
+        assembler.arithmetic(.and, .register(.rcx), constant: Int32(JumpCache.byteCount - 1), wide: false)
+        assembler.arithmetic(.add, .rcx, state(CPUState.Offset.jumpCache))
+        assembler.loadAddress(.rdx, .memory(.rax, Int32(region.mode.rawValue)))
+        assembler.arithmetic(.cmp, .rdx, .memory(.rcx))
+        assembler.jump(if: .ne).resolve(to: stubs.lookUpUnlinked)
+        assembler.move(.rdx, .memory(.rcx, 8))
+        assembler.arithmetic(.and, .register(.rax), constant: -0x1000)
+        assembler.store(.rax, state(CPUState.Offset.pageOfPC))
+        // JMP to the address in memory.
+        assembler.encode(0xFF, 4, .memory(.rdx, Int32(Block.Offset.hostCode)))
+    }
+}
 
 #endif

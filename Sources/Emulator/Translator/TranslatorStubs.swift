@@ -2,112 +2,113 @@
 
 #if arch(x86_64)
 
-    /// What a fill of the software TLB is for, beside the size in the low bits.
-    enum TranslatorFill {
-        static let sizeMask: UInt64 = 0xFF
-        static let isWrite: UInt64 = 1 << 8
-        static let isAligned: UInt64 = 1 << 9
+/// What a fill of the software TLB is for, beside the size in the low bits.
+enum TranslatorFill {
+    static let sizeMask: UInt64 = 0xFF
+    static let isWrite: UInt64 = 1 << 8
+    static let isAligned: UInt64 = 1 << 9
+    static let isUnprivileged: UInt64 = 1 << 10
+}
+
+/// Why translated code was left.
+enum TranslatorExit {
+    /// The PC is to be looked up.
+    static let lookUp = 0
+    /// The interpreter goes on at the state block's `exitOperation`.
+    static let resume = 1
+}
+
+/// Addresses of the stubs, where they are written: jumps between stubs and regions are relative.
+struct TranslatorStubs: @unchecked Sendable {
+    let writableBase: UnsafeMutableRawPointer
+    /// C function (state block, host code) -> `TranslatorExit`.
+    private(set) var enter: UnsafeMutableRawPointer
+    /// Leaves, with the PC in the state block.
+    private(set) var lookUp: UnsafeMutableRawPointer
+    /// The same, when no link is to be made: the entry of every block that is not translated, too.
+    private(set) var lookUpUnlinked: UnsafeMutableRawPointer
+    /// Leaves for the interpreter: RSI the operation and RDX the block, from the state block's `codeBase`.
+    private(set) var resume: UnsafeMutableRawPointer
+    /// Calls the helper of an operation, or leaves for the interpreter. Changes all scratch and guest registers.
+    private(set) var help: UnsafeMutableRawPointer
+    /// The same to fill the software TLB for the address in RAX, R8 being a `TranslatorFill`.
+    private(set) var fill: UnsafeMutableRawPointer
+    private(set) var end: UnsafeMutableRawPointer
+
+    private static let saved: [HostRegister] = [.rbx, .rbp, .r12, .r13, .r14, .r15]
+
+    private static func state(_ offset: Int) -> HostOperand {
+        .memory(.rbx, Int32(offset - RegionCompiler.stateBias))
     }
 
-    /// Why translated code was left.
-    enum TranslatorExit {
-        /// The PC is to be looked up.
-        static let lookUp = 0
-        /// The interpreter goes on at the state block's `exitOperation`.
-        static let resume = 1
+    init(at start: UnsafeMutableRawPointer) {
+        writableBase = start
+        var assembler = Assembler(at: start)
+
+        enter = assembler.cursor
+        for register in Self.saved { assembler.push(register) }
+        // Six registers and the return address: the stack becomes a multiple of 16.
+        assembler.arithmetic(.sub, .register(.rsp), constant: 8)
+        assembler.loadAddress(.rbx, .memory(.rdi, Int32(RegionCompiler.stateBias)))
+        assembler.move(.r14, Self.state(CPUState.Offset.slice))
+        assembler.move(.r15, Self.state(CPUState.Offset.dataTable))
+        assembler.encode(0xFF, 4, .register(.rsi))
+
+        lookUpUnlinked = assembler.cursor
+        assembler.store(constant: 0, Self.state(CPUState.Offset.exitLink), wide: true)
+        lookUp = assembler.cursor
+        assembler.move(.rax, constant: UInt64(TranslatorExit.lookUp))
+        let leave = assembler.cursor
+        assembler.store(.r14, Self.state(CPUState.Offset.slice))
+        assembler.arithmetic(.add, .register(.rsp), constant: 8)
+        for register in Self.saved.reversed() { assembler.pop(register) }
+        assembler.returnToCaller()
+
+        resume = assembler.cursor
+        Self.emitExitOperation(&assembler)
+        assembler.move(.rax, constant: UInt64(TranslatorExit.resume))
+        assembler.jump(to: leave)
+
+        help = assembler.cursor
+        Self.emitExitOperation(&assembler)
+        Self.emitCall(&assembler, TranslatorHelpers.execute, leave: leave)
+
+        fill = assembler.cursor
+        Self.emitExitOperation(&assembler)
+        assembler.move(.rsi, .rax)
+        assembler.move(.rdx, .r8)
+        Self.emitCall(&assembler, TranslatorHelpers.fill, leave: leave)
+
+        end = assembler.cursor
     }
 
-    /// Addresses of the stubs, where they are written: jumps between stubs and regions are relative.
-    struct TranslatorStubs: @unchecked Sendable {
-        let writableBase: UnsafeMutableRawPointer
-        /// C function (state block, host code) -> `TranslatorExit`.
-        private(set) var enter: UnsafeMutableRawPointer
-        /// Leaves, with the PC in the state block.
-        private(set) var lookUp: UnsafeMutableRawPointer
-        /// The same, when no link is to be made: the entry of every block that is not translated, too.
-        private(set) var lookUpUnlinked: UnsafeMutableRawPointer
-        /// Leaves for the interpreter: RSI the operation and RDX the block, from the state block's `codeBase`.
-        private(set) var resume: UnsafeMutableRawPointer
-        /// Calls the helper of an operation, or leaves for the interpreter. Changes all scratch and guest registers.
-        private(set) var help: UnsafeMutableRawPointer
-        /// The same to fill the software TLB for the address in RAX, R8 being a `TranslatorFill`.
-        private(set) var fill: UnsafeMutableRawPointer
-        private(set) var end: UnsafeMutableRawPointer
-
-        private static let saved: [HostRegister] = [.rbx, .rbp, .r12, .r13, .r14, .r15]
-
-        private static func state(_ offset: Int) -> HostOperand {
-            .memory(.rbx, Int32(offset - RegionCompiler.stateBias))
-        }
-
-        init(at start: UnsafeMutableRawPointer) {
-            writableBase = start
-            var assembler = Assembler(at: start)
-
-            enter = assembler.cursor
-            for register in Self.saved { assembler.push(register) }
-            // Six registers and the return address: the stack becomes a multiple of 16.
-            assembler.arithmetic(.sub, .register(.rsp), constant: 8)
-            assembler.loadAddress(.rbx, .memory(.rdi, Int32(RegionCompiler.stateBias)))
-            assembler.move(.r14, Self.state(CPUState.Offset.slice))
-            assembler.move(.r15, Self.state(CPUState.Offset.dataTable))
-            assembler.encode(0xFF, 4, .register(.rsi))
-
-            lookUpUnlinked = assembler.cursor
-            assembler.store(constant: 0, Self.state(CPUState.Offset.exitLink), wide: true)
-            lookUp = assembler.cursor
-            assembler.move(.rax, constant: UInt64(TranslatorExit.lookUp))
-            let leave = assembler.cursor
-            assembler.store(.r14, Self.state(CPUState.Offset.slice))
-            assembler.arithmetic(.add, .register(.rsp), constant: 8)
-            for register in Self.saved.reversed() { assembler.pop(register) }
-            assembler.returnToCaller()
-
-            resume = assembler.cursor
-            Self.emitExitOperation(&assembler)
-            assembler.move(.rax, constant: UInt64(TranslatorExit.resume))
-            assembler.jump(to: leave)
-
-            help = assembler.cursor
-            Self.emitExitOperation(&assembler)
-            Self.emitCall(&assembler, TranslatorHelpers.execute, leave: leave)
-
-            fill = assembler.cursor
-            Self.emitExitOperation(&assembler)
-            assembler.move(.rsi, .rax)
-            assembler.move(.rdx, .r8)
-            Self.emitCall(&assembler, TranslatorHelpers.fill, leave: leave)
-
-            end = assembler.cursor
-        }
-
-        /// Notes the operation and the block for whoever goes on with them; RSI becomes the operation's address.
-        private static func emitExitOperation(_ assembler: inout Assembler) {
-            assembler.move(.rcx, state(CPUState.Offset.codeBase))
-            assembler.arithmetic(.add, .rsi, .register(.rcx))
-            assembler.arithmetic(.add, .rdx, .register(.rcx))
-            assembler.store(.rsi, state(CPUState.Offset.exitOperation))
-            assembler.store(.rdx, state(CPUState.Offset.block))
-        }
-
-        /// Calls a C function (EmulatedCPU, RSI, RDX) -> Bool; if that returns false, the interpreter goes on.
-        private static func emitCall(
-            _ assembler: inout Assembler, _ function: UInt, leave: UnsafeMutableRawPointer
-        ) {
-            assembler.arithmetic(.sub, .register(.rsp), constant: 8)
-            assembler.move(.rdi, state(CPUState.Offset.cpu))
-            assembler.move(.rax, constant: UInt64(function))
-            assembler.encode(0xFF, 2, .register(.rax))
-            assembler.arithmetic(.add, .register(.rsp), constant: 8)
-            assembler.encode(0x84, 0, .register(.rax))
-            let failed = assembler.skip(if: .e)
-            assembler.returnToCaller()
-            assembler.land(failed)
-            // The return address into the region is dropped.
-            assembler.arithmetic(.add, .register(.rsp), constant: 8)
-            assembler.move(.rax, constant: UInt64(TranslatorExit.resume))
-            assembler.jump(to: leave)
-        }
+    /// Notes the operation and the block for whoever goes on with them; RSI becomes the operation's address.
+    private static func emitExitOperation(_ assembler: inout Assembler) {
+        assembler.move(.rcx, state(CPUState.Offset.codeBase))
+        assembler.arithmetic(.add, .rsi, .register(.rcx))
+        assembler.arithmetic(.add, .rdx, .register(.rcx))
+        assembler.store(.rsi, state(CPUState.Offset.exitOperation))
+        assembler.store(.rdx, state(CPUState.Offset.block))
     }
+
+    /// Calls a C function (EmulatedCPU, RSI, RDX) -> Bool; if that returns false, the interpreter goes on.
+    private static func emitCall(
+        _ assembler: inout Assembler, _ function: UInt, leave: UnsafeMutableRawPointer
+    ) {
+        assembler.arithmetic(.sub, .register(.rsp), constant: 8)
+        assembler.move(.rdi, state(CPUState.Offset.cpu))
+        assembler.move(.rax, constant: UInt64(function))
+        assembler.encode(0xFF, 2, .register(.rax))
+        assembler.arithmetic(.add, .register(.rsp), constant: 8)
+        assembler.encode(0x84, 0, .register(.rax))
+        let failed = assembler.skip(if: .e)
+        assembler.returnToCaller()
+        assembler.land(failed)
+        // The return address into the region is dropped.
+        assembler.arithmetic(.add, .register(.rsp), constant: 8)
+        assembler.move(.rax, constant: UInt64(TranslatorExit.resume))
+        assembler.jump(to: leave)
+    }
+}
 
 #endif
