@@ -91,7 +91,9 @@
             switch result.effect {
             case .none: break
             case .standby: return "standby, then SUCCESS"
-            case .turnOffCaller: return "core off"
+            case .powerDown: return "power-down, then at entry_point_address"
+            case .systemSuspend: return "system suspended, then at entry_point_address"
+            case .turnOffCaller: return function == .cpuFreeze ? "core frozen" : "core off"
             case .systemOff: return "system off"
             case .systemOff2: return "system off, hibernated"
             case .systemReset: return "system reset"
@@ -103,8 +105,10 @@
                 return value < 0 ? described(value, by: returnCodeName) : "\(value >> 16).\(value & 0xFFFF)"
             case .affinityInfo:
                 return described(value) { coreStateName($0) ?? returnCodeName($0) }
-            case .psciFeatures, .memProtect, .migrateInfoType, .psciStatCount, .psciStatResidency, .migrateInfoUpCPU,
-                .nodeHWState:
+            case .psciStatCount, .psciStatResidency:
+                // No error, but the number may have its highest bit set.
+                return "\(UInt64(bitPattern: value) & (width == .smc32 ? 0xFFFF_FFFF : ~0))"
+            case .psciFeatures, .memProtect, .migrateInfoType, .migrateInfoUpCPU, .nodeHWState:
                 return described(value) { $0 < 0 ? returnCodeName($0) : nil }
             case .smcccArchFeatures, .smcccArchWorkaround1, .smcccArchWorkaround2, .smcccArchWorkaround3:
                 return described(value, by: smcccReturnCodeName)
