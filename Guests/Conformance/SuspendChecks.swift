@@ -140,6 +140,7 @@ extension Checks {
                     checks.check(isDown, width, .nodeHWState, "a core that is powered down is HW_OFF", core: core)
                 }
             }
+            _ = checks.wait { worker.hasTaken }
             let state = checks.state(ofCore: core)
             checks.check(state == Self.on, width, .affinityInfo, "an idle core is ON", core: core, returned: state)
             checks.expect(

@@ -11,7 +11,7 @@
         /// The arguments that the function takes, as it sees them, each with the document's name for it.
         public let arguments: [String]
         /// What the caller gets, or what becomes of it.
-        public let outcome: String
+        public private(set) var outcome: String
 
         /// - Parameters:
         ///   - registers: x0 to x3 as the guest passed them.
@@ -30,9 +30,16 @@
             outcome = Self.outcome(of: function, id.width, result)
         }
 
-        public var description: String {
-            "\(function)(\(arguments.joined(separator: ", "))) = \(outcome)"
+        /// A call whose outcome is not known.
+        public init(_ registers: CallRegisters) {
+            self.init(registers, result: CallResult(registers: registers))
+            outcome = ""
         }
+
+        /// The call without its outcome.
+        public var call: String { "\(function)(\(arguments.joined(separator: ", ")))" }
+
+        public var description: String { "\(call) = \(outcome)" }
 
         /// The function's name after its width, which no name could end in: SYSTEM_OFF2 ends in a digit.
         private static func name(of function: Function, _ width: CallWidth) -> String {

@@ -51,6 +51,6 @@ extension MachineConfiguration {
             suspendParameter: parameter.rawValue,
             entryLatency: (local == .retention ? 50 : 100) * scale,
             exitLatency: (local == .retention ? 100 : 300) * scale,
-            minimumResidency: (local == .retention ? 1000 : 5000) * scale)
+            minimumResidency: (local == .retention ? 2000 : 10_000) * scale)
     }
 }
