@@ -29,6 +29,8 @@ extension VirtualMachine {
             cpu.injectUndefinedInstruction()
             return .goOn
         }
+        // An instruction clock only knows of the instructions that the CPU told it of; looking at the timers tells it.
+        if instructionClock != nil { _ = cpu.nextTimerDeadline }
         let registers = CallRegisters(
             x0: cpu.register(0), x1: cpu.register(1), x2: cpu.register(2), x3: cpu.register(3))
         let result = answer(registers, of: cpu.index)
