@@ -18,7 +18,7 @@ enum Allowed {
             return value == 0 || value == -2 || value == -4 || value == -5 || value == -6 || (has1_0 && value == -9)
                 || (version >= Version.v1_2.rawValue && value == -3)
         case .affinityInfo: return (0...2).contains(value) || value == -2 || value == -8
-        case .migrate: return value == 0 || value == -2 || value == -6 || value == -7 || value == -3
+        case .migrate: return value == notSupported || value == 0 || value == -2 || value == -6 || value == -7 || value == -3
         case .migrateInfoType: return (0...2).contains(value)
         case .psciFeatures: return value == notSupported || (0...3).contains(value)
         case .nodeHWState: return (0...2).contains(value) || value == -2
