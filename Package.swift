@@ -29,7 +29,7 @@ let package = Package(
     targets: [
         .target(name: "PSCI", swiftSettings: safe),
         .target(name: "Arm64", swiftSettings: safe),
-        .target(name: "Hypervisor", dependencies: ["PSCI", "Arm64"], swiftSettings: common),
+        .target(name: "Hypervisor", dependencies: ["Arm64"], swiftSettings: common),
         .target(name: "Emulator", dependencies: ["Arm64", "Hypervisor"], swiftSettings: common),
         .target(
             name: "Devices",

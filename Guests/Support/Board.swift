@@ -78,3 +78,8 @@ struct Board {
         VolatileMappedRegister(unsafeBitPattern: coreAffinitiesAddress() + UInt(core) * 8)
     }
 }
+
+/// The affinity of a core, for code that has no `Board` at hand.
+func affinityOfCore(_ core: Int) -> UInt64 {
+    VolatileMappedRegister<UInt64>(unsafeBitPattern: coreAffinitiesAddress() + UInt(core) * 8).load()
+}

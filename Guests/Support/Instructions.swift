@@ -19,6 +19,10 @@
 @_extern(c, "write_icc_sre") func writeICCSystemRegisterEnable(_ value: UInt64)
 /// ICC_PMR_EL1.
 @_extern(c, "write_icc_pmr") func writeICCPriorityMask(_ value: UInt64)
+/// ICC_IAR1_EL1: takes the highest-priority interrupt.
+@_extern(c, "read_icc_iar1") func readICCInterruptAcknowledge1() -> UInt64
+/// ICC_EOIR1_EL1.
+@_extern(c, "write_icc_eoir1") func writeICCEndOfInterrupt1(_ value: UInt64)
 /// ICC_IGRPEN1_EL1.
 @_extern(c, "write_icc_igrpen1") func writeICCInterruptGroup1Enable(_ value: UInt64)
 
@@ -37,3 +41,10 @@
 @_extern(c, "mailboxes_address") func mailboxesAddress() -> UInt
 /// The entry point for CPU_ON.
 @_extern(c, "secondary_entry_address") func secondaryEntryAddress() -> UInt64
+/// The entry point for calls that power the calling core down, and where it finds how they were made.
+@_extern(c, "resume_entry_address") func resumeEntryAddress() -> UInt64
+/// 256 bytes for each core: what `powerDownCall` keeps, and from byte 176 on what the core found when it came back.
+@_extern(c, "resume_frames_address") func resumeFramesAddress() -> UInt
+/// A call that may power the core down: 0 if it returned, 1 if the core came back at `resumeEntryAddress`.
+@_extern(c, "guest_suspending_call")
+func powerDownCall(_ core: Int, _ registers: UnsafeMutableRawPointer, _ conduit: UInt64) -> UInt64

@@ -40,6 +40,9 @@ struct Worker {
     /// Whether the core has not answered yet.
     var isBusy: Bool { mailbox[.request] != Self.nothing }
 
+    /// Whether the core is about to make the call that it was asked for, or has made it.
+    var hasTaken: Bool { mailbox[.request] != Self.asked }
+
     /// What the core itself does: for ever, or until it is asked for a call that does not return.
     static func serve(core: Int) -> Never {
         let mailbox = Mailbox(ofCore: core)
@@ -47,6 +50,7 @@ struct Worker {
             while mailbox[.request] != asked { waitForEvent() }
             memoryBarrier()
             let passed = CallRegisters(x0: mailbox[.x0], x1: mailbox[.x1], x2: mailbox[.x2], x3: mailbox[.x3])
+            mailbox[.request] = taken
             let returned = GuestConduit.current.call(passed)
             mailbox[.x0] = returned.x0
             mailbox[.x1] = returned.x1
@@ -67,4 +71,5 @@ struct Worker {
 
     private static var nothing: UInt64 { 0 }
     private static var asked: UInt64 { 1 }
+    private static var taken: UInt64 { 2 }
 }

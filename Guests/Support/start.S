@@ -35,11 +35,31 @@ _start:
         .section .text.secondary_entry, "ax"
         .global secondary_entry
 secondary_entry:
+        bl      note_arrival
+        bl      find_core
+        bl      prepare_core
+        mov     x0, x20
+        mov     x1, x21
+        mov     x2, x22
+        mov     x3, x23
+        mov     x4, x24
+        mov     x5, x25
+        bl      guest_secondary_start
+        // falls through: a core with nothing left to do stays here
+stop:   wfi
+        b       stop
+
+// What §6.4 says something about: context id, SCTLR_EL1, PSTATE.DAIF, CurrentEL, SPSel, in x21 to x25.
+note_arrival:
         mov     x21, x0
         mrs     x22, sctlr_el1
         mrs     x23, daif
         mrs     x24, CurrentEL
         mrs     x25, SPSel
+        ret
+
+// The number of this core in x20, from the table that the boot core filled.
+find_core:
         mrs     x1, mpidr_el1
         and     x2, x1, #0xff00000000
         and     x1, x1, #affinity_fields_low
@@ -54,17 +74,72 @@ secondary_entry:
         b.eq    2f
         add     x20, x20, #1
         b       1b
-2:      bl      prepare_core
-        mov     x0, x20
-        mov     x1, x21
-        mov     x2, x22
-        mov     x3, x23
-        mov     x4, x24
-        mov     x5, x25
-        bl      guest_secondary_start
-        // falls through: a core with nothing left to do stays here
-stop:   wfi
-        b       stop
+2:      ret
+
+// A call that may power this core down: x0 is the core's number, x1 points to x0 to x3 as for the conduits, x2 is 0 for
+// HVC. Returns 0 if the call returned, with its results in place, and 1 if the core came back at resume_entry; then its
+// frame holds what it found there.
+        .set    frame_size, 256
+        .set    frame_arrival, 176
+        .section .text.suspending_call, "ax"
+        .global guest_suspending_call
+guest_suspending_call:
+        adrp    x9, resume_frames
+        add     x9, x9, :lo12:resume_frames
+        add     x9, x9, x0, lsl #8
+        mov     x10, sp
+        stp     x10, x30, [x9]
+        stp     x19, x20, [x9, #16]
+        stp     x21, x22, [x9, #32]
+        stp     x23, x24, [x9, #48]
+        stp     x25, x26, [x9, #64]
+        stp     x27, x28, [x9, #80]
+        str     x29, [x9, #96]
+        stp     d8, d9, [x9, #112]
+        stp     d10, d11, [x9, #128]
+        stp     d12, d13, [x9, #144]
+        stp     d14, d15, [x9, #160]
+        mov     x19, x1
+        mov     x20, x9
+        mov     x9, x2
+        ldp     x0, x1, [x19]
+        ldp     x2, x3, [x19, #16]
+        cbnz    x9, 1f
+        hvc     #0
+        b       2f
+1:      smc     #0
+2:      stp     x0, x1, [x19]
+        stp     x2, x3, [x19, #16]
+        ldp     x19, x20, [x20, #16]
+        mov     x0, #0
+        ret
+
+        .section .text.resume_entry, "ax"
+        .global resume_entry
+resume_entry:
+        bl      note_arrival
+        bl      find_core
+        bl      prepare_core
+        adrp    x9, resume_frames
+        add     x9, x9, :lo12:resume_frames
+        add     x9, x9, x20, lsl #8
+        stp     x21, x22, [x9, #frame_arrival]
+        stp     x23, x24, [x9, #frame_arrival + 16]
+        str     x25, [x9, #frame_arrival + 32]
+        ldp     x10, x30, [x9]
+        mov     sp, x10
+        ldp     x19, x20, [x9, #16]
+        ldp     x21, x22, [x9, #32]
+        ldp     x23, x24, [x9, #48]
+        ldp     x25, x26, [x9, #64]
+        ldp     x27, x28, [x9, #80]
+        ldr     x29, [x9, #96]
+        ldp     d8, d9, [x9, #112]
+        ldp     d10, d11, [x9, #128]
+        ldp     d12, d13, [x9, #144]
+        ldp     d14, d15, [x9, #160]
+        mov     x0, #1
+        ret
 
 // Gives core x20 its stack, the exception vectors, and floating point, which compiled code copies memory with.
 prepare_core:
@@ -132,6 +207,7 @@ report_exception:
         reader  read_id_aa64pfr0, id_aa64pfr0_el1
         reader  read_cntfrq, cntfrq_el0
         reader  read_cntvct, cntvct_el0
+        reader  read_icc_iar1, S3_0_C12_C12_0
 
         .macro  writer name, register
         function \name
@@ -144,6 +220,7 @@ report_exception:
         writer  write_icc_sre, S3_0_C12_C12_5
         writer  write_icc_pmr, S3_0_C4_C6_0
         writer  write_icc_igrpen1, S3_0_C12_C12_7
+        writer  write_icc_eoir1, S3_0_C12_C12_1
 
         .macro  instruction name, text:vararg
         function \name
@@ -164,6 +241,8 @@ report_exception:
         address core_affinities_address, core_affinities
         address mailboxes_address, mailboxes
         address secondary_entry_address, secondary_entry
+        address resume_entry_address, resume_entry
+        address resume_frames_address, resume_frames
 
 // What the compiler calls by itself. Bytes at a time: there is little to copy, and no alignment to mind.
         function memset
@@ -197,6 +276,8 @@ report_exception:
         .balign 128
 mailboxes:
         .space  maximum_cores * mailbox_size
+resume_frames:
+        .space  maximum_cores * frame_size
 core_affinities:
         .space  maximum_cores * 8
         .balign 16

@@ -36,6 +36,12 @@ public enum Effect: Hashable, Sendable {
     case none
     /// The calling core waits for an interrupt, masked or not, and then goes on with the registers of the result.
     case standby
+    /// The calling core loses its context and waits for an interrupt; then it starts at `entryPoint`, in the state of
+    /// §6.4, with `contextID` in x0. If an interrupt is pending already it may also go on as after `standby`.
+    case powerDown(entryPoint: UInt64, contextID: UInt64)
+    /// The whole machine waits, with its memory kept, for an interrupt of the calling core's or for the host's word; then
+    /// that core starts as after `powerDown`. No other core is on.
+    case systemSuspend(entryPoint: UInt64, contextID: UInt64)
     /// The calling core stops, and does not go on: `Platform.start` may start it anew, or already has.
     case turnOffCaller
     /// The run ends: powered off.
@@ -48,13 +54,21 @@ public enum Effect: Hashable, Sendable {
     /// means nothing in a warm reset.
     case systemReset2(type: ResetType, cookie: UInt64)
 
+    /// Whether the calling core is idle from now on, until `Firmware.coreWoke` says that it is not.
+    public var suspendsCaller: Bool {
+        switch self {
+        case .standby, .powerDown, .systemSuspend: true
+        default: false
+        }
+    }
+
     /// Whether the machine must stop every core and end the run.
     ///
     /// The registers then hold INTERNAL_FAILURE: if the calling core is made to go on all the same, it sees that the
     /// call failed.
     public var endsRun: Bool {
         switch self {
-        case .none, .standby, .turnOffCaller: false
+        case .none, .standby, .powerDown, .systemSuspend, .turnOffCaller: false
         case .systemOff, .systemOff2, .systemReset, .systemReset2: true
         }
     }
@@ -109,6 +123,11 @@ struct Answer {
 
     static func value(_ value: UInt32) -> Answer {
         Answer(value: Int64(value))
+    }
+
+    /// All 64 bits: a caller of the narrow width gets the lower half.
+    static func wide(_ value: UInt64) -> Answer {
+        Answer(value: Int64(bitPattern: value))
     }
 
     /// The result for a caller that passed `registers`: 32 bits zero-extended, or 64 bits sign-extended.

@@ -60,16 +60,23 @@ public struct Capabilities: OptionSet, Hashable, Sendable {
         Capabilities { $0.interface == .trng }
     }
 
-    /// What `Firmware` carries out. A function that it does not carry out cannot be offered, whatever a policy says.
-    public static var implemented: Capabilities {
-        mandatory(in: .v1_3).union(optionalByDefault)
+    /// The statistics, which come together (§5.22.2).
+    public static var statistics: Capabilities {
+        Capabilities(.psciStatResidency).union(Capabilities(.psciStatCount))
     }
 
-    /// The optional functions of a machine whose policy does not choose: those that a guest is better off with.
+    /// Memory protection, whose functions come together (§5.14.3, §5.15.3).
+    public static var memoryProtection: Capabilities {
+        Capabilities(.memProtect).union(Capabilities(.memProtectCheckRange))
+    }
+
+    /// What only a trusted OS on one core gives a meaning.
+    static var ofTrustedOS: Capabilities {
+        Capabilities(.migrate).union(Capabilities(.migrateInfoUpCPU))
+    }
+
+    /// The optional functions of a machine whose policy does not choose: all that mean something on it.
     public static var optionalByDefault: Capabilities {
-        smccc.union(trng)
-            .union(Capabilities(.migrateInfoType))
-            .union(Capabilities(.systemReset2))
-            .union(Capabilities(.systemOff2))
+        possible(in: .v1_3).subtracting(.ofTrustedOS)
     }
 }

@@ -6,10 +6,11 @@ extension Firmware {
     func affinityInfo(_ arguments: Arguments) -> Answer {
         guard let target = Affinity(rawValue: arguments.first) else { return .code(.invalidParameters) }
         let lowestLevel = arguments.secondWord
+        let topology = platform.topology
         var instance: CoreState?
-        for core in 0..<platform.coreCount
-        where platform.affinity(ofCore: core).isInSameInstance(as: target, level: lowestLevel) {
-            switch platform.state(ofCore: core) {
+        for core in 0..<topology.coreCount
+        where topology.affinities[core].isInSameInstance(as: target, level: lowestLevel) && isVisible(core) {
+            switch platform.withState({ $0.state(ofCore: core) }) {
             case .on: return .value(UInt32(CoreState.on.rawValue))
             case .onPending: instance = .onPending
             case .off: instance = instance ?? .off

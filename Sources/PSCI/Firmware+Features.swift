@@ -23,10 +23,19 @@ extension Firmware {
     /// The flags of §5.16.2, Table 11.
     private func featureFlags(of function: Function) -> UInt32 {
         switch function {
-        // Bit 1 clear: the original format of power_state. Bit 0 clear: no OS-initiated mode.
-        case .cpuSuspend: 0
+        case .cpuSuspend:
+            (policy.powerStateFormat == .extendedStateID ? CPUSuspendFeatures.extendedStateID : 0)
+                | (policy.hasOSInitiatedMode ? CPUSuspendFeatures.osInitiatedMode : 0)
         case .systemOff2: HibernateType.hibernateOff.feature
         default: 0
         }
     }
+}
+
+/// The feature flags of CPU_SUSPEND.
+public enum CPUSuspendFeatures {
+    /// PSCI_SET_SUSPEND_MODE can switch to OS-initiated mode.
+    public static var osInitiatedMode: UInt32 { 1 << 0 }
+    /// power_state has the extended StateID format.
+    public static var extendedStateID: UInt32 { 1 << 1 }
 }

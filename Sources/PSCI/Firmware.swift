@@ -3,8 +3,8 @@
 // Responsible for: the door (width, gate, narrowing), the dispatcher, and the state of the cores. What a function does
 // is in the file of its family, `Firmware+….swift`. Not responsible for: carrying out effects, which is the machine's.
 //
-// Nothing here allocates, blocks or keeps state of its own: all state is the platform's. To make a firmware misbehave on
-// purpose, stand between the machine and `call`, or between the firmware and its `Platform`.
+// Nothing here allocates, blocks or keeps state of its own: all state is the platform's to keep. To make a firmware misbehave
+// on purpose, stand between the machine and `call`.
 
 /// The firmware of one machine: PSCI, SMCCC discovery and the TRNG interface, for whatever platform has the cores.
 public struct Firmware<Machine: Platform> {
@@ -41,7 +41,15 @@ public struct Firmware<Machine: Platform> {
     ///
     /// To be called before it does: a core that runs is ON, and can then turn itself off.
     public func coreStarted(_ core: Int) {
-        _ = platform.exchangeState(ofCore: core, from: .onPending, to: .on)
+        platform.withState { $0.completeStart(core) }
+    }
+
+    /// Reports that a core which an effect suspended is about to run again, wherever.
+    ///
+    /// To be called before it does: what it then asks for must not meet a tree in which it is idle (§6.3).
+    public func coreWoke(_ core: Int) {
+        let now = platform.now
+        platform.withState { $0.wake(core, at: now) }
     }
 
     /// The function of `id`, if the guest has it.
@@ -58,11 +66,22 @@ public struct Firmware<Machine: Platform> {
         case .cpuOff: cpuOff(arguments)
         case .cpuOn: cpuOn(arguments)
         case .affinityInfo: affinityInfo(arguments)
+        case .migrate: migrate(arguments)
         case .migrateInfoType: migrateInfoType()
+        case .migrateInfoUpCPU: migrateInfoUpCPU()
         case .systemOff: systemOff()
         case .systemOff2: systemOff2(arguments)
         case .systemReset: systemReset()
         case .systemReset2: systemReset2(arguments)
+        case .cpuFreeze: cpuFreeze(arguments)
+        case .cpuDefaultSuspend: cpuDefaultSuspend(arguments)
+        case .nodeHWState: nodeHWState(arguments)
+        case .systemSuspend: systemSuspend(arguments)
+        case .psciSetSuspendMode: psciSetSuspendMode(arguments)
+        case .psciStatResidency: psciStatResidency(arguments)
+        case .psciStatCount: psciStatCount(arguments)
+        case .memProtect: memProtect(arguments)
+        case .memProtectCheckRange: memProtectCheckRange(arguments)
         case .smcccVersion: smcccVersion()
         case .smcccArchFeatures: smcccArchFeatures(arguments)
         case .smcccArchWorkaround1, .smcccArchWorkaround2, .smcccArchWorkaround3: smcccArchWorkaround()
@@ -70,19 +89,24 @@ public struct Firmware<Machine: Platform> {
         case .trngFeatures: trngFeatures(arguments)
         case .trngGetUUID: trngGetUUID()
         case .trngRND: trngRND(width, arguments)
-        // Not in `Capabilities.implemented`, so that no policy offers them and the gate keeps them out.
-        case .migrate, .migrateInfoUpCPU, .cpuFreeze, .cpuDefaultSuspend, .nodeHWState, .systemSuspend,
-            .psciSetSuspendMode, .psciStatResidency, .psciStatCount, .memProtect, .memProtectCheckRange:
-            .code(.notSupported)
         }
     }
 
-    /// The core of that affinity.
-    func core(_ affinity: Affinity) -> Int? {
-        for core in 0..<platform.coreCount where platform.affinity(ofCore: core) == affinity {
-            return core
-        }
-        return nil
+    /// The core that an argument names, if the guest may know of it.
+    func core(_ target: UInt64) -> Int? {
+        guard let affinity = Affinity(rawValue: target), let core = platform.topology.core(affinity), isVisible(core)
+        else { return nil }
+        return core
+    }
+
+    /// Whether the guest may know of a core: before CPU_ON could be DENIED, a core that it must not have is not there.
+    func isVisible(_ core: Int) -> Bool {
+        policy.version >= .v1_2 || !platform.isWithheld(core)
+    }
+
+    /// What a call returns whose entry point is not the guest's (notes in §5.4.5 and §5.6.2).
+    var invalidEntryPoint: ReturnCode {
+        policy.version < .v1_0 ? .invalidParameters : .invalidAddress
     }
 }
 

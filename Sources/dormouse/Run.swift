@@ -49,11 +49,15 @@ struct Run: ParsableCommand {
         let inputWakeUp = try WakeUp()
         var events = MachineEvents(
             consoleOutput: { output.write($0) }, consoleReady: { inputWakeUp.signal() })
-        if options.psciTrace {
-            events.firmwareCall = { Message.writeLine("psci: core \($0): \($1)") }
+        switch options.psciTrace {
+        case .text?: events.firmwareCall = { Message.writeLine("psci: \($0.text)") }
+        case .json?: events.firmwareCall = { Message.writeLine($0.json) }
+        case nil: break
         }
+        events.suspended = { log.notice("\($0.words)") }
         var configuration = machineOptions.machine
         configuration.engine = options.engine
+        for laboratory in options.laboratory { configuration.laboratory.add(laboratory) }
         let machine = try VirtualMachine(configuration, events: events)
         let terminal = Terminal(descriptor: STDIN_FILENO)
         let stop = { @Sendable (reason: StopReason) -> Void in
@@ -66,7 +70,7 @@ struct Run: ParsableCommand {
             output.finish()
             terminal?.release()
         }
-        try SignalWatcher(terminal: terminal) { stop(.signal($0)) }.start()
+        try SignalWatcher(terminal: terminal, wake: { machine.wake(.host) }, stop: { stop(.signal($0)) }).start()
         try input(for: machine, terminal, wakeUp: inputWakeUp, output: output, stop: stop).start()
 
         let outcome = try machine.runToEnd(rebooting: !options.noReboot) { boot in
@@ -90,6 +94,7 @@ struct Run: ParsableCommand {
             command: { command in
                 switch command {
                 case .quit: stop(.console)
+                case .wake: machine.wake(.host)
                 case .help: output.write(Array("\n\(EscapeSequence.help)".utf8))
                 }
             })
@@ -110,6 +115,15 @@ struct Run: ParsableCommand {
         }
         Message.write(outcome.end.words(findings))
         return outcome.end.exitCode
+    }
+}
+
+extension SuspendEvent {
+    fileprivate var words: String {
+        switch self {
+        case .suspended: "the guest is suspended to RAM; an alarm of its clock, a key, Ctrl-A w or SIGUSR1 wakes it"
+        case .woken(let reason): "the guest is woken: \(reason.rawValue)"
+        }
     }
 }
 

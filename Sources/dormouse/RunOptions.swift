@@ -56,6 +56,13 @@ struct MachineOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Changes to PSCI: enable=, disable=, states=, format=, cores-per-cluster=, trusted-os=; see docs/psci.md.",
+            valueName: "settings"),
+        transform: PSCIArgument.settings)
+    var psci = PSCISettings()
+
+    @Option(
+        help: ArgumentHelp(
             "What moves the guest's time; by instructions, runs repeat exactly.", valueName: "clock"))
     var clock = ClockKind.host
 
@@ -80,7 +87,7 @@ struct MachineOptions: ParsableArguments {
         machine.memoryByteCount = memory.byteCount
         machine.cpuCount = cpus
         machine.commandLine = append
-        machine.psci = Policy(version: psciVersion, conduit: conduit)
+        machine.psci = Policy(psci, version: psciVersion, conduit: conduit)
         machine.clock = clock
         machine.seed = seed ?? 0
         machine.console = console
@@ -99,8 +106,20 @@ struct RunOptions: ParsableArguments {
             valueName: "engine"))
     var engine = Engine.auto
 
-    @Flag(help: "Write every call of the firmware to standard error, decoded, with its core and its result.")
-    var psciTrace = false
+    @Option(
+        defaultAsFlag: TraceFormat.text,
+        help: ArgumentHelp(
+            "Write every call of the firmware to standard error, decoded: as text (without a format), or as json.",
+            valueName: "format"))
+    var psciTrace: TraceFormat?
+
+    @Option(
+        name: .customLong("lab"),
+        help: ArgumentHelp(
+            "Make the firmware misbehave: CPU_ON#2=DENIED, SYSTEM_OFF2=resume, CPU_ON=delay:100, withhold=3. May be "
+                + "repeated; see docs/psci.md.", valueName: "rule"),
+        transform: LaboratoryArgument.parse)
+    var laboratory: [Laboratory] = []
 
     @Option(help: ArgumentHelp("Write a report of the run, as JSON.", valueName: "file"))
     var report: String?
@@ -147,7 +166,23 @@ private enum LogArgument {
     }
 }
 
+private enum LaboratoryArgument {
+    static func parse(_ argument: String) throws -> Laboratory {
+        var laboratory = Laboratory()
+        do throws(LaboratoryArgumentError) {
+            try laboratory.add(argument: argument)
+        } catch { throw ValidationError(error.description) }
+        return laboratory
+    }
+}
+
 private enum PSCIArgument {
+    static func settings(_ argument: String) throws -> PSCISettings {
+        do throws(PSCISettingsError) {
+            return try PSCISettings(argument: argument)
+        } catch { throw ValidationError(error.description) }
+    }
+
     static func version(_ argument: String) throws -> Version {
         guard let version = Version(argument: argument) else {
             throw ValidationError("give \(list(Version.arguments))")
@@ -161,6 +196,12 @@ private enum PSCIArgument {
         }
         return conduit
     }
+}
+
+/// How a trace is written.
+enum TraceFormat: String, CaseIterable, ExpressibleByArgument {
+    case text
+    case json
 }
 
 extension KernelFormat: ExpressibleByArgument {}

@@ -16,7 +16,11 @@ final class SignalWatcher: Sendable {
     /// How long the first request to end is given.
     private static let patience = Duration.seconds(1)
 
+    /// What wakes a guest that is suspended to RAM.
+    private static let wakingSignal = SIGUSR1
+
     private let terminal: Terminal?
+    private let wake: @Sendable () -> Void
     private let stop: @Sendable (Int32) -> Void
 
     /// Blocks the signals that `start` waits for. To be called before any thread is started: they inherit it.
@@ -31,9 +35,13 @@ final class SignalWatcher: Sendable {
 
     /// - Parameters:
     ///   - terminal: gets its own modes while the process is stopped.
+    ///   - wake: wakes a suspended guest.
     ///   - stop: ends the run because of a signal, by its number.
-    init(terminal: Terminal?, stop: @escaping @Sendable (Int32) -> Void) {
+    init(
+        terminal: Terminal?, wake: @escaping @Sendable () -> Void, stop: @escaping @Sendable (Int32) -> Void
+    ) {
         self.terminal = terminal
+        self.wake = wake
         self.stop = stop
     }
 
@@ -46,7 +54,7 @@ final class SignalWatcher: Sendable {
     private static var watched: sigset_t {
         var set = sigset_t()
         sigemptyset(&set)
-        for number in endingSignals + jobSignals where !isIgnored(number) { sigaddset(&set, number) }
+        for number in endingSignals + jobSignals + [wakingSignal] where !isIgnored(number) { sigaddset(&set, number) }
         return set
     }
 
@@ -69,6 +77,8 @@ final class SignalWatcher: Sendable {
                 kill(getpid(), SIGSTOP)
             case SIGCONT:
                 _ = terminal?.claim()
+            case Self.wakingSignal:
+                wake()
             default:
                 if let endingSince {
                     // Whoever asks again does not want to wait, for instance for a disk that hangs. timeout(1) sends

@@ -108,9 +108,21 @@ struct RunTests {
     func trace() async throws {
         let result = try await run(.systemOff2, "--psci-trace", "--append", "end=off", "--clock=instructions")
         let trace = result.errorLines.dropLast()
-        #expect(trace.first == "psci: core 0: SMC32 PSCI_VERSION() = 1.3")
-        #expect(trace.last == "psci: core 0: SMC32 SYSTEM_OFF() = system off")
-        #expect(trace.allSatisfy { $0.hasPrefix("psci: core 0: ") })
+        let lines = try trace.map { try #require($0.wholeMatch(of: /psci: (\d+\.\d{6}) core 0: (.*)/)) }
+        #expect(lines.first?.2 == "SMC32 PSCI_VERSION() = 1.3")
+        #expect(lines.last?.2 == "SMC32 SYSTEM_OFF() = system off")
+        let times = lines.compactMap { Double($0.1) }
+        #expect(times.count == lines.count)
+        #expect(times == times.sorted() && times.last ?? 0 > 0)
+    }
+
+    @Test("A trace in JSON has an object in each line")
+    func traceAsJSON() async throws {
+        let result = try await run(.systemOff2, "--psci-trace=json", "--append", "end=off", "--clock=instructions")
+        let trace = result.errorLines.dropLast()
+        #expect(trace.allSatisfy { $0.hasPrefix("{") && $0.hasSuffix("}") })
+        #expect(trace.first?.contains("\"function\":\"PSCI_VERSION\"") == true)
+        #expect(trace.last?.contains("\"outcome\":\"system off\"") == true)
     }
 
     @Test("The same seed gives the same run, to the instruction")

@@ -19,7 +19,8 @@ struct ReportFileTests {
         {
           "schemaVersion": 1, "dormouse": "0", "boots": 1, "wallSeconds": 1.5, "cpuSeconds": 1, "guestInstructions": 7,
           "mips": 1, "end": {"kind": "powered-off", "exitCode": 0, "words": "powered off"},
-          "psci": {"version": "1.3", "conduit": "hvc", "callCount": 0, "refusedSystemOff2": false},
+          "psci": {"version": "1.3", "conduit": "hvc", "callCount": 0, "refusedSystemOff2": false,
+            "functions": []},
           "hibernationImages": [{"path": "a", "found": false}],
           "memory": {"residentBytes": 1, "peakBytes": 1, "guestTouchedBytes": 1, "codeCacheBytes": 1},
           "configuration": {"model": "virt-1", "cpus": 1, "memoryBytes": 1, "kernel": "a/b", "append": "", "disks": [],

@@ -26,7 +26,7 @@ struct CallDescriptionTests {
             described(0xC400_0004, 9, 0)
                 == "SMC64 AFFINITY_INFO(target_affinity 0x9, lowest_affinity_level 0) = INVALID_PARAMETERS")
         #expect(described(0x8400_000A, 0xC400_0015) == "SMC32 PSCI_FEATURES(SMC64 SYSTEM_OFF2) = 0x1")
-        #expect(described(0x8400_000A, 0xC400_000E) == "SMC32 PSCI_FEATURES(SMC64 SYSTEM_SUSPEND) = NOT_SUPPORTED")
+        #expect(described(0x8400_000A, 0xC400_0005) == "SMC32 PSCI_FEATURES(SMC64 MIGRATE) = NOT_SUPPORTED")
         #expect(described(0x8400_000A, 0x8000_0000) == "SMC32 PSCI_FEATURES(SMC32 SMCCC_VERSION) = 0x0")
         #expect(described(0x8400_0006) == "SMC32 MIGRATE_INFO_TYPE() = 0x2")
         #expect(described(0x8000_0000) == "SMC32 SMCCC_VERSION() = 1.1")
@@ -38,6 +38,16 @@ struct CallDescriptionTests {
     @Test("A call that does not return says what becomes of the core or the machine")
     func effects() {
         #expect(described(0x8400_0002) == "SMC32 CPU_OFF() = core off")
+        #expect(described(0x8400_000B) == "SMC32 CPU_FREEZE() = core frozen")
+        #expect(
+            described(0xC400_000E, 0x4008_0000, 7)
+                == "SMC64 SYSTEM_SUSPEND(entry_point_address 0x40080000, context_id 0x7) = system suspended, then at "
+                + "entry_point_address")
+        #expect(
+            described(0xC400_0001, 0x1_0003, 0x4008_0000)
+                == "SMC64 CPU_SUSPEND(power_state 0x10003, entry_point_address 0x40080000, context_id 0x0) = "
+                + "power-down, then at entry_point_address")
+        #expect(described(0xC400_0011, 0, 0x1_0003) == "SMC64 PSCI_STAT_COUNT(target_cpu 0x0, power_state 0x10003) = 0")
         #expect(
             described(0xC400_0001, 0, 0, 0)
                 == "SMC64 CPU_SUSPEND(power_state 0x0, entry_point_address 0x0, context_id 0x0) = standby, then SUCCESS"

@@ -17,7 +17,8 @@ struct GateTests {
         "PSCI_FEATURES says what a call would find", arguments: FunctionRow.all,
         [Version.v1_0, .v1_1, .v1_2, .v1_3])
     func features(row: FunctionRow, version: Version) {
-        let flags: UInt64 = row.name == "SYSTEM_OFF2" ? 1 : 0
+        // Table 11: HIBERNATE_OFF, and OS-initiated mode.
+        let flags: UInt64 = row.name == "SYSTEM_OFF2" || row.name == "CPU_SUSPEND" ? 1 : 0
         let there = row.isThere(in: version)
         #expect(firmware(version).call(0x8400_000A, UInt64(row.smc32)).registers.x0 == (there ? flags : w0(-1)))
         let there64 = there && row.hasSMC64
@@ -36,7 +37,8 @@ struct GateTests {
         #expect(policy.capabilities.contains(function) == (row.presence(in: version) == .mandatory))
     }
 
-    @Test("No policy offers what the version does not know, or what is not carried out", arguments: Version.allCases)
+    @Test(
+        "No policy offers what the version does not know, or MIGRATE without a trusted OS", arguments: Version.allCases)
     func noPolicyOffersMore(version: Version) throws {
         let policy = Policy(version: version, optional: Capabilities(rawValue: ~0))
         for row in FunctionRow.all {

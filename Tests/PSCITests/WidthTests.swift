@@ -64,6 +64,6 @@ struct WidthTests {
         #expect(client.call(.cpuOn, width, 0) == -4)
         #expect(client.call(.affinityInfo, width, 1) == 1)
         #expect(client.features(of: .systemOff2, width) == 1)
-        #expect(client.features(of: .systemSuspend, width) == -1)
+        #expect(client.features(of: .migrate, width) == -1)
     }
 }

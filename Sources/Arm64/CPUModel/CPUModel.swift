@@ -16,6 +16,8 @@ public struct CPUModel: Sendable {
     /// The caches that CCSIDR_EL1 describes, by the value of CSSELR_EL1.
     public let caches: [UInt64: Cache]
     private let values: [SystemRegister: UInt64]
+    /// Cores that share Aff1. A GICv3 SGI reaches all of up to 16 with one target list.
+    public var coresPerCluster = 16
 
     init(name: String, fields: [SystemRegister: [IDField]], caches: [UInt64: Cache]) {
         self.name = name
@@ -61,7 +63,7 @@ public struct CPUModel: Sendable {
     /// CCSIDR_EL1 depends on CSSELR_EL1: see `cacheSize`.
     public func value(of register: SystemRegister, cpu: Int) -> UInt64? {
         switch register {
-        case .mpidrEL1: Self.multiprocessorAffinity(cpu: cpu)
+        case .mpidrEL1: multiprocessorAffinity(cpu: cpu)
         case .midrEL1, .ctrEL0, .dczidEL0, .clidrEL1: values[register, default: 0]
         case .revidrEL1, .aidrEL1: 0
         default: register.isInIDSpace ? values[register, default: 0] : nil
@@ -76,10 +78,9 @@ public struct CPUModel: Sendable {
     /// The bits of CSSELR_EL1 that can be written: Level in 3:1 and InD in 0.
     public static let cacheSelectionMask: UInt64 = 0xF
 
-    /// MPIDR_EL1 of core `cpu`: 16 cores to a cluster, so that a GICv3 SGI reaches all of one with one target list.
-    /// Aff0 is the core in its cluster, Aff1 the cluster; bit 31 is RES1; U and MT are zero.
-    public static func multiprocessorAffinity(cpu: Int) -> UInt64 {
-        let coresPerCluster = 16
+    /// MPIDR_EL1 of core `cpu`: Aff0 is the core in its cluster, Aff1 the cluster; bit 31 is RES1; U and MT are zero.
+    public func multiprocessorAffinity(cpu: Int) -> UInt64 {
+        let coresPerCluster = max(1, coresPerCluster)
         let aff0 = UInt64(truncatingIfNeeded: cpu % coresPerCluster)
         let aff1 = UInt64(truncatingIfNeeded: cpu / coresPerCluster)
         return 1 << 31 | (aff1 & 0xFF) << 8 | aff0 & 0xFF

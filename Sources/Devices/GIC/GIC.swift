@@ -31,10 +31,16 @@ public final class GIC: InterruptControllerInterface {
     ///   - interruptInputs: drives the IRQ input of each PE. Called when the level changes, on the thread that made it
     ///     change, without any lock of the GIC; a level that lasted only for a moment may be left out. It may use the
     ///     GIC in turn.
+    ///   - wakeRequested: called once for a PE for which `awaitWakeRequest` returned false, when there is one; on the thread
+    ///     that made it so, without any lock of the GIC.
     /// - Precondition: 1 to 64 PEs with different affinities, and an input for each.
-    public init(mpidrs: [UInt64], interruptInputs: [@Sendable (Bool) -> Void]) {
+    public init(
+        mpidrs: [UInt64], interruptInputs: [@Sendable (Bool) -> Void],
+        wakeRequested: @escaping @Sendable (Int) -> Void = { _ in }
+    ) {
         precondition(mpidrs.count == interruptInputs.count, "every PE needs an interrupt input")
-        core = GICCore(topology: GICTopology(mpidrs: mpidrs), interruptInputs: interruptInputs)
+        core = GICCore(
+            topology: GICTopology(mpidrs: mpidrs), interruptInputs: interruptInputs, wakeRequested: wakeRequested)
         distributor = GICDistributor(core: core)
         redistributors = GICRedistributors(core: core)
     }
@@ -96,31 +102,47 @@ public final class GIC: InterruptControllerInterface {
         guard core.outputs.indices.contains(cpu) else { return false }
         return core.withState { $0.hasWakeRequest(for: cpu) }
     }
+
+    /// `hasWakeRequest`, and if there is none, asks for `wakeRequested` to be called when there is.
+    public func awaitWakeRequest(cpu: Int) -> Bool {
+        guard core.outputs.indices.contains(cpu) else { return false }
+        return core.withState { state in
+            if state.hasWakeRequest(for: cpu) { return true }
+            state.awaitedWakeRequests |= 1 << UInt64(cpu)
+            return false
+        }
+    }
 }
 
 /// The state behind its lock, and the wires out of it: what all the faces of the GIC share.
 final class GICCore: Sendable {
     private let state: Mutex<GICState>
     let outputs: [InterruptOutput]
+    private let wakeRequested: @Sendable (Int) -> Void
 
-    init(topology: GICTopology, interruptInputs: [@Sendable (Bool) -> Void]) {
+    init(
+        topology: GICTopology, interruptInputs: [@Sendable (Bool) -> Void],
+        wakeRequested: @escaping @Sendable (Int) -> Void
+    ) {
         state = Mutex(GICState(topology: topology))
+        self.wakeRequested = wakeRequested
         outputs = interruptInputs.map { InterruptOutput($0) }
     }
 
     /// Runs `body` with the state to itself, then drives the IRQ inputs that it changed.
     @inline(__always)
     func withState<Result: Sendable>(_ body: (inout GICState) -> Result) -> Result {
-        let (result, changed) = state.withLock { state in
+        let (result, changed, woken) = state.withLock { state in
             let result = body(&state)
             var changed: UInt64 = 0
             for cpu in SetBits(state.takeChangedSignals())
             where outputs[cpu].post(state.processors[cpu].isSignalled) {
                 changed |= 1 << UInt64(cpu)
             }
-            return (result, changed)
+            return (result, changed, state.awaitedWakeRequests == 0 ? 0 : state.takeWakeRequests())
         }
         for cpu in SetBits(changed) { outputs[cpu].deliver() }
+        for cpu in SetBits(woken) { wakeRequested(cpu) }
         return result
     }
 }

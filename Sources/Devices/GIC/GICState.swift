@@ -30,6 +30,8 @@ struct GICState: Sendable {
     private(set) var processors: [Processor]
     /// The PEs whose IRQ input changed since `takeChangedSignals`.
     private var changedSignals: UInt64 = 0
+    /// The PEs whose next wake request somebody waits for.
+    var awaitedWakeRequests: UInt64 = 0
     /// Where the choice of a PE for a 1-of-N interrupt starts, so that they take turns.
     private var lastChosen = 0
 
@@ -51,6 +53,7 @@ struct GICState: Sendable {
             processors[cpu].isSignalled = old.processors[cpu].isSignalled
         }
         changedSignals = old.changedSignals
+        awaitedWakeRequests = old.awaitedWakeRequests
         updateAll()
     }
 
@@ -58,6 +61,14 @@ struct GICState: Sendable {
     mutating func takeChangedSignals() -> UInt64 {
         defer { changedSignals = 0 }
         return changedSignals
+    }
+
+    /// The PEs that have a wake request which is waited for: it no longer is.
+    mutating func takeWakeRequests() -> UInt64 {
+        var woken: UInt64 = 0
+        for cpu in SetBits(awaitedWakeRequests) where hasWakeRequest(for: cpu) { woken |= 1 << UInt64(cpu) }
+        awaitedWakeRequests &= ~woken
+        return woken
     }
 
     // MARK: Which interrupt a PE would get

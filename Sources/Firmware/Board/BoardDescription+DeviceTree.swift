@@ -19,7 +19,7 @@ extension DeviceTree {
         if let uart = board.uart {
             root.children.append(.aliases(uart: uart))
         }
-        root.children.append(contentsOf: [.cpus(board.cpus), .psci(board.power)])
+        root.children.append(contentsOf: [.cpus(board), .psci(board.power)])
         root.children.append(contentsOf: board.memory.map(DeviceTreeNode.memory))
         root.children.append(contentsOf: [.gic(board.gic), .timer(board.timer)])
         if board.uart != nil || board.rtc != nil {
@@ -82,20 +82,23 @@ extension DeviceTreeNode {
     }
 
     /// arm/cpus.yaml. `arm,armv8` is the name for a CPU that is a software model.
-    fileprivate static func cpus(_ affinities: [UInt64]) -> DeviceTreeNode {
+    fileprivate static func cpus(_ board: BoardDescription) -> DeviceTreeNode {
+        let affinities = board.cpus
         // A second cell is for Aff3 alone, and only there if some CPU has one.
         let hasAff3 = affinities.contains { $0 >> 32 != 0 }
         var node = DeviceTreeNode("cpus")
         node["#address-cells"] = .cells(hasAff3 ? 2 : 1)
         node["#size-cells"] = .cells(0)
-        node.children = affinities.map { affinity in
+        node.children = affinities.enumerated().map { index, affinity in
             var cpu = DeviceTreeNode("cpu", at: affinity)
             cpu["device_type"] = .string("cpu")
             cpu["compatible"] = .string("arm,armv8")
             cpu["reg"] = hasAff3 ? .doubleCells(affinity) : .cells(UInt32(truncatingIfNeeded: affinity))
             cpu["enable-method"] = .string("psci")
+            board.power.idle?.describe(cpu: index, in: &cpu)
             return cpu
         }
+        if let idle = board.power.idle { node.children.append(idle.statesNode) }
         return node
     }
 
@@ -105,6 +108,7 @@ extension DeviceTreeNode {
         node["compatible"] =
             power.majorVersion >= 1 ? .strings("arm,psci-1.0", "arm,psci-0.2") : .string("arm,psci-0.2")
         node["method"] = .string(power.conduit.rawValue)
+        node.children = power.idle?.domainNodes ?? []
         return node
     }
 

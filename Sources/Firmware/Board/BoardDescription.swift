@@ -66,10 +66,13 @@ public struct BoardDescription: Sendable, Equatable {
         /// Of the version, as PSCI_VERSION says it. Below 1 it is taken for 0.2.
         public var majorVersion: Int
         public var conduit: Conduit
+        /// What idle CPUs can be put into; nil if there is only WFI.
+        public var idle: Idle?
 
-        public init(majorVersion: Int, conduit: Conduit) {
+        public init(majorVersion: Int, conduit: Conduit, idle: Idle? = nil) {
             self.majorVersion = majorVersion
             self.conduit = conduit
+            self.idle = idle
         }
     }
 

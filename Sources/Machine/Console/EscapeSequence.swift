@@ -6,12 +6,14 @@
 /// A command that the user gives at the console.
 public enum ConsoleCommand: Sendable, Hashable, CaseIterable {
     case quit
+    case wake
     case help
 
     /// The keys that mean it, after Ctrl-A.
     fileprivate var keys: String {
         switch self {
         case .quit: "x"
+        case .wake: "w"
         case .help: "h?"
         }
     }
@@ -20,6 +22,7 @@ public enum ConsoleCommand: Sendable, Hashable, CaseIterable {
     fileprivate var summary: String {
         switch self {
         case .quit: "end Dormouse; the guest is stopped as if its power failed"
+        case .wake: "wake a guest that is suspended to RAM"
         case .help: "this help"
         }
     }

@@ -56,6 +56,8 @@ public struct MachineConfiguration: Sendable {
     public var commandLine = ""
     public var disks: [DiskConfiguration] = []
     public var psci = Policy()
+    /// What goes wrong in the firmware, on purpose. No part of what is recorded with a VM.
+    public var laboratory = Laboratory.idle
     public var clock = ClockKind.host
     public var console = ConsoleKind.pl011
     /// How guest code is executed; the guest does not see it.

@@ -26,9 +26,7 @@ public struct MachineModel: Sendable {
         return BoardDescription(
             model: "dormouse,\(name)",
             compatible: ["dormouse,\(name)", "linux,dummy-virt"],
-            cpus: (0..<configuration.cpuCount).map {
-                Affinity(mpidr: CPUModel.multiprocessorAffinity(cpu: $0)).rawValue
-            },
+            cpus: configuration.describedCores.map { configuration.topology.affinities[$0].rawValue },
             memory: [Layout.ramBase..<Layout.ramBase + configuration.memoryByteCount],
             gic: BoardDescription.GIC(
                 distributor: Layout.distributor,
@@ -37,8 +35,8 @@ public struct MachineModel: Sendable {
                 secure: ppi(Layout.TimerINTID.secure), physical: ppi(Layout.TimerINTID.physical),
                 virtual: ppi(Layout.TimerINTID.virtual), hypervisor: ppi(Layout.TimerINTID.hypervisor)),
             power: BoardDescription.PowerInterface(
-                majorVersion: Int(configuration.psci.version.major), conduit: configuration.psci.conduit.deviceTreeName
-            ),
+                majorVersion: Int(configuration.psci.version.major), conduit: configuration.psci.conduit.deviceTreeName,
+                idle: configuration.idleDescription),
             uart: BoardDescription.Device(registers: Layout.uart, interrupt: .spi(UInt32(Layout.uartSPI))),
             rtc: BoardDescription.Device(registers: Layout.rtc, interrupt: .spi(UInt32(Layout.rtcSPI))),
             virtio: (0..<Layout.virtioSlotCount).map {

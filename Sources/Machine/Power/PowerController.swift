@@ -1,87 +1,92 @@
-// The platform side of PSCI: the states of the cores, and how one is started.
+// The platform side of PSCI: what the firmware remembers, behind a lock, and how a core is started.
 //
-// Responsible for: atomic state transitions and start requests. Not responsible for what a call means (`PSCI`) nor for
-// running cores (`VirtualMachine`).
+// Responsible for: atomic steps and start requests. Not responsible for what a call means (`PSCI`) nor for running cores
+// (`VirtualMachine`).
 
-import Arm64
 import Hypervisor
 import PSCI
 import Synchronization
 
 /// What a core that is to start begins with.
-struct CoreStart: Sendable {
+struct CoreStart: Sendable, Hashable {
     var entry: UInt64
     var contextID: UInt64
 }
 
 /// The cores of one machine, as `PSCI.Firmware` sees them.
 final class PowerController: Platform, Sendable {
-    private struct Core {
-        var state: CoreState
-        var start: CoreStart?
+    private struct Shared {
+        var firmware: FirmwareState
+        var starts: [CoreStart?]
     }
 
-    private let cores: Mutex<[Core]>
-    private let affinities: [Affinity]
+    let topology: Topology
+    private let shared: Mutex<Shared>
     private let ram: Range<PhysicalAddress>
+    private let clock: any GuestClock
+    private let withheldCores: Set<Int>
     private let entropySource: any EntropySource
     /// Wakes the thread of a core.
     private let wake: @Sendable (Int) -> Void
 
     init(
-        cpuCount: Int, ram: Range<PhysicalAddress>, entropy: any EntropySource, wake: @escaping @Sendable (Int) -> Void
+        _ configuration: MachineConfiguration, ram: Range<PhysicalAddress>, clock: any GuestClock,
+        entropy: any EntropySource, wake: @escaping @Sendable (Int) -> Void
     ) {
-        affinities = (0..<cpuCount).map { Affinity(mpidr: CPUModel.multiprocessorAffinity(cpu: $0)) }
-        cores = Mutex(Array(repeating: Core(state: .off), count: cpuCount))
+        topology = configuration.topology
+        shared = Mutex(
+            Shared(
+                firmware: FirmwareState(topology: topology, idleStates: configuration.psci.idleStates),
+                starts: Array(repeating: nil, count: topology.coreCount)))
         self.ram = ram
+        self.clock = clock
+        withheldCores = configuration.laboratory.withheldCores
         entropySource = entropy
         self.wake = wake
     }
 
     /// All cores off but the first, which starts at `entry`.
-    func boot(entry: UInt64, contextID: UInt64) {
-        cores.withLock { cores in
-            for index in cores.indices { cores[index] = Core(state: .off) }
-            cores[0] = Core(state: .onPending, start: CoreStart(entry: entry, contextID: contextID))
+    func boot(entry: UInt64, contextID: UInt64, isCold: Bool) {
+        shared.withLock { shared in
+            shared.firmware.boot(core: 0, isCold: isCold)
+            for index in shared.starts.indices { shared.starts[index] = nil }
+            shared.starts[0] = CoreStart(entry: entry, contextID: contextID)
         }
     }
 
     /// Takes the request to start `core`, if there is one.
     func takeStart(of core: Int) -> CoreStart? {
-        cores.withLock { cores in
-            defer { cores[core].start = nil }
-            return cores[core].start
+        shared.withLock { shared in
+            defer { shared.starts[core] = nil }
+            return shared.starts[core]
         }
     }
 
     func hasStart(of core: Int) -> Bool {
-        cores.withLock { $0[core].start != nil }
+        shared.withLock { $0.starts[core] != nil }
     }
 
     // MARK: Platform
 
-    var coreCount: Int { affinities.count }
-
-    func affinity(ofCore core: Int) -> Affinity { affinities[core] }
-
-    func state(ofCore core: Int) -> CoreState {
-        cores.withLock { $0[core].state }
+    func withState<Result: Sendable>(_ body: (inout FirmwareState) -> Result) -> Result {
+        shared.withLock { body(&$0.firmware) }
     }
 
-    func exchangeState(ofCore core: Int, from old: CoreState, to new: CoreState) -> CoreState {
-        cores.withLock { cores in
-            let found = cores[core].state
-            if found == old { cores[core].state = new }
-            return found
-        }
-    }
+    /// The guest's own counter, which is in nanoseconds in every model.
+    var now: UInt64 { clock.counter }
 
     func isValidEntryPoint(_ address: UInt64) -> Bool {
         ram.contains(address)
     }
 
+    func isProtectedMemory(from base: UInt64, through last: UInt64) -> Bool {
+        ram.contains(base) && ram.contains(last)
+    }
+
+    func isWithheld(_ core: Int) -> Bool { withheldCores.contains(core) }
+
     func start(core: Int, entryPoint: UInt64, contextID: UInt64, caller: Int) -> Bool {
-        cores.withLock { $0[core].start = CoreStart(entry: entryPoint, contextID: contextID) }
+        shared.withLock { $0.starts[core] = CoreStart(entry: entryPoint, contextID: contextID) }
         wake(core)
         return true
     }

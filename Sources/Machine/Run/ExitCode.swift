@@ -15,6 +15,8 @@ public struct ExitCode: RawRepresentable, Sendable, Hashable {
     }
 
     public static let poweredOff = ExitCode(rawValue: 0)
+    /// `dormouse conformance`: some checks did not pass.
+    public static let checksFailed = ExitCode(rawValue: 1)
     /// The guest wanted a reset and was not to be booted again.
     public static let reset = ExitCode(rawValue: 32)
     public static let crashed = ExitCode(rawValue: 33)

@@ -18,6 +18,7 @@ extension RunReport {
         guestInstructions = machine.instructionCount
         mips = outcome.wallSeconds > 0 ? Double(guestInstructions) / 1e6 / outcome.wallSeconds : 0
         psci = PSCI(machine.configuration.psci, machine.firmwareCalls)
+        psci.powerDowns = machine.powerDowns
         hibernationImages = findings.map(Image.init)
         memory = Memory(machine)
         configuration = Configuration(machine.configuration)
@@ -31,6 +32,7 @@ extension RunReport.PSCI {
         callCount = calls.count
         lastSystemCall = calls.lastSystemCall.map(RunReport.SystemCall.init)
         refusedSystemOff2 = calls.refusedSystemOff2
+        functions = PolicyRecord(policy).functions
     }
 }
 

@@ -50,6 +50,18 @@ public struct RunReport: Codable, Sendable {
         public var lastSystemCall: SystemCall?
         /// The guest called SYSTEM_OFF2 and the call failed.
         public var refusedSystemOff2: Bool
+        /// The functions that the guest was offered, those that are not PSCI's included.
+        public var functions: [String]
+        /// What PSCI_STAT_COUNT and PSCI_STAT_RESIDENCY say of every core's power-down at the end; none if they are not
+        /// offered.
+        public var powerDowns: [PowerDown]?
+    }
+
+    /// How much of a run a core was powered down, by CPU_SUSPEND, CPU_OFF or otherwise.
+    public struct PowerDown: Codable, Sendable {
+        public var core: Int
+        public var count: UInt64
+        public var microseconds: UInt64
     }
 
     /// A call that was to end the run.

@@ -1,5 +1,6 @@
 // PSCI's effects on the machine.
 
+import Devices
 import Emulator
 import Hypervisor
 import PSCI
@@ -9,7 +10,11 @@ import Synchronization
 enum AfterCall {
     case goOn
     /// The core waits for an interrupt, then goes on.
-    case waitForInterrupt
+    case standby
+    /// The core loses its context and waits for an interrupt, then starts.
+    case powerDown(CoreStart)
+    /// The same, with the whole machine.
+    case systemSuspend(CoreStart)
     /// The core is off.
     case turnOff
     /// The run has ended.
@@ -24,15 +29,18 @@ extension VirtualMachine {
             cpu.injectUndefinedInstruction()
             return .goOn
         }
+        // An instruction clock only knows of the instructions that the CPU told it of; looking at the timers tells it.
+        if instructionClock != nil { _ = cpu.nextTimerDeadline }
         let registers = CallRegisters(
             x0: cpu.register(0), x1: cpu.register(1), x2: cpu.register(2), x3: cpu.register(3))
-        let result = firmware.call(registers, caller: cpu.index)
+        let result = answer(registers, of: cpu.index)
         cpu.setRegister(0, result.registers.x0)
         cpu.setRegister(1, result.registers.x1)
         cpu.setRegister(2, result.registers.x2)
         cpu.setRegister(3, result.registers.x3)
         calls.withLock { $0.add(registers, result: result, core: cpu.index) }
-        events.firmwareCall?(cpu.index, CallDescription(registers, result: result))
+        events.firmwareCall?(
+            FirmwareCallEvent(core: cpu.index, time: power.now, registers: registers, result: result))
         return apply(result.effect, registers, cpu)
     }
 
@@ -41,7 +49,13 @@ extension VirtualMachine {
         case .none:
             return .goOn
         case .standby:
-            return .waitForInterrupt
+            return .standby
+        case .powerDown(let entryPoint, let contextID):
+            return .powerDown(CoreStart(entry: entryPoint, contextID: contextID))
+        case .systemSuspend(let entryPoint, let contextID):
+            systemSuspend.begin(core: cpu.index)
+            events.suspended?(.suspended)
+            return .systemSuspend(CoreStart(entry: entryPoint, contextID: contextID))
         case .turnOffCaller:
             return .turnOff
         case .systemOff:
@@ -58,6 +72,48 @@ extension VirtualMachine {
             finish(.reset(ResetRequest(type: type.rawValue, cookie: cookie, core: cpu.index)))
         }
         return .end
+    }
+
+    /// What the firmware says, and what the laboratory makes of it.
+    private func answer(_ registers: CallRegisters, of core: Int) -> CallResult {
+        let intervention = laboratory.intervention(in: registers)
+        if let delay = intervention?.delayMilliseconds, delay > 0 { pause(core, milliseconds: delay) }
+        if let code = intervention?.failure { return CallResult(failing: registers, with: code) }
+        var result = firmware.call(registers, caller: core)
+        // The registers hold INTERNAL_FAILURE already.
+        if intervention?.resumes == true, result.effect.endsRun { result.effect = .none }
+        return result
+    }
+
+    /// Lets guest time pass before the calling core goes on.
+    private func pause(_ core: Int, milliseconds: UInt64) {
+        let nanoseconds = milliseconds &* 1_000_000
+        if let instructionClock {
+            instructionClock.skip(to: instructionClock.counter &+ nanoseconds)
+        } else {
+            parking[core].wait(until: HostClock.now &+ nanoseconds) { hasEnded }
+        }
+    }
+
+    /// Starts a core that waited with its context lost.
+    func powerUp(_ cpu: EmulatedCPU, _ start: CoreStart) {
+        gic.resetCPUInterface(cpu.index)
+        cpu.powerUp(entry: start.entry, context: start.contextID)
+        firmware.coreWoke(cpu.index)
+    }
+
+    /// The machine is not suspended any more.
+    func endSystemSuspend() {
+        let reason = systemSuspend.end() ?? (hasEnded ? .end : .interrupt)
+        events.suspended?(.woken(reason))
+    }
+
+    /// Whether the guest has suspended the machine to RAM.
+    public var isSuspended: Bool { systemSuspend.isSuspended }
+
+    /// Wakes a machine that is suspended to RAM; does nothing to one that is not. Callable from any thread.
+    public func wake(_ reason: WakeReason = .host) {
+        if let core = systemSuspend.wake(reason) { parking[core].wake() }
     }
 
     /// Ends the run, unless it has ended already, and stops every core.

@@ -15,12 +15,22 @@ extension VirtualMachine {
         let plan = try load()
         // A stop that came before the start counts.
         if let end = takeStop() { return end }
-        power.boot(entry: plan.entry, contextID: plan.x0)
+        power.boot(entry: plan.entry, contextID: plan.x0, isCold: !keepsMemory.load(ordering: .acquiring))
+        _ = systemSuspend.end()
         if instructionClock != nil {
             runDeterministically()
         } else {
             var threads: [HostThread] = []
+            var alarmThread: HostThread?
+            alarmClock.start()
+            defer {
+                alarmClock.stop()
+                alarmThread?.join()
+            }
             do throws(MachineError) {
+                let rtc = rtc
+                let alarmClock = alarmClock
+                alarmThread = try HostThread { alarmClock.run(rtc) }
                 for cpu in emulator.cpus {
                     threads.append(try HostThread { [self] in runCore(cpu) })
                 }
@@ -36,10 +46,12 @@ extension VirtualMachine {
                 try disk.flush()
             } catch { throw .disk(error) }
         }
-        return end.withLock { end in
+        let end = end.withLock { end in
             defer { end = nil }
             return end ?? .stopped(.host("the machine stopped without a reason"))
         }
+        keepsMemory.store(end.isWarmReset, ordering: .releasing)
+        return end
     }
 
     private func takeStop() -> RunEnd? {
@@ -89,10 +101,34 @@ extension VirtualMachine {
     private func goOn(_ cpu: EmulatedCPU, _ after: AfterCall) -> Bool {
         switch after {
         case .goOn: return true
-        case .waitForInterrupt:
-            waitForInterrupt(cpu, until: cpu.nextTimerDeadline)
+        case .standby:
+            waitForWakeRequest(cpu) { false }
+            firmware.coreWoke(cpu.index)
+            return true
+        case .powerDown(let start):
+            waitForWakeRequest(cpu) { false }
+            powerUp(cpu, start)
+            return true
+        case .systemSuspend(let start):
+            waitForWakeRequest(cpu) { systemSuspend.isWoken }
+            endSystemSuspend()
+            powerUp(cpu, start)
             return true
         case .turnOff, .end: return false
+        }
+    }
+
+    /// Waits by CPU_SUSPEND or SYSTEM_SUSPEND, until the GIC has an interrupt for the core, whether or not its CPU interface would take it, or
+    /// until `isWoken`, whose reason wakes the core's thread.
+    private func waitForWakeRequest(_ cpu: EmulatedCPU, isWoken: () -> Bool) {
+        while !hasEnded && !isWoken() {
+            // Looking at the deadline drives the timers' lines.
+            let deadline = cpu.nextTimerDeadline
+            if gic.awaitWakeRequest(cpu: cpu.index) { return }
+            let time = deadline.flatMap { hostClock?.hostTime(ofCounter: $0) }
+            parking[cpu.index].wait(until: time) {
+                hasEnded || isWoken() || gic.hasWakeRequest(cpu: cpu.index)
+            }
         }
     }
 
@@ -110,11 +146,16 @@ extension VirtualMachine {
         case off
         case running
         case waiting(until: UInt64?)
+        /// In standby by CPU_SUSPEND.
+        case standby
+        case poweredDown(CoreStart)
+        case systemSuspended(CoreStart)
     }
 
     private func runDeterministically() {
         var activities = emulator.cpus.map { _ in Activity.off }
         while !hasEnded {
+            rtc.poll()
             for cpu in emulator.cpus where !hasEnded {
                 activities[cpu.index] = turn(cpu, activities[cpu.index])
             }
@@ -127,9 +168,15 @@ extension VirtualMachine {
         switch activity {
         case .off:
             guard startIfAsked(cpu) else { return .off }
-        case .waiting(let deadline):
-            let isDue = deadline.map { $0 <= instructionClock?.counter ?? 0 } ?? false
-            guard isDue || cpu.hasPendingInterrupt else { return activity }
+        case .waiting:
+            guard nextEvent(cpu, activity) == .now else { return activity }
+        case .standby:
+            guard nextEvent(cpu, activity) == .now else { return activity }
+            firmware.coreWoke(cpu.index)
+        case .poweredDown(let start), .systemSuspended(let start):
+            guard nextEvent(cpu, activity) == .now else { return activity }
+            if case .systemSuspended = activity { endSystemSuspend() }
+            powerUp(cpu, start)
         case .running:
             break
         }
@@ -145,21 +192,47 @@ extension VirtualMachine {
         }
         switch after {
         case .goOn: return .running
-        case .waitForInterrupt: return .waiting(until: cpu.nextTimerDeadline)
+        case .standby: return .standby
+        case .powerDown(let start): return .poweredDown(start)
+        case .systemSuspend(let start): return .systemSuspended(start)
         case .turnOff, .end: return .off
         }
     }
 
+    /// When something is next to be done for a core.
+    private enum NextEvent: Equatable {
+        case now
+        case at(UInt64)
+        case never
+    }
+
+    private func nextEvent(_ cpu: EmulatedCPU, _ activity: Activity) -> NextEvent {
+        let deadline: UInt64?
+        let isReady: Bool
+        switch activity {
+        case .running: return .now
+        case .off: return power.hasStart(of: cpu.index) ? .now : .never
+        case .waiting(let until):
+            deadline = until
+            isReady = cpu.hasPendingInterrupt
+        case .standby, .poweredDown, .systemSuspended:
+            deadline = cpu.nextTimerDeadline
+            if case .systemSuspended = activity, systemSuspend.isWoken { return .now }
+            isReady = gic.hasWakeRequest(cpu: cpu.index)
+        }
+        if isReady { return .now }
+        guard let deadline else { return .never }
+        return deadline <= instructionClock?.counter ?? 0 ? .now : .at(deadline)
+    }
+
     /// Moves the clock to the next event if every core waits for one; without any, waits for the world outside.
     private func skipIdleTime(_ activities: [Activity]) {
-        var next: UInt64?
+        var next = alarmCounter
         for (cpu, activity) in zip(emulator.cpus, activities) {
-            switch activity {
-            case .running: return
-            case .off: if power.hasStart(of: cpu.index) { return }
-            case .waiting(let deadline):
-                if cpu.hasPendingInterrupt { return }
-                if let deadline { next = min(next ?? deadline, deadline) }
+            switch nextEvent(cpu, activity) {
+            case .now: return
+            case .at(let deadline): next = min(next ?? deadline, deadline)
+            case .never: break
             }
         }
         if let next {
@@ -167,9 +240,16 @@ extension VirtualMachine {
         } else {
             // Only console input can change anything: it arrives as an interrupt of some core.
             parking[0].wait(until: HostClock.now + 10_000_000) {
-                hasEnded || emulator.cpus.contains(where: \.hasPendingInterrupt)
+                hasEnded || systemSuspend.isWoken || emulator.cpus.contains(where: \.hasPendingInterrupt)
             }
         }
+    }
+
+    /// The counter at the time of the real-time clock's alarm; nil if none is set.
+    private var alarmCounter: UInt64? {
+        guard let alarm = rtc.nextAlarm, let clock = instructionClock else { return nil }
+        let seconds = alarm > Self.deterministicEpoch ? alarm - Self.deterministicEpoch : 0
+        return seconds.multipliedReportingOverflow(by: clock.frequency).partialValue
     }
 }
 

@@ -19,17 +19,21 @@ public struct MachineEvents: Sendable {
     public var consoleOutput: @Sendable ([UInt8]) -> Void
     /// The console takes input again, after `sendConsoleInput` could not take everything.
     public var consoleReady: @Sendable () -> Void
-    /// A firmware call and its outcome, in words, with the calling core. Nil: nobody wants to know.
-    public var firmwareCall: (@Sendable (_ core: Int, CallDescription) -> Void)?
+    /// A firmware call and its outcome. Nil: nobody wants to know.
+    public var firmwareCall: (@Sendable (FirmwareCallEvent) -> Void)?
+    /// The guest suspended the machine to RAM, or it was woken.
+    public var suspended: (@Sendable (SuspendEvent) -> Void)?
 
     public init(
         consoleOutput: @escaping @Sendable ([UInt8]) -> Void = { _ in },
         consoleReady: @escaping @Sendable () -> Void = {},
-        firmwareCall: (@Sendable (Int, CallDescription) -> Void)? = nil
+        firmwareCall: (@Sendable (FirmwareCallEvent) -> Void)? = nil,
+        suspended: (@Sendable (SuspendEvent) -> Void)? = nil
     ) {
         self.consoleOutput = consoleOutput
         self.consoleReady = consoleReady
         self.firmwareCall = firmwareCall
+        self.suspended = suspended
     }
 }
 
@@ -50,6 +54,9 @@ public final class VirtualMachine: @unchecked Sendable {
     let entropy: any EntropySource
     let power: PowerController
     let firmware: PSCI.Firmware<PowerController>
+    let laboratory: LaboratoryRun
+    let systemSuspend = SystemSuspend()
+    let alarmClock: AlarmClock
     let parking: [Parking]
     /// Set in runs on the host's clock.
     let hostClock: HostClock?
@@ -60,6 +67,8 @@ public final class VirtualMachine: @unchecked Sendable {
     let end = Mutex<RunEnd?>(nil)
     /// The last calls of firmware functions that end a run or fall back, for the report.
     let calls = Mutex<FirmwareCallRecord>(FirmwareCallRecord())
+    /// Whether the last run ended with a warm reset, so that the next one keeps what is in RAM.
+    let keepsMemory = Atomic(false)
 
     /// Makes a machine and opens its disks. Nothing runs yet.
     public init(_ configuration: MachineConfiguration, events: MachineEvents) throws(MachineError) {
@@ -95,17 +104,20 @@ public final class VirtualMachine: @unchecked Sendable {
         let cpuInputs = (0..<cpuCount).map { cpu in
             { @Sendable (level: Bool) -> Void in inputs.set(level, cpu: cpu) }
         }
-        let gic = GIC(
-            mpidrs: (0..<cpuCount).map { CPUModel.multiprocessorAffinity(cpu: $0) }, interruptInputs: cpuInputs)
-        self.gic = gic
         let parking = (0..<cpuCount).map { _ in Parking() }
         self.parking = parking
+        let gic = GIC(
+            mpidrs: configuration.mpidrs, interruptInputs: cpuInputs, wakeRequested: { parking[$0].wake() })
+        self.gic = gic
 
         let output = events.consoleOutput
         let ready = events.consoleReady
         uart = PL011(interrupt: gic.spi(Virt1Layout.uartSPI), output: { output([$0]) }, inputReady: ready)
+        let alarmClock = AlarmClock()
+        self.alarmClock = alarmClock
         rtc = PL031(
-            interrupt: gic.spi(Virt1Layout.rtcSPI), clock: Self.timeOfDay(instructionClock))
+            interrupt: gic.spi(Virt1Layout.rtcSPI), clock: Self.timeOfDay(instructionClock),
+            alarmChanged: { alarmClock.alarmChanged() })
         console = ConsoleDevice(output: output, onRoom: ready)
         disks = try Self.openDisks(configuration)
         virtio = Self.makeVirtio(
@@ -113,7 +125,7 @@ public final class VirtualMachine: @unchecked Sendable {
 
         do {
             var emulation = EmulatedVMConfiguration(
-                cpuCount: cpuCount, model: configuration.model.cpu, memory: memory,
+                cpuCount: cpuCount, model: configuration.cpuModel, memory: memory,
                 bus: Self.makeBus(cpuCount: cpuCount, gic: gic, uart: uart, rtc: rtc, virtio: virtio),
                 clock: clock, entropy: entropy, interruptController: gic,
                 timerLines: { cpu in
@@ -125,7 +137,8 @@ public final class VirtualMachine: @unchecked Sendable {
             emulator = try EmulatedVM(emulation)
         } catch { throw .memory(error) }
         power = PowerController(
-            cpuCount: cpuCount, ram: memory.range, entropy: entropy, wake: { parking[$0].wake() })
+            configuration, ram: memory.range, clock: clock, entropy: entropy, wake: { parking[$0].wake() })
+        laboratory = LaboratoryRun(configuration.laboratory)
         firmware = PSCI.Firmware(policy: configuration.psci, platform: power)
         inputs.connect(emulator.cpus, parking)
     }
@@ -189,16 +202,19 @@ public final class VirtualMachine: @unchecked Sendable {
     /// Seconds since the epoch: the host's, or with the instruction clock those since a fixed day.
     private static func timeOfDay(_ clock: InstructionClock?) -> @Sendable () -> UInt64 {
         guard let clock else { return { UInt64(max(0, time(nil))) } }
-        let start: UInt64 = 1_767_225_600  // 2026-01-01T00:00:00Z
-        return { start + clock.counter / clock.frequency }
+        return { deterministicEpoch + clock.counter / clock.frequency }
     }
+
+    /// The time of day at which runs with the instruction clock begin: 2026-01-01T00:00:00Z.
+    static let deterministicEpoch: UInt64 = 1_767_225_600
 
     // MARK: Console
 
     /// Sends bytes to the guest's console; returns how many were taken. The rest is to be sent again after
     /// `MachineEvents.consoleReady`.
     public func sendConsoleInput(_ bytes: [UInt8]) -> Int {
-        switch configuration.console {
+        if !bytes.isEmpty { wake(.console) }
+        return switch configuration.console {
         case .pl011: uart.receive(bytes)
         case .virtio: console.receive(bytes)
         }
@@ -206,14 +222,16 @@ public final class VirtualMachine: @unchecked Sendable {
 
     // MARK: Starting
 
-    /// Puts every device into its power-on state and loads the guest.
+    /// Puts every device into its power-on state and loads the guest. After a warm reset, RAM keeps what was in it, but for
+    /// where kernel, initrd and device tree are placed anew.
     func load() throws(MachineError) -> BootPlan {
         let guest = try GuestImage(configuration)
         let chosen = BoardDescription.Chosen(
             bootArguments: configuration.commandLine, rngSeed: randomBytes(count: 32), kaslrSeed: entropy.next())
         let plan = try guest.plan(configuration.model.board(configuration, chosen: chosen))
-        // RAM is as good as new after a cold reset; giving it back to the host makes it zero.
-        madvise(memory.host, Int(memory.byteCount), MADV_DONTNEED)
+        // RAM is as good as new after a cold reset, whether or not MEM_PROTECT asked for it; giving it back to the host makes
+        // it zero.
+        if !keepsMemory.load(ordering: .acquiring) { madvise(memory.host, Int(memory.byteCount), MADV_DONTNEED) }
         for page in 0..<memory.byteCount >> GuestMemory.pageShift where memory.watched[Int(page)] != 0 {
             memory.didWrite(at: memory.base + page << GuestMemory.pageShift, count: 1)
         }

@@ -21,9 +21,9 @@ struct OracleSettings {
     /// Drawn instructions to execute without a fault. A debug build is ten times slower, and asked for less.
     var instructionCount: Int {
         #if DEBUG
-            isNightly ? 1_000_000 : 100_000
+        isNightly ? 1_000_000 : 100_000
         #else
-            isNightly ? 20_000_000 : 2_000_000
+        isNightly ? 20_000_000 : 2_000_000
         #endif
     }
 

@@ -19,9 +19,9 @@ enum Dormouse {
     private static let override = ProcessInfo.processInfo.environment["DORMOUSE_EXECUTABLE"].map { URL(filePath: $0) }
 
     #if DEBUG
-        private static let isOptimized = false
+    private static let isOptimized = false
     #else
-        private static let isOptimized = true
+    private static let isOptimized = true
     #endif
 }
 

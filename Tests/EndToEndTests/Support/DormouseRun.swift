@@ -78,6 +78,18 @@ final class DormouseRun {
         }
     }
 
+    /// What Dormouse itself has said so far.
+    var messages: String { Self.text(of: messagesFile) }
+
+    /// Waits until Dormouse itself has said `text`.
+    func waitForMessage(_ text: String) throws {
+        try wait(for: "\"\(text)\" among the messages") {
+            if messages.contains(text) { return true }
+            guard process.isRunning else { throw failure("the run ended without \"\(text)\" among the messages") }
+            return false
+        }
+    }
+
     /// Types `text` on the console.
     func send(_ text: String) throws {
         try input?.fileHandleForWriting.write(contentsOf: Data(text.utf8))

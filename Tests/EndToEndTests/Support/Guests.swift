@@ -35,6 +35,8 @@ enum LinuxGuest: String, CaseIterable {
 
 /// The guests that Guests/build makes.
 enum BareMetalGuest: String, CaseIterable {
+    case conformance = "Conformance"
+    case fuzz = "Fuzz"
     case idle = "Idle"
     case spin = "Spin"
     case systemOff2 = "SystemOff2"

@@ -20,6 +20,14 @@ struct Report: Decodable {
         var conduit: String
         var lastSystemCall: SystemCall?
         var refusedSystemOff2: Bool
+        var functions: [String]
+        var powerDowns: [PowerDown]?
+    }
+
+    struct PowerDown: Decodable {
+        var core: Int
+        var count: UInt64
+        var microseconds: UInt64
     }
 
     struct SystemCall: Decodable {

@@ -1,0 +1,125 @@
+// `dormouse conformance`: runs the conformance guest at every version of PSCI, and prints what it found.
+
+import ArgumentParser
+import Glibc
+import Machine
+import PSCI
+
+struct Conformance: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Check PSCI from the inside, with a guest made for that.",
+        discussion: """
+            Prints how many checks passed for each function, version and width. Exit codes: 0 all passed, 1 some did not, \
+            64 wrong options or files, 70 internal error. The image also runs elsewhere: docs/psci.md says how.
+            """)
+
+    @Option(
+        name: .customLong("psci-version"),
+        help: ArgumentHelp("Only this version of PSCI. May be repeated. (default: all)", valueName: "version"),
+        transform: { text in
+            guard let version = Version(argument: text) else {
+                throw ValidationError("give \(Version.arguments.joined(separator: ", "))")
+            }
+            return version
+        })
+    var versions: [Version] = []
+
+    @Option(help: ArgumentHelp("Cores, 1 to 8. May be repeated. (default: 1 and 4)", valueName: "n"))
+    var cpus: [Int] = []
+
+    @Option(
+        help: ArgumentHelp("Changes to PSCI, as for `dormouse run`.", valueName: "settings"),
+        transform: { text in
+            do throws(PSCISettingsError) {
+                return try PSCISettings(argument: text)
+            } catch { throw ValidationError(error.description) }
+        })
+    var psci = PSCISettings()
+
+    @Option(help: ArgumentHelp("What moves the guest's time, as for `dormouse run`.", valueName: "clock"))
+    var clock = ClockKind.host
+
+    @Option(help: ArgumentHelp("The guest's image, instead of the one that Guests/build made.", valueName: "file"))
+    var image: String?
+
+    @Option(help: ArgumentHelp("Write the guest's image to a file, and run nothing.", valueName: "file"))
+    var imageOut: String?
+
+    @Flag(help: "Print every check.")
+    var verbose = false
+
+    func validate() throws {
+        guard cpus.allSatisfy({ (1...8).contains($0) }) else {
+            throw ValidationError("give --cpus a number from 1 to 8")
+        }
+    }
+
+    func run() throws {
+        guard let image = image ?? ConformanceImage.find() else {
+            Message.write("there is no image of the conformance guest; run Guests/build, or name one with --image")
+            Glibc.exit(Machine.ExitCode.usage.rawValue)
+        }
+        if let imageOut { Glibc.exit(Self.copy(image, to: imageOut).rawValue) }
+        do throws(MachineError) {
+            Glibc.exit(try check(image).rawValue)
+        } catch {
+            Message.write(error.description)
+            Glibc.exit(error.exitCode.rawValue)
+        }
+    }
+
+    private func check(_ image: String) throws(MachineError) -> Machine.ExitCode {
+        var table = ConformanceTable()
+        for version in versions.isEmpty ? Version.allCases : versions {
+            let policy = Policy(psci, version: version, conduit: .hvc)
+            let run = ConformanceRun(image: image, policy: policy, clock: clock)
+            for count in cpus.isEmpty ? [1, 4] : cpus {
+                let lines = try run.checks(cpuCount: count)
+                report(lines, "PSCI \(version.argument), \(count) cores")
+                table.add(lines, version: version)
+            }
+            let lines = try run.endings()
+            report(lines, "PSCI \(version.argument), calls that end the run")
+            table.add(lines, version: version)
+        }
+        print(table.text)
+        for gap in table.gaps { print("not checked: \(gap)") }
+        print("\(table.count) checks, \(table.failureCount) failed")
+        return table.failureCount == 0 && table.gaps.isEmpty ? .poweredOff : .checksFailed
+    }
+
+    private func report(_ lines: [ConformanceLine], _ machine: String) {
+        for line in lines where verbose || !line.isPassed {
+            let verdict = line.isSkipped ? "skipped" : line.isPassed ? "ok" : "FAILED"
+            print(
+                "\(machine): \(verdict): \(line.width == .smc32 ? "SMC32" : "SMC64") \(line.function.name): \(line.text)"
+            )
+        }
+    }
+
+    /// Copies a file, whole or not at all as far as a program can tell.
+    private static func copy(_ source: String, to target: String) -> Machine.ExitCode {
+        func fail(_ path: String) -> Machine.ExitCode {
+            Message.write("cannot copy the image to \(target): \(path): \(String(cString: strerror(errno)))")
+            return .usage
+        }
+        let input = open(source, O_RDONLY | O_CLOEXEC)
+        guard input >= 0 else { return fail(source) }
+        defer { close(input) }
+        let output = open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard output >= 0 else { return fail(target) }
+        defer { close(output) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = read(input, &bytes, bytes.count)
+            guard count >= 0 else { return fail(source) }
+            guard count > 0 else { return .poweredOff }
+            var done = 0
+            while done < count {
+                let written = write(output, Array(bytes[done..<count]), count - done)
+                guard written > 0 else { return fail(target) }
+                done += written
+            }
+        }
+    }
+}
