@@ -49,7 +49,7 @@ struct Run: ParsableCommand {
         let inputWakeUp = try WakeUp()
         var events = MachineEvents(
             consoleOutput: { output.write($0) }, consoleReady: { inputWakeUp.signal() })
-        switch options.psciTrace {
+        switch options.psciTraceFormat ?? (options.psciTrace ? .text : nil) {
         case .text?: events.firmwareCall = { Message.writeLine("psci: \($0.text)") }
         case .json?: events.firmwareCall = { Message.writeLine($0.json) }
         case nil: break

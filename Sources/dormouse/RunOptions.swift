@@ -106,12 +106,12 @@ struct RunOptions: ParsableArguments {
             valueName: "engine"))
     var engine = Engine.auto
 
+    @Flag(help: "Write every call of the firmware to standard error, decoded, with its core and its result.")
+    var psciTrace = false
+
     @Option(
-        defaultAsFlag: TraceFormat.text,
-        help: ArgumentHelp(
-            "Write every call of the firmware to standard error, decoded: as text (without a format), or as json.",
-            valueName: "format"))
-    var psciTrace: TraceFormat?
+        help: ArgumentHelp("Write that trace as text, or as an object of JSON in each line.", valueName: "format"))
+    var psciTraceFormat: TraceFormat?
 
     @Option(
         name: .customLong("lab"),

@@ -118,7 +118,8 @@ struct RunTests {
 
     @Test("A trace in JSON has an object in each line")
     func traceAsJSON() async throws {
-        let result = try await run(.systemOff2, "--psci-trace=json", "--append", "end=off", "--clock=instructions")
+        let result = try await run(
+            .systemOff2, "--psci-trace-format=json", "--append", "end=off", "--clock=instructions")
         let trace = result.errorLines.dropLast()
         #expect(trace.allSatisfy { $0.hasPrefix("{") && $0.hasSuffix("}") })
         #expect(trace.first?.contains("\"function\":\"PSCI_VERSION\"") == true)

@@ -1,4 +1,5 @@
 import Devices
+import Hypervisor
 import Synchronization
 import Testing
 
