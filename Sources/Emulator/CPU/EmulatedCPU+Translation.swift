@@ -44,6 +44,8 @@ extension EmulatedCPU {
             context.asid = asid
         }
         context.lastUse = contextUses
+        state.setWord(CPUState.Offset.userTable, UInt64(UInt(bitPattern: context.table(.el0))))
+        state.setWord(CPUState.Offset.jumpCache, UInt64(UInt(bitPattern: context.jumpCache)))
     }
 
     func invalidateAllTranslations() {

@@ -19,6 +19,8 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     #if arch(x86_64)
     let translator: Translator?
     #endif
+    /// Whether blocks become host code when they are hot.
+    let translatesHotBlocks: Bool
     /// The machine, which owns this CPU.
     unowned let vm: EmulatedVM
 
@@ -75,6 +77,9 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         codeCache = vm.codeCache
         #if arch(x86_64)
         translator = vm.translator
+        translatesHotBlocks = translator != nil
+        #else
+        translatesHotBlocks = false
         #endif
         memory = configuration.memory
         clock = configuration.clock

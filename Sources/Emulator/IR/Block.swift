@@ -59,14 +59,6 @@ struct Block {
     var instructionCount: Int { Int(base.load(fromByteOffset: Offset.instructionCount, as: UInt16.self)) }
     var operationCount: Int { Int(base.load(fromByteOffset: Offset.operationCount, as: UInt16.self)) }
 
-    /// Counts one more time that the block is interpreted; false if it is to be looked at for translation.
-    @inline(__always)
-    func losePatience() -> Bool {
-        let left = patience &- 1
-        patience = left
-        return left > 0
-    }
-
     /// Fills in a new block's header and operations; `base` has room for `byteCount(of:)`.
     func initialize(
         physicalAddress: UInt64, instructionCount: Int, operations: [Operation], hostCode: UInt64, patience: Int32

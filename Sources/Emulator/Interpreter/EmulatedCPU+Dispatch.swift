@@ -54,7 +54,8 @@ extension EmulatedCPU {
             block = found
         }
         if let slot = state.link {
-            slot.pointee.immediate = UInt64(UInt(bitPattern: block.base))
+            // Where hot blocks are translated, the dispatcher has to see each time that one is interpreted.
+            if !translatesHotBlocks { slot.pointee.immediate = UInt64(UInt(bitPattern: block.base)) }
             state.link = nil
         }
         enter(block, mode: mode)
@@ -73,8 +74,6 @@ extension EmulatedCPU {
         currentMode = mode
         privilege = accessPrivilege
         state.dataTable = context.table(privilege)
-        state.setWord(CPUState.Offset.userTable, UInt64(UInt(bitPattern: context.table(.el0))))
-        state.setWord(CPUState.Offset.jumpCache, UInt64(UInt(bitPattern: context.jumpCache)))
     }
 
     /// What the next block is to be made for.

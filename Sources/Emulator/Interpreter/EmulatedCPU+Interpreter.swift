@@ -13,31 +13,6 @@ import Hypervisor
 import Synchronization
 
 extension EmulatedCPU {
-    /// Host address of an aligned access of T at `address` if the table allows it, else nil.
-    @inline(__always)
-    private static func hit<T>(
-        _ table: UnsafeMutableRawPointer, _ address: UInt64, tag: Int, as type: T.Type
-    ) -> UnsafeMutableRawPointer? {
-        let entry = table + Int(truncatingIfNeeded: address >> TLBGeometry.indexShift & TLBGeometry.indexMask)
-        let wanted = address & (TLBGeometry.pageMask | UInt64(MemoryLayout<T>.size - 1))
-        guard _fastPath(entry.load(fromByteOffset: tag, as: UInt64.self) == wanted) else { return nil }
-        return UnsafeMutableRawPointer(
-            bitPattern: UInt(truncatingIfNeeded: address &+ entry.load(fromByteOffset: 16, as: UInt64.self)))
-    }
-
-    /// The same for two adjacent T, which must be aligned each and on one page.
-    @inline(__always)
-    private static func hitPair<T>(
-        _ table: UnsafeMutableRawPointer, _ address: UInt64, tag: Int, as type: T.Type
-    ) -> UnsafeMutableRawPointer? {
-        let size = UInt64(MemoryLayout<T>.size)
-        let entry = table + Int(truncatingIfNeeded: address >> TLBGeometry.indexShift & TLBGeometry.indexMask)
-        let wanted = (address &+ size) & (TLBGeometry.pageMask | (size - 1))
-        guard _fastPath(entry.load(fromByteOffset: tag, as: UInt64.self) == wanted) else { return nil }
-        return UnsafeMutableRawPointer(
-            bitPattern: UInt(truncatingIfNeeded: address &+ entry.load(fromByteOffset: 16, as: UInt64.self)))
-    }
-
     /// Executes guest code until there is an exit.
     ///
     /// Only what every operation needs is held in local variables (the registers' base, the operation, the block's
@@ -89,7 +64,7 @@ extension EmulatedCPU {
                 state.slice = left
                 let linked = operation[1].immediate
                 if _fastPath(linked != 0 && left > 0 && !isRequested),
-                    let base = UnsafeMutableRawPointer(bitPattern: UInt(linked)), Block(base: base).losePatience()
+                    let base = UnsafeMutableRawPointer(bitPattern: UInt(linked))
                 {
                     state.block = base
                     pc = target
@@ -250,16 +225,16 @@ extension EmulatedCPU {
                 case .csinv32: x[d] = (Flags.holds(op.pointee.sub, state.nzcv) ? x[n] : ~x[m]) & 0xFFFF_FFFF
                 case .csneg64: x[d] = Flags.holds(op.pointee.sub, state.nzcv) ? x[n] : 0 &- x[m]
                 case .csneg32: x[d] = (Flags.holds(op.pointee.sub, state.nzcv) ? x[n] : 0 &- x[m]) & 0xFFFF_FFFF
-                case .ccmp64: conditionalSubtract(op.pointee, x[n], x[m])
-                case .ccmp32: conditionalSubtract(op.pointee, w(n), w(m))
-                case .ccmn64: conditionalAdd(op.pointee, x[n], x[m])
-                case .ccmn32: conditionalAdd(op.pointee, w(n), w(m))
-                case .ccmpImmediate64: conditionalSubtract(op.pointee, x[n], op.pointee.immediate)
+                case .ccmp64: Flags.conditionalSubtract(op.pointee, state, x[n], x[m])
+                case .ccmp32: Flags.conditionalSubtract(op.pointee, state, w(n), w(m))
+                case .ccmn64: Flags.conditionalAdd(op.pointee, state, x[n], x[m])
+                case .ccmn32: Flags.conditionalAdd(op.pointee, state, w(n), w(m))
+                case .ccmpImmediate64: Flags.conditionalSubtract(op.pointee, state, x[n], op.pointee.immediate)
                 case .ccmpImmediate32:
-                    conditionalSubtract(op.pointee, w(n), UInt32(truncatingIfNeeded: op.pointee.immediate))
-                case .ccmnImmediate64: conditionalAdd(op.pointee, x[n], op.pointee.immediate)
+                    Flags.conditionalSubtract(op.pointee, state, w(n), UInt32(truncatingIfNeeded: op.pointee.immediate))
+                case .ccmnImmediate64: Flags.conditionalAdd(op.pointee, state, x[n], op.pointee.immediate)
                 case .ccmnImmediate32:
-                    conditionalAdd(op.pointee, w(n), UInt32(truncatingIfNeeded: op.pointee.immediate))
+                    Flags.conditionalAdd(op.pointee, state, w(n), UInt32(truncatingIfNeeded: op.pointee.immediate))
 
                 // MARK: Loads and stores
                 case .load8:
@@ -681,28 +656,6 @@ extension EmulatedCPU {
             func logicFlags32(_ d: Int, _ result: UInt32) {
                 state.nzcv = Flags.nz(result)
                 x[d] = UInt64(result)
-            }
-
-            @inline(__always)
-            func conditionalSubtract(_ op: Operation, _ a: UInt64, _ b: UInt64) {
-                state.nzcv =
-                    Flags.holds(op.sub, state.nzcv) ? Flags.ofSubtract(a, b, a &- b) : UInt32(op.a) &<< 28
-            }
-
-            @inline(__always)
-            func conditionalSubtract(_ op: Operation, _ a: UInt32, _ b: UInt32) {
-                state.nzcv =
-                    Flags.holds(op.sub, state.nzcv) ? Flags.ofSubtract(a, b, a &- b) : UInt32(op.a) &<< 28
-            }
-
-            @inline(__always)
-            func conditionalAdd(_ op: Operation, _ a: UInt64, _ b: UInt64) {
-                state.nzcv = Flags.holds(op.sub, state.nzcv) ? Flags.ofAdd(a, b, a &+ b) : UInt32(op.a) &<< 28
-            }
-
-            @inline(__always)
-            func conditionalAdd(_ op: Operation, _ a: UInt32, _ b: UInt32) {
-                state.nzcv = Flags.holds(op.sub, state.nzcv) ? Flags.ofAdd(a, b, a &+ b) : UInt32(op.a) &<< 28
             }
 
             @inline(__always)

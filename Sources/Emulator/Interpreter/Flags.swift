@@ -77,6 +77,28 @@ enum Flags {
         result & n | (result == 0 ? z : 0)
     }
 
+    /// CCMP: NZCV = the condition `sub` holds ? flags of a - b : the operation's own.
+    @inline(__always)
+    static func conditionalSubtract(_ op: Operation, _ state: CPUState, _ a: UInt64, _ b: UInt64) {
+        state.nzcv = holds(op.sub, state.nzcv) ? ofSubtract(a, b, a &- b) : UInt32(op.a) &<< 28
+    }
+
+    @inline(__always)
+    static func conditionalSubtract(_ op: Operation, _ state: CPUState, _ a: UInt32, _ b: UInt32) {
+        state.nzcv = holds(op.sub, state.nzcv) ? ofSubtract(a, b, a &- b) : UInt32(op.a) &<< 28
+    }
+
+    /// CCMN: the same of a + b.
+    @inline(__always)
+    static func conditionalAdd(_ op: Operation, _ state: CPUState, _ a: UInt64, _ b: UInt64) {
+        state.nzcv = holds(op.sub, state.nzcv) ? ofAdd(a, b, a &+ b) : UInt32(op.a) &<< 28
+    }
+
+    @inline(__always)
+    static func conditionalAdd(_ op: Operation, _ state: CPUState, _ a: UInt32, _ b: UInt32) {
+        state.nzcv = holds(op.sub, state.nzcv) ? ofAdd(a, b, a &+ b) : UInt32(op.a) &<< 28
+    }
+
     /// a + b + carry, with flags; subtraction is the same with b inverted.
     @inline(__always)
     static func addWithCarry(_ a: UInt64, _ b: UInt64, _ nzcv: UInt32) -> (UInt64, UInt32) {

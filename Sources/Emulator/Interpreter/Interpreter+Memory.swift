@@ -1,9 +1,38 @@
-// Loads and stores that are rarer than those of the interpreter's hot path.
+// Loads and stores of the interpreter: what it asks the software TLB on its hot path, and those that are rarer.
 
 import Arm64
 import Hypervisor
 
 extension EmulatedCPU {
+    // MARK: The hot path: an entry of the software TLB that answers
+
+    /// Host address of an aligned access of T at `address` if the table allows it, else nil.
+    @inline(__always)
+    static func hit<T>(
+        _ table: UnsafeMutableRawPointer, _ address: UInt64, tag: Int, as type: T.Type
+    ) -> UnsafeMutableRawPointer? {
+        let entry = table + Int(truncatingIfNeeded: address >> TLBGeometry.indexShift & TLBGeometry.indexMask)
+        let wanted = address & (TLBGeometry.pageMask | UInt64(MemoryLayout<T>.size - 1))
+        guard _fastPath(entry.load(fromByteOffset: tag, as: UInt64.self) == wanted) else { return nil }
+        return UnsafeMutableRawPointer(
+            bitPattern: UInt(truncatingIfNeeded: address &+ entry.load(fromByteOffset: 16, as: UInt64.self)))
+    }
+
+    /// The same for two adjacent T, which must be aligned each and on one page.
+    @inline(__always)
+    static func hitPair<T>(
+        _ table: UnsafeMutableRawPointer, _ address: UInt64, tag: Int, as type: T.Type
+    ) -> UnsafeMutableRawPointer? {
+        let size = UInt64(MemoryLayout<T>.size)
+        let entry = table + Int(truncatingIfNeeded: address >> TLBGeometry.indexShift & TLBGeometry.indexMask)
+        let wanted = (address &+ size) & (TLBGeometry.pageMask | (size - 1))
+        guard _fastPath(entry.load(fromByteOffset: tag, as: UInt64.self) == wanted) else { return nil }
+        return UnsafeMutableRawPointer(
+            bitPattern: UInt(truncatingIfNeeded: address &+ entry.load(fromByteOffset: 16, as: UInt64.self)))
+    }
+
+    // MARK: The rest
+
     func loadPairSlow32(_ address: UInt64, privilege: AccessPrivilege) -> (UInt32, UInt32)? {
         var value: UInt64 = 0
         let succeeded = withUnsafeMutableBytes(of: &value) {

@@ -13,21 +13,18 @@ extension EmulatedCPU {
     /// Runs translated code from the block that was just entered, if it has any or is to get it now; nil if not.
     @inline(__always)
     func runTranslated() -> AfterTranslated? {
+        guard let translator else { return nil }
         let block = Block(base: state.block)
-        if _fastPath(block.patience > 0) {
+        if block.patience > 0 {
             block.patience &-= 1
             state.setWord(CPUState.Offset.exitLink, 0)
             return nil
         }
-        return runTranslated(block)
+        return runTranslated(block, translator)
     }
 
     @inline(never)
-    private func runTranslated(_ block: Block) -> AfterTranslated? {
-        guard let translator else {
-            block.patience = .max
-            return nil
-        }
+    private func runTranslated(_ block: Block, _ translator: Translator) -> AfterTranslated? {
         if !translator.hasCode(block) {
             forgetLinks()
             guard block.isValid, !stepIsUnderWay, state.system.pointee.mdscrEL1 & MDSCR.ss == 0 else { return nil }

@@ -59,6 +59,10 @@ enum Treatment {
     case indirect
     /// The interpreter goes on here.
     case resume
+
+    /// Whether the slot of a link follows.
+    @inline(__always)
+    var isDirectBranch: Bool { self == .branch || self == .jump }
 }
 
 /// What one operation does to the general registers.

@@ -19,8 +19,6 @@ struct RegionBlock {
     var written = RegisterSet.none
     /// Registers whose value the block needs, or stores, when it is entered.
     var live = RegisterSet.none
-    /// Whether the region itself jumps to it.
-    var isTarget = false
 }
 
 /// What is translated together.
@@ -66,13 +64,11 @@ struct Region {
         var next = 0
         while next < blocks.count {
             for target in branches(of: blocks[next]) {
-                if let known = index(ofBlockAt: target) {
-                    blocks[known].isTarget = true
-                } else if blocks.count < Self.blockLimit, let block = find(target),
+                if index(ofBlockAt: target) == nil, blocks.count < Self.blockLimit, let block = find(target),
                     operations + block.operationCount <= Self.operationLimit
                 {
                     operations += block.operationCount
-                    blocks.append(RegionBlock(block: block, offset: target, isTarget: true))
+                    blocks.append(RegionBlock(block: block, offset: target))
                 }
             }
             next += 1
@@ -82,21 +78,33 @@ struct Region {
         followData()
     }
 
-    /// The targets in the page of a block's direct branches.
-    private func branches(of source: RegionBlock) -> [UInt64] {
-        var targets: [UInt64] = []
+    /// Calls `body` with each operation of a block and what it does to the registers.
+    private func forEachOperation(of source: RegionBlock, _ body: (Operation, OperandUse) -> Void) {
         let operations = source.block.operations
         var position = 0
         while position < source.block.operationCount {
             let operation = operations[position]
-            let treatment = OperandUse(of: operation, isEL0: mode.isEL0, features: features).treatment
-            if treatment == .branch || treatment == .jump {
-                if let target = Self.target(of: operation, from: source.offset) { targets.append(target) }
-                position += 1
+            let use = OperandUse(of: operation, isEL0: mode.isEL0, features: features)
+            body(operation, use)
+            position += use.treatment.isDirectBranch ? 2 : 1
+        }
+    }
+
+    /// The targets in the page of a block's direct branches.
+    private func branches(of source: RegionBlock) -> [UInt64] {
+        var targets: [UInt64] = []
+        forEachOperation(of: source) { operation, use in
+            if use.treatment.isDirectBranch, let target = Self.target(of: operation, from: source.offset) {
+                targets.append(target)
             }
-            position += 1
         }
         return targets
+    }
+
+    /// The block of the region that an operation branches to, if it does.
+    private func successor(_ operation: Operation, _ use: OperandUse, of source: RegionBlock) -> Int? {
+        guard use.treatment.isDirectBranch else { return nil }
+        return Self.target(of: operation, from: source.offset).flatMap { index(ofBlockAt: $0) }
     }
 
     /// A branch back to a lower or the same offset makes a loop of what lies between.
@@ -122,7 +130,7 @@ struct Region {
         var uses = [Int](repeating: 0, count: 40)
         for block in blocks {
             let weight = 1 << (3 * block.depth)
-            forEachOperation(of: block) { use in
+            forEachOperation(of: block) { _, use in
                 use.reads.forEach { uses[Int($0)] += weight }
                 use.writes.forEach { uses[Int($0)] += weight }
             }
@@ -134,16 +142,6 @@ struct Region {
             uses[best] = 0
             homes[best] = host.rawValue
             mapped |= RegisterSet(UInt8(best))
-        }
-    }
-
-    private func forEachOperation(of block: RegionBlock, _ body: (OperandUse) -> Void) {
-        let operations = block.block.operations
-        var position = 0
-        while position < block.block.operationCount {
-            let use = OperandUse(of: operations[position], isEL0: mode.isEL0, features: features)
-            body(use)
-            position += use.treatment == .branch || use.treatment == .jump ? 2 : 1
         }
     }
 
@@ -184,22 +182,10 @@ struct Region {
     private func edges(from index: Int) -> [(target: Int, written: RegisterSet)] {
         var edges: [(target: Int, written: RegisterSet)] = []
         let source = blocks[index]
-        let operations = source.block.operations
         var written = source.written
-        var position = 0
-        while position < source.block.operationCount {
-            let operation = operations[position]
-            let use = OperandUse(of: operation, isEL0: mode.isEL0, features: features)
-            position += 1
+        forEachOperation(of: source) { operation, use in
             written = after(use, written)
-            if use.treatment == .branch || use.treatment == .jump {
-                position += 1
-                if let target = Self.target(of: operation, from: source.offset),
-                    let block = self.index(ofBlockAt: target)
-                {
-                    edges.append((block, written))
-                }
-            }
+            if let target = successor(operation, use, of: source) { edges.append((target, written)) }
         }
         return edges
     }
@@ -210,42 +196,33 @@ struct Region {
         use.treatment == .helper ? .none : (written | use.writes).intersection(mapped)
     }
 
-    /// Registers that a block needs, from its end to its beginning.
+    /// Registers that a block reads, or stores on a way out, before it defines them. Forward, because what a way out
+    /// stores depends on what was written until then.
     private func liveIn(_ index: Int) -> RegisterSet {
         let source = blocks[index]
-        let operations = source.block.operations
-        // Forward, because what a way out stores depends on what was written until then.
         var defined = RegisterSet.none
         var needed = RegisterSet.none
         var written = source.written
-        var position = 0
-        while position < source.block.operationCount {
-            let operation = operations[position]
-            let use = OperandUse(of: operation, isEL0: mode.isEL0, features: features)
-            position += 1
+        forEachOperation(of: source) { operation, use in
+            needed |= use.reads.subtracting(defined)
+            let before = written
+            written = after(use, written)
             switch use.treatment {
-            case .native:
-                needed |= use.reads.subtracting(defined)
+            case .native: break
             case .guarded, .resume:
-                needed |= (use.reads | written).subtracting(defined)
+                needed |= before.subtracting(defined)
             case .helper:
-                needed |= written.subtracting(defined)
+                needed |= before.subtracting(defined)
                 // Everything is loaded again behind the helper.
                 defined |= mapped
             case .branch, .jump, .indirect:
-                needed |= use.reads.subtracting(defined)
-                if use.treatment != .branch { defined |= use.writes }
-                let leaving = after(use, written)
-                if use.treatment != .indirect, let target = Self.target(of: operation, from: source.offset),
-                    let block = self.index(ofBlockAt: target)
-                {
-                    // Every `written` of a block entered this way is stored somewhere: the block says so itself.
-                    needed |= blocks[block].live.subtracting(defined)
+                // What BL and BLR write is there by the time of the way out.
+                defined |= use.writes
+                needed |= written.subtracting(defined)
+                if let target = successor(operation, use, of: source) {
+                    needed |= blocks[target].live.subtracting(defined)
                 }
-                needed |= leaving.subtracting(defined)
-                if use.treatment == .branch || use.treatment == .jump { position += 1 }
             }
-            written = after(use, written)
             defined |= use.writes
         }
         return needed.intersection(mapped).subtracting(Self.temporaries)

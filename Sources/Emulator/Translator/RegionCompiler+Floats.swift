@@ -63,8 +63,6 @@ extension RegionCompiler {
         static let xor: UInt32 = 0x0FEF
     }
 
-    private func vector(_ register: UInt8) -> HostOperand { state(vector: register) }
-
     mutating func emitFloat(_ op: Operation) {
         guard let opcode = FloatOpcode(rawValue: op.sub) else { return }
         switch opcode {

@@ -188,7 +188,7 @@ extension RegionCompiler {
     private mutating func loadVector(_ op: Operation) {
         guardAccess(op, size: 1 << Int(op.sub), isWrite: false)
         loadVector(.xmm0, .memory(.rax), scale: op.sub)
-        assembler.storeVector(.xmm0, state(vector: op.d))
+        assembler.storeVector(.xmm0, vector(op.d))
     }
 
     private mutating func loadVectorPair(_ op: Operation) {
@@ -196,17 +196,17 @@ extension RegionCompiler {
         guardAccess(op, size: 2 * size, isWrite: false)
         loadVector(.xmm0, .memory(.rax), scale: op.sub)
         loadVector(.xmm1, .memory(.rax, Int32(size)), scale: op.sub)
-        assembler.storeVector(.xmm0, state(vector: op.d))
-        assembler.storeVector(.xmm1, state(vector: op.m))
+        assembler.storeVector(.xmm0, vector(op.d))
+        assembler.storeVector(.xmm1, vector(op.m))
     }
 
     private mutating func storeVector(_ register: UInt8, _ place: HostOperand, scale: UInt8) {
         if scale == 4 {
-            assembler.loadVector(.xmm0, state(vector: register))
+            assembler.loadVector(.xmm0, vector(register))
             // MOVDQU
             assembler.vector(0x0F7F, .xmm0, place, prefix: .scalarSingle)
         } else {
-            assembler.load(.rcx, state(vector: register), size: 1 << Int(scale))
+            assembler.load(.rcx, vector(register), size: 1 << Int(scale))
             assembler.store(.rcx, place, size: 1 << Int(scale))
         }
     }

@@ -83,8 +83,6 @@ extension RegionCompiler {
         static let pmovzx: [UInt32] = [0x0F3830, 0x0F3833, 0x0F3835]
     }
 
-    private func vector(_ register: UInt8) -> HostOperand { state(vector: register) }
-
     /// Stores XMM0 as a result of the operation's shape.
     mutating func finishVector(_ op: Operation) {
         if !op.shape.isQ { emitClearUpperHalf() }

@@ -209,7 +209,7 @@ struct RegionCompiler {
     func state(general register: UInt8) -> HostOperand { state(CPUState.Offset.general + Int(register) * 8) }
 
     @inline(__always)
-    func state(vector register: UInt8) -> HostOperand { state(CPUState.Offset.vectors + Int(register) * 16) }
+    func vector(_ register: UInt8) -> HostOperand { state(CPUState.Offset.vectors + Int(register) * 16) }
 
     /// The host register that a guest register lives in.
     @inline(__always)

@@ -22,7 +22,6 @@ final class Translator: @unchecked Sendable {
     private struct State {
         var half = 0
         var used = 0
-        var regions = 0
     }
     private let state = Mutex(State())
     private let halfByteCount: Int
@@ -81,7 +80,6 @@ final class Translator: @unchecked Sendable {
                 at: start, region: region, stubs: stubs, features: features, codeBase: cache.base)
             compiler.compile()
             state.used += (compiler.assembler.cursor - start + 15) & ~15
-            state.regions += 1
             // Everything is written before anybody can enter it.
             atomicMemoryFence(ordering: .sequentiallyConsistent)
             for (index, block) in region.blocks.enumerated() {
@@ -120,11 +118,6 @@ final class Translator: @unchecked Sendable {
         let enter = unsafeBitCast(memory.executableAddress(of: stubs.enter), to: Enter.self)
         return enter(cpuState.base, block.hostCode)
     }
-
-    /// Bytes of code in use, for reports.
-    var usedByteCount: Int { state.withLock { $0.used } }
-    /// Regions translated so far, for reports.
-    var regionCount: Int { state.withLock { $0.regions } }
 }
 
 #endif
