@@ -60,6 +60,7 @@ extension EndToEnd {
                 qemu,
                 [
                     "-machine", "virt,gic-version=3", "-cpu", "cortex-a57", "-smp", "4", "-m", "128", "-nographic",
+                    "-nic", "none",
                     "-kernel", image.path,
                 ], scratch)
             #expect(code == 0)
