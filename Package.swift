@@ -17,14 +17,16 @@ let package = Package(
     name: "dormouse",
     products: [
         .library(name: "PSCI", targets: ["PSCI"]),
-        .library(name: "Dormouse", targets: ["Machine", "Hibernation"]),
+        .library(name: "Dormouse", targets: ["Hibernation", "Machine", "Host"]),
         .executable(name: "dormouse", targets: ["dormouse"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
         .target(name: "PSCI", swiftSettings: safe),
@@ -37,7 +39,11 @@ let package = Package(
             swiftSettings: common),
         .target(name: "Firmware", dependencies: ["Hypervisor"], swiftSettings: safe),
         .target(
-            name: "Hibernation", dependencies: [.product(name: "SystemPackage", package: "swift-system")],
+            name: "Hibernation",
+            dependencies: [
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
             swiftSettings: safe),
         .target(
             name: "Machine",
@@ -46,10 +52,18 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: common),
+        .target(
+            name: "Host",
+            dependencies: [
+                "PSCI", "Hibernation", "Machine",
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "TOMLKit", package: "TOMLKit"),
+            ],
+            swiftSettings: safe),
         .executableTarget(
             name: "dormouse",
             dependencies: [
-                "Emulator", "Machine", "PSCI",
+                "Emulator", "Hibernation", "Host", "Machine", "PSCI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -67,7 +81,8 @@ let package = Package(
         .testTarget(name: "DevicesTests", dependencies: ["Devices"], swiftSettings: common),
         .testTarget(name: "FirmwareTests", dependencies: ["Firmware"], swiftSettings: common),
         .testTarget(name: "HibernationTests", dependencies: ["Hibernation"], swiftSettings: common),
-        .testTarget(name: "MachineTests", dependencies: ["Machine"], swiftSettings: common),
+        .testTarget(name: "MachineTests", dependencies: ["Hibernation", "Machine"], swiftSettings: common),
+        .testTarget(name: "HostTests", dependencies: ["Hibernation", "Host", "Machine"], swiftSettings: common),
         .testTarget(
             name: "CommandLineTests",
             dependencies: [

@@ -23,8 +23,8 @@ public enum RawDiskError: Error, Equatable, Sendable, CustomStringConvertible {
 
 /// A raw disk image, or a block device of the host, opened for reading.
 struct RawDisk {
-    private let path: String
-    private let descriptor: FileDescriptor
+    let path: String
+    let descriptor: FileDescriptor
 
     /// Calls `body` with the disk at `path`, and closes it.
     static func withDisk<Result>(
