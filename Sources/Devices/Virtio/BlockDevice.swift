@@ -43,6 +43,13 @@ public final class BlockDevice: VirtioDevice {
     /// nil: requests are executed in the notification.
     private let worker: WorkerThread?
 
+    /// What the device offers.
+    public static func features(isReadOnly: Bool) -> VirtioFeatures {
+        var features: VirtioFeatures = [.blockSegMax, .blockBlkSize, .blockFlush]
+        if isReadOnly { features.insert(.blockRO) }
+        return features
+    }
+
     /// A disk over `file`.
     ///
     /// - Parameters:
@@ -50,11 +57,7 @@ public final class BlockDevice: VirtioDevice {
     ///   - synchronous: execute requests on the vCPU's thread, within the notification that announces them, so that
     ///     a run is deterministic. Otherwise the device has a thread of its own.
     public init(file: DiskFile, serial: String, synchronous: Bool = false) throws(WorkerThreadError) {
-        var features: VirtioFeatures = [.blockSegMax, .blockBlkSize, .blockFlush]
-        if file.isReadOnly {
-            features.insert(.blockRO)
-        }
-        self.features = features
+        features = Self.features(isReadOnly: file.isReadOnly)
 
         var configuration = [UInt8](repeating: 0, count: Configuration.byteCount)
         configuration.store(file.byteCount / DiskFile.sectorByteCount, at: Configuration.capacity)

@@ -20,7 +20,8 @@ public final class ConsoleDevice: VirtioDevice {
     private static let maximumOutputByteCount = 1 << 16
 
     public let deviceID = VirtioDeviceID.console
-    public let features: VirtioFeatures = []
+    public static let features: VirtioFeatures = []
+    public let features: VirtioFeatures = ConsoleDevice.features
     public let queueSizes: [UInt16] = [128, 128]
     /// `struct virtio_console_config` (§5.3.4): no field is valid without a feature.
     public let configuration = [UInt8](repeating: 0, count: 12)

@@ -90,6 +90,14 @@ public final class DiskFile: Sendable {
         close(descriptor)
     }
 
+    /// The size of the disk at `path`, without locking it.
+    public static func byteCount(ofDiskAt path: String) throws(DiskFileError) -> UInt64 {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw openError(errno, path: path, readOnly: true) }
+        defer { close(descriptor) }
+        return try checkedByteCount(of: descriptor, path: path)
+    }
+
     private static func openError(_ code: Int32, path: String, readOnly: Bool) -> DiskFileError {
         switch code {
         case ENOENT, ENOTDIR: .notFound(path: path)

@@ -11,7 +11,8 @@ public final class EntropyDevice: VirtioDevice {
     private static let maximumByteCount = 1 << 16
 
     public let deviceID = VirtioDeviceID.entropy
-    public let features: VirtioFeatures = []
+    public static let features: VirtioFeatures = []
+    public let features: VirtioFeatures = EntropyDevice.features
     public let queueSizes: [UInt16] = [64]
     public let configuration: [UInt8] = []
 

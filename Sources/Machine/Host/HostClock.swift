@@ -3,12 +3,14 @@
 import Glibc
 import Hypervisor
 
-/// A counter of 1 GHz that began at zero when it was made.
+/// A counter of 1 GHz that runs since it was made.
 final class HostClock: GuestClock {
+    /// The host's time at which the counter would have been zero; possibly before the host's own zero, so it wraps.
     private let start: UInt64
 
-    init() {
-        start = Self.now
+    /// - Parameter counter: where it begins: not at zero for a guest whose counter went on while it was hibernated.
+    init(counter: UInt64 = 0) {
+        start = Self.now &- counter
     }
 
     /// The host's monotonic clock, in nanoseconds.
@@ -23,7 +25,10 @@ final class HostClock: GuestClock {
 
     /// The moment on the host's monotonic clock at which the counter reaches `counter`.
     func hostTime(ofCounter counter: UInt64) -> UInt64 {
-        let (time, overflow) = start.addingReportingOverflow(counter)
+        let now = Self.now
+        let current = now &- start
+        guard counter > current else { return now }
+        let (time, overflow) = now.addingReportingOverflow(counter - current)
         return overflow ? .max : time
     }
 }

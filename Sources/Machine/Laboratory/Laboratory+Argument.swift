@@ -5,6 +5,7 @@
 //   FUNCTION=delay:MS         every call takes that long: CPU_ON=delay:100
 //   FUNCTION=resume           the call is taken, and the core goes on: SYSTEM_OFF2=resume
 //   withhold=CORE             the guest must not have the core; CORE,CORE,… for more
+//   record=kill:STEP          the process dies while it writes how the run of a kept VM ended
 
 import PSCI
 
@@ -22,6 +23,7 @@ extension Laboratory {
                 description: "\(argument) is no rule; say FUNCTION=RETURN_CODE, FUNCTION#N=delay:MS or withhold=CORE")
         }
         if parts[0] == "withhold" { return try withhold(parts[1]) }
+        if parts[0] == "record" { return recordKill = try Self.recordKill(parts[1]) }
         let names = parts[0].split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
         guard let function = Function(named: String(names[0])) else {
             throw LaboratoryArgumentError(
@@ -45,6 +47,15 @@ extension Laboratory {
             }
             withheldCores.insert(core)
         }
+    }
+
+    private static func recordKill(_ text: Substring) throws(LaboratoryArgumentError) -> DurableFile.Step {
+        if text.hasPrefix("kill:"), let step = DurableFile.Step(rawValue: String(text.dropFirst("kill:".count))) {
+            return step
+        }
+        let steps = DurableFile.Step.allCases.map(\.rawValue).joined(separator: ", ")
+        throw LaboratoryArgumentError(
+            description: "\(text) is nothing that can happen to a record; say kill: and one of \(steps)")
     }
 
     private static func action(_ text: String) throws(LaboratoryArgumentError) -> Action {

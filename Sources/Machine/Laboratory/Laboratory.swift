@@ -43,6 +43,9 @@ public struct Laboratory: Sendable, Hashable {
     /// Cores that the guest must not have: CPU_ON is DENIED since PSCI 1.2, and before that they are not there. Never core 0.
     public var withheldCores: Set<Int> = []
 
+    /// Where the writing of a run's end into the VM's state ends the process, as a crash of the host would.
+    public var recordKill: DurableFile.Step?
+
     public init(rules: [Rule] = [], withheldCores: Set<Int> = []) {
         self.rules = rules
         self.withheldCores = withheldCores
@@ -52,6 +55,7 @@ public struct Laboratory: Sendable, Hashable {
     public mutating func add(_ other: Laboratory) {
         rules += other.rules
         withheldCores.formUnion(other.withheldCores)
+        recordKill = other.recordKill ?? recordKill
     }
 
     /// Nothing goes wrong.

@@ -62,6 +62,8 @@ public struct MachineConfiguration: Sendable {
     public var console = ConsoleKind.pl011
     /// How guest code is executed; the guest does not see it.
     public var engine = Engine.auto
+    /// Where the guest's counter begins.
+    public var initialCounter: UInt64 = 0
     /// What entropy starts from with the instruction clock.
     public var seed: UInt64 = 0
 

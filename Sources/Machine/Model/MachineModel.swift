@@ -14,9 +14,15 @@ public struct MachineModel: Sendable {
     public let cpu: CPUModel
     /// CNTFRQ_EL0, in Hz. The value that Armv8.6 and later prescribe; one tick is a nanosecond.
     public let counterFrequency: UInt64
+    /// Whether a guest that is resumed from hibernation finds that its counter went on with the host's time, or that it
+    /// began at zero again. Linux takes the time that it slept from a counter that goes on.
+    public let counterGoesOn: Bool
 
     /// The first model: the `virt` layout, GICv3, PL011, PL031 and 32 virtio-mmio slots.
-    public static let virt1 = MachineModel(name: "virt-1", cpu: .dormouse1, counterFrequency: 1_000_000_000)
+    public static let virt1 = MachineModel(name: "virt-1", cpu: .dormouse1, counterFrequency: 1_000_000_000, counterGoesOn: true)
+
+    /// Every model there is.
+    public static let all = [virt1]
 
     /// The board that a device tree describes for this model and configuration.
     func board(_ configuration: MachineConfiguration, chosen: BoardDescription.Chosen) -> BoardDescription {

@@ -52,4 +52,7 @@ enum Virt1Layout {
     }
 
     static func virtioSPI(slot: Int) -> Int { firstVirtioSPI + slot }
+
+    /// What the disk in a slot answers to VIRTIO_BLK_T_GET_ID.
+    static func diskSerial(slot: Int) -> String { "dormouse-\(slot)" }
 }

@@ -23,6 +23,14 @@ public struct ExitCode: RawRepresentable, Sendable, Hashable {
     /// The user ended the run at the console.
     public static let stoppedAtConsole = ExitCode(rawValue: 34)
     public static let hibernated = ExitCode(rawValue: 40)
+    /// `dormouse start`: nothing was started, because a hibernated guest would find another environment.
+    public static let refusedEnvironment = ExitCode(rawValue: 50)
+    /// `dormouse start`: nothing was started, because a disk was changed while its guest was hibernated.
+    public static let refusedDisks = ExitCode(rawValue: 51)
+    /// `dormouse start`: nothing was started, because the hibernation is older than it may become.
+    public static let refusedExpired = ExitCode(rawValue: 52)
+    /// `dormouse stop` and `hibernate`: the guest still runs.
+    public static let noReaction = ExitCode(rawValue: 53)
     /// What was asked for cannot be done: an option, a file, a size (EX_USAGE of sysexits.h).
     public static let usage = ExitCode(rawValue: 64)
     /// The host or Dormouse itself failed (EX_SOFTWARE of sysexits.h).

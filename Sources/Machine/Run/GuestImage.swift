@@ -2,6 +2,7 @@
 
 import Firmware
 import Glibc
+import Hibernation
 import Hypervisor
 
 /// Kernel and initrd, opened and recognised.
@@ -36,6 +37,12 @@ struct GuestImage {
         case .auto: format == .unknown && configuration.kernel.hasSuffix(".bin")
         }
     }
+
+    /// Whether the kernel is flat code.
+    var isFlat: Bool { header == nil }
+
+    func kernelFingerprint() throws(MachineError) -> Fingerprint { try kernel.fingerprint() }
+    func initrdFingerprint() throws(MachineError) -> Fingerprint? { try initrd?.fingerprint() }
 
     /// Where everything goes on `board`.
     func plan(_ board: BoardDescription) throws(MachineError) -> BootPlan {
@@ -88,10 +95,24 @@ private final class HostFile {
 
     /// The first `count` bytes, or fewer if the file is shorter.
     func read(count: Int) throws(MachineError) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: min(count, Int(byteCount)))
-        let got = pread(descriptor, &bytes, bytes.count, 0)
+        try read(at: 0, count: min(count, Int(byteCount)))
+    }
+
+    private func read(at offset: Int, count: Int) throws(MachineError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let got = pread(descriptor, &bytes, bytes.count, off_t(offset))
         guard got == bytes.count else { throw failure() }
         return bytes
+    }
+
+    private static let pieceByteCount = 1 << 20
+
+    func fingerprint() throws(MachineError) -> Fingerprint {
+        try Fingerprint(ofPieces: { update throws(MachineError) in
+            for offset in stride(from: 0, to: Int(byteCount), by: Self.pieceByteCount) {
+                update(try read(at: offset, count: min(Self.pieceByteCount, Int(byteCount) - offset)))
+            }
+        })
     }
 
     /// Copies the whole file to `range`, which is as long.

@@ -1,7 +1,6 @@
 // The file that a report is written to: whole, or as it was before.
 //
-// A regular file is written under a temporary name in its directory, synchronised, and renamed. What is there and is
-// no regular file (a pipe, /dev/stderr) is written to as it is.
+// What is there and is no regular file (a pipe, /dev/stderr) is written to as it is.
 
 import FoundationEssentials
 import Glibc
@@ -27,14 +26,14 @@ public struct ReportFile: Sendable {
         case .directory:
             throw ReportFileError(path: path, reason: "it is a directory")
         case .absent, .regular:
-            guard access(directory, W_OK | X_OK) == 0, unlink(path) == 0 || errno == ENOENT else { throw failure() }
+            guard access(DurableFile.directory(of: path), W_OK | X_OK) == 0, unlink(path) == 0 || errno == ENOENT else { throw failure() }
         case .other:
             guard access(path, W_OK) == 0 else { throw failure() }
         }
     }
 
     /// Writes the report as JSON, in a stable order.
-    public func write(_ report: RunReport) throws(ReportFileError) {
+    public func write(_ report: some Encodable) throws(ReportFileError) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let bytes: [UInt8]
@@ -43,19 +42,12 @@ public struct ReportFile: Sendable {
         } catch {
             throw ReportFileError(path: path, reason: "\(error)")
         }
-        if Self.kind(of: path) == .other {
-            try write(bytes, to: path, flags: O_WRONLY)
-            return
-        }
-        let temporaryPath = "\(path).\(getpid()).tmp"
-        do throws(ReportFileError) {
-            try write(bytes, to: temporaryPath, flags: O_WRONLY | O_CREAT | O_TRUNC)
-            guard rename(temporaryPath, path) == 0 else { throw failure() }
-        } catch {
-            unlink(temporaryPath)
-            throw error
-        }
-        synchronizeDirectory()
+        do throws(DurableFileError) {
+            switch Self.kind(of: path) {
+            case .other: try DurableFile.write(inPlace: bytes, to: path)
+            case .absent, .directory, .regular: try DurableFile.write(bytes, to: path)
+            }
+        } catch { throw ReportFileError(path: path, reason: error.reason) }
     }
 
     private enum Kind {
@@ -73,34 +65,6 @@ public struct ReportFile: Sendable {
         case S_IFDIR: .directory
         default: .other
         }
-    }
-
-    private var directory: String {
-        guard let slash = path.lastIndex(of: "/") else { return "." }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
-    }
-
-    private func write(_ bytes: [UInt8], to path: String, flags: Int32) throws(ReportFileError) {
-        let descriptor = open(path, flags | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else { throw failure() }
-        defer { close(descriptor) }
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw failure() }
-            rest = rest.dropFirst(count)
-        }
-        // A pipe cannot be synchronised, and need not be.
-        guard fsync(descriptor) == 0 || errno == EINVAL || errno == EROFS else { throw failure() }
-    }
-
-    /// Makes the new name last. If it cannot be done, the report is there all the same.
-    private func synchronizeDirectory() {
-        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { return }
-        fsync(descriptor)
-        close(descriptor)
     }
 
     /// What `errno` says.

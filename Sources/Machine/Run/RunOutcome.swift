@@ -1,6 +1,7 @@
 // From the first boot to the end that counts: a guest that resets is booted again.
 
 import Glibc
+import Synchronization
 
 /// What came of running a machine, however often it booted.
 public struct RunOutcome: Sendable {
@@ -11,6 +12,26 @@ public struct RunOutcome: Sendable {
     public var wallSeconds: Double
     /// Host CPU time of the whole process meanwhile, user and system.
     public var cpuSeconds: Double
+    /// When the end came, and what it took to make the disks durable.
+    public var endTimes: EndTimes
+}
+
+/// The end of a run on the host's monotonic clock, in nanoseconds.
+public struct EndTimes: Sendable, Hashable {
+    /// When the guest made the call that ended it, or somebody else did.
+    public var end: UInt64 = 0
+    /// How long flushing the disks took.
+    public var flush: UInt64 = 0
+    /// The guest's counter at the end.
+    public var counter: UInt64 = 0
+
+    init(end: UInt64 = 0, counter: UInt64 = 0) {
+        self.end = end
+        self.counter = counter
+    }
+
+    /// Nanoseconds since the end, without those that flushing the disks took.
+    public var elapsedWithoutFlush: UInt64 { HostClock.now &- end &- flush }
 }
 
 extension VirtualMachine {
@@ -31,7 +52,7 @@ extension VirtualMachine {
         } while rebooting && end.isReset
         return RunOutcome(
             end: end, boots: boots, wallSeconds: Double(HostClock.now - startTime) / 1e9,
-            cpuSeconds: Self.cpuSeconds - startCPUTime)
+            cpuSeconds: Self.cpuSeconds - startCPUTime, endTimes: endTimes.withLock { $0 })
     }
 
     private static var cpuSeconds: Double {

@@ -4,6 +4,8 @@
 // `ReportFile`. docs/cli.md documents the shape; whoever changes it changes `schemaVersion` and that page.
 // Numbers that may need all of 64 bits, and ids, are text in hexadecimal: not every reader of JSON keeps 64 bits.
 
+import Hibernation
+
 /// The report of a run.
 public struct RunReport: Codable, Sendable {
     /// The shape that this describes.
@@ -28,6 +30,39 @@ public struct RunReport: Codable, Sendable {
     public var hibernationImages: [Image]
     public var memory: Memory
     public var configuration: Configuration
+    /// Of a VM that is kept.
+    public var vm: VM?
+
+    /// What the start of a kept VM was, and why.
+    public struct VM: Codable, Sendable {
+        public var name: String
+        /// boot, resume, keep, clean, refused-environment, refused-disks or refused-expired.
+        public var start: String
+        /// Whether nobody knows how the run before ended.
+        public var isUnknown: Bool
+        public var generation: UInt64
+        /// SHA-256 of the environment that the guest found.
+        public var environmentFingerprint: String
+        /// What differs from the environment that the guest hibernated in.
+        public var differences: [EnvironmentDifference]
+        public var diskChanges: [DiskChange]
+        /// From the call that ended the run to what is kept of it on stable storage, without what the disks' own flush took.
+        public var recordMilliseconds: Double?
+
+        public init(
+            name: String, start: String, isUnknown: Bool, generation: UInt64, environmentFingerprint: String,
+            differences: [EnvironmentDifference], diskChanges: [DiskChange], recordMilliseconds: Double?
+        ) {
+            self.name = name
+            self.start = start
+            self.isUnknown = isUnknown
+            self.generation = generation
+            self.environmentFingerprint = environmentFingerprint
+            self.differences = differences
+            self.diskChanges = diskChanges
+            self.recordMilliseconds = recordMilliseconds
+        }
+    }
 
     /// How the run ended.
     public struct End: Codable, Sendable {
@@ -36,6 +71,12 @@ public struct RunReport: Codable, Sendable {
         public var exitCode: Int32
         /// The last line on standard error, without "dormouse: ".
         public var words: String
+
+        public init(kind: String, exitCode: Int32, words: String) {
+            self.kind = kind
+            self.exitCode = exitCode
+            self.words = words
+        }
     }
 
     /// What the guest's firmware was, and what was asked of it.

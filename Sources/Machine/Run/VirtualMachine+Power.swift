@@ -121,7 +121,9 @@ extension VirtualMachine {
         end.withLock { end in
             switch (end, how) {
             // A stop that meets a reset must not be lost, or the guest would be booted again.
-            case (nil, _), (.reset, .stopped): end = how
+            case (nil, _), (.reset, .stopped):
+                end = how
+                endTimes.withLock { $0 = EndTimes(end: HostClock.now, counter: power.now) }
             default: break
             }
         }

@@ -41,11 +41,13 @@ extension VirtualMachine {
             }
             for thread in threads { thread.join() }
         }
+        let flushStart = HostClock.now
         for disk in disks {
             do throws(DiskFileError) {
                 try disk.flush()
             } catch { throw .disk(error) }
         }
+        endTimes.withLock { $0.flush = HostClock.now - flushStart }
         let end = end.withLock { end in
             defer { end = nil }
             return end ?? .stopped(.host("the machine stopped without a reason"))

@@ -67,6 +67,8 @@ public final class VirtualMachine: @unchecked Sendable {
     let end = Mutex<RunEnd?>(nil)
     /// The last calls of firmware functions that end a run or fall back, for the report.
     let calls = Mutex<FirmwareCallRecord>(FirmwareCallRecord())
+    /// When the current run ended and how long its disks took to flush, in nanoseconds of the host's monotonic clock.
+    let endTimes = Mutex(EndTimes())
     /// Whether the last run ended with a warm reset, so that the next one keeps what is in RAM.
     let keepsMemory = Atomic(false)
 
@@ -81,12 +83,12 @@ public final class VirtualMachine: @unchecked Sendable {
         self.entropy = entropy
         let clock: any GuestClock
         if isDeterministic {
-            let instructionClock = InstructionClock()
+            let instructionClock = InstructionClock(counter: configuration.initialCounter)
             self.instructionClock = instructionClock
             hostClock = nil
             clock = instructionClock
         } else {
-            let hostClock = HostClock()
+            let hostClock = HostClock(counter: configuration.initialCounter)
             self.hostClock = hostClock
             instructionClock = nil
             clock = hostClock
@@ -145,7 +147,8 @@ public final class VirtualMachine: @unchecked Sendable {
 
     // MARK: Making
 
-    private static func check(_ configuration: MachineConfiguration) throws(MachineError) {
+    /// Throws if there is no such machine.
+    public static func check(_ configuration: MachineConfiguration) throws(MachineError) {
         guard (1...Virt1Layout.maximumCPUCount).contains(configuration.cpuCount) else {
             throw .cpuCount(configuration.cpuCount)
         }
@@ -164,7 +167,7 @@ public final class VirtualMachine: @unchecked Sendable {
             do {
                 disks.append(
                     try BlockDevice(
-                        file: file, serial: "dormouse-\(slot)", synchronous: configuration.clock == .instructions))
+                        file: file, serial: Virt1Layout.diskSerial(slot: slot), synchronous: configuration.clock == .instructions))
             } catch { throw .host(error.description) }
         }
         return disks

@@ -1,0 +1,141 @@
+// What the guest of a configuration can see, as the record of a hibernation keeps it.
+//
+// A pure function of the configuration, its model, and what was measured of the files that it names. A fact belongs here if a
+// guest could tell; file paths, engines, host threads and what the laboratory does to calls do not. docs/hibernation.md lists
+// the paths. A path or a value that changes its meaning needs another `Environment.currentSchema`: a golden file per model
+// shows when one does.
+
+import Arm64
+import Devices
+import Firmware
+import Hibernation
+import Hypervisor
+import PSCI
+
+/// What a guest can see of the host's files.
+public struct MeasuredFiles: Sendable, Hashable {
+    /// Whether the kernel is flat code rather than a Linux Image.
+    public var isFlat: Bool
+    public var kernel: Fingerprint
+    public var initrd: Fingerprint?
+    /// Of every disk, in the order of the slots.
+    public var diskSectors: [UInt64]
+
+    public init(isFlat: Bool, kernel: Fingerprint, initrd: Fingerprint?, diskSectors: [UInt64]) {
+        self.isFlat = isFlat
+        self.kernel = kernel
+        self.initrd = initrd
+        self.diskSectors = diskSectors
+    }
+
+    /// Reads the files of a configuration.
+    public init(of configuration: MachineConfiguration) throws(MachineError) {
+        let image = try GuestImage(configuration)
+        isFlat = image.isFlat
+        kernel = try image.kernelFingerprint()
+        initrd = try image.initrdFingerprint()
+        diskSectors = []
+        for disk in configuration.disks {
+            do throws(DiskFileError) {
+                diskSectors.append(try DiskFile.byteCount(ofDiskAt: disk.path) / DiskFile.sectorByteCount)
+            } catch { throw .disk(error) }
+        }
+    }
+}
+
+extension MachineConfiguration {
+    /// Everything that this machine's guest can see.
+    public func environment(_ files: MeasuredFiles) -> Environment {
+        var facts: [String: String] = [
+            "model": model.name,
+            "counter.frequency": "\(model.counterFrequency)",
+            "counter.hibernation": model.counterGoesOn ? "goes on" : "restarts",
+            "memory.base": hexadecimal(Virt1Layout.ramBase),
+            "memory.size": "\(memoryByteCount)",
+            "kernel.kind": files.isFlat ? "flat" : "linux",
+            "kernel.sha256": "\(files.kernel)",
+            "initrd.sha256": files.initrd.map { "\($0)" } ?? "none",
+            "boot.arguments": commandLine,
+        ]
+        facts.merge(cpuFacts) { $1 }
+        facts.merge(psciFacts) { $1 }
+        facts.merge(boardFacts) { $1 }
+        facts.merge(virtioFacts(files)) { $1 }
+        facts.merge(firmwareFacts) { $1 }
+        return Environment(facts)
+    }
+
+    private var cpuFacts: [String: String] {
+        let cpu = cpuModel
+        var facts = [
+            "cpu.model": cpu.name,
+            "cpu.count": "\(cpuCount)",
+            "cpu.mpidr": mpidrs.map(hexadecimal).joined(separator: " "),
+        ]
+        // MPIDR_EL1 is each core's own; all others are the model's.
+        for register in cpu.fields.keys where register != .mpidrEL1 {
+            facts["cpu.\(register)"] = cpu.value(of: register, cpu: 0).map(hexadecimal)
+        }
+        for selection in cpu.caches.keys {
+            facts["cpu.CCSIDR_EL1.\(selection)"] = hexadecimal(cpu.cacheSize(selection: selection))
+        }
+        return facts
+    }
+
+    private var psciFacts: [String: String] {
+        let record = PolicyRecord(psci)
+        return [
+            "psci.version": record.version, "psci.conduit": record.conduit,
+            "psci.functions": record.functions.joined(separator: " "),
+            "psci.format": record.powerStateFormat,
+            "psci.states": record.idleStates.joined(separator: " "),
+            "psci.trusted-os": record.trustedOS,
+            "psci.cores-per-cluster": "\(record.coresPerCluster)",
+        ]
+    }
+
+    private var boardFacts: [String: String] {
+        typealias Layout = Virt1Layout
+        return [
+            "gic.distributor": hexadecimal(Layout.distributor.lowerBound),
+            "gic.redistributors": hexadecimal(Layout.redistributorBase),
+            "uart.base": hexadecimal(Layout.uart.lowerBound), "uart.spi": "\(Layout.uartSPI)",
+            "rtc.base": hexadecimal(Layout.rtc.lowerBound), "rtc.spi": "\(Layout.rtcSPI)",
+        ]
+    }
+
+    private func virtioFacts(_ files: MeasuredFiles) -> [String: String] {
+        var facts: [String: String] = [:]
+        func add(slot: Int, type: VirtioDeviceID, features: VirtioFeatures, _ more: [String: String] = [:]) {
+            let prefix = "virtio.\(slot)."
+            facts[prefix + "type"] = "\(type)"
+            facts[prefix + "base"] = hexadecimal(Virt1Layout.virtio(slot: slot).lowerBound)
+            facts[prefix + "spi"] = "\(Virt1Layout.virtioSPI(slot: slot))"
+            facts[prefix + "features"] = hexadecimal(features.union(.common).rawValue)
+            for (name, value) in more { facts[prefix + name] = value }
+        }
+        for (slot, disk) in disks.enumerated() {
+            add(
+                slot: slot, type: .block, features: BlockDevice.features(isReadOnly: disk.isReadOnly),
+                [
+                    "sectors": files.diskSectors.indices.contains(slot) ? "\(files.diskSectors[slot])" : "unknown",
+                    "serial": Virt1Layout.diskSerial(slot: slot),
+                ])
+        }
+        add(slot: Virt1Layout.consoleSlot, type: .console, features: ConsoleDevice.features)
+        add(slot: Virt1Layout.entropySlot, type: .entropy, features: EntropyDevice.features)
+        return facts
+    }
+
+    /// The tables that describe the machine, without what is new at every boot.
+    private var firmwareFacts: [String: String] {
+        let board = model.board(self, chosen: BoardDescription.Chosen())
+        // A tree that cannot be made is an error of the boot, which says more.
+        let tree = (try? DeviceTree(for: board).flattened()) ?? []
+        return ["firmware.kind": "dt", "firmware.tables": "\(Fingerprint(of: tree))"]
+    }
+}
+
+private func hexadecimal(_ value: some FixedWidthInteger & UnsignedInteger) -> String {
+    "0x" + String(value, radix: 16)
+}
