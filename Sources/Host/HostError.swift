@@ -1,0 +1,48 @@
+// What can go wrong with the VMs that are kept here. Each text is one line for the user: what, and what to do.
+
+import Machine
+
+/// Why a VM cannot be created, read, started or spoken to.
+public enum HostError: Error, CustomStringConvertible {
+    case badName(String)
+    case exists(name: String, path: String)
+    case notFound(name: String, store: String)
+    case running(name: String, process: String)
+    case notRunning(name: String)
+    case configuration(path: String, reason: String)
+    case state(path: String, reason: String)
+    case file(path: String, operation: String, reason: String)
+    case control(name: String, reason: String)
+    case nothingToDiscard(name: String)
+    case nothingToRestore(name: String)
+    case cannotRestore(name: String, reason: String)
+
+    public var description: String {
+        switch self {
+        case .badName(let name):
+            "\"\(name)\" is no name for a VM; take up to 64 letters, digits, '-', '_' and '.', the first a letter or a digit"
+        case .exists(let name, let path):
+            "there is a VM \(name) already, in \(path); take another name, or remove that directory"
+        case .notFound(let name, let store):
+            "there is no VM \(name) in \(store); `dormouse list` says which there are, `dormouse create` makes one"
+        case .running(let name, let process):
+            "VM \(name) is in use by process \(process); wait for it, or end it with `dormouse stop \(name)`"
+        case .notRunning(let name):
+            "VM \(name) is not running; start it with `dormouse start \(name)`"
+        case .configuration(let path, let reason):
+            "\(path) cannot be used: \(reason); correct it"
+        case .state(let path, let reason):
+            "\(path) cannot be used: \(reason); put back a copy, or remove it if the guest's hibernation may be lost"
+        case .file(let path, let operation, let reason):
+            "cannot \(operation) \(path): \(reason); check its permissions and the host's storage"
+        case .control(let name, let reason):
+            "VM \(name) does not answer (\(reason)); look at its process"
+        case .nothingToDiscard(let name):
+            "VM \(name) has no hibernation image on its disks; there is nothing to discard"
+        case .nothingToRestore(let name):
+            "VM \(name) has lost no hibernation image that could be put back"
+        case .cannotRestore(let name, let reason):
+            "the hibernation image of VM \(name) cannot be put back: \(reason); start it without"
+        }
+    }
+}

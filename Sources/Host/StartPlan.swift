@@ -1,0 +1,185 @@
+// From what a VM's directory and disks say to a machine that can be run, or to a refusal.
+//
+// Responsible for: gathering what `StartDecision` needs, and the machine that follows from what it says. Not responsible for
+// running it, nor for keeping what comes of it (`VMRun`).
+
+import Hibernation
+import Machine
+import PSCI
+
+/// What one start of a VM is going to be.
+public struct StartPlan: Sendable {
+    public let vm: VM
+    public let state: VMState
+    public let decision: StartDecision
+    /// Whether the last run ended without a word, so that only the disks say whether there is something to resume.
+    public let isUnknown: Bool
+    /// What was found on the disks.
+    public let findings: [HibernationFinding]
+    /// The configuration that the guest will be given: today's, or the one that it hibernated in.
+    public let configuration: VMConfiguration
+    /// The machine of that configuration, ready to run. Meaningless for a refusal.
+    public let machine: MachineConfiguration
+    public let environment: Environment
+    public let generation: UInt64
+    /// The hibernation that the guest is to resume.
+    public let slept: VMState.Slept?
+    /// Kernel and initrd, as they were measured.
+    let files: MeasuredFiles
+
+    /// Looks at everything; changes nothing.
+    ///
+    /// - Parameter now: nanoseconds since 1970-01-01 UTC.
+    public init(_ vm: VM, request: StartRequest, now: UInt64) throws {
+        self.vm = vm
+        let state = try vm.state()
+        let today = try vm.configuration()
+        let machine = try Self.machine(of: today, vm)
+        let files = try MeasuredFiles(of: machine)
+        let environment = machine.environment(files)
+        let findings = machine.disks.map { HibernationFinding(path: $0.path) }
+        let slept = state.hibernation ?? Self.unknown(state, findings)
+        let policy = try Self.policy(today, request, vm)
+        self.state = state
+        self.findings = findings
+        isUnknown = state.run != nil
+        var decision = StartDecision(
+            record: slept?.record, generation: state.generation, environment: environment,
+            disks: try Self.disks(machine, like: slept?.record), policy: policy, now: now)
+
+        if case .keep = decision, let slept {
+            let kept = try Self.keptMachine(slept, vm)
+            let keptFiles = try MeasuredFiles(of: kept)
+            let keptEnvironment = kept.environment(keptFiles)
+            // What cannot be given again (a kernel that was not kept, a disk of another size) still differs.
+            let differences = keptEnvironment.differences(from: slept.record.environment)
+                .filter { $0.consequence != .mayChange }
+            let changes = DiskChange.all(
+                recorded: slept.record.disks, today: try Self.disks(kept, like: slept.record), differences: differences)
+            if !differences.isEmpty {
+                decision = .refuseEnvironment(differences)
+            } else if !changes.isEmpty {
+                decision = .refuseDisks(changes)
+            }
+            configuration = slept.configuration
+            self.environment = slept.record.environment
+            self.files = keptFiles
+            self.machine = Self.prepared(kept, state, decision, slept, now: now)
+        } else {
+            configuration = today
+            self.environment = environment
+            self.files = files
+            self.machine = Self.prepared(machine, state, decision, slept, now: now)
+        }
+        self.decision = decision
+        generation = decision.isClean && !decision.isBumped ? state.generation + 1 : state.generation
+        self.slept = decision.resumes ? slept : nil
+    }
+
+    private static func machine(of configuration: VMConfiguration, _ vm: VM) throws(HostError) -> MachineConfiguration {
+        do throws(VMConfigurationError) {
+            return try configuration.machine()
+        } catch { throw .configuration(path: vm.configurationPath, reason: error.description) }
+    }
+
+    private static func policy(
+        _ configuration: VMConfiguration, _ request: StartRequest, _ vm: VM
+    ) throws(HostError) -> StartPolicy {
+        let policy = configuration.hibernation
+        do throws(VMConfigurationError) {
+            return StartPolicy(
+                onChange: request.onChange ?? policy.onChange, onExpiry: policy.onExpiry,
+                expiresAfter: try policy.expirySeconds(), isFresh: request.isFresh,
+                acceptsDiskChange: request.acceptsDiskChange)
+        } catch { throw .configuration(path: vm.configurationPath, reason: error.description) }
+    }
+
+    /// The disks today, looked at as closely as the record did; nil if that has nothing to compare with.
+    private static func disks(
+        _ machine: MachineConfiguration, like record: HibernationRecord?
+    ) throws(RawDiskError) -> [DiskFingerprint]? {
+        guard let recorded = record?.disks, recorded.count == machine.disks.count else { return nil }
+        var disks: [DiskFingerprint] = []
+        for (disk, then) in zip(machine.disks, recorded) {
+            disks.append(try DiskFingerprint.of(diskAt: disk.path, isWhole: then.content != nil))
+        }
+        return disks
+    }
+
+    /// After a run that ended without a word, an image on a disk is all there is; the run itself says in which environment it
+    /// was made. Nobody knows how the disks were left.
+    private static func unknown(_ state: VMState, _ findings: [HibernationFinding]) -> VMState.Slept? {
+        guard let run = state.run, findings.contains(where: { $0.image != nil }) else { return nil }
+        let record = HibernationRecord(
+            dormouse: "unknown", time: UInt64(run.since) ?? 0,
+            call: HibernationRecord.Call(function: "unknown", functionID: "unknown", type: nil, core: 0),
+            environment: run.environment, generation: run.generation, counter: 0, disks: nil)
+        return VMState.Slept(record: record, configuration: run.configuration)
+    }
+
+    /// The machine in which the guest hibernated, with the files that it had then if they were kept.
+    private static func keptMachine(_ slept: VMState.Slept, _ vm: VM) throws(HostError) -> MachineConfiguration {
+        var machine = try machine(of: slept.configuration, vm)
+        let files = KeptFiles(vm)
+        func kept(_ fact: String) -> String? {
+            guard let digest = slept.record.environment[fact].flatMap({ Fingerprint($0) }), files.has(digest) else {
+                return nil
+            }
+            return files.path(digest)
+        }
+        if let path = kept("kernel.sha256") { machine.kernel = path }
+        if let path = kept("initrd.sha256") { machine.initrd = path }
+        return machine
+    }
+
+    /// What the decision makes of a machine: where its counter begins, and whether its kernel is to look for an image.
+    private static func prepared(
+        _ machine: MachineConfiguration, _ state: VMState, _ decision: StartDecision, _ slept: VMState.Slept?, now: UInt64
+    ) -> MachineConfiguration {
+        var machine = machine
+        if decision.resumes, let slept, machine.model.counterGoesOn {
+            // A deterministic machine does not know how long it slept.
+            machine.initialCounter =
+                machine.clock == .host ? slept.record.counter(at: now) : UInt64(slept.record.counter) ?? 0
+        }
+        if decision.isClean { machine.commandLine += (machine.commandLine.isEmpty ? "" : " ") + "noresume" }
+        return machine
+    }
+}
+
+/// What the user wants of one start, besides what the VM's own policy says.
+public struct StartRequest: Sendable, Hashable {
+    /// Instead of the VM's own policy.
+    public var onChange: OnChange?
+    public var isFresh = false
+    public var acceptsDiskChange = false
+    /// Whether a clean boot takes the image off the disks itself, rather than leaving it to the guest.
+    public var discardsImage = false
+
+    public init() {}
+}
+
+extension StartDecision {
+    /// Whether the guest finds what it left.
+    public var resumes: Bool {
+        switch self {
+        case .resume, .keep: true
+        default: false
+        }
+    }
+
+    /// Whether the guest boots clean although it could have resumed.
+    public var isClean: Bool {
+        if case .clean = self { true } else { false }
+    }
+
+    fileprivate var isBumped: Bool { self == .clean(.bumped) }
+
+    /// Whether nothing is started.
+    public var isRefusal: Bool {
+        switch self {
+        case .refuseEnvironment, .refuseDisks, .refuseExpired: true
+        default: false
+        }
+    }
+}

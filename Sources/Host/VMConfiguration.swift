@@ -1,0 +1,154 @@
+// What a person chose about a VM, as its `vm.toml` has it.
+//
+// Responsible for: the file's keys, and turning them into a machine and back. Everything that a guest can see is written out,
+// the PSCI policy function by function: a default may change with a new Dormouse, a VM that was made must not. Not responsible
+// for reading and writing the file (`VMConfiguration+TOML`).
+
+import Hibernation
+import Machine
+import PSCI
+
+/// A VM's configuration.
+public struct VMConfiguration: Codable, Hashable, Sendable {
+    /// The version of these keys.
+    public static let currentSchema = 1
+
+    public var schema = currentSchema
+    /// The machine model, such as `virt-1`.
+    public var model: String
+    public var cpus: Int
+    /// `512M` or `2G`.
+    public var memory: String
+    public var kernel: String
+    public var kernelFormat: String
+    public var initrd: String?
+    public var append: String
+    public var console: String
+    /// `host` or `instructions`.
+    public var clock: String
+    public var seed: Int64?
+    public var psci: PolicyRecord
+    public var hibernation: HibernationPolicy
+    public var disks: [Disk]?
+
+    enum CodingKeys: String, CodingKey {
+        case schema, model, cpus, memory, kernel
+        case kernelFormat = "kernel-format"
+        case initrd, append, console, clock, seed, psci, hibernation
+        case disks = "disk"
+    }
+
+    public struct Disk: Codable, Hashable, Sendable {
+        public var path: String
+        public var readonly: Bool
+    }
+
+    /// What is to happen to a guest that hibernated.
+    public struct HibernationPolicy: Codable, Hashable, Sendable {
+        /// `refuse`, `clean` or `keep`.
+        public var onChange = OnChange.refuse
+        /// `refuse`, `clean` or `resume`.
+        public var onExpiry = OnExpiry.refuse
+        /// How long a guest may sleep, such as `60d`; nil for ever.
+        public var expiresAfter: String?
+        /// `sampled` or `full`: how closely disks are looked at.
+        public var diskHash = DiskHash.sampled
+
+        enum CodingKeys: String, CodingKey {
+            case onChange = "on-change"
+            case onExpiry = "on-expiry"
+            case expiresAfter = "expires-after"
+            case diskHash = "disk-hash"
+        }
+
+        public init() {}
+    }
+
+    /// What of a disk's content is kept with a hibernation.
+    public enum DiskHash: String, Codable, Sendable, CaseIterable {
+        case sampled
+        case full
+    }
+
+    /// The configuration that describes `machine`.
+    public init(_ machine: MachineConfiguration, hibernation: HibernationPolicy) {
+        model = machine.model.name
+        cpus = machine.cpuCount
+        memory = "\(machine.memoryByteCount >> 20)M"
+        kernel = machine.kernel
+        kernelFormat = machine.kernelFormat.rawValue
+        initrd = machine.initrd
+        append = machine.commandLine
+        console = machine.console.rawValue
+        clock = machine.clock.rawValue
+        seed = machine.clock == .instructions ? Int64(bitPattern: machine.seed) : nil
+        psci = PolicyRecord(machine.psci)
+        self.hibernation = hibernation
+        disks = machine.disks.map { Disk(path: $0.path, readonly: $0.isReadOnly) }
+    }
+
+    /// The machine; throws the reason why there is none, for people.
+    public func machine() throws(VMConfigurationError) -> MachineConfiguration {
+        guard schema == Self.currentSchema else {
+            throw VMConfigurationError("schema \(schema) is not known to this version of Dormouse")
+        }
+        guard let model = MachineModel.all.first(where: { $0.name == model }) else {
+            throw VMConfigurationError("this version of Dormouse has no machine model \(model)")
+        }
+        guard let memory = MemorySize(memory) else {
+            throw VMConfigurationError("memory = \"\(memory)\" is no size such as \"512M\" or \"2G\"")
+        }
+        guard let policy = psci.policy else {
+            throw VMConfigurationError("[psci] names something that is not known, or that does not go together")
+        }
+        _ = try hibernation.expirySeconds()
+        var machine = MachineConfiguration(kernel: kernel)
+        machine.model = model
+        machine.cpuCount = cpus
+        machine.memoryByteCount = memory.byteCount
+        machine.kernelFormat = try Self.value(kernelFormat, "kernel-format")
+        machine.initrd = initrd
+        machine.commandLine = append
+        machine.console = try Self.value(console, "console")
+        machine.clock = try Self.value(clock, "clock")
+        machine.seed = UInt64(bitPattern: seed ?? 0)
+        machine.psci = policy
+        machine.disks = (disks ?? []).map { DiskConfiguration(path: $0.path, isReadOnly: $0.readonly) }
+        return machine
+    }
+
+    private static func value<Value: RawRepresentable<String> & CaseIterable>(
+        _ text: String, _ key: String
+    ) throws(VMConfigurationError) -> Value {
+        guard let value = Value(rawValue: text) else {
+            let choices = Value.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+            throw VMConfigurationError("\(key) = \"\(text)\" is none of \(choices)")
+        }
+        return value
+    }
+}
+
+extension VMConfiguration.HibernationPolicy {
+    /// Units of time and their seconds.
+    private static let units: [Character: UInt64] = ["s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400]
+
+    /// Seconds that a hibernation may last; nil for ever.
+    public func expirySeconds() throws(VMConfigurationError) -> UInt64? {
+        guard let expiresAfter else { return nil }
+        guard let unit = expiresAfter.last.flatMap({ Self.units[$0] }), let count = UInt64(expiresAfter.dropLast()),
+            case let (seconds, overflow) = count.multipliedReportingOverflow(by: unit), !overflow
+        else {
+            throw VMConfigurationError("\"\(expiresAfter)\" is no time such as \"12h\" or \"60d\"")
+        }
+        return seconds
+    }
+}
+
+/// Why a configuration describes no machine. To be said with the file's name.
+public struct VMConfigurationError: Error, Hashable, CustomStringConvertible {
+    public var description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

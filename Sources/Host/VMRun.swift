@@ -1,0 +1,92 @@
+// What is kept of a run: that it began, and how it ended.
+//
+// The order is the point. A run says that it runs before the guest does anything, and a hibernation is on stable storage before
+// anybody is told of it: DEN0022 F.b §5.11.3 wants the guest to find its environment again, and a host that crashed in between
+// must not remember less, or more, than is true.
+
+import Hibernation
+import Machine
+
+/// A run of a VM.
+public struct VMRun: Sendable {
+    public let plan: StartPlan
+    let lock: VMLock
+
+    /// Notes that the run begins. The lock lasts as long as this value.
+    public init(_ plan: StartPlan, lock: VMLock, request: StartRequest, now: UInt64) throws(HostError) {
+        self.plan = plan
+        self.lock = lock
+        let kept = KeptFiles(plan.vm)
+        try kept.keep(plan.machine.kernel, plan.files.kernel)
+        if let initrd = plan.machine.initrd, let fingerprint = plan.files.initrd { try kept.keep(initrd, fingerprint) }
+        kept.removeAll(but: Set([plan.files.kernel, plan.files.initrd].compactMap { $0 }))
+
+        var state = plan.state
+        state.generation = plan.generation
+        state.hibernation = nil
+        state.run = VMState.Run(
+            environment: plan.environment, configuration: plan.configuration, generation: plan.generation,
+            since: String(now), resumed: plan.slept)
+        try plan.vm.write(state)
+    }
+
+    /// Keeps how the run ended. When it returns, that is on stable storage.
+    ///
+    /// - Parameters:
+    ///   - findings: what is on the disks after the run.
+    ///   - didReach: called after each step of the writing.
+    public func finish(
+        _ machine: VirtualMachine, _ outcome: RunOutcome, findings: [HibernationFinding], dormouse: String, now: UInt64,
+        didReach: (DurableFile.Step) -> Void = { _ in }
+    ) throws {
+        var state = try plan.vm.state()
+        let end = VMState.End(
+            kind: outcome.end.kind, exitCode: outcome.end.exitCode.rawValue, words: outcome.end.words(findings),
+            time: String(now))
+        let hasImage = findings.contains { $0.image != nil }
+        let isHibernated =
+            switch outcome.end {
+            case .hibernated: true
+            // How a guest ends its hibernation that knows no SYSTEM_OFF2.
+            case .poweredOff: hasImage
+            case .crashed, .reset, .stopped: false
+            }
+        switch outcome.end {
+        case _ where isHibernated:
+            let record = HibernationRecord(
+                dormouse: dormouse, time: now, call: Self.call(outcome.end, machine),
+                environment: plan.environment, generation: plan.generation, counter: outcome.endTimes.counter,
+                disks: try disks())
+            state.hibernation = VMState.Slept(record: record, configuration: plan.configuration)
+            state.run = nil
+        case .crashed, .stopped:
+            // With an image on a disk nobody knows whether the guest was done with it: the next start has to look.
+            if !hasImage { state.run = nil }
+        case .hibernated, .poweredOff, .reset:
+            state.run = nil
+        }
+        state.lastEnd = end
+        try plan.vm.write(state, didReach: didReach)
+    }
+
+    private func disks() throws(RawDiskError) -> [DiskFingerprint] {
+        var disks: [DiskFingerprint] = []
+        for disk in plan.machine.disks {
+            disks.append(
+                try DiskFingerprint.of(diskAt: disk.path, isWhole: plan.configuration.hibernation.diskHash == .full))
+        }
+        return disks
+    }
+
+    private static func call(_ end: RunEnd, _ machine: VirtualMachine) -> HibernationRecord.Call {
+        if case .hibernated(let request) = end {
+            return HibernationRecord.Call(
+                function: "SYSTEM_OFF2", functionID: "0x" + String(request.functionID, radix: 16), type: request.type,
+                core: request.core)
+        }
+        let call = machine.firmwareCalls.lastSystemCall
+        return HibernationRecord.Call(
+            function: "SYSTEM_OFF", functionID: "0x" + String(call?.functionID ?? 0, radix: 16), type: nil,
+            core: call?.core ?? 0)
+    }
+}

@@ -1,0 +1,70 @@
+// What Dormouse keeps of a VM between its runs: `state.json`.
+//
+// Responsible for: its shape. One file that is replaced as a whole, so that whatever happens, it says either what was true
+// before or what is true after. A run begins by saying that it runs: if it says so when nobody runs it, nobody knows how the
+// run ended, and an image may be on a disk.
+
+import Hibernation
+import Machine
+
+/// The state of a VM.
+public struct VMState: Codable, Hashable, Sendable {
+    public static let currentSchema = 1
+
+    public var schema = currentSchema
+    /// 128 random bits in hexadecimal, from the VM's making on.
+    public var identity: String
+    /// Counted up for each boot that is to be clean, so that the guest finds another hardware signature.
+    public var generation: UInt64 = 1
+    /// The run that goes on, or that ended without a word.
+    public var run: Run?
+    /// The hibernation that the next start may resume.
+    public var hibernation: Slept?
+    /// How the last run ended that could say so.
+    public var lastEnd: End?
+    /// An image that was given up, and may be put back as long as the disk was not written.
+    public var lost: Lost?
+
+    init(identity: String) {
+        self.identity = identity
+    }
+
+    /// A run that began.
+    public struct Run: Codable, Hashable, Sendable {
+        public var environment: Environment
+        public var configuration: VMConfiguration
+        public var generation: UInt64
+        /// Nanoseconds since 1970-01-01 UTC, as text.
+        public var since: String
+        /// The hibernation that it resumes, if it does.
+        public var resumed: Slept?
+    }
+
+    /// A guest that hibernated, and how its VM was configured then.
+    public struct Slept: Codable, Hashable, Sendable {
+        public var record: HibernationRecord
+        public var configuration: VMConfiguration
+    }
+
+    /// How a run ended.
+    public struct End: Codable, Hashable, Sendable {
+        /// As in a report: powered-off, hibernated, reset, crashed or stopped.
+        public var kind: String
+        public var exitCode: Int32
+        public var words: String
+        /// Nanoseconds since 1970-01-01 UTC, as text.
+        public var time: String
+
+        public init(kind: String, exitCode: Int32, words: String, time: String) {
+            self.kind = kind
+            self.exitCode = exitCode
+            self.words = words
+            self.time = time
+        }
+    }
+
+    /// A hibernation whose image was given up.
+    public struct Lost: Codable, Hashable, Sendable {
+        public var slept: Slept
+    }
+}

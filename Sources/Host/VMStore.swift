@@ -1,0 +1,91 @@
+// Where VMs are kept: a directory with one for each.
+
+import FoundationEssentials
+import Glibc
+import Machine
+
+/// The VMs of one directory.
+public struct VMStore: Sendable {
+    public let path: String
+
+    public init(path: String) {
+        self.path = path
+    }
+
+    /// `DORMOUSE_STORE`, or the place that the XDG base directory specification has for data of the user's.
+    public static var `default`: VMStore {
+        let environment = ProcessInfo.processInfo.environment
+        func directory(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+        if let path = directory("DORMOUSE_STORE") { return VMStore(path: path) }
+        let data = directory("XDG_DATA_HOME") ?? (directory("HOME") ?? "/root") + "/.local/share"
+        return VMStore(path: data + "/dormouse/vms")
+    }
+
+    /// The names of all VMs, sorted.
+    public func names() throws(HostError) -> [String] {
+        guard FileManager.default.fileExists(atPath: path) else { return [] }
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: path)
+                .filter { Self.isName($0) && FileManager.default.fileExists(atPath: "\(path)/\($0)/\(VM.configurationName)") }
+                .sorted()
+        } catch { throw .file(path: path, operation: "list", reason: "\(error)") }
+    }
+
+    /// The VM of that name.
+    public func vm(_ name: String) throws(HostError) -> VM {
+        guard Self.isName(name) else { throw .badName(name) }
+        let vm = VM(name: name, path: "\(path)/\(name)")
+        guard FileManager.default.fileExists(atPath: vm.configurationPath) else {
+            throw .notFound(name: name, store: path)
+        }
+        return vm
+    }
+
+    /// Makes a VM. Its directory appears complete, or not at all.
+    public func create(_ name: String, _ configuration: VMConfiguration) throws(HostError) -> VM {
+        guard Self.isName(name) else { throw .badName(name) }
+        let vm = VM(name: name, path: "\(path)/\(name)")
+        guard !FileManager.default.fileExists(atPath: vm.path) else { throw .exists(name: name, path: vm.path) }
+        let draft = VM(name: name, path: "\(path)/.\(name).\(getpid())")
+        do {
+            try FileManager.default.createDirectory(atPath: draft.path, withIntermediateDirectories: true)
+        } catch { throw .file(path: draft.path, operation: "create", reason: "\(error)") }
+        do throws(HostError) {
+            try draft.write(configuration)
+            try draft.write(VMState(identity: Self.randomIdentity()))
+            guard unsafe rename(draft.path, vm.path) == 0 else {
+                throw .file(path: vm.path, operation: "create", reason: String(errno: errno))
+            }
+        } catch {
+            try? FileManager.default.removeItem(atPath: draft.path)
+            throw error
+        }
+        DurableFile.synchronizeDirectory(of: vm.path)
+        return vm
+    }
+
+    private static func randomIdentity() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<16).map { _ in
+            let byte = UInt8.random(in: .min ... .max, using: &generator)
+            return String(byte >> 4, radix: 16) + String(byte & 0xF, radix: 16)
+        }.joined()
+    }
+
+    /// A name becomes that of a directory, and of options.
+    static func isName(_ name: String) -> Bool {
+        func isAllowed(_ character: Character) -> Bool {
+            character.isASCII && (character.isLetter || character.isNumber)
+        }
+        guard let first = name.first, isAllowed(first), name.count <= 64 else { return false }
+        return name.allSatisfy { isAllowed($0) || "-_.".contains($0) }
+    }
+}
+
+extension String {
+    /// What the C library says of an error number.
+    init(errno code: Int32) {
+        // Safe: `strerror` returns a string that is there until the next call on this thread.
+        self = unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
+    }
+}

@@ -1,0 +1,82 @@
+import Hibernation
+import Machine
+import PSCI
+import Testing
+
+@testable import Host
+
+@Suite("VM configuration")
+struct VMConfigurationTests {
+    private static var machine: MachineConfiguration {
+        var machine = MachineConfiguration(kernel: "/boot/vmlinuz")
+        machine.cpuCount = 3
+        machine.memoryByteCount = 1 << 30
+        machine.initrd = "/boot/initrd \"quoted\""
+        machine.commandLine = "console=ttyAMA0 a='b' # no comment"
+        machine.disks = [DiskConfiguration(path: "/disks/a.img"), DiskConfiguration(path: "/disks/ö.img", isReadOnly: true)]
+        machine.psci = Policy(version: .v1_1, conduit: .smc)
+        return machine
+    }
+
+    @Test("What is written as TOML is read again")
+    func roundTrip() throws {
+        var policy = VMConfiguration.HibernationPolicy()
+        policy.expiresAfter = "60d"
+        policy.onChange = .keep
+        let configuration = VMConfiguration(Self.machine, hibernation: policy)
+        let again = try VMConfiguration(toml: try configuration.toml())
+        #expect(again == configuration)
+        let machine = try again.machine()
+        #expect(machine.cpuCount == 3)
+        #expect(machine.memoryByteCount == 1 << 30)
+        #expect(machine.commandLine == Self.machine.commandLine)
+        #expect(machine.disks == Self.machine.disks)
+        #expect(machine.psci == Self.machine.psci)
+    }
+
+    @Test("The PSCI policy is written out, function by function")
+    func pinsPolicy() throws {
+        let text = try VMConfiguration(Self.machine, hibernation: .init()).toml()
+        #expect(text.contains("AFFINITY_INFO"))
+        #expect(!text.contains("SYSTEM_OFF2"))
+    }
+
+    @Test(
+        "A file that describes no VM is refused, with the place",
+        arguments: [
+            ("memory = \"1Q\"", "memory"), ("cpus = \"many\"", "cpus"), ("clock = \"sundial\"", "clock"),
+            ("model = \"virt-0\"", "virt-0"), ("schema = 99", "schema 99"),
+        ])
+    func refused(line: String, words: String) throws {
+        let key = line.prefix { $0 != " " }
+        let text = try VMConfiguration(Self.machine, hibernation: .init()).toml()
+            .split(separator: "\n", omittingEmptySubsequences: false)
+            .map { $0.hasPrefix("\(key) =") ? line[...] : $0 }.joined(separator: "\n")
+        let error = #expect(throws: VMConfigurationError.self) {
+            _ = try VMConfiguration(toml: text).machine()
+        }
+        #expect(error?.description.contains(words) == true)
+    }
+
+    @Test("A file that is no TOML is refused with its line")
+    func notTOML() {
+        let error = #expect(throws: VMConfigurationError.self) { try VMConfiguration(toml: "a = 1\nb = = 2\n") }
+        #expect(error?.description.contains("line 2") == true)
+    }
+
+    @Test(
+        "Times have units",
+        arguments: [("60d", 60 * 86400), ("12h", 43200), ("2w", 14 * 86400), ("90s", 90), ("5m", 300)] as [(String, UInt64)])
+    func times(text: String, seconds: UInt64) throws {
+        var policy = VMConfiguration.HibernationPolicy()
+        policy.expiresAfter = text
+        #expect(try policy.expirySeconds() == seconds)
+    }
+
+    @Test("What is no time is refused", arguments: ["", "60", "d", "-1d", "1.5h", "99999999999999999999d"])
+    func noTimes(text: String) {
+        var policy = VMConfiguration.HibernationPolicy()
+        policy.expiresAfter = text
+        #expect(throws: VMConfigurationError.self) { try policy.expirySeconds() }
+    }
+}
