@@ -133,7 +133,7 @@ struct RunOptions: ParsableArguments {
     var log = Logger.Level.warning
 }
 
-private func list(_ values: [String]) -> String {
+func list(_ values: [String]) -> String {
     values.dropLast().joined(separator: ", ") + values.suffix(1).map { " or " + $0 }.joined()
 }
 

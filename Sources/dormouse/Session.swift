@@ -1,0 +1,138 @@
+// A process that runs guests: the terminal, the signals and the console's input and output, connected to whichever machine
+// runs at the time.
+//
+// Responsible for what one process has once. A VM whose guest resets may go on as another machine, with the same terminal.
+// Not responsible for which machine that is, nor for what its end means.
+
+import Glibc
+import Logging
+import Machine
+import Synchronization
+
+final class Session: Sendable {
+    private struct Shared {
+        var machine: VirtualMachine?
+        /// A stop that came while no machine ran.
+        var stop: StopReason?
+    }
+
+    private let options: RunOptions
+    private let output: ConsoleOutput
+    private let terminal: Terminal?
+    private let inputWakeUp: WakeUp
+    private let shared = Mutex(Shared())
+    let log: Logger
+
+    /// Takes the signals of this process, before any thread is started, and makes everything ready.
+    init(_ options: RunOptions) throws(MachineError) {
+        SignalWatcher.prepare()
+        self.options = options
+        var logger = Logger(label: "dormouse") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = options.log
+        let log = logger
+        self.log = log
+        output = ConsoleOutput(descriptor: STDOUT_FILENO) { reason in
+            log.warning(
+                "standard output cannot be written to (\(reason)); the guest's console goes nowhere from here on")
+        }
+        inputWakeUp = try WakeUp()
+        terminal = Terminal(descriptor: STDIN_FILENO)
+    }
+
+    /// Makes a machine whose events go to this process's output.
+    func machine(_ configuration: MachineConfiguration) throws(MachineError) -> VirtualMachine {
+        let output = output
+        let inputWakeUp = inputWakeUp
+        let log = log
+        var events = MachineEvents(
+            consoleOutput: { output.write($0) }, consoleReady: { inputWakeUp.signal() })
+        switch options.psciTraceFormat ?? (options.psciTrace ? .text : nil) {
+        case .text?: events.firmwareCall = { Message.writeLine("psci: \($0.text)") }
+        case .json?: events.firmwareCall = { Message.writeLine($0.json) }
+        case nil: break
+        }
+        events.suspended = { log.notice("\($0.words)") }
+        var configuration = configuration
+        configuration.engine = options.engine
+        for laboratory in options.laboratory { configuration.laboratory.add(laboratory) }
+        return try VirtualMachine(configuration, events: events)
+    }
+
+    /// Connects the terminal and the signals. However the caller goes on, it calls `finish`.
+    func start() throws(MachineError) {
+        try output.start()
+        try SignalWatcher(
+            terminal: terminal, wake: { [self] in wake() }, stop: { [self] in stop(.signal($0)) }
+        ).start()
+        try ConsoleInput(
+            descriptor: STDIN_FILENO,
+            source: terminal.map { terminal in .terminal { terminal.claim() } } ?? .stream,
+            wakeUp: inputWakeUp,
+            send: { [self] bytes in current?.sendConsoleInput(bytes) ?? 0 },
+            command: { [self] command in
+                switch command {
+                case .quit: stop(.console)
+                case .wake: wake()
+                case .help: output.write(Array("\n\(EscapeSequence.help)".utf8))
+                }
+            }
+        ).start()
+    }
+
+    /// Runs a machine to its end.
+    func run(_ machine: VirtualMachine, rebooting: Bool) throws(MachineError) -> RunOutcome {
+        let pending = shared.withLock { shared in
+            shared.machine = machine
+            return shared.stop
+        }
+        if let pending { machine.stop(because: pending) }
+        defer { shared.withLock { $0.machine = nil } }
+        inputWakeUp.signal()
+        let log = log
+        return try machine.runToEnd(rebooting: rebooting) { boot in
+            log.info("\(boot == 1 ? "starting the guest" : "the guest reset; starting it for the \(boot). time")")
+        }
+    }
+
+    /// Whether somebody asked for the end.
+    var isStopped: Bool { shared.withLock { $0.stop != nil } }
+
+    /// What is said after this is said on a terminal as it was, behind all that the guest wrote.
+    func finish() {
+        output.finish()
+        terminal?.release()
+    }
+
+    /// The machine that runs.
+    var current: VirtualMachine? { shared.withLock { $0.machine } }
+
+    private func wake() { current?.wake(.host) }
+
+    private func stop(_ reason: StopReason) {
+        let machine = shared.withLock { shared in
+            shared.stop = shared.stop ?? reason
+            return shared.machine
+        }
+        machine?.stop(because: reason)
+        output.abandon()
+    }
+}
+
+extension SuspendEvent {
+    fileprivate var words: String {
+        switch self {
+        case .suspended: "the guest is suspended to RAM; an alarm of its clock, a key, Ctrl-A w or SIGUSR1 wakes it"
+        case .woken(let reason): "the guest is woken: \(reason.rawValue)"
+        }
+    }
+}
+
+extension RunEnd {
+    /// Whether the guest did not come to an end by itself, so that one may want to see where it was.
+    var isUnexpected: Bool {
+        switch self {
+        case .crashed, .stopped: true
+        case .poweredOff, .hibernated, .reset: false
+        }
+    }
+}

@@ -1,0 +1,20 @@
+// What a running VM answers on its control socket.
+
+import Host
+import Machine
+
+enum ControlAnswer {
+    static func of(_ machine: VirtualMachine?, to verb: ControlVerb) -> ControlReply {
+        guard let machine else { return ControlReply(done: false, detail: "the guest is not running yet; try again") }
+        switch verb {
+        case .status:
+            return ControlReply(done: true, detail: machine.isSuspended ? "suspended to RAM" : "running")
+        case .wake:
+            machine.wake(.host)
+            return ControlReply(done: true, detail: "woken")
+        case .stop, .hibernate:
+            return ControlReply(
+                done: false, detail: "this guest has no \(verb == .stop ? "power" : "sleep") button")
+        }
+    }
+}

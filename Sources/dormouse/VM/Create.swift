@@ -1,0 +1,68 @@
+// `dormouse create`: a VM that is kept, with everything that its guest can see pinned.
+
+import ArgumentParser
+import Glibc
+import Hibernation
+import Host
+import Machine
+
+struct Create: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make a VM that is kept.",
+        discussion: """
+            Writes a directory with vm.toml, which you may edit, and starts nothing. The machine model and every function of \
+            PSCI are pinned in it: a newer Dormouse shows the guest the same machine.
+            """)
+
+    @OptionGroup var vmOptions: VMOptions
+    @OptionGroup(title: "Machine options") var machineOptions: MachineOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "What a start does when a hibernated guest would find another environment: refuse, boot clean, or keep the "
+                + "recorded environment once more.", valueName: "policy"))
+    var onChange = OnChange.refuse
+
+    @Option(help: ArgumentHelp("How long a hibernation may last, such as 12h or 60d.", valueName: "time"))
+    var hibernateFor: String?
+
+    @Option(
+        help: ArgumentHelp("What a start does when it lasted longer: refuse, clean or resume.", valueName: "policy"))
+    var onExpiry = OnExpiry.refuse
+
+    @Option(
+        help: ArgumentHelp(
+            "How closely disks are compared after a hibernation: by their times and a sample, or all of their content.",
+            valueName: "how"))
+    var diskHash = VMConfiguration.DiskHash.sampled
+
+    func run() throws {
+        Glibc.exit(
+            Command.exitCode {
+                var machine = machineOptions.machine
+                machine.kernel = AbsolutePath.of(machine.kernel)
+                machine.initrd = machine.initrd.map(AbsolutePath.of)
+                for index in machine.disks.indices { machine.disks[index].path = AbsolutePath.of(machine.disks[index].path) }
+                // Whatever cannot be run is better said now.
+                try VirtualMachine.check(machine)
+                _ = try MeasuredFiles(of: machine)
+                var policy = VMConfiguration.HibernationPolicy()
+                policy.onChange = onChange
+                policy.onExpiry = onExpiry
+                policy.expiresAfter = hibernateFor
+                policy.diskHash = diskHash
+                let vm = try vmOptions.storeOptions.location.create(
+                    vmOptions.name, VMConfiguration(machine, hibernation: policy))
+                print("\(vm.configurationPath)")
+                return .poweredOff
+            }.rawValue)
+    }
+
+    func validate() throws {
+        var policy = VMConfiguration.HibernationPolicy()
+        policy.expiresAfter = hibernateFor
+        do throws(VMConfigurationError) {
+            _ = try policy.expirySeconds()
+        } catch { throw ValidationError("--hibernate-for \(error)") }
+    }
+}

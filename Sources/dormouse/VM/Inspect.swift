@@ -1,0 +1,127 @@
+// `dormouse inspect` and `dormouse list`: what there is, and what the next start would do.
+
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import Hibernation
+import Host
+import Machine
+
+struct List: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "List the VMs that are kept, and how they are.")
+
+    @OptionGroup var storeOptions: StoreOptions
+
+    func run() throws {
+        Glibc.exit(
+            Command.exitCode {
+                let store = storeOptions.location
+                for name in try store.names() {
+                    let vm = try store.vm(name)
+                    print("\(name)\t\(try VMPhase(vm).words)")
+                }
+                return .poweredOff
+            }.rawValue)
+    }
+}
+
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show a VM: its configuration, what its guest sees, how it ended, and what the next start would do.")
+
+    @OptionGroup var vmOptions: VMOptions
+    @Flag(help: "Write an object of JSON.")
+    var json = false
+
+    func run() throws {
+        Glibc.exit(Command.exitCode { try inspect() }.rawValue)
+    }
+
+    private func inspect() throws -> Machine.ExitCode {
+        let vm = try vmOptions.vm()
+        let phase = try VMPhase(vm)
+        let configuration = try vm.configuration()
+        let plan: StartPlan? =
+            if case .running = phase { nil } else { try StartPlan(vm, request: StartRequest(), now: WallClock.now) }
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            let inspection = Inspection(
+                name: vm.name, path: vm.path, phase: phase.name, configuration: configuration, state: try vm.state(),
+                environment: plan?.environment, nextStart: plan?.report())
+            print(String(decoding: try encoder.encode(inspection), as: UTF8.self))
+            return .poweredOff
+        }
+        print("VM \(vm.name) in \(vm.path): \(phase.words)")
+        print("\nConfiguration (\(vm.configurationPath)):")
+        try print(configuration.toml())
+        let state = try vm.state()
+        if let end = state.lastEnd { print("Last end: \(end.words) (exit code \(end.exitCode))") }
+        if let record = state.hibernation?.record {
+            print("Hibernated by \(record.call.function) on core \(record.call.core), generation \(record.generation), "
+                + "hardware signature \(record.hardwareSignature), Dormouse \(record.dormouse)")
+        }
+        guard let plan else { return .poweredOff }
+        print("\nEnvironment \(plan.environment.fingerprint):")
+        for (path, value) in plan.environment.facts.sorted(by: { $0.key < $1.key }) { print("  \(path) = \(value)") }
+        print("\nThe next start: \(plan.kind)")
+        for line in plan.words + (plan.refusalCode == nil ? [] : [plan.refusalWords]) { print("  \(line)") }
+        return .poweredOff
+    }
+}
+
+private struct Inspection: Encodable {
+    var name: String
+    var path: String
+    var phase: String
+    var configuration: VMConfiguration
+    var state: VMState
+    var environment: Environment?
+    var nextStart: RunReport.VM?
+}
+
+/// How a VM is.
+private enum VMPhase {
+    case running(process: String)
+    case new
+    case unknown
+    case hibernated
+    case off(VMState.End)
+
+    init(_ vm: VM) throws(HostError) {
+        if let process = vm.user {
+            self = .running(process: process)
+            return
+        }
+        let state = try vm.state()
+        if state.hibernation != nil {
+            self = .hibernated
+        } else if state.run != nil {
+            self = .unknown
+        } else if let end = state.lastEnd {
+            self = .off(end)
+        } else {
+            self = .new
+        }
+    }
+
+    var name: String {
+        switch self {
+        case .running: "running"
+        case .new: "new"
+        case .unknown: "unknown"
+        case .hibernated: "hibernated"
+        case .off: "off"
+        }
+    }
+
+    var words: String {
+        switch self {
+        case .running(let process): "running, process \(process)"
+        case .new: "never started"
+        case .unknown: "unknown: the last run ended without a word, a hibernation image may exist"
+        case .hibernated: "hibernated"
+        case .off(let end): end.words
+        }
+    }
+}

@@ -1,0 +1,114 @@
+// `dormouse start`: decides what the start of a kept VM is to be, does it, and keeps what came of it.
+
+import ArgumentParser
+import Glibc
+import Hibernation
+import Host
+import Logging
+import Machine
+
+struct Start: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Start a VM, and resume its guest if it hibernated.",
+        discussion: """
+            A guest that hibernated is resumed if it will find what it left: the same machine, the same files, disks that nobody \
+            wrote to. Otherwise the VM's policy decides; docs/hibernation.md has all of it. `dormouse inspect` says what a \
+            start would do.
+
+            Exit codes are those of `dormouse run`, and: 50 refused, the environment changed; 51 refused, a disk was changed \
+            while its guest slept; 52 refused, the hibernation is too old.
+            """)
+
+    @OptionGroup var vmOptions: VMOptions
+    @OptionGroup(title: "Run options") var options: RunOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "What to do when the guest would find another environment, instead of the VM's own policy.",
+            valueName: "policy"))
+    var onChange: OnChange?
+
+    @Flag(help: "Boot clean, whatever was hibernated.")
+    var fresh = false
+
+    @Flag(help: "Boot clean over a disk that was changed while its guest slept.")
+    var acceptDiskChange = false
+
+    @Flag(help: "When booting clean, take the hibernation image off the disk rather than leaving it to the guest.")
+    var discardImage = false
+
+    func validate() throws {
+        guard !acceptDiskChange || fresh || onChange == .clean else {
+            throw ValidationError(
+                "--accept-disk-change would let a guest go on over a disk that is not its own any more: "
+                    + "give it together with --fresh or --on-change clean")
+        }
+    }
+
+    func run() throws {
+        Glibc.exit(Command.exitCode { try start() }.rawValue)
+    }
+
+    private func start() throws -> Machine.ExitCode {
+        let session = try Session(options)
+        let vm = try vmOptions.vm()
+        let lock = try vm.lock()
+        let report = try options.report.map { try ReportFile(path: $0) }
+        let server = try ControlServer(vm) { verb in ControlAnswer.of(session.current, to: verb) }
+        defer { session.finish() }
+        var request = StartRequest()
+        request.onChange = onChange
+        request.isFresh = fresh
+        request.acceptsDiskChange = acceptDiskChange
+        request.discardsImage = discardImage
+        var isStarted = false
+        while true {
+            let plan = try StartPlan(vm, request: request, now: WallClock.now)
+            for line in plan.words { Message.write(line) }
+            if let refusal = plan.refusalCode {
+                server.finish(plan.refusalEnd(refusal, time: WallClock.now))
+                try report?.write(RefusalReport(plan, dormouseVersion: Dormouse.version))
+                Message.write(plan.refusalWords)
+                return refusal
+            }
+            let machine = try session.machine(plan.machine)
+            let run = try VMRun(plan, lock: lock, request: request, now: WallClock.now)
+            if !isStarted {
+                try session.start()
+                try server.start()
+                isStarted = true
+            }
+            // A guest that was given something once only (its old environment, noresume) gets what is configured at its next
+            // full boot, so that one is planned anew.
+            let isPlannedOnce = plan.decision.isClean || plan.decision.resumes
+            let outcome = try session.run(machine, rebooting: !options.noReboot && !isPlannedOnce)
+            let findings = machine.configuration.disks.map { HibernationFinding(path: $0.path) }
+            // First what is kept, then what is said.
+            let step = options.laboratory.compactMap(\.recordKill).last
+            try run.finish(
+                machine, outcome, findings: findings, dormouse: Dormouse.version, now: WallClock.now,
+                didReach: { if $0 == step { kill(getpid(), SIGKILL) } })
+            let recordNanoseconds = outcome.endTimes.elapsedWithoutFlush
+            if case .reset = outcome.end, !options.noReboot, !session.isStopped {
+                session.log.info("the guest reset; starting it again")
+                request = StartRequest()
+                continue
+            }
+            session.finish()
+            if outcome.end.isUnexpected { session.log.debug("the cores at the end:\n\(machine.dump())") }
+            for failure in findings.compactMap(\.failure) { Message.write(failure) }
+            var runReport = RunReport(
+                of: machine, outcome: outcome, findings: findings, dormouseVersion: Dormouse.version)
+            runReport.vm = plan.report(recordNanoseconds: recordNanoseconds)
+            do throws(ReportFileError) {
+                try report?.write(runReport)
+            } catch { Message.write(error.description) }
+            Message.write(outcome.end.words(findings))
+            server.finish(
+                VMState.End(
+                    kind: outcome.end.kind, exitCode: outcome.end.exitCode.rawValue,
+                    words: outcome.end.words(findings), time: String(WallClock.now)))
+            return outcome.end.exitCode
+        }
+    }
+}

@@ -1,0 +1,127 @@
+// What a start is going to be, for people and for programs.
+
+import Hibernation
+import Host
+import Machine
+
+extension StartPlan {
+    /// Lines to be said before the guest runs.
+    var words: [String] {
+        var lines: [String] = []
+        if isUnknown {
+            let images = findings.filter { $0.image != nil }.map(\.path)
+            lines.append(
+                "nobody knows how the last run ended; "
+                    + (images.isEmpty
+                        ? "no disk has a hibernation image"
+                        : "a hibernation image is on \(images.joined(separator: ", ")), and nothing says whether the disks are as it left them"))
+        }
+        switch decision {
+        case .boot: break
+        case .resume(let differences):
+            lines.append("resuming the guest in the environment that it left")
+            lines += differences.map { "changed since then: \($0.words)" }
+        case .keep(let differences):
+            lines.append("resuming the guest in the environment that it left; what is configured today follows at its next full boot:")
+            lines += differences.map { "later: \($0.words)" }
+        case .clean(let reason):
+            lines.append("booting clean, in generation \(generation): \(reason.words)")
+            if case .environment(let differences) = reason { lines += differences.map { "changed: \($0.words)" } }
+        case .refuseEnvironment(let differences): lines += differences.map { "changed: \($0.words)" }
+        case .refuseDisks(let changes): lines += changes.map { "changed: \($0.words)" }
+        case .refuseExpired: break
+        }
+        return lines
+    }
+
+    /// What the process exits with if nothing is started.
+    var refusalCode: Machine.ExitCode? {
+        switch decision {
+        case .refuseEnvironment: .refusedEnvironment
+        case .refuseDisks: .refusedDisks
+        case .refuseExpired: .refusedExpired
+        case .boot, .resume, .keep, .clean: nil
+        }
+    }
+
+    /// The last line of a refusal.
+    var refusalWords: String {
+        switch decision {
+        case .refuseEnvironment(let differences):
+            "refused: the environment changed (\(differences.map(\.path).joined(separator: ", "))) while the guest was hibernated; "
+                + "change it back, or start with --on-change keep or --on-change clean"
+        case .refuseDisks(let changes):
+            "refused: \(changes.map(\.words).joined(separator: "; ")) while the guest was hibernated; "
+                + "put the disk back, or boot clean with --fresh --accept-disk-change"
+        case .refuseExpired(let slept, let limit):
+            "refused: the guest was hibernated for \(slept) s, and its policy allows \(limit) s; "
+                + "change hibernation.expires-after or on-expiry, or boot clean with --fresh"
+        case .boot, .resume, .keep, .clean: ""
+        }
+    }
+
+    func refusalEnd(_ code: Machine.ExitCode, time: UInt64) -> VMState.End {
+        VMState.End(kind: kind, exitCode: code.rawValue, words: refusalWords, time: String(time))
+    }
+
+    /// A name for programs.
+    var kind: String {
+        switch decision {
+        case .boot: "boot"
+        case .resume: "resume"
+        case .keep: "keep"
+        case .clean: "clean"
+        case .refuseEnvironment: "refused-environment"
+        case .refuseDisks: "refused-disks"
+        case .refuseExpired: "refused-expired"
+        }
+    }
+
+    /// The differences that the decision is about.
+    var differences: [EnvironmentDifference] {
+        switch decision {
+        case .resume(let differences), .keep(let differences), .clean(.environment(let differences)),
+            .refuseEnvironment(let differences):
+            differences
+        case .boot, .clean, .refuseDisks, .refuseExpired: []
+        }
+    }
+
+    var diskChanges: [DiskChange] {
+        if case .refuseDisks(let changes) = decision { changes } else { [] }
+    }
+
+    /// For a report.
+    func report(recordNanoseconds: UInt64? = nil) -> RunReport.VM {
+        RunReport.VM(
+            name: vm.name, start: kind, isUnknown: isUnknown, generation: generation,
+            environmentFingerprint: "\(environment.fingerprint)", differences: differences,
+            diskChanges: diskChanges, recordMilliseconds: recordNanoseconds.map { Double($0) / 1e6 })
+    }
+}
+
+extension CleanReason {
+    fileprivate var words: String {
+        switch self {
+        case .fresh: "this start was asked for"
+        case .bumped: "another generation was asked for"
+        case .environment: "the environment changed"
+        case .expired(let slept): "the guest was hibernated for \(slept) s, which is too long"
+        }
+    }
+}
+
+/// What `--report` has of a start that was refused.
+struct RefusalReport: Codable {
+    var schemaVersion = RunReport.currentSchemaVersion
+    var dormouse: String
+    var end: RunReport.End
+    var vm: RunReport.VM
+
+    init(_ plan: StartPlan, dormouseVersion: String) {
+        dormouse = dormouseVersion
+        end = RunReport.End(
+            kind: plan.kind, exitCode: plan.refusalCode?.rawValue ?? 0, words: plan.refusalWords)
+        vm = plan.report()
+    }
+}
