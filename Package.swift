@@ -31,13 +31,14 @@ let package = Package(
         .target(name: "Arm64", swiftSettings: safe),
         .target(name: "Hypervisor", dependencies: ["Arm64"], swiftSettings: common),
         .target(name: "Emulator", dependencies: ["Arm64", "Hypervisor"], swiftSettings: common),
+        .target(name: "Storage", swiftSettings: safe),
         .target(
             name: "Devices",
-            dependencies: ["Hypervisor", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: ["Hypervisor", "Storage", .product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: common),
         .target(name: "Firmware", dependencies: ["Hypervisor"], swiftSettings: safe),
         .target(
-            name: "Hibernation", dependencies: [.product(name: "SystemPackage", package: "swift-system")],
+            name: "Hibernation", dependencies: ["Storage", .product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: safe),
         .target(
             name: "Machine",
@@ -49,7 +50,7 @@ let package = Package(
         .executableTarget(
             name: "dormouse",
             dependencies: [
-                "Emulator", "Machine", "PSCI",
+                "Emulator", "Hibernation", "Machine", "PSCI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -12,7 +12,7 @@ struct Dormouse: ParsableCommand {
         commandName: "dormouse",
         abstract: "A virtual machine monitor for arm64 Linux guests that knows when its guest hibernates.",
         version: version,
-        subcommands: [Run.self, Conformance.self, Psci.self])
+        subcommands: [Run.self, Image.self, Conformance.self, Psci.self])
 
     /// Instead of the parser's own: an error is one line, and help is on standard output.
     static func main() {
