@@ -33,14 +33,16 @@ let package = Package(
         .target(name: "Arm64", swiftSettings: safe),
         .target(name: "Hypervisor", dependencies: ["Arm64"], swiftSettings: common),
         .target(name: "Emulator", dependencies: ["Arm64", "Hypervisor"], swiftSettings: common),
+        .target(name: "Storage", swiftSettings: safe),
         .target(
             name: "Devices",
-            dependencies: ["Hypervisor", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: ["Hypervisor", "Storage", .product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: common),
         .target(name: "Firmware", dependencies: ["Hypervisor"], swiftSettings: safe),
         .target(
             name: "Hibernation",
             dependencies: [
+                "Storage",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],

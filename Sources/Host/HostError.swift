@@ -13,6 +13,8 @@ public enum HostError: Error, CustomStringConvertible {
     case state(path: String, reason: String)
     case file(path: String, operation: String, reason: String)
     case control(name: String, reason: String)
+    case disk(reason: String)
+    case image(path: String, reason: String)
     case nothingToDiscard(name: String)
     case nothingToRestore(name: String)
     case cannotRestore(name: String, reason: String)
@@ -37,6 +39,9 @@ public enum HostError: Error, CustomStringConvertible {
             "cannot \(operation) \(path): \(reason); check its permissions and the host's storage"
         case .control(let name, let reason):
             "VM \(name) does not answer (\(reason)); look at its process"
+        case .disk(let reason): reason
+        case .image(let path, let reason):
+            "the hibernation image on \(path) cannot be kept for later: \(reason)"
         case .nothingToDiscard(let name):
             "VM \(name) has no hibernation image on its disks; there is nothing to discard"
         case .nothingToRestore(let name):

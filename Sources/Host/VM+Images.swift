@@ -1,4 +1,8 @@
 // What may be done to a hibernation without running the guest.
+//
+// A kernel that refuses its image puts the swap signature back, which consumes the image; so does a user who discards it.
+// Either way the header's page was kept first, and the image comes back by writing it again, as long as nothing else was
+// written. That is why a hibernation that was given up stays in the state as `lost`, until the VM hibernates again.
 
 import Hibernation
 import Machine
@@ -8,11 +12,82 @@ extension VM {
     ///
     /// - Returns: its number.
     public func bump() throws(HostError) -> UInt64 {
+        try change { state throws(HostError) in
+            state.generation += 1
+            return state.generation
+        }
+    }
+
+    /// Takes the images off the disks, and forgets the hibernation.
+    ///
+    /// - Returns: the paths of the disks that had one.
+    public func discardImages() throws(HostError) -> [String] {
+        try change { state throws(HostError) in
+            let slept = state.hibernation
+            let configuration: VMConfiguration
+            if let slept { configuration = slept.configuration } else { configuration = try self.configuration() }
+            let headers = try Self.savedHeaders(configuration)
+            guard !headers.isEmpty else { throw .nothingToDiscard(name: name) }
+            // Kept before anything is written.
+            state.lost = VMState.Lost(slept: slept, headers: headers)
+            try write(state)
+            try Self.discardImages(configuration)
+            state.hibernation = nil
+            state.run = nil
+            return headers.map(\.path)
+        }
+    }
+
+    /// Puts the images back that were given up last.
+    ///
+    /// - Returns: the paths of the disks that have one again.
+    public func restoreImages() throws(HostError) -> [String] {
+        try change { state throws(HostError) in
+            guard let lost = state.lost else { throw .nothingToRestore(name: name) }
+            do throws(ImageHeaderError) {
+                for header in lost.headers { try HibernationImage.restore(header.header, onDiskAt: header.path) }
+            } catch { throw .cannotRestore(name: name, reason: "\(error)") }
+            if var slept = lost.slept {
+                // The disks are as the guest left them, by their content; the host's file system says otherwise now.
+                slept.record.disks = try VMRun.disks(slept.configuration)
+                state.generation = slept.record.generation
+                state.hibernation = slept
+            }
+            state.lost = nil
+            state.run = nil
+            return lost.headers.map(\.path)
+        }
+    }
+
+    /// Changes the state of a VM that does not run.
+    private func change<Result>(
+        _ body: (inout VMState) throws(HostError) -> Result
+    ) throws(HostError) -> Result {
         let lock = try lock()
         defer { withExtendedLifetime(lock) {} }
         var state = try state()
-        state.generation += 1
+        let result = try body(&state)
         try write(state)
-        return state.generation
+        return result
+    }
+
+    /// The headers of all images on the disks that the guest may write.
+    static func savedHeaders(_ configuration: VMConfiguration) throws(HostError) -> [VMState.Lost.Header] {
+        var headers: [VMState.Lost.Header] = []
+        for disk in configuration.disks ?? [] where !disk.readonly {
+            do throws(ImageHeaderError) {
+                guard let header = try HibernationImage.savedHeader(onDiskAt: disk.path) else { continue }
+                headers.append(VMState.Lost.Header(path: disk.path, header: header))
+            } catch { throw .image(path: disk.path, reason: "\(error)") }
+        }
+        return headers
+    }
+
+    static func discardImages(_ configuration: VMConfiguration) throws(HostError) {
+        for disk in configuration.disks ?? [] where !disk.readonly {
+            do throws(ImageHeaderError) {
+                _ = try HibernationImage.discard(onDiskAt: disk.path)
+            } catch { throw .image(path: disk.path, reason: "\(error)") }
+        }
     }
 }

@@ -22,12 +22,18 @@ public struct VMRun: Sendable {
         kept.removeAll(but: Set([plan.files.kernel, plan.files.initrd].compactMap { $0 }))
 
         var state = plan.state
+        if plan.decision.isClean {
+            // Before the guest, or the user, gives an image up: what it takes to put it back.
+            let headers = try VM.savedHeaders(plan.configuration)
+            if !headers.isEmpty { state.lost = VMState.Lost(slept: state.hibernation, headers: headers) }
+        }
         state.generation = plan.generation
         state.hibernation = nil
         state.run = VMState.Run(
             environment: plan.environment, configuration: plan.configuration, generation: plan.generation,
             since: String(now), resumed: plan.slept)
         try plan.vm.write(state)
+        if plan.decision.isClean, request.discardsImage { try VM.discardImages(plan.configuration) }
     }
 
     /// Keeps how the run ended. When it returns, that is on stable storage.
@@ -38,7 +44,7 @@ public struct VMRun: Sendable {
     public func finish(
         _ machine: VirtualMachine, _ outcome: RunOutcome, findings: [HibernationFinding], dormouse: String, now: UInt64,
         didReach: (DurableFile.Step) -> Void = { _ in }
-    ) throws {
+    ) throws(HostError) {
         var state = try plan.vm.state()
         let end = VMState.End(
             kind: outcome.end.kind, exitCode: outcome.end.exitCode.rawValue, words: outcome.end.words(findings),
@@ -56,7 +62,7 @@ public struct VMRun: Sendable {
             let record = HibernationRecord(
                 dormouse: dormouse, time: now, call: Self.call(outcome.end, machine),
                 environment: plan.environment, generation: plan.generation, counter: outcome.endTimes.counter,
-                disks: try disks())
+                disks: try Self.disks(plan.configuration))
             state.hibernation = VMState.Slept(record: record, configuration: plan.configuration)
             state.run = nil
         case .crashed, .stopped:
@@ -69,11 +75,14 @@ public struct VMRun: Sendable {
         try plan.vm.write(state, didReach: didReach)
     }
 
-    private func disks() throws(RawDiskError) -> [DiskFingerprint] {
+    /// The disks as they are now, looked at as closely as the policy says.
+    static func disks(_ configuration: VMConfiguration) throws(HostError) -> [DiskFingerprint] {
         var disks: [DiskFingerprint] = []
-        for disk in plan.machine.disks {
-            disks.append(
-                try DiskFingerprint.of(diskAt: disk.path, isWhole: plan.configuration.hibernation.diskHash == .full))
+        for disk in configuration.disks ?? [] {
+            do throws(RawDiskError) {
+                disks.append(
+                    try DiskFingerprint.of(diskAt: disk.path, isWhole: configuration.hibernation.diskHash == .full))
+            } catch { throw .disk(reason: "\(error)") }
         }
         return disks
     }

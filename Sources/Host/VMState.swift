@@ -63,8 +63,17 @@ public struct VMState: Codable, Hashable, Sendable {
         }
     }
 
-    /// A hibernation whose image was given up.
+    /// Images that were given up, and what is needed to put them back.
     public struct Lost: Codable, Hashable, Sendable {
-        public var slept: Slept
+        /// The hibernation; nil if nobody knew of it.
+        public var slept: Slept?
+        public var headers: [Header]
+
+        /// The first page of a swap area with an image.
+        public struct Header: Codable, Hashable, Sendable {
+            /// The disk.
+            public var path: String
+            public var header: SavedImageHeader
+        }
     }
 }

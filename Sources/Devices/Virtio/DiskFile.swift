@@ -5,6 +5,7 @@
 
 import Glibc
 import Hypervisor
+import Storage
 
 /// Why a disk cannot be used.
 public enum DiskFileError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -60,9 +61,6 @@ public final class DiskFile: Sendable {
     public let isReadOnly: Bool
     /// Bytes, a multiple of 512, as they were when the file was opened.
     public let byteCount: UInt64
-
-    /// F_OFD_SETLK of Linux's fcntl.h, the same on every architecture; Glibc shows it only to GNU programs.
-    private static let setOpenFileDescriptionLock: Int32 = 37
 
     private let descriptor: Int32
 
@@ -130,14 +128,13 @@ public final class DiskFile: Sendable {
     }
 
     private static func lock(_ descriptor: Int32, path: String, readOnly: Bool) throws(DiskFileError) {
-        var lock = Glibc.flock()
-        lock.l_type = Int16(readOnly ? F_RDLCK : F_WRLCK)
-        lock.l_whence = Int16(SEEK_SET)
-        // From 0, for 0 bytes: the whole file, however it grows.
-        guard fcntl(descriptor, Self.setOpenFileDescriptionLock, &lock) != 0 else { return }
-        switch errno {
-        case EAGAIN, EACCES: throw .locked(path: path, readOnly: readOnly)
-        case let code: throw .failed(operation: "lock", path: path, errno: code)
+        do throws(DiskLock.Failure) {
+            try DiskLock.lock(descriptor, exclusively: !readOnly)
+        } catch {
+            switch error {
+            case .held: throw .locked(path: path, readOnly: readOnly)
+            case .failed(let code): throw .failed(operation: "lock", path: path, errno: code)
+            }
         }
     }
 

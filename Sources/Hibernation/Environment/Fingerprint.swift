@@ -25,14 +25,13 @@ public struct Fingerprint: Hashable, Sendable, CustomStringConvertible {
 
     /// 64 hexadecimal digits.
     public var description: String {
-        bytes.map { byte in String(byte >> 4, radix: 16) + String(byte & 0xF, radix: 16) }.joined()
+        Hexadecimal.text(of: bytes)
     }
 
     /// Nil if `text` is not 64 hexadecimal digits.
     public init?(_ text: String) {
-        let digits: [UInt8] = text.compactMap { $0.hexDigitValue.map { UInt8($0) } }
-        guard digits.count == 64, text.count == 64 else { return nil }
-        bytes = stride(from: 0, to: 64, by: 2).map { (index: Int) -> UInt8 in digits[index] << 4 | digits[index + 1] }
+        guard let bytes = Hexadecimal.bytes(of: text), bytes.count == 32 else { return nil }
+        self.bytes = bytes
     }
 }
 

@@ -34,8 +34,8 @@ public struct DiskFingerprint: Codable, Hashable, Sendable {
         try RawDisk.withDisk(at: path) { disk throws(RawDiskError) in
             let status = try disk.status()
             let sample = try Fingerprint(ofPieces: { update throws(RawDiskError) in
-                for offset in sampleOffsets(byteCount: status.byteCount) {
-                    let count = min(UInt64(blockByteCount), status.byteCount - offset)
+                for offset in sampleOffsets(byteCount: disk.byteCount) {
+                    let count = min(UInt64(blockByteCount), disk.byteCount - offset)
                     update(try disk.read(at: offset, count: Int(count)) ?? [])
                 }
             })
@@ -43,15 +43,15 @@ public struct DiskFingerprint: Codable, Hashable, Sendable {
             if isWhole {
                 content = try Fingerprint(ofPieces: { update throws(RawDiskError) in
                     var offset: UInt64 = 0
-                    while offset < status.byteCount {
-                        let count = Int(min(UInt64(pieceByteCount), status.byteCount - offset))
+                    while offset < disk.byteCount {
+                        let count = Int(min(UInt64(pieceByteCount), disk.byteCount - offset))
                         update(try disk.read(at: offset, count: count) ?? [])
                         offset += UInt64(count)
                     }
                 })
             }
             return DiskFingerprint(
-                byteCount: status.byteCount, file: "\(status.device):\(status.inode)",
+                byteCount: disk.byteCount, file: "\(status.device):\(status.inode)",
                 modified: "\(status.modified)", changed: "\(status.changed)", sample: sample, content: content)
         }
     }

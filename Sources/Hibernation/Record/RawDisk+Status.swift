@@ -6,10 +6,9 @@ import SystemPackage
 extension RawDisk {
     /// What tells one file, and one version of it, from another.
     struct Status: Hashable {
-        var byteCount: UInt64
         var device: UInt64
         var inode: UInt64
-        /// Nanoseconds since 1970-01-01 UTC, as the two below.
+        /// Nanoseconds since 1970-01-01 UTC, as below.
         var modified: Int64
         var changed: Int64
     }
@@ -21,16 +20,11 @@ extension RawDisk {
         guard unsafe fstat(descriptor.rawValue, &status) == 0 else {
             throw .cannotRead(path: path, Errno(rawValue: errno))
         }
-        let byteCount: Int64
-        do {
-            // Not st_size, which is zero for a block device.
-            byteCount = try descriptor.seek(offset: 0, from: .end)
-        } catch { throw .cannotRead(path: path, error as? Errno ?? .ioError) }
         func nanoseconds(_ time: timespec) -> Int64 {
             Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
         }
         return Status(
-            byteCount: UInt64(max(0, byteCount)), device: UInt64(status.st_dev), inode: UInt64(status.st_ino),
+            device: UInt64(status.st_dev), inode: UInt64(status.st_ino),
             modified: nanoseconds(status.st_mtim), changed: nanoseconds(status.st_ctim))
     }
 }

@@ -69,11 +69,11 @@ extension RunEnd {
     public func words(_ findings: [HibernationFinding]) -> String {
         switch self {
         case .poweredOff:
-            let paths = findings.filter { $0.image != nil }.map(\.path)
-            return switch paths.count {
+            let places = findings.compactMap(\.place)
+            return switch places.count {
             case 0: "powered off"
-            case 1: "powered off; a hibernation image is on disk \(paths[0])"
-            default: "powered off; hibernation images are on disks \(paths.joined(separator: ", "))"
+            case 1: "powered off; a hibernation image is on disk \(places[0])"
+            default: "powered off; hibernation images are on disks \(places.joined(separator: ", "))"
             }
         case .hibernated: return "hibernated"
         case .reset: return "reset"

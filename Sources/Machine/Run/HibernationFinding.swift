@@ -19,4 +19,9 @@ public struct HibernationFinding: Sendable {
             failure = error.description
         }
     }
+
+    /// Where the image is, in words, if there is one.
+    var place: String? {
+        image.map { image in image.partition.map { "\(path), partition \($0)" } ?? path }
+    }
 }

@@ -52,6 +52,7 @@ extension RunReport.Image {
         path = finding.path
         found = finding.image != nil
         failure = finding.failure
+        partition = finding.image?.partition
         pageSize = finding.image?.pageSize
         flags = finding.image?.flags.rawValue
         hardwareSignature = finding.image?.hardwareSignature.map(hexadecimal)

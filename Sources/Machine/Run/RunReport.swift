@@ -127,6 +127,8 @@ public struct RunReport: Codable, Sendable {
         public var found: Bool
         /// Why the disk could not be searched.
         public var failure: String?
+        /// The partition that has the image; none if the disk is not divided.
+        public var partition: Int?
         /// The guest's page size, if an image was found, as all that follows.
         public var pageSize: Int?
         /// SF_* of Linux's kernel/power/power.h.

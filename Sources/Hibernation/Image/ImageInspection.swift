@@ -1,0 +1,104 @@
+// Looking into an image: what it says, and whether it is whole.
+//
+// What is checked is what the kernel would check when it resumes, and what it takes for granted. Not responsible for:
+// whether the kernel and the machine are those that the image is for.
+
+/// What is known of an image after looking into it.
+public struct ImageInspection: Sendable, Equatable {
+    public enum Verdict: Sendable, Equatable {
+        /// It passed all checks that were made.
+        case whole
+        case torn(ImageDamage)
+    }
+
+    /// What became of the checksum.
+    public enum Checksum: String, Sendable {
+        /// It is that of the data.
+        case right
+        case wrong
+        /// The image has none: it was written uncompressed, or by a kernel before 3.2.
+        case absent
+        /// It was not to be looked at, or the data could not be read to its end.
+        case unchecked
+    }
+
+    public let image: HibernationImage
+    public var verdict: Verdict
+    public var checksum: Checksum
+    /// What its first page says; nil if that cannot be found.
+    public var information: ImageInformation?
+    /// The kernel; nil if its name is neither in the first page nor in the memory that was looked at.
+    public var kernel: KernelName?
+    /// Pages of the swap area that hold the image, and those that hold its map; nil if the map is damaged.
+    public var storedPageCount: Int?
+    public var mapPageCount: Int?
+
+    /// Looks into `image`.
+    ///
+    /// - Parameter readingData: whether its data is read, decompressed and compared with its checksum; else only its
+    ///   structure is checked.
+    public init(
+        _ image: HibernationImage, onDiskAt path: String, readingData: Bool = true
+    ) throws(RawDiskError) {
+        self = try RawDisk.withDisk(at: path, for: .readingAlone) { disk throws(RawDiskError) in
+            try ImageInspection(image, on: disk, readingData: readingData)
+        }
+    }
+
+    init(_ image: HibernationImage, on disk: RawDisk, readingData: Bool) throws(RawDiskError) {
+        self.image = image
+        verdict = .whole
+        checksum = image.checksum == nil ? .absent : .unchecked
+        do throws(ImageCheckFailure) {
+            try check(on: disk, readingData: readingData)
+        } catch {
+            switch error {
+            case .damage(let damage): verdict = .torn(damage)
+            case .disk(let error): throw error
+            }
+        }
+    }
+
+    private mutating func check(on disk: RawDisk, readingData: Bool) throws(ImageCheckFailure) {
+        let map = try SwapMap.read(of: image, on: disk)
+        storedPageCount = map.entries.count
+        mapPageCount = map.mapPages.count
+        guard let first = map.entries.first else { throw .damage(.noPages) }
+        let pages = try AreaPages(image, on: disk)
+        let information = ImageInformation(page: try pages.read(first))
+        self.information = information
+        kernel = information.kernel
+        guard information.isConsistent(pageSize: image.pageSize) else { throw .damage(.information) }
+        if image.compression == .none {
+            guard information.pageCount == UInt64(map.entries.count) else {
+                throw .damage(.pageCount(expected: information.pageCount, found: UInt64(map.entries.count)))
+            }
+        }
+        guard readingData else { return }
+        try checkData(ImageData(map.entries.dropFirst(), in: pages, compression: image.compression), information)
+    }
+
+    private mutating func checkData(
+        _ data: consuming ImageData, _ information: ImageInformation
+    ) throws(ImageCheckFailure) {
+        var sum: UInt32 = 0
+        var byteCount: UInt64 = 0
+        while try data.next() {
+            let count = data.output.count
+            byteCount += UInt64(count)
+            if image.checksum != nil {
+                sum = CRC32.update(sum, data.output.bytes.span.extracting(..<count))
+            }
+            if kernel == nil {
+                kernel = KernelName.find(build: information.build, in: data.output.bytes, count: count)
+            }
+        }
+        let pageCount = byteCount / UInt64(image.pageSize) + 1
+        guard pageCount == information.pageCount else {
+            throw .damage(.pageCount(expected: information.pageCount, found: pageCount))
+        }
+        guard let expected = image.checksum else { return }
+        checksum = sum == expected ? .right : .wrong
+        guard sum == expected else { throw .damage(.checksum(expected: expected, found: sum)) }
+    }
+}

@@ -1,0 +1,71 @@
+// The report for people: a heading for each swap area, a line for each thing that is known of its image, and a last
+// line that says how it is.
+
+extension ImageReport {
+    /// The report in lines, without the last one.
+    public var lines: [String] { areas.flatMap { $0.lines(path: path) } }
+
+    /// The last line: what the exit code says, in words.
+    public var summary: String {
+        switch verdict {
+        case .none: "no hibernation image is on disk \(path)"
+        case .whole: "the hibernation image on disk \(path) is whole\(wholeness)"
+        case .torn:
+            "the hibernation image on disk \(path) is torn: "
+                + (areas.lazy.compactMap(\.image?.failure).first ?? "unknown")
+        }
+    }
+
+    /// How much that is worth.
+    private var wholeness: String {
+        let states = areas.compactMap(\.image?.checksumState)
+        if states.allSatisfy({ $0 == ImageInspection.Checksum.right.rawValue }) { return "" }
+        if states.contains(ImageInspection.Checksum.unchecked.rawValue) { return ", as far as its structure says" }
+        return ", as far as can be said of one without checksum"
+    }
+}
+
+extension ImageReport.Area {
+    fileprivate func lines(path: String) -> [String] {
+        let place = partition.map { "\(path), partition \($0)" } ?? path
+        let file = resumeOffset.map { ", a file at page \($0)" } ?? ""
+        let heading = "\(place)\(file): swap with pages of \(pageSize >> 10) KiB, at byte \(offset)"
+        guard let image else { return ["\(heading), without hibernation image (\(signature))"] }
+        let width = image.facts.map(\.0.count).max() ?? 0
+        return ["\(heading), with a hibernation image"]
+            + image.facts.map { name, value in
+                "  \(name)\(String(repeating: " ", count: width - name.count + 2))\(value)"
+            }
+    }
+}
+
+extension ImageReport.Image {
+    /// Names and values, of what is known only.
+    fileprivate var facts: [(String, String)] {
+        let unknown = "unknown: its name is not in what was read of the image"
+        let all: [(String, String?)] = [
+            ("kernel", [kernelRelease ?? unknown, machine].compactMap(\.self).joined(separator: ", ")),
+            ("build", build),
+            ("host name", nodeName),
+            ("memory", memoryPages.map { "\(decimal($0)) pages" }),
+            ("image", pages.map { "\(decimal($0)) pages, \(imagePages.map(decimal) ?? "?") of them memory, \(size)" }),
+            ("on disk", storedPages.map { "\($0) pages, and \(mapPages ?? 0) for their map" }),
+            ("compression", compression),
+            ("flags", "0x\(String(flags, radix: 16))" + flagNames.map { " \($0)" }.joined()),
+            ("hardware signature", hardwareSignature ?? "none"),
+            ("original signature", originalSignature ?? "unknown"),
+            ("checksum", "\(checksum ?? "none") (\(checksumState))"),
+            ("verdict", failure.map { "torn: \($0)" } ?? verdict.rawValue),
+        ]
+        return all.compactMap { name, value in value.map { (name, $0) } }
+    }
+
+    private var size: String {
+        let mebibytes = number(bytes ?? "0x0") >> 20
+        return "\(mebibytes) MiB"
+    }
+
+    private func number(_ hexadecimal: String) -> UInt64 { UInt64(hexadecimal.dropFirst(2), radix: 16) ?? 0 }
+
+    private func decimal(_ hexadecimal: String) -> String { String(number(hexadecimal)) }
+}

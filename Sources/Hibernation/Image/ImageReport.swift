@@ -1,0 +1,160 @@
+// What `dormouse image inspect` says of a disk, as values for programs and as lines for people.
+//
+// docs/image.md documents the shape; whoever changes it changes `schemaVersion` and that page. Numbers that may need all
+// of 64 bits are text in hexadecimal: not every reader of JSON keeps 64 bits.
+
+/// The swap areas of a disk, and what is in them.
+public struct ImageReport: Codable, Sendable, Equatable {
+    /// The shape that this describes.
+    public static let currentSchemaVersion = 1
+
+    /// How the disk's images are, the worst first.
+    public enum Verdict: String, Codable, Sendable {
+        case torn
+        case whole
+        /// There is no image.
+        case none
+    }
+
+    public var schemaVersion = currentSchemaVersion
+    public var path: String
+    /// none, mbr, gpt or gpt-backup.
+    public var partitionTable: String
+    public var verdict: Verdict
+    /// One for each swap area.
+    public var areas: [Area]
+
+    /// A swap area.
+    public struct Area: Codable, Sendable, Equatable {
+        /// None if the area is not in a partition.
+        public var partition: Int?
+        /// Where its first page is on the disk, in hexadecimal.
+        public var offset: String
+        /// In hexadecimal; none unless the area is a file.
+        public var resumeOffset: String?
+        public var pageSize: Int
+        public var signature: String
+        public var image: Image?
+    }
+
+    /// A hibernation image.
+    public struct Image: Codable, Sendable, Equatable {
+        /// whole or torn.
+        public var verdict: Verdict
+        /// The check that it did not pass, and why, if it is torn.
+        public var failedCheck: String?
+        public var failure: String?
+        /// none, lzo or lz4.
+        public var compression: String
+        public var flags: UInt32
+        public var flagNames: [String]
+        /// In hexadecimal; none if the guest had none.
+        public var hardwareSignature: String?
+        /// In hexadecimal; none if the image has none.
+        public var checksum: String?
+        /// right, wrong, absent or unchecked.
+        public var checksumState: String
+        /// None if it is not one that Linux knows.
+        public var originalSignature: String?
+        /// What its first page says; none of it if that cannot be found.
+        public var build: String?
+        public var memoryPages: String?
+        public var imagePages: String?
+        public var pages: String?
+        public var bytes: String?
+        /// The kernel, if its name was found in the image's memory.
+        public var kernelRelease: String?
+        public var machine: String?
+        public var nodeName: String?
+        /// Pages of the swap area that hold data and map.
+        public var storedPages: Int?
+        public var mapPages: Int?
+    }
+
+    /// Searches the disk at `path`, and looks into what it finds.
+    ///
+    /// - Parameter readingData: whether the images' data is read and compared with their checksums.
+    public init(diskAt path: String, _ selection: SwapSelection, readingData: Bool) throws(ImageReportError) {
+        let search: SwapSearch
+        var areas: [Area] = []
+        do throws(RawDiskError) {
+            search = try SwapSearch(diskAt: path, selection)
+            for area in search.areas {
+                let image = HibernationImage(area)
+                let inspection = try image.map { image throws(RawDiskError) in
+                    try ImageInspection(image, onDiskAt: path, readingData: readingData)
+                }
+                areas.append(Area(area, inspection))
+            }
+        } catch {
+            throw .disk(error)
+        }
+        if let partition = selection.partition, search.regions.isEmpty {
+            throw .noPartition(path: path, partition: partition)
+        }
+        self.path = path
+        self.areas = areas
+        partitionTable = search.table.rawValue
+        let verdicts = areas.compactMap(\.image?.verdict)
+        verdict = verdicts.isEmpty ? .none : verdicts.contains(.torn) ? .torn : .whole
+    }
+}
+
+/// Why there is nothing to report.
+public enum ImageReportError: Error, Sendable, Equatable, CustomStringConvertible {
+    case disk(RawDiskError)
+    case noPartition(path: String, partition: Int)
+
+    public var description: String {
+        switch self {
+        case .disk(let error): error.description
+        case .noPartition(let path, let partition):
+            "disk \(path) has no partition \(partition); leave --partition out to search all of it"
+        }
+    }
+}
+
+extension ImageReport.Area {
+    init(_ area: SwapArea, _ inspection: ImageInspection?) {
+        partition = area.region.partition
+        offset = hexadecimal(area.headerOffset)
+        resumeOffset = area.resumeOffset == 0 ? nil : hexadecimal(area.resumeOffset)
+        pageSize = area.pageSize
+        signature = area.signature.rawValue
+        image = inspection.map(ImageReport.Image.init)
+    }
+}
+
+extension ImageReport.Image {
+    init(_ inspection: ImageInspection) {
+        let image = inspection.image
+        switch inspection.verdict {
+        case .whole: verdict = .whole
+        case .torn(let damage):
+            verdict = .torn
+            failedCheck = damage.check
+            failure = damage.description
+        }
+        compression = image.compression.rawValue
+        flags = image.flags.rawValue
+        flagNames = image.flags.names
+        hardwareSignature = image.hardwareSignature.map(hexadecimal)
+        checksum = image.checksum.map(hexadecimal)
+        checksumState = inspection.checksum.rawValue
+        originalSignature = image.originalSignature?.rawValue
+        build = inspection.information?.build
+        memoryPages = (inspection.information?.memoryPageCount).map(hexadecimal)
+        imagePages = (inspection.information?.imagePageCount).map(hexadecimal)
+        pages = (inspection.information?.pageCount).map(hexadecimal)
+        bytes = (inspection.information?.byteCount).map(hexadecimal)
+        kernelRelease = inspection.kernel?.release
+        machine = inspection.kernel?.machine
+        nodeName = inspection.kernel?.nodeName
+        storedPages = inspection.storedPageCount
+        mapPages = inspection.mapPageCount
+    }
+}
+
+private func hexadecimal(_ value: some FixedWidthInteger & UnsignedInteger) -> String {
+    "0x" + String(value, radix: 16)
+}

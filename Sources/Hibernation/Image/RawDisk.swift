@@ -1,0 +1,145 @@
+// A raw disk image, without the guest.
+//
+// Responsible for: bytes at an offset, and keeping others away meanwhile if that is wanted. Not responsible for: what the
+// bytes mean.
+
+import Glibc
+import Storage
+import SystemPackage
+
+/// Why a disk could not be searched for a hibernation image, or changed.
+public enum RawDiskError: Error, Equatable, Sendable, CustomStringConvertible {
+    case cannotOpen(path: String, Errno)
+    case cannotRead(path: String, Errno)
+    case cannotWrite(path: String, Errno)
+    case inUse(path: String)
+
+    public var description: String {
+        switch self {
+        case .cannotOpen(let path, let code):
+            "cannot open disk \(path) to look for a hibernation image (\(code)); check its path and permissions"
+        case .cannotRead(let path, let code):
+            "cannot read disk \(path) to look for a hibernation image (\(code)); "
+                + "check that it is a raw disk image, and the host's storage"
+        case .cannotWrite(let path, let code):
+            "cannot write to disk \(path) (\(code)); check the host's storage"
+        case .inUse(let path):
+            "disk \(path) is in use by another process; stop the virtual machine that has it, or use a copy"
+        }
+    }
+}
+
+/// A raw disk image, or a block device of the host.
+struct RawDisk {
+    /// What is done with a disk, and what is held off meanwhile.
+    enum Access {
+        /// Reading a disk that nobody writes, because its machine has stopped; that may still hold its lock.
+        case reading
+        /// Reading, and refusing a disk that somebody may be writing.
+        case readingAlone
+        case writing
+    }
+
+    /// As it was when the disk was opened.
+    let byteCount: UInt64
+    let path: String
+    let descriptor: FileDescriptor
+
+    /// Calls `body` with the disk at `path`, and closes it.
+    static func withDisk<Result, Failure>(
+        at path: String, for access: Access = .reading, failure: (RawDiskError) -> Failure,
+        _ body: (RawDisk) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let descriptor: FileDescriptor
+        do {
+            // Non-blocking: opening a FIFO by mistake must not wait for its other end.
+            descriptor = try FileDescriptor.open(
+                FilePath(path), access == .writing ? .readWrite : .readOnly, options: [.closeOnExec, .nonBlocking])
+        } catch {
+            throw failure(.cannotOpen(path: path, error as? Errno ?? .ioError))
+        }
+        // What was written is synchronised by then, so there is nothing to learn from a failing close.
+        defer { try? descriptor.close() }
+        let disk: RawDisk
+        do throws(RawDiskError) {
+            try lock(descriptor, path: path, for: access)
+            disk = RawDisk(
+                byteCount: try byteCount(of: descriptor, path: path), path: path, descriptor: descriptor)
+        } catch {
+            throw failure(error)
+        }
+        return try body(disk)
+    }
+
+    /// The same, where nothing else can go wrong.
+    static func withDisk<Result>(
+        at path: String, for access: Access = .reading, _ body: (RawDisk) throws(RawDiskError) -> Result
+    ) throws(RawDiskError) -> Result {
+        try withDisk(at: path, for: access, failure: { $0 }, body)
+    }
+
+    private static func lock(_ descriptor: FileDescriptor, path: String, for access: Access) throws(RawDiskError) {
+        guard access != .reading else { return }
+        do throws(DiskLock.Failure) {
+            try DiskLock.lock(descriptor.rawValue, exclusively: access == .writing)
+        } catch {
+            switch error {
+            case .held: throw .inUse(path: path)
+            case .failed(let code): throw .cannotOpen(path: path, Errno(rawValue: code))
+            }
+        }
+    }
+
+    private static func byteCount(of descriptor: FileDescriptor, path: String) throws(RawDiskError) -> UInt64 {
+        do {
+            // Not the size that stat() has, which is zero for a block device.
+            return try UInt64(max(0, descriptor.seek(offset: 0, from: .end)))
+        } catch {
+            throw .cannotRead(path: path, error as? Errno ?? .ioError)
+        }
+    }
+
+    /// `count` bytes at `offset`; nil if the disk ends before them.
+    func read(at offset: UInt64, count: Int) throws(RawDiskError) -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: count)
+        return try read(at: offset, into: &bytes, 0..<count) ? bytes : nil
+    }
+
+    /// Fills `range` of `bytes` with what is at `offset`; false if the disk ends before that.
+    func read(at offset: UInt64, into bytes: inout [UInt8], _ range: Range<Int>) throws(RawDiskError) -> Bool {
+        guard let start = Int64(exactly: offset), Int64.max - start >= Int64(range.count) else { return false }
+        var done = 0
+        while done < range.count {
+            let length: Int
+            do {
+                // Safe: `read` writes at most as many bytes as the slice has, and does not keep it. swift-system has no
+                // call that reads into a span.
+                length = try unsafe bytes.withUnsafeMutableBytes { buffer in
+                    try unsafe descriptor.read(
+                        fromAbsoluteOffset: start + Int64(done),
+                        into: UnsafeMutableRawBufferPointer(
+                            rebasing: buffer[range.lowerBound + done..<range.upperBound]))
+                }
+            } catch {
+                throw .cannotRead(path: path, error as? Errno ?? .ioError)
+            }
+            if length == 0 { return false }
+            done += length
+        }
+        return true
+    }
+
+    /// Writes `bytes` at `offset`, and returns when they are on stable storage.
+    func write(_ bytes: [UInt8], at offset: UInt64) throws(RawDiskError) {
+        guard let start = Int64(exactly: offset) else { throw .cannotWrite(path: path, .invalidArgument) }
+        do {
+            try descriptor.writeAll(toAbsoluteOffset: start, bytes)
+        } catch {
+            throw .cannotWrite(path: path, error as? Errno ?? .ioError)
+        }
+        while fdatasync(descriptor.rawValue) != 0 {
+            let code = Errno(rawValue: errno)
+            guard code == .interrupted else { throw .cannotWrite(path: path, code) }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+// `dormouse image`: hibernation images on raw disks, without their guest.
+
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import Hibernation
+import Machine
+
+struct Image: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Look at hibernation images on disks.", subcommands: [Inspect.self])
+
+    struct Inspect: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Find the hibernation image on a disk, and check whether it is whole.",
+            discussion: """
+                The disk as a whole and its MBR or GPT partitions are searched. Nothing is written.
+
+                Exit codes: 0 a whole image, 1 no image, 2 a torn one, 64 wrong options or files, 70 the disk cannot be \
+                read. The last line on standard error says the same in words.
+                """)
+
+        @Argument(help: "A raw disk image, or a block device.")
+        var disk: String
+
+        @Option(help: ArgumentHelp("Search only this partition: 1 for vda1.", valueName: "n"))
+        var partition: Int?
+
+        @Option(
+            help: ArgumentHelp(
+                """
+                The kernel's resume_offset of a swap file: how many of the guest's pages it is behind the beginning of \
+                the disk or partition.
+                """, valueName: "n"))
+        var resumeOffset: UInt64 = 0
+
+        @Flag(name: .customLong("no-checksum"), help: "Check the image's structure only, without reading its data.")
+        var omitsChecksum = false
+
+        @Flag(help: "Print the report as JSON.")
+        var json = false
+
+        func validate() throws {
+            guard (partition ?? 1) > 0 else { throw ValidationError("give --partition a number from 1 on") }
+        }
+
+        func run() throws {
+            let report: ImageReport
+            do throws(ImageReportError) {
+                report = try ImageReport(
+                    diskAt: disk, SwapSelection(partition: partition, resumeOffset: resumeOffset),
+                    readingData: !omitsChecksum)
+            } catch {
+                Message.write(error.description)
+                Glibc.exit(error.exitCode.rawValue)
+            }
+            if json {
+                let encoder = JSONEncoder()
+                encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+                print(String(decoding: try encoder.encode(report), as: UTF8.self))
+            } else {
+                for line in report.lines { print(line) }
+            }
+            // What is printed must not come after the last line where both go to one file.
+            fflush(nil)
+            Message.write(report.summary)
+            Glibc.exit(report.verdict.exitCode.rawValue)
+        }
+    }
+}
