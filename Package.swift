@@ -83,12 +83,13 @@ let package = Package(
         .testTarget(name: "DevicesTests", dependencies: ["Devices"], swiftSettings: common),
         .testTarget(name: "FirmwareTests", dependencies: ["Firmware"], swiftSettings: common),
         .testTarget(name: "HibernationTests", dependencies: ["Hibernation"], swiftSettings: common),
-        .testTarget(name: "MachineTests", dependencies: ["Hibernation", "Machine"], swiftSettings: common),
+        .testTarget(
+            name: "MachineTests", dependencies: ["Hibernation", "Machine"], exclude: ["Golden"], swiftSettings: common),
         .testTarget(name: "HostTests", dependencies: ["Hibernation", "Host", "Machine"], swiftSettings: common),
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "dormouse", "Machine",
+                "dormouse", "Hibernation", "Machine",
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],

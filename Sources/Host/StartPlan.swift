@@ -24,6 +24,8 @@ public struct StartPlan: Sendable {
     public let generation: UInt64
     /// The hibernation that the guest is to resume.
     public let slept: VMState.Slept?
+    /// What it takes to put the images back that a clean boot gives up.
+    let givenUp: [VMState.Lost.Header]
     /// Kernel and initrd, as they were measured.
     let files: MeasuredFiles
 
@@ -71,9 +73,11 @@ public struct StartPlan: Sendable {
             self.files = files
             self.machine = Self.prepared(machine, state, decision, slept, now: now)
         }
+        if decision == .boot, try Self.hasGivenUpImage(state, today) { decision = .clean(.givenUp) }
         self.decision = decision
-        generation = decision.isClean && !decision.isBumped ? state.generation + 1 : state.generation
+        generation = decision.beginsGeneration ? state.generation + 1 : state.generation
         self.slept = decision.resumes ? slept : nil
+        givenUp = decision.isClean ? try VM.savedHeaders(today) : []
     }
 
     private static func machine(of configuration: VMConfiguration, _ vm: VM) throws(HostError) -> MachineConfiguration {
@@ -117,6 +121,12 @@ public struct StartPlan: Sendable {
         return VMState.Slept(record: record, configuration: run.configuration)
     }
 
+    /// Whether an image is on a disk that a clean boot gave up, and nobody took away.
+    private static func hasGivenUpImage(_ state: VMState, _ configuration: VMConfiguration) throws(HostError) -> Bool {
+        guard let lost = state.lost else { return false }
+        return try VM.savedHeaders(configuration).contains { lost.headers.contains($0) }
+    }
+
     /// The machine in which the guest hibernated, with the files that it had then if they were kept.
     private static func keptMachine(_ slept: VMState.Slept, _ vm: VM) throws(HostError) -> MachineConfiguration {
         var machine = try machine(of: slept.configuration, vm)
@@ -127,14 +137,19 @@ public struct StartPlan: Sendable {
             }
             return files.path(digest)
         }
-        if let path = kept("kernel.sha256") { machine.kernel = path }
+        if let path = kept("kernel.sha256") {
+            machine.kernel = path
+            // The copy has another name, from which nobody should guess what it is.
+            machine.kernelFormat = slept.record.environment["kernel.kind"] == "flat" ? .flat : .linux
+        }
         if let path = kept("initrd.sha256") { machine.initrd = path }
         return machine
     }
 
     /// What the decision makes of a machine: where its counter begins, and whether its kernel is to look for an image.
     private static func prepared(
-        _ machine: MachineConfiguration, _ state: VMState, _ decision: StartDecision, _ slept: VMState.Slept?, now: UInt64
+        _ machine: MachineConfiguration, _ state: VMState, _ decision: StartDecision, _ slept: VMState.Slept?,
+        now: UInt64
     ) -> MachineConfiguration {
         var machine = machine
         if decision.resumes, let slept, machine.model.counterGoesOn {
@@ -173,7 +188,8 @@ extension StartDecision {
         if case .clean = self { true } else { false }
     }
 
-    fileprivate var isBumped: Bool { self == .clean(.bumped) }
+    /// Whether the clean boot is to have a generation of its own: not if somebody counted up for it already.
+    fileprivate var beginsGeneration: Bool { isClean && self != .clean(.bumped) && self != .clean(.givenUp) }
 
     /// Whether nothing is started.
     public var isRefusal: Bool {

@@ -10,12 +10,14 @@ import Machine
 /// A run of a VM.
 public struct VMRun: Sendable {
     public let plan: StartPlan
-    let lock: VMLock
+    private let lock: VMLock
+    private let discardsImage: Bool
 
-    /// Notes that the run begins. The lock lasts as long as this value.
+    /// Notes that the run begins, before its machine is made and has the disks. The lock lasts as long as this value.
     public init(_ plan: StartPlan, lock: VMLock, request: StartRequest, now: UInt64) throws(HostError) {
         self.plan = plan
         self.lock = lock
+        discardsImage = request.discardsImage
         let kept = KeptFiles(plan.vm)
         try kept.keep(plan.machine.kernel, plan.files.kernel)
         if let initrd = plan.machine.initrd, let fingerprint = plan.files.initrd { try kept.keep(initrd, fingerprint) }
@@ -24,8 +26,9 @@ public struct VMRun: Sendable {
         var state = plan.state
         if plan.decision.isClean {
             // Before the guest, or the user, gives an image up: what it takes to put it back.
-            let headers = try VM.savedHeaders(plan.configuration)
-            if !headers.isEmpty { state.lost = VMState.Lost(slept: state.hibernation, headers: headers) }
+            if !plan.givenUp.isEmpty, plan.decision != .clean(.givenUp) {
+                state.lost = VMState.Lost(slept: state.hibernation, headers: plan.givenUp)
+            }
         }
         state.generation = plan.generation
         state.hibernation = nil
@@ -34,6 +37,16 @@ public struct VMRun: Sendable {
             since: String(now), resumed: plan.slept)
         try plan.vm.write(state)
         if plan.decision.isClean, request.discardsImage { try VM.discardImages(plan.configuration) }
+    }
+
+    /// Notes that the run did not begin after all.
+    public func cancel() throws(HostError) {
+        var state = plan.state
+        if plan.decision.isClean, discardsImage {
+            state = try plan.vm.state()
+            state.run = nil
+        }
+        try plan.vm.write(state)
     }
 
     /// Keeps how the run ended. When it returns, that is on stable storage.
@@ -49,7 +62,11 @@ public struct VMRun: Sendable {
         let end = VMState.End(
             kind: outcome.end.kind, exitCode: outcome.end.exitCode.rawValue, words: outcome.end.words(findings),
             time: String(now))
-        let hasImage = findings.contains { $0.image != nil }
+        // An image that was there before is no sign of a hibernation: a clean boot may leave it alone.
+        let hasImage = zip(findings, plan.findings).contains { after, before in
+            after.image != nil && after.image != before.image
+        }
+        let isImageLeft = findings.contains { $0.image != nil }
         let isHibernated =
             switch outcome.end {
             case .hibernated: true
@@ -64,12 +81,14 @@ public struct VMRun: Sendable {
                 environment: plan.environment, generation: plan.generation, counter: outcome.endTimes.counter,
                 disks: try Self.disks(plan.configuration))
             state.hibernation = VMState.Slept(record: record, configuration: plan.configuration)
+            state.lost = nil
             state.run = nil
         case .crashed, .stopped:
             // With an image on a disk nobody knows whether the guest was done with it: the next start has to look.
-            if !hasImage { state.run = nil }
+            if !isImageLeft { state.run = nil }
         case .hibernated, .poweredOff, .reset:
-            state.run = nil
+            // A guest that was to resume and left its image alone may still do so, if that is sound.
+            if plan.slept == nil || !isImageLeft { state.run = nil }
         }
         state.lastEnd = end
         try plan.vm.write(state, didReach: didReach)

@@ -12,6 +12,8 @@ import Synchronization
 final class Session: Sendable {
     private struct Shared {
         var machine: VirtualMachine?
+        /// Whether there is a thread that writes the guest's output.
+        var isStarted = false
         /// A stop that came while no machine ran.
         var stop: StopReason?
     }
@@ -61,6 +63,7 @@ final class Session: Sendable {
     /// Connects the terminal and the signals. However the caller goes on, it calls `finish`.
     func start() throws(MachineError) {
         try output.start()
+        shared.withLock { $0.isStarted = true }
         try SignalWatcher(
             terminal: terminal, wake: { [self] in wake() }, stop: { [self] in stop(.signal($0)) }
         ).start()
@@ -99,7 +102,7 @@ final class Session: Sendable {
 
     /// What is said after this is said on a terminal as it was, behind all that the guest wrote.
     func finish() {
-        output.finish()
+        if shared.withLock({ $0.isStarted }) { output.finish() }
         terminal?.release()
     }
 

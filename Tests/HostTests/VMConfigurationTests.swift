@@ -13,7 +13,9 @@ struct VMConfigurationTests {
         machine.memoryByteCount = 1 << 30
         machine.initrd = "/boot/initrd \"quoted\""
         machine.commandLine = "console=ttyAMA0 a='b' # no comment"
-        machine.disks = [DiskConfiguration(path: "/disks/a.img"), DiskConfiguration(path: "/disks/ö.img", isReadOnly: true)]
+        machine.disks = [
+            DiskConfiguration(path: "/disks/a.img"), DiskConfiguration(path: "/disks/ö.img", isReadOnly: true),
+        ]
         machine.psci = Policy(version: .v1_1, conduit: .smc)
         return machine
     }
@@ -66,7 +68,8 @@ struct VMConfigurationTests {
 
     @Test(
         "Times have units",
-        arguments: [("60d", 60 * 86400), ("12h", 43200), ("2w", 14 * 86400), ("90s", 90), ("5m", 300)] as [(String, UInt64)])
+        arguments: [("60d", 60 * 86400), ("12h", 43200), ("2w", 14 * 86400), ("90s", 90), ("5m", 300)]
+            as [(String, UInt64)])
     func times(text: String, seconds: UInt64) throws {
         var policy = VMConfiguration.HibernationPolicy()
         policy.expiresAfter = text

@@ -50,6 +50,8 @@ public enum CleanReason: Hashable, Sendable {
     case bumped
     case environment([EnvironmentDifference])
     case expired(slept: UInt64)
+    /// A boot before this one was clean, and the image that it left on the disk is too old for what became of the disks.
+    case givenUp
 }
 
 /// What the next start is.

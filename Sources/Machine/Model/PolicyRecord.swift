@@ -16,6 +16,14 @@ public struct PolicyRecord: Codable, Hashable, Sendable {
     public var trustedOS: String
     public var coresPerCluster: Int
 
+    enum CodingKeys: String, CodingKey {
+        case version, conduit, functions
+        case powerStateFormat = "power-state-format"
+        case idleStates = "idle-states"
+        case trustedOS = "trusted-os"
+        case coresPerCluster = "cores-per-cluster"
+    }
+
     public init(_ policy: Policy) {
         version = policy.version.argument
         conduit = policy.conduit.argument

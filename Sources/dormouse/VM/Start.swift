@@ -71,8 +71,14 @@ struct Start: ParsableCommand {
                 Message.write(plan.refusalWords)
                 return refusal
             }
-            let machine = try session.machine(plan.machine)
             let run = try VMRun(plan, lock: lock, request: request, now: WallClock.now)
+            let machine: VirtualMachine
+            do throws(MachineError) {
+                machine = try session.machine(plan.machine)
+            } catch {
+                try run.cancel()
+                throw error
+            }
             if !isStarted {
                 try session.start()
                 try server.start()

@@ -1,5 +1,6 @@
 // The built command, run as a user runs it.
 
+import FoundationEssentials
 import Glibc
 import Subprocess
 import SystemPackage
@@ -146,15 +147,7 @@ final class TemporaryDirectory: Sendable {
     }
 
     deinit {
-        // Nothing of what tests put here is a directory.
-        guard let directory = opendir(path) else { return }
-        while let entry = readdir(directory) {
-            withUnsafePointer(to: &entry.pointee.d_name) { name in
-                name.withMemoryRebound(to: CChar.self, capacity: 256) { _ = unlink("\(path)/\(String(cString: $0))") }
-            }
-        }
-        closedir(directory)
-        rmdir(path)
+        try? FileManager.default.removeItem(atPath: path)
     }
 
     /// The path of a new file with `bytes`.

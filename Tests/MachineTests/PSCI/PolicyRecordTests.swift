@@ -11,7 +11,7 @@ struct PolicyRecordTests {
     private static let virt1 = """
         {
           "conduit" : "hvc",
-          "coresPerCluster" : 16,
+          "cores-per-cluster" : 16,
           "functions" : [
             "PSCI_VERSION", "CPU_SUSPEND", "CPU_OFF", "CPU_ON", "AFFINITY_INFO", "MIGRATE_INFO_TYPE", "SYSTEM_OFF",
             "SYSTEM_RESET", "PSCI_FEATURES", "CPU_FREEZE", "CPU_DEFAULT_SUSPEND", "NODE_HW_STATE", "SYSTEM_SUSPEND",
@@ -20,9 +20,9 @@ struct PolicyRecordTests {
             "SMCCC_ARCH_WORKAROUND_1", "SMCCC_ARCH_WORKAROUND_2", "SMCCC_ARCH_WORKAROUND_3", "TRNG_VERSION",
             "TRNG_FEATURES", "TRNG_GET_UUID", "TRNG_RND"
           ],
-          "idleStates" : ["core-standby", "core-power-down", "cluster-power-down"],
-          "powerStateFormat" : "original",
-          "trustedOS" : "none",
+          "idle-states" : ["core-standby", "core-power-down", "cluster-power-down"],
+          "power-state-format" : "original",
+          "trusted-os" : "none",
           "version" : "1.3"
         }
         """

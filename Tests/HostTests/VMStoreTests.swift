@@ -1,0 +1,131 @@
+import Glibc
+import Hibernation
+import Machine
+import Testing
+
+@testable import Host
+
+/// A store in a directory of its own.
+private final class TestStore {
+    let store: VMStore
+
+    init() throws {
+        var template = Array("/tmp/dormouse-test-XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        store = VMStore(path: String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
+    }
+
+    deinit {
+        // Names made here have no characters that a shell minds.
+        _ = system("rm -rf \(store.path)")
+    }
+
+    func make(_ name: String = "vm") throws -> VM {
+        try store.create(name, VMConfiguration(MachineConfiguration(kernel: "/k"), hibernation: .init()))
+    }
+}
+
+@Suite("VM store")
+struct VMStoreTests {
+    @Test("A VM that was made is found, with its configuration and a state of its own")
+    func create() throws {
+        let test = try TestStore()
+        let vm = try test.make("demo-1")
+        #expect(try test.store.names() == ["demo-1"])
+        #expect(try test.store.vm("demo-1").configuration() == vm.configuration())
+        let state = try vm.state()
+        #expect(state.identity.count == 32)
+        #expect(try test.make("demo-2").state().identity != state.identity)
+    }
+
+    @Test("A name is taken once")
+    func twice() throws {
+        let test = try TestStore()
+        _ = try test.make()
+        #expect(throws: HostError.self) { try test.make() }
+    }
+
+    @Test("A name that could be another file is none", arguments: ["", "..", ".a", "a/b", "-a", "a b", "ä", "a\n"])
+    func names(name: String) throws {
+        let test = try TestStore()
+        #expect(throws: HostError.self) { try test.make(name) }
+        #expect(throws: HostError.self) { try test.store.vm(name) }
+    }
+
+    @Test("Two cannot have a VM at once")
+    func lock() throws {
+        let test = try TestStore()
+        let vm = try test.make()
+        var first: VMLock? = try vm.lock()
+        let error = #expect(throws: HostError.self) { try vm.lock() }
+        #expect(error?.description.contains("process \(getpid())") == true)
+        #expect(vm.user == "\(getpid())")
+        withExtendedLifetime(first) {}
+        first = nil
+        #expect(vm.user == nil)
+        _ = try vm.lock()
+    }
+
+    @Test("A state that Dormouse did not write is an error", arguments: ["", "{}", "{\"schema\":99}", "\u{0}\u{1}"])
+    func damaged(text: String) throws {
+        let test = try TestStore()
+        let vm = try test.make()
+        try DurableFile.write(Array(text.utf8), to: vm.statePath)
+        #expect(throws: HostError.self) { try vm.state() }
+    }
+
+    @Test("Random damage of a state is an error or another state, and never a trap")
+    func fuzz() throws {
+        let test = try TestStore()
+        let vm = try test.make()
+        var state = try vm.state()
+        state.run = VMState.Run(
+            environment: Environment(["a": "b"]), configuration: try vm.configuration(), generation: 1, since: "1",
+            resumed: nil)
+        state.hibernation = VMState.Slept(
+            record: HibernationRecord(
+                dormouse: "0", time: 1, call: .init(function: "F", functionID: "0x1", type: nil, core: 0),
+                environment: Environment(["a": "b"]), generation: 1, counter: 1, disks: []),
+            configuration: try vm.configuration())
+        try vm.write(state)
+        let file = try #require(fopen(vm.statePath, "r"))
+        var original = [UInt8](repeating: 0, count: 1 << 16)
+        original.removeLast(original.count - fread(&original, 1, original.count, file))
+        fclose(file)
+        var readable = 0
+        for seed in 0..<2000 as Range<UInt64> {
+            var generator = SplitMix(state: seed)
+            var bytes = original
+            for _ in 0..<Int.random(in: 1...8, using: &generator) where !bytes.isEmpty {
+                let index = Int.random(in: 0..<bytes.count, using: &generator)
+                switch Int.random(in: 0..<3, using: &generator) {
+                case 0: bytes[index] = UInt8.random(in: .min ... .max, using: &generator)
+                case 1: bytes.remove(at: index)
+                default: bytes = Array(bytes.prefix(index + 1))
+                }
+            }
+            try DurableFile.write(bytes, to: vm.statePath)
+            if let state = try? vm.state(), let record = state.hibernation?.record {
+                readable += 1
+                _ = StartDecision(
+                    record: record, generation: state.generation, environment: Environment(), disks: nil,
+                    policy: StartPolicy(), now: 1)
+                _ = record.counter(at: .max)
+            }
+        }
+        #expect(readable > 0)
+    }
+}
+
+/// A generator that can be started again.
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
+        return z ^ z >> 31
+    }
+}
