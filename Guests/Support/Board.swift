@@ -8,6 +8,8 @@ struct Board {
     /// How many cores there are; the first is the one that booted.
     private(set) var coreCount = 0
     private(set) var conduit = Conduit.hvc
+    /// What all of it comes from; nil if there is none.
+    let deviceTree: DeviceTree?
     /// The command line: words such as `seconds=3`.
     private var arguments = Text(address: 0, count: 0)
 
@@ -18,9 +20,9 @@ struct Board {
     static var maximumCoreCount: Int { 64 }
 
     init(deviceTree address: UInt) {
+        deviceTree = DeviceTree(address: address)
         addCore(Affinity(mpidr: readMPIDR()))
-        guard let tree = DeviceTree(address: address) else { return }
-        tree.forEachProperty { depth, node, property, value in
+        deviceTree?.forEachProperty { depth, node, property, value in
             if depth == 1, node.equals("chosen"), property.equals("bootargs") {
                 arguments = value
             } else if depth == 1, node.equals("psci"), property.equals("method") {

@@ -48,7 +48,7 @@ public struct StartPlan: Sendable {
         var decision = StartDecision(
             record: slept?.record, generation: state.generation, environment: environment,
             disks: try Self.disks(machine, like: slept?.record), policy: policy, now: now)
-
+        if decision == .boot, try Self.hasGivenUpImage(state, today) { decision = .clean(.givenUp) }
         if case .keep = decision, let slept {
             let kept = try Self.keptMachine(slept, vm)
             let keptFiles = try MeasuredFiles(of: kept)
@@ -73,7 +73,6 @@ public struct StartPlan: Sendable {
             self.files = files
             self.machine = Self.prepared(machine, state, decision, slept, now: now)
         }
-        if decision == .boot, try Self.hasGivenUpImage(state, today) { decision = .clean(.givenUp) }
         self.decision = decision
         generation = decision.beginsGeneration ? state.generation + 1 : state.generation
         self.slept = decision.resumes ? slept : nil

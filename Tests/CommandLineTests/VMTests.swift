@@ -22,6 +22,38 @@ struct VMTests {
         #expect(start.finished.errorLines.last == "dormouse: hibernated")
     }
 
+    @Test("A guest that checks its machine finds all of it as it left it, with its counter gone on")
+    func sleeper() async throws {
+        let vm = try await TestVM(.sleeper, append: "cycles=3", disks: 1)
+        var checksums: [Substring] = []
+        for kind in ["boot", "resume", "resume"] {
+            let start = try await vm.start()
+            #expect(start.exitCode == 40 && start.kind == kind)
+            #expect(!start.finished.output.contains("not ok"), "\(start.finished.output)")
+            checksums += start.finished.output.matches(of: /(?:hibernating|resumed), checksum (0x[0-9a-f]+)/).map(\.1)
+        }
+        let last = try await vm.start()
+        #expect(last.exitCode == 0 && last.kind == "resume")
+        #expect(last.finished.output.contains("ok 10 - the counter has not gone back"))
+        #expect(!last.finished.output.contains("not ok"), "\(last.finished.output)")
+        #expect(checksums.count == 5 && Set(checksums).count == 1)
+    }
+
+    @Test("A clean boot by device tree has noresume, and an image that was given up is not resumed later either")
+    func givenUp() async throws {
+        let vm = try await TestVM(.sleeper, append: "cycles=9", disks: 1)
+        #expect(try await vm.start().exitCode == 40)
+        for _ in 0..<2 {
+            let start = try await vm.start("--fresh")
+            #expect(start.exitCode == 0 && start.kind == "clean")
+            #expect(start.finished.output.contains("the image is left alone"))
+        }
+        let later = try await vm.start()
+        #expect(later.kind == "clean" && later.finished.output.contains("the image is left alone"))
+        #expect(try await vm.run("discard").exitCode == 0)
+        #expect(try await vm.start().kind == "boot")
+    }
+
     @Test("What a guest that powered off left is not resumed")
     func poweredOff() async throws {
         let vm = try await TestVM(append: "end=off")

@@ -120,6 +120,7 @@ enum Command {
 /// The bare-metal guests, as `Guests/build` makes them.
 enum Guest: String {
     case idle = "Idle"
+    case sleeper = "Sleeper"
     case spin = "Spin"
     case systemOff2 = "SystemOff2"
 
@@ -127,7 +128,7 @@ enum Guest: String {
     static let missing: Comment = "the bare-metal guests are not built: run Guests/build"
 
     static var areBuilt: Bool {
-        [idle, spin, systemOff2].allSatisfy { access($0.path, R_OK) == 0 }
+        [idle, sleeper, spin, systemOff2].allSatisfy { access($0.path, R_OK) == 0 }
     }
 
     var path: String {
