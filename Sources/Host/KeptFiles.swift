@@ -30,7 +30,8 @@ struct KeptFiles {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
             // A copy of the content: a link would change with the file. The host may share the blocks.
             try? FileManager.default.removeItem(atPath: draft)
-            try FileManager.default.copyItem(atPath: URL(filePath: source).resolvingSymlinksInPath().path, toPath: draft)
+            try FileManager.default.copyItem(
+                atPath: URL(filePath: source).resolvingSymlinksInPath().path, toPath: draft)
         } catch { throw .file(path: source, operation: "keep a copy of", reason: "\(error)") }
         guard unsafe rename(draft, path(fingerprint)) == 0 else {
             throw .file(path: path(fingerprint), operation: "write", reason: String(errno: errno))

@@ -26,7 +26,9 @@ public struct VMStore: Sendable {
         guard FileManager.default.fileExists(atPath: path) else { return [] }
         do {
             return try FileManager.default.contentsOfDirectory(atPath: path)
-                .filter { Self.isName($0) && FileManager.default.fileExists(atPath: "\(path)/\($0)/\(VM.configurationName)") }
+                .filter {
+                    Self.isName($0) && FileManager.default.fileExists(atPath: "\(path)/\($0)/\(VM.configurationName)")
+                }
                 .sorted()
         } catch { throw .file(path: path, operation: "list", reason: "\(error)") }
     }

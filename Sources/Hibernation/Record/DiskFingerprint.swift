@@ -83,7 +83,8 @@ public struct DiskChange: Codable, Hashable, Sendable {
 
     private static let words = [
         "file": "it is another file", "byteCount": "it has another size",
-        "modified": "it was written after the guest hibernated", "changed": "the file was touched after the guest hibernated",
+        "modified": "it was written after the guest hibernated",
+        "changed": "the file was touched after the guest hibernated",
         "sample": "a sample of its content differs", "content": "its content differs",
     ]
 

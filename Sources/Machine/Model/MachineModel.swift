@@ -20,7 +20,8 @@ public struct MachineModel: Sendable {
     public let counterGoesOn: Bool
 
     /// The first model: the `virt` layout, GICv3, PL011, PL031 and 32 virtio-mmio slots.
-    public static let virt1 = MachineModel(name: "virt-1", cpu: .dormouse1, counterFrequency: 1_000_000_000, counterGoesOn: true)
+    public static let virt1 = MachineModel(
+        name: "virt-1", cpu: .dormouse1, counterFrequency: 1_000_000_000, counterGoesOn: true)
 
     /// Every model there is.
     public static let all = [virt1]

@@ -26,7 +26,9 @@ public struct ReportFile: Sendable {
         case .directory:
             throw ReportFileError(path: path, reason: "it is a directory")
         case .absent, .regular:
-            guard access(DurableFile.directory(of: path), W_OK | X_OK) == 0, unlink(path) == 0 || errno == ENOENT else { throw failure() }
+            guard access(DurableFile.directory(of: path), W_OK | X_OK) == 0, unlink(path) == 0 || errno == ENOENT else {
+                throw failure()
+            }
         case .other:
             guard access(path, W_OK) == 0 else { throw failure() }
         }

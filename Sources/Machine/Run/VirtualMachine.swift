@@ -180,7 +180,8 @@ public final class VirtualMachine: @unchecked Sendable {
             do {
                 disks.append(
                     try BlockDevice(
-                        file: file, serial: Virt1Layout.diskSerial(slot: slot), synchronous: configuration.clock == .instructions))
+                        file: file, serial: Virt1Layout.diskSerial(slot: slot),
+                        synchronous: configuration.clock == .instructions))
             } catch { throw .host(error.description) }
         }
         return disks

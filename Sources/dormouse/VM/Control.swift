@@ -33,7 +33,8 @@ struct Hibernate: ParsableCommand {
     @OptionGroup var control: ControlOptions
 
     func run() throws {
-        Glibc.exit(Command.exitCode { try control.ask(try vmOptions.vm(), .hibernate, expecting: .hibernated) }.rawValue)
+        Glibc.exit(
+            Command.exitCode { try control.ask(try vmOptions.vm(), .hibernate, expecting: .hibernated) }.rawValue)
     }
 }
 
@@ -46,7 +47,8 @@ struct ControlOptions: ParsableArguments {
     }
 
     /// Asks the run, and says what came of it.
-    func ask(_ vm: VM, _ verb: ControlVerb, expecting expected: Machine.ExitCode) throws(HostError) -> Machine.ExitCode {
+    func ask(_ vm: VM, _ verb: ControlVerb, expecting expected: Machine.ExitCode) throws(HostError) -> Machine.ExitCode
+    {
         switch try vm.ask(verb, timeoutSeconds: timeout) {
         case .declined(let reason):
             Message.write("VM \(vm.name) still runs: \(reason)")

@@ -42,7 +42,9 @@ struct Create: ParsableCommand {
                 var machine = machineOptions.machine
                 machine.kernel = AbsolutePath.of(machine.kernel)
                 machine.initrd = machine.initrd.map(AbsolutePath.of)
-                for index in machine.disks.indices { machine.disks[index].path = AbsolutePath.of(machine.disks[index].path) }
+                for index in machine.disks.indices {
+                    machine.disks[index].path = AbsolutePath.of(machine.disks[index].path)
+                }
                 // Whatever cannot be run is better said now.
                 try VirtualMachine.check(machine)
                 _ = try MeasuredFiles(of: machine)

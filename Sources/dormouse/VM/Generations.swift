@@ -31,7 +31,9 @@ struct Discard: ParsableCommand {
     func run() throws {
         Glibc.exit(
             Command.exitCode {
-                for path in try vmOptions.vm().discardImages() { Message.write("the hibernation image on \(path) is discarded") }
+                for path in try vmOptions.vm().discardImages() {
+                    Message.write("the hibernation image on \(path) is discarded")
+                }
                 return .poweredOff
             }.rawValue)
     }
@@ -46,7 +48,9 @@ struct RestoreImage: ParsableCommand {
     func run() throws {
         Glibc.exit(
             Command.exitCode {
-                for path in try vmOptions.vm().restoreImages() { Message.write("the hibernation image on \(path) is back") }
+                for path in try vmOptions.vm().restoreImages() {
+                    Message.write("the hibernation image on \(path) is back")
+                }
                 return .poweredOff
             }.rawValue)
     }

@@ -58,8 +58,9 @@ struct Inspect: ParsableCommand {
         let state = try vm.state()
         if let end = state.lastEnd { print("Last end: \(end.words) (exit code \(end.exitCode))") }
         if let record = state.hibernation?.record {
-            print("Hibernated by \(record.call.function) on core \(record.call.core), generation \(record.generation), "
-                + "hardware signature \(record.hardwareSignature), Dormouse \(record.dormouse)")
+            print(
+                "Hibernated by \(record.call.function) on core \(record.call.core), generation \(record.generation), "
+                    + "hardware signature \(record.hardwareSignature), Dormouse \(record.dormouse)")
         }
         guard let plan else { return .poweredOff }
         print("\nEnvironment \(plan.environment.fingerprint):")

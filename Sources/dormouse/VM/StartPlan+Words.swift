@@ -14,7 +14,8 @@ extension StartPlan {
                 "nobody knows how the last run ended; "
                     + (images.isEmpty
                         ? "no disk has a hibernation image"
-                        : "a hibernation image is on \(images.joined(separator: ", ")), and nothing says whether the disks are as it left them"))
+                        : "a hibernation image is on \(images.joined(separator: ", ")), and nothing says whether the disks are as it left them")
+            )
         }
         switch decision {
         case .boot: break
@@ -22,7 +23,9 @@ extension StartPlan {
             lines.append("resuming the guest in the environment that it left")
             lines += differences.map { "changed since then: \($0.words)" }
         case .keep(let differences):
-            lines.append("resuming the guest in the environment that it left; what is configured today follows at its next full boot:")
+            lines.append(
+                "resuming the guest in the environment that it left; what is configured today follows at its next full boot:"
+            )
             lines += differences.map { "later: \($0.words)" }
         case .clean(let reason):
             lines.append("booting clean, in generation \(generation): \(reason.words)")
