@@ -28,6 +28,9 @@ extension DeviceTree {
         root.children.append(
             contentsOf: [board.uart.map(DeviceTreeNode.uart), board.rtc.map(DeviceTreeNode.rtc)].compactMap(\.self))
         root.children.append(contentsOf: board.virtio.map(DeviceTreeNode.virtio))
+        if let id = board.generationID, let memory = FirmwareMemory(ram: board.memory.first) {
+            root.children += [.reservedMemory(memory.kept), .generationID(at: memory.generationID, id.interrupt)]
+        }
         self.init(root: root, bootCPU: UInt32(truncatingIfNeeded: board.cpus.first ?? 0))
     }
 }
@@ -53,21 +56,28 @@ extension DeviceTreeNode {
     fileprivate static func chosen(_ board: BoardDescription) -> DeviceTreeNode {
         var node = DeviceTreeNode("chosen")
         let chosen = board.chosen
+        // First, where it has always been: the order of properties is something that a guest can see.
         node["bootargs"] = .string(chosen.bootArguments)
         if let uart = board.uart {
             node["stdout-path"] = .string(uartPath(uart))
         }
+        node.describe(chosen)
+        return node
+    }
+
+    /// What is said of this boot, whatever describes the machine.
+    mutating func describe(_ chosen: BoardDescription.Chosen) {
+        self["bootargs"] = .string(chosen.bootArguments)
         if let initrd = chosen.initrd {
-            node["linux,initrd-start"] = .doubleCells(initrd.lowerBound)
-            node["linux,initrd-end"] = .doubleCells(initrd.upperBound)
+            self["linux,initrd-start"] = .doubleCells(initrd.lowerBound)
+            self["linux,initrd-end"] = .doubleCells(initrd.upperBound)
         }
         if !chosen.rngSeed.isEmpty {
-            node["rng-seed"] = .bytes(chosen.rngSeed)
+            self["rng-seed"] = .bytes(chosen.rngSeed)
         }
         if let seed = chosen.kaslrSeed {
-            node["kaslr-seed"] = .doubleCells(seed)
+            self["kaslr-seed"] = .doubleCells(seed)
         }
-        return node
     }
 
     /// Section 3.3. The alias gives the port its number in Linux: ttyAMA0.
@@ -175,6 +185,31 @@ extension DeviceTreeNode {
         node["interrupts"] = .cells(device.interrupt.cells)
         node["clocks"] = .cells(clocks.map { _ in PHandle.peripheralClock.rawValue })
         node["clock-names"] = .strings(clocks)
+        return node
+    }
+
+    /// Section 3.5: memory that the guest neither uses nor maps of its own accord.
+    fileprivate static func reservedMemory(_ range: Range<PhysicalAddress>) -> DeviceTreeNode {
+        var region = DeviceTreeNode("firmware", at: range.lowerBound)
+        region["reg"] = .reg(range)
+        region["no-map"] = .empty
+        var node = DeviceTreeNode("reserved-memory")
+        node["#address-cells"] = .cells(2)
+        node["#size-cells"] = .cells(2)
+        node["ranges"] = .empty
+        node.children = [region]
+        return node
+    }
+
+    /// rng/microsoft,vmgenid.yaml.
+    fileprivate static func generationID(
+        at range: Range<PhysicalAddress>, _ interrupt: BoardDescription.Interrupt
+    ) -> DeviceTreeNode {
+        let risingEdge: UInt32 = 1
+        var node = DeviceTreeNode("rng", at: range.lowerBound)
+        node["compatible"] = .string("microsoft,vmgenid")
+        node["reg"] = .reg(range)
+        node["interrupts"] = .cells(interrupt.cells.dropLast() + [risingEdge])
         return node
     }
 

@@ -1,7 +1,8 @@
 // What a guest has to be told about its machine.
 //
-// Responsible for: naming the facts that a device tree is made from. Not responsible for: choosing them (the machine
-// model does), or how each is spelled in a device tree (BoardDescription+DeviceTree.swift).
+// Responsible for: naming the facts that a device tree, or ACPI's tables, are made from. Not responsible for: choosing them (the machine
+// model does), or how each is spelled in a device tree (BoardDescription+DeviceTree.swift)
+// or in ACPI (ACPI/).
 
 import Hypervisor
 
@@ -114,12 +115,16 @@ public struct BoardDescription: Sendable, Equatable {
     public var rtc: Device?
     /// virtio-mmio transports, whether or not something is behind them.
     public var virtio: [Device]
+    /// Nil: there is none.
+    public var generationID: GenerationID?
+    /// Set for a guest that finds its machine in ACPI's tables; nil for one that finds it in a device tree.
+    public var acpi: ACPI?
     public var chosen: Chosen
 
     public init(
         model: String, compatible: [String], cpus: [UInt64], memory: [Range<PhysicalAddress>], gic: GIC, timer: Timer,
         power: PowerInterface, peripheralClockFrequency: UInt32 = 24_000_000, uart: Device? = nil, rtc: Device? = nil,
-        virtio: [Device] = [], chosen: Chosen = Chosen()
+        virtio: [Device] = [], generationID: GenerationID? = nil, acpi: ACPI? = nil, chosen: Chosen = Chosen()
     ) {
         self.model = model
         self.compatible = compatible
@@ -132,6 +137,8 @@ public struct BoardDescription: Sendable, Equatable {
         self.uart = uart
         self.rtc = rtc
         self.virtio = virtio
+        self.generationID = generationID
+        self.acpi = acpi
         self.chosen = chosen
     }
 }

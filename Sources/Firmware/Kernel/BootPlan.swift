@@ -1,6 +1,7 @@
 // Where everything that a guest starts from goes in its RAM.
 //
 // Responsible for: placing kernel, device tree and initrd, and saying how much memory is missing if they do not fit.
+// What firmware leaves beside them is in BootPlan+Firmware.swift.
 // A pure function of sizes and the board; it reads no file and writes no memory. For Linux it follows
 // Documentation/arch/arm64/booting.rst. Not responsible for: CPU state beyond the entry point and x0.
 
@@ -17,6 +18,10 @@ public enum BootPlanError: Error, Equatable, CustomStringConvertible {
     /// The board has no RAM, or its RAM does not start where this needs it.
     case unusableMemory
     case deviceTree(DeviceTreeError)
+    /// Flat code cannot be told of a machine by ACPI.
+    case flatImageWithACPI
+    /// More ACPI or EFI tables than there is room for.
+    case firmwareTooLarge(byteCount: Int)
 
     public var description: String {
         switch self {
@@ -31,6 +36,10 @@ public enum BootPlanError: Error, Equatable, CustomStringConvertible {
             "the board needs RAM that starts at a multiple of 2 MiB"
         case .deviceTree(let error):
             error.description
+        case .flatImageWithACPI:
+            "flat code finds its machine in a device tree only; leave --firmware acpi out, or give an arm64 Linux Image"
+        case .firmwareTooLarge(let byteCount):
+            "the board's ACPI tables have \(byteCount) bytes and there is no room for them; describe fewer devices"
         }
     }
 }
@@ -45,6 +54,8 @@ public struct BootPlan: Sendable, Equatable {
         case initrd
         /// These bytes: the flattened device tree.
         case deviceTree([UInt8])
+        /// These bytes: ACPI's and EFI's tables, or a generation id.
+        case firmware([UInt8])
     }
 
     /// One thing to put into RAM.
@@ -86,7 +97,7 @@ public struct BootPlan: Sendable, Equatable {
         guard commandLineByteCount <= maximumCommandLineByteCount else {
             throw .commandLineTooLong(byteCount: commandLineByteCount, limit: maximumCommandLineByteCount)
         }
-        var layout = try Layout(ram: board.memory.first)
+        var layout = try Layout(ram: board.memory.first, keptAtEnd: firmwareByteCount(board))
         let kernel = try layout.place(byteCount: kernelByteCount, atOffset: header.textOffset)
         if let imageSize = header.imageSize {
             try layout.keepFree(byteCount: imageSize, from: kernel.lowerBound)
@@ -100,7 +111,8 @@ public struct BootPlan: Sendable, Equatable {
         }
         try layout.check()
 
-        let tree = try flattenedTree(of: board)
+        let (description, firmware) = try describe(board, treeSlot: treeSlot)
+        let tree = try flattened(description)
         var placements = [
             Placement(content: .kernel, range: kernel),
             Placement(
@@ -110,6 +122,7 @@ public struct BootPlan: Sendable, Equatable {
         if let initrd = board.chosen.initrd {
             placements.append(Placement(content: .initrd, range: initrd))
         }
+        placements += firmware
         return BootPlan(placements: placements, entry: kernel.lowerBound, x0: treeSlot.lowerBound)
     }
 
@@ -117,10 +130,12 @@ public struct BootPlan: Sendable, Equatable {
     ///
     /// The device tree lies at the start of RAM, so that everything above the image is the guest's own.
     public static func flatImage(byteCount: UInt64, board: BoardDescription) throws(BootPlanError) -> BootPlan {
-        var layout = try Layout(ram: board.memory.first)
+        guard board.acpi == nil else { throw .flatImageWithACPI }
+        var layout = try Layout(ram: board.memory.first, keptAtEnd: firmwareByteCount(board))
         let image = try layout.place(byteCount: byteCount, atOffset: flatImageOffset)
         try layout.check()
-        let tree = try flattenedTree(of: board)
+        let (description, firmware) = try describe(board, treeSlot: layout.base..<image.lowerBound)
+        let tree = try flattened(description)
         guard UInt64(tree.count) <= flatImageOffset else {
             throw .deviceTree(.tooLarge(byteCount: tree.count, limit: Int(flatImageOffset)))
         }
@@ -129,16 +144,25 @@ public struct BootPlan: Sendable, Equatable {
             placements: [
                 Placement(content: .deviceTree(tree), range: treeRange),
                 Placement(content: .kernel, range: image),
-            ],
+            ] + firmware,
             entry: image.lowerBound, x0: treeRange.lowerBound)
     }
 
     /// How much of RAM at most is left to a kernel that does not say how much it needs.
     private static let legacyKernelSpace: UInt64 = 128 << 20
 
-    private static func flattenedTree(of board: BoardDescription) throws(BootPlanError) -> [UInt8] {
+    /// The tree that the guest gets, and what firmware leaves in RAM.
+    private static func describe(
+        _ board: BoardDescription, treeSlot: Range<PhysicalAddress>
+    ) throws(BootPlanError) -> (DeviceTree, [Placement]) {
+        if let acpi = board.acpi { return try Self.acpi(board, acpi, treeSlot: treeSlot) }
+        let firmware = FirmwareMemory(ram: board.memory.first).map { keptPlacements(board, $0) } ?? []
+        return (DeviceTree(for: board), firmware)
+    }
+
+    private static func flattened(_ tree: DeviceTree) throws(BootPlanError) -> [UInt8] {
         do throws(DeviceTreeError) {
-            return try DeviceTree(for: board).flattened()
+            return try tree.flattened()
         } catch {
             throw .deviceTree(error)
         }
@@ -148,13 +172,16 @@ public struct BootPlan: Sendable, Equatable {
     private struct Layout {
         let base: PhysicalAddress
         let byteCount: UInt64
+        /// Of them, what firmware has at the end.
+        private let keptAtEnd: UInt64
         /// Everything from `base` to here is taken.
         private var end: PhysicalAddress
 
-        init(ram: Range<PhysicalAddress>?) throws(BootPlanError) {
+        init(ram: Range<PhysicalAddress>?, keptAtEnd: UInt64) throws(BootPlanError) {
             guard let ram, !ram.isEmpty, ram.lowerBound % blockSize == 0 else { throw .unusableMemory }
             base = ram.lowerBound
             byteCount = ram.upperBound - ram.lowerBound
+            self.keptAtEnd = keptAtEnd
             end = base
         }
 
@@ -182,9 +209,9 @@ public struct BootPlan: Sendable, Equatable {
         }
 
         func check() throws(BootPlanError) {
-            guard end - base <= byteCount else {
-                throw .notEnoughMemory(available: byteCount, needed: end - base)
-            }
+            let (needed, overflow) = (end - base).addingReportingOverflow(keptAtEnd)
+            guard !overflow else { throw .sizesOutOfRange }
+            guard needed <= byteCount else { throw .notEnoughMemory(available: byteCount, needed: needed) }
         }
     }
 }

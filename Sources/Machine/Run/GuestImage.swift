@@ -59,7 +59,7 @@ struct GuestImage {
             switch placement.content {
             case .kernel: try kernel.load(into: memory, at: placement.range)
             case .initrd: try initrd?.load(into: memory, at: placement.range)
-            case .deviceTree(let bytes): memory.write(bytes, at: placement.range.lowerBound)
+            case .deviceTree(let bytes), .firmware(let bytes): memory.write(bytes, at: placement.range.lowerBound)
             }
         }
     }

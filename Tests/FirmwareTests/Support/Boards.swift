@@ -25,4 +25,18 @@ extension BoardDescription {
             },
             chosen: chosen)
     }
+
+    /// The same board for a guest that is told of it by ACPI, with a generation id.
+    static func withACPI(
+        cpus: [UInt64] = [0], memoryMiB: UInt64 = 512, virtioSlots: Int = 32, chosen: Chosen = Chosen()
+    ) -> BoardDescription {
+        var board = virt(cpus: cpus, memoryMiB: memoryMiB, virtioSlots: virtioSlots, chosen: chosen)
+        board.generationID = GenerationID(bytes: Array(0..<16), interrupt: .spi(10))
+        board.acpi = ACPI(
+            hardwareSignature: 0xC0FF_EE01,
+            events: EventDevice(
+                device: Device(registers: 0x0908_0000..<0x0908_1000, interrupt: .spi(9)), powerButton: 1,
+                sleepButton: 2, generationID: 4))
+        return board
+    }
 }
