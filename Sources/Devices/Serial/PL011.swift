@@ -65,6 +65,12 @@ public final class PL011: MMIODevice {
         }
     }
 
+    /// The state in which firmware leaves a console: on, 8 data bits, with FIFOs. Guests that know only the SBSA's generic UART,
+    /// as ACPI's do, count on it.
+    public func enable() {
+        withState { $0.enable() }
+    }
+
     /// Runs `body` with the state to itself, then tells the interrupt controller and the sender what follows from it.
     private func withState<Result: Sendable>(_ body: (inout PL011State) -> Result) -> Result {
         let (result, isInterruptChanged, isToContinue) = state.withLock { state in

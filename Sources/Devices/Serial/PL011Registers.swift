@@ -38,6 +38,7 @@ enum PL011Register {
 
     enum LCR_HField {
         static let enableFIFOs: UInt32 = 1 << 4
+        static let eightBits: UInt32 = 0b11 << 5
         static let writable: UInt32 = 0xFF
     }
 

@@ -36,6 +36,12 @@ struct PL011State: Sendable {
     /// UARTINTR, the only interrupt output that is wired: any unmasked interrupt.
     var isInterruptAsserted: Bool { rawInterrupts & interruptMask != 0 }
 
+    /// Turned on as firmware would.
+    mutating func enable() {
+        lineControl = Register.LCR_HField.eightBits | Register.LCR_HField.enableFIFOs
+        setControl(Register.CRField.reset | Register.CRField.uartEnable)
+    }
+
     // MARK: Receiving
 
     private var areFIFOsEnabled: Bool { lineControl & Register.LCR_HField.enableFIFOs != 0 }
