@@ -31,4 +31,18 @@ final class HostClock: GuestClock {
         let (time, overflow) = now.addingReportingOverflow(counter - current)
         return overflow ? .max : time
     }
+
+    /// Seconds since 1970 at which `counterOfToday` is zero: 2026-01-01T00:00:00Z. The 61 bits that Linux uses of the counter
+    /// last for 73 years from then.
+    static let epoch: UInt64 = 1_767_225_600
+
+    /// Where the counter begins of a machine that keeps no record of its last run: it is made from the time of day, so that one
+    /// that resumes finds that it went on by as long as it slept.
+    static var counterOfToday: UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        let seconds = UInt64(max(0, time.tv_sec))
+        guard seconds >= epoch else { return 0 }
+        return (seconds - epoch) &* 1_000_000_000 &+ UInt64(max(0, time.tv_nsec))
+    }
 }

@@ -40,7 +40,9 @@ extension VirtualMachine {
         cpu.setRegister(3, result.registers.x3)
         calls.withLock { $0.add(registers, result: result, core: cpu.index) }
         events.firmwareCall?(
-            FirmwareCallEvent(core: cpu.index, time: power.now, registers: registers, result: result))
+            FirmwareCallEvent(
+                core: cpu.index, time: power.now &- configuration.initialCounter, registers: registers,
+                result: result))
         return apply(result.effect, registers, cpu)
     }
 
