@@ -28,7 +28,10 @@ struct Run: ParsableCommand {
     private func runMachine() throws -> Machine.ExitCode {
         let session = try Session(options)
         let report = try options.report.map { try ReportFile(path: $0) }
-        let machine = try session.machine(machineOptions.machine)
+        var configuration = machineOptions.machine
+        // No record says where the counter of the last run was.
+        if configuration.clock == .host { configuration.initialCounter = MachineConfiguration.counterOfToday }
+        let machine = try session.machine(configuration)
         defer { session.finish() }
         try session.start()
         let outcome = try session.run(machine, rebooting: !options.noReboot)

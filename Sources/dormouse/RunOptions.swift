@@ -63,6 +63,27 @@ struct MachineOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "How the guest is told of its machine: \(list(FirmwareKind.arguments)). "
+                + "(default: \(FirmwareKind.deviceTree.argument))", valueName: "firmware"),
+        transform: FirmwareArgument.kind)
+    var firmware = FirmwareKind.deviceTree
+
+    @Option(
+        help: ArgumentHelp(
+            "With ACPI: the signature by which the guest knows the machine that it hibernated on. (default: 0, none)",
+            valueName: "hex"),
+        transform: FirmwareArgument.signature)
+    var hardwareSignature: UInt32?
+
+    @Option(
+        help: ArgumentHelp(
+            "The machine's generation id, 32 hexadecimal digits; a copy gets another one. (default: none)",
+            valueName: "id"),
+        transform: FirmwareArgument.generationID)
+    var generationID: GenerationID?
+
+    @Option(
+        help: ArgumentHelp(
             "What moves the guest's time; by instructions, runs repeat exactly.", valueName: "clock"))
     var clock = ClockKind.host
 
@@ -76,6 +97,9 @@ struct MachineOptions: ParsableArguments {
         guard seed == nil || clock == .instructions else {
             throw ValidationError("--seed means nothing without --clock=instructions: give both or neither")
         }
+        guard hardwareSignature == nil || firmware == .acpi else {
+            throw ValidationError("--hardware-signature means nothing without --firmware acpi: give both or neither")
+        }
     }
 
     /// The machine.
@@ -88,6 +112,9 @@ struct MachineOptions: ParsableArguments {
         machine.cpuCount = cpus
         machine.commandLine = append
         machine.psci = Policy(psci, version: psciVersion, conduit: conduit)
+        machine.firmware = firmware
+        machine.hardwareSignature = hardwareSignature ?? 0
+        machine.generationID = generationID?.bytes
         machine.clock = clock
         machine.seed = seed ?? 0
         machine.console = console
@@ -173,6 +200,35 @@ private enum LaboratoryArgument {
             try laboratory.add(argument: argument)
         } catch { throw ValidationError(error.description) }
         return laboratory
+    }
+}
+
+/// 16 bytes.
+struct GenerationID {
+    var bytes: [UInt8]
+}
+
+private enum FirmwareArgument {
+    static func kind(_ argument: String) throws -> FirmwareKind {
+        guard let kind = FirmwareKind(argument: argument) else {
+            throw ValidationError("give \(list(FirmwareKind.arguments))")
+        }
+        return kind
+    }
+
+    static func signature(_ argument: String) throws -> UInt32 {
+        let digits = argument.hasPrefix("0x") ? argument.dropFirst(2) : argument[...]
+        guard let signature = UInt32(digits, radix: 16) else {
+            throw ValidationError("give up to 8 hexadecimal digits, such as c0ffee01")
+        }
+        return signature
+    }
+
+    static func generationID(_ argument: String) throws -> GenerationID {
+        guard let bytes = GenerationIDArgument.parse(argument) else {
+            throw ValidationError("give 32 hexadecimal digits")
+        }
+        return GenerationID(bytes: bytes)
     }
 }
 

@@ -65,7 +65,8 @@ final class Session: Sendable {
         try output.start()
         shared.withLock { $0.isStarted = true }
         try SignalWatcher(
-            terminal: terminal, wake: { [self] in wake() }, stop: { [self] in stop(.signal($0)) }
+            terminal: terminal, wake: { [self] in wake() }, press: { [self] in press($0) },
+            stop: { [self] in stop(.signal($0)) }
         ).start()
         try ConsoleInput(
             descriptor: STDIN_FILENO,
@@ -76,6 +77,8 @@ final class Session: Sendable {
                 switch command {
                 case .quit: stop(.console)
                 case .wake: wake()
+                case .powerButton: press(.power)
+                case .sleepButton: press(.sleep)
                 case .help: output.write(Array("\n\(EscapeSequence.help)".utf8))
                 }
             }
@@ -110,6 +113,11 @@ final class Session: Sendable {
     var current: VirtualMachine? { shared.withLock { $0.machine } }
 
     private func wake() { current?.wake(.host) }
+
+    private func press(_ button: MachineButton) {
+        guard let machine = current, !machine.press(button) else { return }
+        log.warning("there is no \(button.rawValue) button with a device tree; start the guest with --firmware acpi")
+    }
 
     private func stop(_ reason: StopReason) {
         let machine = shared.withLock { shared in

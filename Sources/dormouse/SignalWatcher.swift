@@ -18,9 +18,12 @@ final class SignalWatcher: Sendable {
 
     /// What wakes a guest that is suspended to RAM.
     private static let wakingSignal = SIGUSR1
+    /// What presses a button. SIGPWR asks an init to power off, too.
+    private static let buttonSignals: [Int32: MachineButton] = [SIGPWR: .power, SIGUSR2: .sleep]
 
     private let terminal: Terminal?
     private let wake: @Sendable () -> Void
+    private let press: @Sendable (MachineButton) -> Void
     private let stop: @Sendable (Int32) -> Void
 
     /// Blocks the signals that `start` waits for. To be called before any thread is started: they inherit it.
@@ -36,12 +39,15 @@ final class SignalWatcher: Sendable {
     /// - Parameters:
     ///   - terminal: gets its own modes while the process is stopped.
     ///   - wake: wakes a suspended guest.
+    ///   - press: presses a button of the machine.
     ///   - stop: ends the run because of a signal, by its number.
     init(
-        terminal: Terminal?, wake: @escaping @Sendable () -> Void, stop: @escaping @Sendable (Int32) -> Void
+        terminal: Terminal?, wake: @escaping @Sendable () -> Void,
+        press: @escaping @Sendable (MachineButton) -> Void, stop: @escaping @Sendable (Int32) -> Void
     ) {
         self.terminal = terminal
         self.wake = wake
+        self.press = press
         self.stop = stop
     }
 
@@ -54,7 +60,8 @@ final class SignalWatcher: Sendable {
     private static var watched: sigset_t {
         var set = sigset_t()
         sigemptyset(&set)
-        for number in endingSignals + jobSignals + [wakingSignal] where !isIgnored(number) { sigaddset(&set, number) }
+        let others = [wakingSignal] + buttonSignals.keys
+        for number in endingSignals + jobSignals + others where !isIgnored(number) { sigaddset(&set, number) }
         return set
     }
 
@@ -79,6 +86,8 @@ final class SignalWatcher: Sendable {
                 _ = terminal?.claim()
             case Self.wakingSignal:
                 wake()
+            case SIGPWR, SIGUSR2:
+                if let button = Self.buttonSignals[number] { press(button) }
             default:
                 if let endingSince {
                     // Whoever asks again does not want to wait, for instance for a disk that hangs. timeout(1) sends

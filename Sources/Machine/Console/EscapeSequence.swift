@@ -7,6 +7,8 @@
 public enum ConsoleCommand: Sendable, Hashable, CaseIterable {
     case quit
     case wake
+    case powerButton
+    case sleepButton
     case help
 
     /// The keys that mean it, after Ctrl-A.
@@ -14,6 +16,8 @@ public enum ConsoleCommand: Sendable, Hashable, CaseIterable {
         switch self {
         case .quit: "x"
         case .wake: "w"
+        case .powerButton: "p"
+        case .sleepButton: "s"
         case .help: "h?"
         }
     }
@@ -23,6 +27,8 @@ public enum ConsoleCommand: Sendable, Hashable, CaseIterable {
         switch self {
         case .quit: "end Dormouse; the guest is stopped as if its power failed"
         case .wake: "wake a guest that is suspended to RAM"
+        case .powerButton: "press the power button (a guest with ACPI powers off)"
+        case .sleepButton: "press the sleep button (a guest with ACPI goes to sleep)"
         case .help: "this help"
         }
     }

@@ -56,13 +56,19 @@ public struct MachineConfiguration: Sendable {
     public var commandLine = ""
     public var disks: [DiskConfiguration] = []
     public var psci = Policy()
+    /// How the guest is told of its machine.
+    public var firmware = FirmwareKind.deviceTree
+    /// With ACPI, the FACS's hardware signature: a guest takes its hibernation image only if it is the same. 0: it checks nothing.
+    public var hardwareSignature: UInt32 = 0
+    /// 16 bytes that change when the machine is copied, as they lie in memory; nil: the machine has no generation id.
+    public var generationID: [UInt8]?
     /// What goes wrong in the firmware, on purpose. No part of what is recorded with a VM.
     public var laboratory = Laboratory.idle
     public var clock = ClockKind.host
     public var console = ConsoleKind.pl011
     /// How guest code is executed; the guest does not see it.
     public var engine = Engine.auto
-    /// Where the guest's counter begins.
+    /// Where the guest's counter begins: with the host's clock, `counterOfToday` is good for a machine that keeps no record.
     public var initialCounter: UInt64 = 0
     /// What entropy starts from with the instruction clock.
     public var seed: UInt64 = 0
@@ -70,6 +76,9 @@ public struct MachineConfiguration: Sendable {
     public init(kernel: String) {
         self.kernel = kernel
     }
+
+    /// A counter that is made from the time of day, so that a guest that resumes finds that it went on meanwhile.
+    public static var counterOfToday: UInt64 { HostClock.counterOfToday }
 }
 
 /// Why a machine cannot be made or started. The text is for the user, one line.
@@ -77,6 +86,7 @@ public enum MachineError: Error, CustomStringConvertible {
     case cpuCount(Int)
     case memorySize(UInt64)
     case tooManyDisks(Int)
+    case generationID(byteCount: Int)
     case file(path: String, role: String, reason: String)
     case kernel(path: String, KernelImageError)
     case initrdForFlatImage
@@ -93,6 +103,8 @@ public enum MachineError: Error, CustomStringConvertible {
             "\(bytes >> 20) MiB of memory cannot be had; give --memory a size from 2 MiB to 256 GiB, in steps of 2 MiB"
         case .tooManyDisks(let count):
             "\(count) disks are too many; this machine has slots for \(Virt1Layout.maximumDiskCount)"
+        case .generationID(let count):
+            "a generation id has 16 bytes and not \(count); give --generation-id 32 hexadecimal digits"
         case .file(let path, let role, let reason):
             "cannot read the \(role) \(path): \(reason)"
         case .kernel(let path, .notAnImage(.unknown)):

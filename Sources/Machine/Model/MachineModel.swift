@@ -3,6 +3,7 @@
 // Responsible for: the model's name and the values that belong to it. Once released, a model never changes.
 
 import Arm64
+import Devices
 import Firmware
 import Hypervisor
 import PSCI
@@ -50,8 +51,21 @@ public struct MachineModel: Sendable {
                 BoardDescription.Device(
                     registers: Layout.virtio(slot: $0), interrupt: .spi(UInt32(Layout.virtioSPI(slot: $0))))
             },
+            generationID: configuration.generationID.map {
+                BoardDescription.GenerationID(bytes: $0, interrupt: .spi(UInt32(Layout.generationIDSPI)))
+            },
+            acpi: configuration.firmware == .acpi
+                ? BoardDescription.ACPI(
+                    hardwareSignature: configuration.hardwareSignature, events: Self.events) : nil,
             chosen: chosen)
     }
+}
+
+extension MachineModel {
+    private static let events = BoardDescription.EventDevice(
+        device: .init(registers: Virt1Layout.events, interrupt: .spi(UInt32(Virt1Layout.eventsSPI))),
+        powerButton: EventDevice.Event.powerButton.rawValue, sleepButton: EventDevice.Event.sleepButton.rawValue,
+        generationID: EventDevice.Event.generationID.rawValue)
 }
 
 extension Conduit {

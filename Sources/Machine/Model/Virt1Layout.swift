@@ -3,8 +3,9 @@
 //   0x0000_0000  flash, 2 × 64 MiB (reserved)
 //   0x0800_0000  GICv3 distributor           0x080A_0000  redistributors, 128 KiB each
 //   0x0900_0000  PL011, SPI 1                0x0901_0000  PL031, SPI 2
+//   0x0908_0000  events (only with ACPI), SPI 9
 //   0x0A00_0000  32 × virtio-mmio, 512 bytes each, SPI 16 and up
-//   0x4000_0000  RAM
+//   0x4000_0000  RAM; its last 192 KiB are firmware's with ACPI, its last 64 KiB with a generation id (SPI 10)
 //
 // It is the widely known `virt` layout, so that firmware and bare-metal images made for that find what they expect.
 // A hibernated guest must find every address again: the model is frozen, and a golden test pins it.
@@ -21,6 +22,10 @@ enum Virt1Layout {
     static let uartSPI = 1
     static let rtc: Range<PhysicalAddress> = 0x0901_0000..<0x0901_1000
     static let rtcSPI = 2
+    static let events: Range<PhysicalAddress> = 0x0908_0000..<0x0908_1000
+    static let eventsSPI = 9
+    /// With a device tree only.
+    static let generationIDSPI = 10
     static let virtioBase: PhysicalAddress = 0x0A00_0000
     static let virtioStride: UInt64 = 0x200
     static let virtioSlotCount = 32

@@ -108,7 +108,9 @@ extension MachineError {
     /// What the process exits with if no machine could be had.
     public var exitCode: ExitCode {
         switch self {
-        case .cpuCount, .memorySize, .tooManyDisks, .file, .kernel, .initrdForFlatImage, .bootPlan, .memory: .usage
+        case .cpuCount, .memorySize, .tooManyDisks, .generationID, .file, .kernel, .initrdForFlatImage, .bootPlan,
+            .memory:
+            .usage
         case .disk(.failed), .host: .internalError
         case .disk: .usage
         }

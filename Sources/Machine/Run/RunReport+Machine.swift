@@ -79,6 +79,9 @@ extension RunReport.Configuration {
         kernel = configuration.kernel
         initrd = configuration.initrd
         append = configuration.commandLine
+        firmware = configuration.firmware.argument
+        hardwareSignature = configuration.firmware == .acpi ? hexadecimal(configuration.hardwareSignature) : nil
+        generationID = configuration.generationID.map(GenerationIDArgument.text)
         disks = configuration.disks.map { RunReport.Disk(path: $0.path, readOnly: $0.isReadOnly) }
         clock = configuration.clock.rawValue
         seed = configuration.clock == .instructions ? configuration.seed : nil

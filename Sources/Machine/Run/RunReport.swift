@@ -161,6 +161,12 @@ public struct RunReport: Codable, Sendable {
         public var kernel: String
         public var initrd: String?
         public var append: String
+        /// dt or acpi.
+        public var firmware: String
+        /// In hexadecimal; none with a device tree.
+        public var hardwareSignature: String?
+        /// 32 hexadecimal digits, if the machine has one.
+        public var generationID: String?
         public var disks: [Disk]
         /// host or instructions.
         public var clock: String

@@ -48,6 +48,9 @@ public final class VirtualMachine: @unchecked Sendable {
     let gic: GIC
     let uart: PL011
     let rtc: PL031
+    /// Seen by a guest with ACPI only.
+    let eventDevice: EventDevice
+    let generationIDInterrupt: InterruptLine
     let virtio: [VirtioMMIODevice]
     let console: ConsoleDevice
     let disks: [BlockDevice]
@@ -65,6 +68,8 @@ public final class VirtualMachine: @unchecked Sendable {
 
     /// How the current run ended; nil while it goes on.
     let end = Mutex<RunEnd?>(nil)
+    /// What the next boot finds; the configuration's, until it is changed.
+    let generationID: Mutex<[UInt8]?>
     /// The last calls of firmware functions that end a run or fall back, for the report.
     let calls = Mutex<FirmwareCallRecord>(FirmwareCallRecord())
     /// When the current run ended and how long its disks took to flush, in nanoseconds of the host's monotonic clock.
@@ -120,6 +125,9 @@ public final class VirtualMachine: @unchecked Sendable {
         rtc = PL031(
             interrupt: gic.spi(Virt1Layout.rtcSPI), clock: Self.timeOfDay(instructionClock),
             alarmChanged: { alarmClock.alarmChanged() })
+        eventDevice = EventDevice(interrupt: gic.spi(Virt1Layout.eventsSPI))
+        generationIDInterrupt = gic.spi(Virt1Layout.generationIDSPI)
+        generationID = Mutex(configuration.generationID)
         console = ConsoleDevice(output: output, onRoom: ready)
         disks = try Self.openDisks(configuration)
         virtio = Self.makeVirtio(
@@ -128,7 +136,9 @@ public final class VirtualMachine: @unchecked Sendable {
         do {
             var emulation = EmulatedVMConfiguration(
                 cpuCount: cpuCount, model: configuration.cpuModel, memory: memory,
-                bus: Self.makeBus(cpuCount: cpuCount, gic: gic, uart: uart, rtc: rtc, virtio: virtio),
+                bus: Self.makeBus(
+                    cpuCount: cpuCount, gic: gic, uart: uart, rtc: rtc,
+                    events: configuration.firmware == .acpi ? eventDevice : nil, virtio: virtio),
                 clock: clock, entropy: entropy, interruptController: gic,
                 timerLines: { cpu in
                     TimerLines(
@@ -156,6 +166,9 @@ public final class VirtualMachine: @unchecked Sendable {
         guard memory >= 2 << 20, memory <= 256 << 30, memory % (2 << 20) == 0 else { throw .memorySize(memory) }
         guard configuration.disks.count <= Virt1Layout.maximumDiskCount else {
             throw .tooManyDisks(configuration.disks.count)
+        }
+        if let id = configuration.generationID, id.count != GenerationIDArgument.byteCount {
+            throw .generationID(byteCount: id.count)
         }
     }
 
@@ -190,7 +203,7 @@ public final class VirtualMachine: @unchecked Sendable {
     }
 
     private static func makeBus(
-        cpuCount: Int, gic: GIC, uart: PL011, rtc: PL031, virtio: [VirtioMMIODevice]
+        cpuCount: Int, gic: GIC, uart: PL011, rtc: PL031, events: EventDevice?, virtio: [VirtioMMIODevice]
     ) -> PhysicalBus {
         typealias Region = PhysicalBus.Region
         var regions = [
@@ -199,6 +212,7 @@ public final class VirtualMachine: @unchecked Sendable {
             Region(range: Virt1Layout.uart, device: uart),
             Region(range: Virt1Layout.rtc, device: rtc),
         ]
+        if let events { regions.append(Region(range: Virt1Layout.events, device: events)) }
         regions += virtio.enumerated().map { Region(range: Virt1Layout.virtio(slot: $0), device: $1) }
         return PhysicalBus(regions: regions)
     }
@@ -210,7 +224,7 @@ public final class VirtualMachine: @unchecked Sendable {
     }
 
     /// The time of day at which runs with the instruction clock begin: 2026-01-01T00:00:00Z.
-    static let deterministicEpoch: UInt64 = 1_767_225_600
+    static let deterministicEpoch = HostClock.epoch
 
     // MARK: Console
 
@@ -232,7 +246,9 @@ public final class VirtualMachine: @unchecked Sendable {
         let guest = try GuestImage(configuration)
         let chosen = BoardDescription.Chosen(
             bootArguments: configuration.commandLine, rngSeed: randomBytes(count: 32), kaslrSeed: entropy.next())
-        let plan = try guest.plan(configuration.model.board(configuration, chosen: chosen))
+        var machine = configuration
+        machine.generationID = generationID.withLock(\.self)
+        let plan = try guest.plan(machine.model.board(machine, chosen: chosen))
         // RAM is as good as new after a cold reset, whether or not MEM_PROTECT asked for it; giving it back to the host makes
         // it zero.
         if !keepsMemory.load(ordering: .acquiring) { madvise(memory.host, Int(memory.byteCount), MADV_DONTNEED) }
@@ -242,7 +258,10 @@ public final class VirtualMachine: @unchecked Sendable {
         gic.reset()
         uart.reset()
         rtc.reset()
+        eventDevice.reset()
         for device in virtio { device.reset() }
+        // What ACPI describes is a port that firmware has set up.
+        if configuration.firmware == .acpi { uart.enable() }
         try guest.load(plan, into: memory)
         return plan
     }

@@ -1,0 +1,61 @@
+// Another generation id, in a guest that runs: Linux says on its console that it was told.
+
+import Emulator
+import FoundationEssentials
+import Synchronization
+import Testing
+
+@testable import Machine
+
+/// The guest that scripts/fetch-guests and scripts/make-initramfs make, where scripts/test says that it is.
+private enum Guest {
+    static let directory = ProcessInfo.processInfo.environment["DORMOUSE_GUESTS"].map { $0 + "/linux-system-off2" }
+
+    /// An unoptimised software CPU is too slow to boot Linux on.
+    static let canBeRun: Bool = {
+        #if DEBUG
+        false
+        #else
+        directory.map { FileManager.default.isReadableFile(atPath: $0 + "/initramfs.cpio") } ?? false
+        #endif
+    }()
+}
+
+/// What a guest wrote.
+private final class Console: Sendable {
+    private let bytes = Mutex<[UInt8]>([])
+
+    func append(_ new: [UInt8]) { bytes.withLock { $0 += new } }
+
+    /// Waits for `text`, a minute at most.
+    func waits(for text: String) async throws -> Bool {
+        for _ in 0..<600 {
+            if String(decoding: bytes.withLock(\.self), as: UTF8.self).contains(text) { return true }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        return false
+    }
+}
+
+@Suite("Another generation id", .enabled(if: Guest.canBeRun, "set DORMOUSE_GUESTS, and test with -c release"))
+struct GenerationIDChangeTests {
+    @Test("Linux renews its random numbers when it is told of another id", arguments: FirmwareKind.allCases)
+    func change(firmware: FirmwareKind) async throws {
+        let directory = try #require(Guest.directory)
+        var configuration = MachineConfiguration(kernel: directory + "/vmlinuz")
+        configuration.initrd = directory + "/initramfs.cpio"
+        configuration.commandLine = "console=ttyAMA0 dormouse.test=idle"
+        configuration.firmware = firmware
+        configuration.generationID = Array(0..<16)
+        let console = Console()
+        let machine = try VirtualMachine(configuration, events: MachineEvents(consoleOutput: { console.append($0) }))
+        let thread = try HostThread { _ = try? machine.run() }
+        let isUp = try await console.waits(for: "dormouse: idle")
+        #expect(machine.changeGenerationID(to: Array(16..<32)))
+        let isTold = isUp ? try await console.waits(for: "crng reseeded due to virtual machine fork") : false
+        machine.stop(because: .console)
+        thread.join()
+        #expect(isUp)
+        #expect(isTold)
+    }
+}

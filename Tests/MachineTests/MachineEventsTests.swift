@@ -1,0 +1,83 @@
+import Devices
+import Hypervisor
+import Testing
+
+@testable import Machine
+
+@Suite("What happens to a machine from outside")
+struct MachineEventsTests {
+    private func machine(_ firmware: FirmwareKind, generationID: [UInt8]? = nil) throws -> VirtualMachine {
+        var configuration = MachineConfiguration(kernel: "Image")
+        configuration.memoryByteCount = 64 << 20
+        configuration.firmware = firmware
+        configuration.generationID = generationID
+        return try VirtualMachine(configuration, events: MachineEvents())
+    }
+
+    @Test("A button is pressed with ACPI; with a device tree there is none")
+    func buttons() throws {
+        let machine = try machine(.acpi)
+        #expect(machine.press(.sleep))
+        #expect(machine.press(.power))
+        #expect(machine.eventDevice.read(offset: 0, size: 4, cpu: 0) == 3)
+        let other = try self.machine(.deviceTree)
+        #expect(!other.press(.power))
+        #expect(other.eventDevice.read(offset: 0, size: 4, cpu: 0) == 0)
+    }
+
+    @Test("Another generation id is in the guest's memory at once, and is announced", arguments: FirmwareKind.allCases)
+    func generationID(firmware: FirmwareKind) throws {
+        let machine = try machine(firmware, generationID: Array(0..<16))
+        let id = Array(UInt8(16)..<32)
+        #expect(machine.changeGenerationID(to: id))
+        let pointer = try #require(machine.memory.pointer(at: 0x43FF_1000, count: 16))
+        #expect(Array(UnsafeRawBufferPointer(start: pointer, count: 16)) == id)
+        #expect(machine.eventDevice.read(offset: 0, size: 4, cpu: 0) == (firmware == .acpi ? 4 : 0))
+        #expect(!machine.changeGenerationID(to: [1]))
+        #expect(!(try self.machine(firmware).changeGenerationID(to: id)))
+    }
+
+    @Test("A generation id of another length is refused")
+    func wrongLength() {
+        #expect(throws: MachineError.self) { try machine(.acpi, generationID: [1, 2, 3]) }
+    }
+
+    @Test("The counter goes on from one machine to the next as time does")
+    func counter() throws {
+        let first = HostClock()
+        let before = first.counter
+        let second = HostClock()
+        let ahead = second.counter &- before
+        // Microseconds, unless somebody sets the host's clock meanwhile.
+        #expect(ahead < 1_000_000_000)
+        let deadline = second.counter + 5_000_000_000
+        let wait = second.hostTime(ofCounter: deadline) &- HostClock.now
+        #expect(wait > 4_000_000_000 && wait <= 5_000_000_000)
+        #expect(second.hostTime(ofCounter: 0) <= HostClock.now)
+        #expect(HostClock(counterAtStart: 0).hostTime(ofCounter: .max) == .max)
+    }
+}
+
+@Suite("Firmware on the command line")
+struct FirmwareArgumentTests {
+    @Test("A generation id is 32 hexadecimal digits, with or without hyphens")
+    func generationID() {
+        let bytes = (0..<16).map { UInt8($0 * 0x11) }
+        let text = "00112233445566778899aabbccddeeff"
+        #expect(GenerationIDArgument.parse(text) == bytes)
+        #expect(GenerationIDArgument.parse("00112233-4455-6677-8899-AABBCCDDEEFF") == bytes)
+        #expect(GenerationIDArgument.text(bytes) == text)
+        for wrong in ["", "-", String(text.dropLast()), text + "0", text.dropLast() + "g", text.dropLast() + "é"]
+            as [String]
+        {
+            #expect(GenerationIDArgument.parse(wrong) == nil, "\(wrong)")
+        }
+    }
+
+    @Test("Kinds of firmware have the names of the manual")
+    func kinds() {
+        #expect(FirmwareKind.arguments == ["dt", "acpi"])
+        #expect(FirmwareKind(argument: "acpi") == .acpi)
+        #expect(FirmwareKind(argument: "uefi") == nil)
+    }
+}

@@ -1,0 +1,41 @@
+import Devices
+import Firmware
+import Testing
+
+@testable import Machine
+
+@Suite("The model virt-1")
+struct Virt1LayoutTests {
+    /// Golden: a guest that hibernated has to find everything again, so a model that was released never changes.
+    @Test("Everything lies where it lay when the model was released")
+    func addresses() {
+        #expect(Virt1Layout.distributor == 0x0800_0000..<0x0801_0000)
+        #expect(Virt1Layout.redistributors(cpuCount: 2) == 0x080A_0000..<0x080E_0000)
+        #expect(Virt1Layout.uart == 0x0900_0000..<0x0900_1000 && Virt1Layout.uartSPI == 1)
+        #expect(Virt1Layout.rtc == 0x0901_0000..<0x0901_1000 && Virt1Layout.rtcSPI == 2)
+        #expect(Virt1Layout.events == 0x0908_0000..<0x0908_1000 && Virt1Layout.eventsSPI == 9)
+        #expect(Virt1Layout.generationIDSPI == 10)
+        #expect(Virt1Layout.virtio(slot: 31) == 0x0A00_3E00..<0x0A00_4000 && Virt1Layout.virtioSPI(slot: 31) == 47)
+        #expect(Virt1Layout.ramBase == 0x4000_0000)
+        #expect(EventDevice.Event.powerButton.rawValue == 1)
+        #expect(EventDevice.Event.sleepButton.rawValue == 2)
+        #expect(EventDevice.Event.generationID.rawValue == 4)
+    }
+
+    @Test("Where the generation id lies depends on RAM alone", arguments: FirmwareKind.allCases)
+    func generationID(firmware: FirmwareKind) {
+        var configuration = MachineConfiguration(kernel: "Image")
+        configuration.firmware = firmware
+        configuration.generationID = [UInt8](repeating: 7, count: 16)
+        #expect(configuration.model.board(configuration, chosen: .init()).generationIDAddress == 0x5FFF_1000)
+        configuration.cpuCount = 64
+        configuration.memoryByteCount = 2 << 30
+        #expect(configuration.model.board(configuration, chosen: .init()).generationIDAddress == 0xBFFF_1000)
+    }
+
+    @Test("A machine with a device tree and no generation id is described as it always was")
+    func unchanged() {
+        let board = MachineModel.virt1.board(MachineConfiguration(kernel: "Image"), chosen: .init())
+        #expect(board.acpi == nil && board.generationID == nil)
+    }
+}
