@@ -8,6 +8,7 @@ struct Report: Decodable {
     var guestInstructions: UInt64
     var psci: PSCI
     var hibernationImages: [Image]
+    var configuration: Configuration
 
     struct End: Decodable {
         var kind: String
@@ -41,5 +42,12 @@ struct Report: Decodable {
     struct Image: Decodable {
         var path: String
         var found: Bool
+        var hardwareSignature: String?
+    }
+
+    struct Configuration: Decodable {
+        var firmware: String
+        var hardwareSignature: String?
+        var generationID: String?
     }
 }
