@@ -35,7 +35,7 @@ struct AML {
     }
 
     /// At most 255 elements.
-    static func package(_ elements: AML...) -> AML {
+    static func package(_ elements: [AML]) -> AML {
         package([0x12], [AML([UInt8(truncatingIfNeeded: elements.count)])] + elements)
     }
 
@@ -93,9 +93,16 @@ struct AML {
         return AML(region.bytes + fields.bytes)
     }
 
-    /// Names `byteCount` bytes (1 or 2) of a buffer.
-    static func field(_ name: String, of buffer: AML, at offset: UInt64, byteCount: Int) -> AML {
-        AML(byteCount == 1 ? 0x8C : 0x8B, then: [buffer, .integer(offset), .object(name)])
+    /// How much of a buffer a name stands for.
+    enum FieldSize: UInt8 {
+        case byte = 0x8C
+        case word = 0x8B
+        case doubleWord = 0x8A
+    }
+
+    /// Names a part of a buffer.
+    static func field(_ name: String, of buffer: AML, at offset: UInt64, _ size: FieldSize) -> AML {
+        AML(size.rawValue, then: [buffer, .integer(offset), .object(name)])
     }
 
     // MARK: Statements and expressions (section 20.2.5.3 and 20.2.5.4)
@@ -113,9 +120,13 @@ struct AML {
     static func quotient(_ a: AML, _ b: AML) -> AML { AML(0x78, then: [a, b, nowhere, nowhere]) }
     static func remainder(_ a: AML, _ b: AML) -> AML { AML(0x85, then: [a, b, nowhere]) }
     static func and(_ a: AML, _ b: AML) -> AML { AML(0x7B, then: [a, b, nowhere]) }
+    static func or(_ a: AML, _ b: AML) -> AML { AML(0x7D, then: [a, b, nowhere]) }
+    static func isEqual(_ a: AML, _ b: AML) -> AML { AML(0x93, then: [a, b]) }
     static func isLess(_ a: AML, than b: AML) -> AML { AML(0x95, then: [a, b]) }
 
     static func when(_ condition: AML, _ terms: [AML]) -> AML { package([0xA0], [condition] + terms) }
+    /// Follows a `when`.
+    static func otherwise(_ terms: [AML]) -> AML { package([0xA1], terms) }
     static func notify(_ object: String, _ value: UInt64) -> AML {
         AML(0x86, then: [.object(object), .integer(value)])
     }

@@ -21,9 +21,10 @@ extension DSDT {
         static let realTime: UInt64 = 1 << 2
     }
 
-    /// The fields of the buffer that _GRT returns and _SRT takes (section 9.17.3): name, offset, bytes.
-    private static let timeFields: [(name: String, offset: UInt64, byteCount: Int)] = [
-        ("YEAR", 0, 2), ("MON", 2, 1), ("DAY", 3, 1), ("HOUR", 4, 1), ("MIN", 5, 1), ("SEC", 6, 1),
+    /// The fields of the buffer that _GRT returns and _SRT takes (section 9.17.3).
+    private static let timeFields: [(name: String, offset: UInt64, size: AML.FieldSize)] = [
+        ("YEAR", 0, .word), ("MON", 2, .byte), ("DAY", 3, .byte), ("HOUR", 4, .byte), ("MIN", 5, .byte),
+        ("SEC", 6, .byte),
     ]
     /// Whether _GRT could read the time.
     private static let validOffset = 7
@@ -54,7 +55,7 @@ extension DSDT {
     }
 
     private static func fields(of buffer: AML) -> [AML] {
-        timeFields.map { .field($0.name, of: buffer, at: $0.offset, byteCount: $0.byteCount) }
+        timeFields.map { .field($0.name, of: buffer, at: $0.offset, $0.size) }
     }
 
     /// A date from the seconds since 1970 in argument 0.

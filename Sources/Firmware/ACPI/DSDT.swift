@@ -1,6 +1,7 @@
 // DSDT: the devices of a board, in AML. ACPI 6.5, section 5.2.11.1.
 //
-// Responsible for: naming every device the way that Linux knows it. The clock is in DSDT+Clock.swift.
+// Responsible for: naming every device the way that Linux knows it. The clock is in DSDT+Clock.swift, idle states are in
+// DSDT+Idle.swift.
 
 import Hypervisor
 
@@ -11,7 +12,9 @@ enum DSDT {
     static func bytes(of board: BoardDescription, events: BoardDescription.EventDevice, memory: FirmwareMemory)
         -> [UInt8]
     {
-        var devices = board.cpus.indices.map(processor)
+        let idleStates = idleStates(board.power.idle)
+        var devices = idleStates.map { [capabilities, $0] } ?? []
+        devices += board.cpus.indices.map { processor($0, hasIdleStates: idleStates != nil) }
         if let uart = board.uart { devices.append(serialPort(uart)) }
         if let rtc = board.rtc { devices.append(clock(rtc)) }
         devices += board.virtio.enumerated().map(virtio)
@@ -24,8 +27,10 @@ enum DSDT {
     }
 
     /// Section 8.4: the unique id is the one that the MADT has.
-    private static func processor(_ index: Int) -> AML {
-        .device("C" + hexadecimal(index, digits: 3), [hardwareID("ACPI0007"), uniqueID(index)])
+    private static func processor(_ index: Int, hasIdleStates: Bool) -> AML {
+        .device(
+            "C" + hexadecimal(index, digits: 3),
+            [hardwareID("ACPI0007"), uniqueID(index)] + (hasIdleStates ? [idleStatesOfCPU] : []))
     }
 
     /// Arm's Server Base System Architecture: a PL011 that firmware has set up.
@@ -56,7 +61,7 @@ enum DSDT {
                 // Drivers look for the compatible id; its spelling is Microsoft's.
                 hardwareID("DRMS0001"), .name("_CID", .string("VM_Gen_Counter")),
                 .name("_DDN", .string("VM_Gen_Counter")),
-                .name("ADDR", .package(.integer(address & 0xFFFF_FFFF), .integer(address >> 32))),
+                .name("ADDR", .package([.integer(address & 0xFFFF_FFFF), .integer(address >> 32)])),
             ])
     }
 

@@ -16,16 +16,19 @@ extension BoardDescription {
             public var entryLatency: UInt32
             public var exitLatency: UInt32
             public var minimumResidency: UInt32
+            /// Whether the CPU forgets its registers. A device tree says so by `suspendParameter` alone.
+            public var losesContext: Bool
 
             public init(
                 name: String, suspendParameter: UInt32, entryLatency: UInt32, exitLatency: UInt32,
-                minimumResidency: UInt32
+                minimumResidency: UInt32, losesContext: Bool = true
             ) {
                 self.name = name
                 self.suspendParameter = suspendParameter
                 self.entryLatency = entryLatency
                 self.exitLatency = exitLatency
                 self.minimumResidency = minimumResidency
+                self.losesContext = losesContext
             }
         }
 

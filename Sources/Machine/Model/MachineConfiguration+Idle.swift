@@ -1,4 +1,4 @@
-// The idle states of a configuration, as its device tree describes them.
+// The idle states of a configuration, as its device tree or its ACPI tables describe them.
 //
 // Responsible for: which combinations a guest is offered, and what they are said to cost. A software CPU loses nothing but
 // its translations in any of them; the figures keep a guest from paying for that in short pauses.
@@ -7,9 +7,10 @@ import Firmware
 import PSCI
 
 extension MachineConfiguration {
-    /// What the device tree says; nil if there is only standby, which is WFI and needs no description.
+    /// What the guest is told; nil if there is only standby, which is WFI and needs no description.
     var idleDescription: BoardDescription.Idle? {
-        let hasDomains = psci.hasOSInitiatedMode && psci.version >= .v1_0
+        // With ACPI, Linux leaves coordination to firmware.
+        let hasDomains = psci.hasOSInitiatedMode && psci.version >= .v1_0 && firmware == .deviceTree
         /// The states of a level that `below` allows, with what is asked of the lower levels along with it.
         func states(
             of level: PowerLevel, below: CompositeState, _ change: (inout CompositeState, LocalState) -> Void
@@ -51,6 +52,6 @@ extension MachineConfiguration {
             suspendParameter: parameter.rawValue,
             entryLatency: (local == .retention ? 50 : 100) * scale,
             exitLatency: (local == .retention ? 100 : 300) * scale,
-            minimumResidency: (local == .retention ? 2000 : 10_000) * scale)
+            minimumResidency: (local == .retention ? 2000 : 10_000) * scale, losesContext: local == .powerDown)
     }
 }

@@ -23,12 +23,30 @@ struct ACPITablesTests {
         bare.generationID = nil
         var smc = BoardDescription.withACPI(virtioSlots: 1)
         smc.power = .init(majorVersion: 1, conduit: .smc)
+        var idle = BoardDescription.withACPI(cpus: (0..<64).map { $0 }, virtioSlots: 1)
+        idle.power.idle = idleStates
         return [
             NamedBoard("one CPU", .withACPI()), NamedBoard("no devices", bare), NamedBoard("PSCI by SMC", smc),
+            NamedBoard("64 CPUs with all idle states", idle),
             NamedBoard(
                 "64 CPUs in clusters, 256 GiB",
                 .withACPI(cpus: (0..<64).map { ($0 / 16) << 8 | $0 % 16 }, memoryMiB: 256 << 10)),
         ]
+    }()
+
+    private static let idleStates: BoardDescription.Idle = {
+        func state(_ name: String, _ parameter: UInt32, losesContext: Bool) -> BoardDescription.Idle.State {
+            .init(
+                name: name, suspendParameter: parameter, entryLatency: 100, exitLatency: 300, minimumResidency: 5000,
+                losesContext: losesContext)
+        }
+        return BoardDescription.Idle(
+            cpuStates: [
+                state("core-retention", 1, losesContext: false), state("core-power-down", 0x1_0002, losesContext: true),
+            ],
+            clusterStates: [state("cluster-power-down", 0x101_0022, losesContext: true)],
+            systemStates: [state("system-power-down", 0x201_0222, losesContext: true)],
+            clusters: [Int](repeating: 0, count: 64), hasDomains: false)
     }()
 
     private static func tables(_ board: BoardDescription) throws -> ACPITables {
@@ -141,6 +159,20 @@ struct ACPITablesTests {
         #expect(source.components(separatedBy: "_CCA, One").count == 33)
         // 512 MiB above 1 GiB, less 64 KiB, plus a page.
         #expect(source.contains("0x5FFF1000"))
+    }
+
+    /// DEN0048, section 3: WFI comes first, the others are entered by their power_state.
+    @Test("The disassembly has every idle state, by its power_state, and every CPU returns them", .needsASLCompiler)
+    func idleStates() throws {
+        var board = BoardDescription.withACPI(cpus: [0, 1])
+        board.power.idle = Self.idleStates
+        let dsdt = try #require(try Self.tables(board).tables.first { $0.name == "DSDT" })
+        let source = try ASLCompiler.roundTrip(dsdt.bytes).source
+        let parameters = source.matches(of: /0x0*([0-9A-F]+), *\/\/ Address\n *0x03, *\/\/ Access Size/)
+        #expect(parameters.map { String($0.1) } == ["FFFFFFFF", "1", "10002", "1010022", "2010222"])
+        #expect(source.components(separatedBy: "Method (_LPI").count == 3)
+        let result = try ASLCompiler.evaluate("\\_SB.C001._LPI", dsdt: dsdt.bytes)
+        #expect(result.contains("Contains 8 Elements"), "\(result)")
     }
 
     private func hexadecimal(_ value: Int, digits: Int) -> String {
