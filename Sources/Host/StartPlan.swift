@@ -49,6 +49,7 @@ public struct StartPlan: Sendable {
             record: slept?.record, generation: state.generation, environment: environment,
             disks: try Self.disks(machine, like: slept?.record), policy: policy, now: now)
         if decision == .boot, try Self.hasGivenUpImage(state, today) { decision = .clean(.givenUp) }
+        var prepared: MachineConfiguration
         if case .keep = decision, let slept {
             let kept = try Self.keptMachine(slept, vm)
             let keptFiles = try MeasuredFiles(of: kept)
@@ -66,15 +67,18 @@ public struct StartPlan: Sendable {
             configuration = slept.configuration
             self.environment = slept.record.environment
             self.files = keptFiles
-            self.machine = Self.prepared(kept, state, decision, slept, now: now)
+            prepared = Self.prepared(kept, state, decision, slept, now: now)
         } else {
             configuration = today
             self.environment = environment
             self.files = files
-            self.machine = Self.prepared(machine, state, decision, slept, now: now)
+            prepared = Self.prepared(machine, state, decision, slept, now: now)
         }
         self.decision = decision
         generation = decision.beginsGeneration ? state.generation + 1 : state.generation
+        // What a guest with ACPI knows its machine by.
+        prepared.hardwareSignature = HardwareSignature.of(self.environment, generation: generation)
+        self.machine = prepared
         self.slept = decision.resumes ? slept : nil
         givenUp = decision.isClean ? try VM.savedHeaders(today) : []
     }
@@ -156,7 +160,10 @@ public struct StartPlan: Sendable {
             machine.initialCounter =
                 machine.clock == .host ? slept.record.counter(at: now) : UInt64(slept.record.counter) ?? 0
         }
-        if decision.isClean { machine.commandLine += (machine.commandLine.isEmpty ? "" : " ") + "noresume" }
+        // With ACPI, the guest's kernel sees by the signature that the image is not for this machine.
+        if decision.isClean, machine.firmware == .deviceTree {
+            machine.commandLine += (machine.commandLine.isEmpty ? "" : " ") + "noresume"
+        }
         return machine
     }
 }

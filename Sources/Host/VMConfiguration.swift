@@ -23,6 +23,10 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
     public var kernelFormat: String
     public var initrd: String?
     public var append: String
+    /// `dt` or `acpi`; `dt` if it is not there.
+    public var firmware: String?
+    /// 32 hexadecimal digits, if the machine has a generation id.
+    public var generationID: String?
     public var console: String
     /// `host` or `instructions`.
     public var clock: String
@@ -34,7 +38,9 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
     enum CodingKeys: String, CodingKey {
         case schema, model, cpus, memory, kernel
         case kernelFormat = "kernel-format"
-        case initrd, append, console, clock, seed, psci, hibernation
+        case initrd, append, firmware
+        case generationID = "generation-id"
+        case console, clock, seed, psci, hibernation
         case disks = "disk"
     }
 
@@ -79,6 +85,8 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         kernelFormat = machine.kernelFormat.rawValue
         initrd = machine.initrd
         append = machine.commandLine
+        firmware = machine.firmware.argument
+        generationID = machine.generationID.map(GenerationIDArgument.text)
         console = machine.console.rawValue
         clock = machine.clock.rawValue
         seed = machine.clock == .instructions ? Int64(bitPattern: machine.seed) : nil
@@ -109,6 +117,18 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         machine.kernelFormat = try Self.value(kernelFormat, "kernel-format")
         machine.initrd = initrd
         machine.commandLine = append
+        if let firmware {
+            guard let kind = FirmwareKind(argument: firmware) else {
+                throw VMConfigurationError("firmware = \"\(firmware)\" is neither \"dt\" nor \"acpi\"")
+            }
+            machine.firmware = kind
+        }
+        if let generationID {
+            guard let bytes = GenerationIDArgument.parse(generationID) else {
+                throw VMConfigurationError("generation-id = \"\(generationID)\" is not 32 hexadecimal digits")
+            }
+            machine.generationID = bytes
+        }
         machine.console = try Self.value(console, "console")
         machine.clock = try Self.value(clock, "clock")
         machine.seed = UInt64(bitPattern: seed ?? 0)

@@ -67,8 +67,8 @@ extension EndToEnd {
                 if index > 0 { Thread.sleep(forTimeInterval: 4) }
                 let run = try scratch.start(machine, name)
                 // The clock of the kernel that was booted, then that of the one that was resumed.
-                try expectRightClock(run, count: 1)
-                if index > 0 { try expectRightClock(run, count: 2) }
+                try run.expectRightClock(count: 1)
+                if index > 0 { try run.expectRightClock(count: 2) }
                 let end = try run.waitForEnd()
                 #expect(end.guestFailure == nil)
                 #expect(end.exitCode == (index < 2 ? ExitCode.hibernated : ExitCode.poweredOff))
@@ -175,28 +175,6 @@ extension EndToEnd {
             let flat = try scratch.run(machine, "2-flat")
             #expect(flat.exitCode == ExitCode.usage)
             #expect(flat.words.contains("device tree"))
-        }
-
-        /// The `count`-th time that the guest says its time, it is within a second of the host's.
-        private func expectRightClock(
-            _ run: DormouseRun, count: Int, sourceLocation: SourceLocation = #_sourceLocation
-        ) throws {
-            // When it was not said yet, and when it was.
-            var before = Date().timeIntervalSince1970
-            while true {
-                let after = Date().timeIntervalSince1970
-                let dates = run.console.matches(of: /dormouse: date ([0-9.]+) \(/).compactMap { Double($0.1) }
-                if let guest = dates.dropFirst(count - 1).first {
-                    let now = Date().timeIntervalSince1970
-                    #expect(
-                        guest > before - 1 && guest < now + 1, "guest \(guest), host \(before) to \(now)",
-                        sourceLocation: sourceLocation)
-                    return
-                }
-                guard run.isRunning else { throw DormouseRun.Failure("the run ended without the \(count). date") }
-                before = after
-                Thread.sleep(forTimeInterval: 0.02)
-            }
         }
     }
 }

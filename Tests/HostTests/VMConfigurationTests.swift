@@ -17,6 +17,8 @@ struct VMConfigurationTests {
             DiskConfiguration(path: "/disks/a.img"), DiskConfiguration(path: "/disks/ö.img", isReadOnly: true),
         ]
         machine.psci = Policy(version: .v1_1, conduit: .smc)
+        machine.firmware = .acpi
+        machine.generationID = Array(16..<32)
         return machine
     }
 
@@ -34,6 +36,18 @@ struct VMConfigurationTests {
         #expect(machine.commandLine == Self.machine.commandLine)
         #expect(machine.disks == Self.machine.disks)
         #expect(machine.psci == Self.machine.psci)
+        #expect(machine.firmware == .acpi)
+        #expect(machine.generationID == Array(16..<32))
+    }
+
+    @Test("A file from before ACPI describes a machine with a device tree and no generation id")
+    func beforeACPI() throws {
+        let text = try VMConfiguration(Self.machine, hibernation: .init()).toml()
+            .split(separator: "\n", omittingEmptySubsequences: false)
+            .filter { !$0.hasPrefix("firmware =") && !$0.hasPrefix("generation-id =") }.joined(separator: "\n")
+        let machine = try VMConfiguration(toml: text).machine()
+        #expect(machine.firmware == .deviceTree)
+        #expect(machine.generationID == nil)
     }
 
     @Test("The PSCI policy is written out, function by function")
@@ -47,7 +61,8 @@ struct VMConfigurationTests {
         "A file that describes no VM is refused, with the place",
         arguments: [
             ("memory = \"1Q\"", "memory"), ("cpus = \"many\"", "cpus"), ("clock = \"sundial\"", "clock"),
-            ("model = \"virt-0\"", "virt-0"), ("schema = 99", "schema 99"),
+            ("model = \"virt-0\"", "virt-0"), ("schema = 99", "schema 99"), ("firmware = \"bios\"", "firmware"),
+            ("generation-id = \"7\"", "generation-id"),
         ])
     func refused(line: String, words: String) throws {
         let key = line.prefix { $0 != " " }

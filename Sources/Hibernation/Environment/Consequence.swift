@@ -21,6 +21,8 @@ public enum Consequence: String, Codable, Sendable, CaseIterable {
         // The resumed kernel has its own.
         ("initrd.", .mayChange),
         ("boot.", .mayChange),
+        // Made to change.
+        ("generation-id.value", .mayChange),
     ]
 
     /// What follows from a change of the fact at `path`.

@@ -127,12 +127,22 @@ extension MachineConfiguration {
         return facts
     }
 
-    /// The tables that describe the machine, without what is new at every boot.
+    /// How the machine is described, and what only some descriptions have.
     private var firmwareFacts: [String: String] {
+        typealias Layout = Virt1Layout
         let board = model.board(self, chosen: BoardDescription.Chosen())
-        // A tree that cannot be made is an error of the boot, which says more.
-        let tree = (try? DeviceTree(for: board).flattened()) ?? []
-        return ["firmware.kind": "dt", "firmware.tables": "\(Fingerprint(of: tree))"]
+        var facts = [
+            "firmware.kind": firmware.argument, "firmware.tables": "\(Fingerprint(of: board.tablesToCompare))",
+        ]
+        if firmware == .acpi {
+            facts["events.base"] = hexadecimal(Layout.events.lowerBound)
+            facts["events.spi"] = "\(Layout.eventsSPI)"
+        }
+        if let generationID, let address = board.generationIDAddress {
+            facts["generation-id.address"] = hexadecimal(address)
+            facts["generation-id.value"] = GenerationIDArgument.text(generationID)
+        }
+        return facts
     }
 }
 

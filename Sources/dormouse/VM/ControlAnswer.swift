@@ -13,8 +13,12 @@ enum ControlAnswer {
             machine.wake(.host)
             return ControlReply(done: true, detail: "woken")
         case .stop, .hibernate:
-            return ControlReply(
-                done: false, detail: "this guest has no \(verb == .stop ? "power" : "sleep") button")
+            let button = verb == .stop ? MachineButton.power : .sleep
+            return machine.press(button)
+                ? ControlReply(done: true, detail: "the \(button.rawValue) button was pressed")
+                : ControlReply(
+                    done: false,
+                    detail: "this guest has no \(button.rawValue) button; only one whose firmware is \"acpi\" has")
         }
     }
 }

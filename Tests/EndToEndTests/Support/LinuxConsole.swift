@@ -1,5 +1,6 @@
 // What Guests/linux/init reports on the console.
 
+import Foundation
 import Testing
 
 /// A line of the guest's first process that names a checksum.
@@ -20,5 +21,27 @@ extension DormouseRun.End {
     /// What the guest says went wrong.
     var guestFailure: String? {
         console.split(separator: "\n").first { $0.contains("dormouse: FAILED") }.map(String.init)
+    }
+}
+
+extension DormouseRun {
+    /// The `count`-th time that the guest says its time, it is within a second of the host's.
+    func expectRightClock(count: Int, sourceLocation: SourceLocation = #_sourceLocation) throws {
+        // When it was not said yet, and when it was.
+        var before = Date().timeIntervalSince1970
+        while true {
+            let after = Date().timeIntervalSince1970
+            let dates = console.matches(of: /dormouse: date ([0-9.]+) \(/).compactMap { Double($0.1) }
+            if let guest = dates.dropFirst(count - 1).first {
+                let now = Date().timeIntervalSince1970
+                #expect(
+                    guest > before - 1 && guest < now + 1, "guest \(guest), host \(before) to \(now)",
+                    sourceLocation: sourceLocation)
+                return
+            }
+            guard isRunning else { throw Failure("the run ended without the \(count). date") }
+            before = after
+            Thread.sleep(forTimeInterval: 0.02)
+        }
     }
 }
