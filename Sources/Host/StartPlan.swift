@@ -49,7 +49,6 @@ public struct StartPlan: Sendable {
             record: slept?.record, generation: state.generation, environment: environment,
             disks: try Self.disks(machine, like: slept?.record), policy: policy, now: now)
         if decision == .boot, try Self.hasGivenUpImage(state, today) { decision = .clean(.givenUp) }
-
         var prepared: MachineConfiguration
         if case .keep = decision, let slept {
             let kept = try Self.keptMachine(slept, vm)

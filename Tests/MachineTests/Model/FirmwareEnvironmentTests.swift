@@ -38,7 +38,6 @@ struct FirmwareEnvironmentTests {
         let one = environment { $0.firmware = firmware }
         let other = environment {
             $0.firmware = firmware
-            $0.psci.coresPerCluster = 2
             $0.cpuCount = 4
         }
         #expect(one["firmware.tables"] != other["firmware.tables"])
