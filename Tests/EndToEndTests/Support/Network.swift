@@ -36,12 +36,13 @@ final class FileServer {
     let checksum: String
     let port: Int
     private let process = Process()
+    private let directory: URL
 
     /// - Parameters:
     ///   - launcher: words of a command that runs the server, such as one that enters a network namespace.
     ///   - scratch: where the file is made.
     init(address: String, launcher: [String] = [], byteCount: Int = 3_000_000, scratch: Scratch) throws {
-        let directory = scratch.file("served")
+        directory = scratch.file("served")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         let file = directory.appending(path: Self.name)
         var bytes = Data(count: byteCount)
@@ -59,15 +60,18 @@ final class FileServer {
         try process.run()
         // "Serving HTTP on 127.0.0.1 port 41231 (…": it listens by then.
         let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-        guard let match = line.firstMatch(of: / port (\d+) /), let port = Int(match.1) else {
-            process.terminate()
+        guard let match = line.firstMatch(of: /\sport\s(\d+)\s/), let port = Int(match.1) else {
+            kill(process.processIdentifier, SIGKILL)
             throw DormouseRun.Failure("python3 -m http.server does not serve: \(line)")
         }
         self.port = port
     }
 
     deinit {
-        process.terminate()
+        // Not SIGTERM, which a child of this process may find blocked.
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+        try? FileManager.default.removeItem(at: directory)
     }
 
     /// What a guest fetches that reaches the server at `host`.
