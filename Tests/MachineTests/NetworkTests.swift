@@ -1,5 +1,5 @@
 import Devices
-import Glibc
+import Hibernation
 import Testing
 
 @testable import Machine
@@ -87,6 +87,26 @@ struct NetworkTests {
             }
             #expect(error?.exitCode == .usage)
         }
+    }
+
+    @Test("Of a network the record has what its guest can see, and not what is at the other end")
+    func environment() throws {
+        func environment(_ networks: [NetworkConfiguration]) -> Environment {
+            var configuration = MachineConfiguration(kernel: "unread")
+            configuration.networks = networks
+            return configuration.environment(
+                MeasuredFiles(isFlat: true, kernel: Fingerprint(of: []), initrd: nil, diskSectors: []))
+        }
+        let user = environment([NetworkConfiguration(.user)])
+        #expect(user["virtio.29.type"] == "network" && user["virtio.29.mac"] == "52:54:00:00:00:1d")
+        #expect(
+            user["virtio.29.mtu"] == "1500" && user["virtio.29.base"] == "0xa003a00" && user["virtio.29.spi"] == "45")
+        // MTU, MAC, MRG_RXBUF and STATUS; INDIRECT_DESC, EVENT_IDX and VERSION_1.
+        #expect(user["virtio.29.features"] == "0x130018028")
+        #expect(environment([NetworkConfiguration(.tap(interface: "tap0"))]) == user)
+        #expect(environment([NetworkConfiguration(.user, mtu: 9000)]).fingerprint != user.fingerprint)
+        #expect(environment([NetworkConfiguration(.user, mac: MACAddress("52:54:00:12:34:56"))]) != user)
+        #expect(environment([])["virtio.29.type"] == nil)
     }
 
     @Test("passt gets addresses that are the network's own, each in the subnet of its network")

@@ -44,7 +44,8 @@ public final class NetworkDevice: VirtioDevice {
     public static let mtuRange: ClosedRange<UInt16> = 68...65520
 
     public let deviceID = VirtioDeviceID.network
-    public let features: VirtioFeatures = [.netMTU, .netMAC, .netMrgRxbuf, .netStatus]
+    public static let features: VirtioFeatures = [.netMTU, .netMAC, .netMrgRxbuf, .netStatus]
+    public let features: VirtioFeatures = NetworkDevice.features
     public let queueSizes = [queueSize, queueSize]
 
     private let fixedConfiguration: [UInt8]
