@@ -57,7 +57,7 @@ let package = Package(
         .target(
             name: "Host",
             dependencies: [
-                "PSCI", "Hibernation", "Machine",
+                "PSCI", "Devices", "Hibernation", "Machine",
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
             ],
@@ -85,7 +85,8 @@ let package = Package(
         .testTarget(name: "HibernationTests", dependencies: ["Hibernation"], swiftSettings: common),
         .testTarget(
             name: "MachineTests", dependencies: ["Hibernation", "Machine"], exclude: ["Golden"], swiftSettings: common),
-        .testTarget(name: "HostTests", dependencies: ["Hibernation", "Host", "Machine"], swiftSettings: common),
+        .testTarget(
+            name: "HostTests", dependencies: ["Devices", "Hibernation", "Host", "Machine"], swiftSettings: common),
         .testTarget(
             name: "CommandLineTests",
             dependencies: [

@@ -34,6 +34,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
     public var psci: PolicyRecord
     public var hibernation: HibernationPolicy
     public var disks: [Disk]?
+    public var networks: [Network]?
 
     enum CodingKeys: String, CodingKey {
         case schema, model, cpus, memory, kernel
@@ -42,6 +43,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         case generationID = "generation-id"
         case console, clock, seed, psci, hibernation
         case disks = "disk"
+        case networks = "network"
     }
 
     public struct Disk: Codable, Hashable, Sendable {
@@ -92,6 +94,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         seed = machine.clock == .instructions ? Int64(bitPattern: machine.seed) : nil
         psci = PolicyRecord(machine.psci)
         self.hibernation = hibernation
+        networks = machine.networks.indices.map { Network(machine, index: $0) }
         disks = machine.disks.map { Disk(path: $0.path, readonly: $0.isReadOnly) }
     }
 
@@ -134,6 +137,8 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         machine.seed = UInt64(bitPattern: seed ?? 0)
         machine.psci = policy
         machine.disks = (disks ?? []).map { DiskConfiguration(path: $0.path, isReadOnly: $0.readonly) }
+        machine.networks = []
+        for network in networks ?? [] { machine.networks.append(try network.network()) }
         return machine
     }
 

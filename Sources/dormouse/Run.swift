@@ -32,7 +32,10 @@ struct Run: ParsableCommand {
         // No record says where the counter of the last run was.
         if configuration.clock == .host { configuration.initialCounter = MachineConfiguration.counterOfToday }
         let machine = try session.machine(configuration)
-        defer { session.finish() }
+        defer {
+            session.finish()
+            machine.disconnect()
+        }
         try session.start()
         let outcome = try session.run(machine, rebooting: !options.noReboot)
         session.finish()

@@ -29,6 +29,14 @@ struct MachineOptions: ParsableArguments {
     var disks: [DiskConfiguration] = []
 
     @Option(
+        name: .customLong("net"),
+        help: ArgumentHelp(
+            "A network: user (passt is started), passt=SOCKET, tap=INTERFACE or none; ,mac=ADDRESS and ,mtu=NUMBER may "
+                + "follow. May be repeated; see docs/network.md. (default: none)", valueName: "network"),
+        transform: NetworkArgument.parse)
+    var networks: [NetworkArgument] = []
+
+    @Option(
         help: ArgumentHelp("Memory: 512 or 512M for MiB, 2G for GiB. (default: 512)", valueName: "size"),
         transform: MemoryArgument.parse)
     var memory = MemorySize(byteCount: 512 << 20)
@@ -108,6 +116,7 @@ struct MachineOptions: ParsableArguments {
         machine.kernelFormat = kernelFormat
         machine.initrd = initrd
         machine.disks = disks
+        machine.networks = networks.compactMap(\.network)
         machine.memoryByteCount = memory.byteCount
         machine.cpuCount = cpus
         machine.commandLine = append
@@ -172,6 +181,18 @@ private enum DiskArgument {
             throw ValidationError("name a raw disk image, as FILE or FILE,readonly=on")
         }
         return disk
+    }
+}
+
+struct NetworkArgument {
+    /// nil: none.
+    var network: NetworkConfiguration?
+
+    static func parse(_ argument: String) throws -> NetworkArgument {
+        guard argument != "none" else { return NetworkArgument() }
+        do throws(NetworkArgumentError) {
+            return NetworkArgument(network: try NetworkConfiguration(argument: argument))
+        } catch { throw ValidationError(error.description) }
     }
 }
 

@@ -53,6 +53,7 @@ final class Session: Sendable {
         case .json?: events.firmwareCall = { Message.writeLine($0.json) }
         case nil: break
         }
+        events.linkDown = { log.warning("network \($0.network) is down: \($0.reason); the guest runs on without it") }
         events.suspended = { log.notice("\($0.words)") }
         var configuration = configuration
         configuration.engine = options.engine

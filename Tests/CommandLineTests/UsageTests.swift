@@ -20,6 +20,11 @@ struct UsageTests {
         (["run", "--kernel", "a", "--seed", "1"], "--clock=instructions"),
         (["run", "--kernel", "a", "--seed", "-1", "--clock=instructions"], "--seed"),
         (["run", "--kernel", "a", "--disk", ",readonly=on"], "FILE,readonly=on"),
+        (["run", "--kernel", "a", "--net", "wifi"], "say user, passt=SOCKET, tap=INTERFACE or none"),
+        (["run", "--kernel", "a", "--net", "user,mac=1"], "52:54:00:12:34:56"),
+        (["run", "--kernel", "a", "--net", "user", "--clock=instructions"], "--clock=instructions"),
+        (["run", "--kernel", "a", "--net", "passt=/nonexistent"], "passt --socket /nonexistent"),
+        (["run", "--kernel", "a", "--net", "tap=nonexistent"], "ip tuntap add dev nonexistent mode tap"),
         (["run", "--kernel", "a\nb"], "a b"),
     ]
 
@@ -85,6 +90,14 @@ struct UsageTests {
         #expect(result.error.contains(text), "\(result.error)")
     }
 
+    @Test("Where passt is not installed, the package that has it is named")
+    func noPasst() async throws {
+        let result = try await Command.shell("PATH=/nonexistent exec \"$0\" run --kernel \"$1\" --net user", "a")
+        #expect(result.exitCode == 64)
+        #expect(result.errorLines.count == 1)
+        #expect(result.error.contains("install Debian's package passt"), "\(result.error)")
+    }
+
     @Test("Help is on standard output, with every option, and is no error")
     func help() async throws {
         let result = try await Command.run(["run", "--help"])
@@ -92,7 +105,7 @@ struct UsageTests {
         #expect(result.error == "")
         for option in [
             "--kernel", "--kernel-format", "--initrd", "--disk", "--memory", "--cpus", "--append", "--psci-version",
-            "--conduit", "--psci-trace", "--clock", "--seed", "--console", "--report", "--log", "--no-reboot",
+            "--conduit", "--net", "--psci-trace", "--clock", "--seed", "--console", "--report", "--log", "--no-reboot",
         ] {
             #expect(result.output.contains("\n  \(option) ") || result.output.contains("\n  \(option)\n"), "\(option)")
         }

@@ -1,3 +1,4 @@
+import Devices
 import Hibernation
 import Machine
 import PSCI
@@ -15,6 +16,10 @@ struct VMConfigurationTests {
         machine.commandLine = "console=ttyAMA0 a='b' # no comment"
         machine.disks = [
             DiskConfiguration(path: "/disks/a.img"), DiskConfiguration(path: "/disks/ö.img", isReadOnly: true),
+        ]
+        machine.networks = [
+            NetworkConfiguration(.user), NetworkConfiguration(.tap(interface: "tap0"), mtu: 9000),
+            NetworkConfiguration(.passt(socket: "/run/p"), mac: MACAddress("52:54:00:12:34:56")),
         ]
         machine.psci = Policy(version: .v1_1, conduit: .smc)
         machine.firmware = .acpi
@@ -36,6 +41,8 @@ struct VMConfigurationTests {
         #expect(machine.commandLine == Self.machine.commandLine)
         #expect(machine.disks == Self.machine.disks)
         #expect(machine.psci == Self.machine.psci)
+        #expect(machine.networks.map(\.kind) == Self.machine.networks.map(\.kind))
+        #expect(machine.networks.map(\.mtu) == [1500, 9000, 1500])
         #expect(machine.firmware == .acpi)
         #expect(machine.generationID == Array(16..<32))
     }
@@ -57,12 +64,23 @@ struct VMConfigurationTests {
         #expect(!text.contains("SYSTEM_OFF2"))
     }
 
+    @Test("The MAC address of a network is written out")
+    func pinsMACAddress() throws {
+        let configuration = VMConfiguration(Self.machine, hibernation: .init())
+        let addresses = ["52:54:00:00:00:1d", "52:54:00:00:00:1c", "52:54:00:12:34:56"]
+        #expect(configuration.networks?.map(\.mac) == addresses)
+        let text = try configuration.toml()
+        #expect(addresses.allSatisfy { text.contains($0) })
+        #expect(try VMConfiguration(toml: text).machine().networks.map { $0.mac?.description } == addresses)
+    }
+
     @Test(
         "A file that describes no VM is refused, with the place",
         arguments: [
             ("memory = \"1Q\"", "memory"), ("cpus = \"many\"", "cpus"), ("clock = \"sundial\"", "clock"),
             ("model = \"virt-0\"", "virt-0"), ("schema = 99", "schema 99"), ("firmware = \"bios\"", "firmware"),
             ("generation-id = \"7\"", "generation-id"),
+            ("kind = \"wifi\"", "a network needs"), ("mtu = 65536", "mtu"), ("mac = \"ff:ff:ff:ff:ff:ff\"", "mac"),
         ])
     func refused(line: String, words: String) throws {
         let key = line.prefix { $0 != " " }

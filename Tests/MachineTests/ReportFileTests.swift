@@ -24,7 +24,7 @@ struct ReportFileTests {
           "hibernationImages": [{"path": "a", "found": false}],
           "memory": {"residentBytes": 1, "peakBytes": 1, "guestTouchedBytes": 1, "codeCacheBytes": 1},
           "configuration": {"model": "virt-1", "cpus": 1, "memoryBytes": 1, "kernel": "a/b", "append": "", "disks": [],
-            "firmware": "dt", "clock": "host", "console": "pl011"}
+            "networks": [], "firmware": "dt", "clock": "host", "console": "pl011"}
         }
         """
 

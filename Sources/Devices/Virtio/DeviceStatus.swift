@@ -57,6 +57,11 @@ final class DeviceNotifications: Sendable {
         raise(.usedBuffer)
     }
 
+    /// A configuration change notification, to a driver that is up (§2.3).
+    func configurationChanged() {
+        if state.withLock({ $0.driverOK }) { raise(.configurationChange) }
+    }
+
     /// From now on the driver may be notified.
     func driverBecameReady() {
         state.withLock { $0.driverOK = true }

@@ -8,6 +8,7 @@
 public enum VirtioDeviceID: UInt32, Sendable {
     /// An empty slot: a transport without a device behind it (§4.2.2).
     case none = 0
+    case network = 1
     case block = 2
     case console = 3
     case entropy = 4
@@ -53,6 +54,9 @@ public protocol VirtioDevice: AnyObject, Sendable {
     /// The device configuration space (§2.5), little-endian. Read-only to the driver, and zero past its end.
     var configuration: [UInt8] { get }
 
+    /// Another number after each change of `configuration` (§2.5.1). Zero as long as it never changes.
+    var configurationGeneration: UInt32 { get }
+
     /// Hands over a live virtqueue once the driver has set DRIVER_OK, or takes it away (nil).
     ///
     /// When this returns, the device no longer touches the queue that was there before.
@@ -63,4 +67,8 @@ public protocol VirtioDevice: AnyObject, Sendable {
 
     /// Back to the state after creation: when this returns, no queue is touched any more.
     func reset()
+}
+
+extension VirtioDevice {
+    public var configurationGeneration: UInt32 { 0 }
 }

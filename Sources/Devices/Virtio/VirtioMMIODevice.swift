@@ -127,7 +127,7 @@ public final class VirtioMMIODevice: MMIODevice {
         default: break
         }
         // §4.2.2: an empty slot has nothing beyond the registers above.
-        guard device != nil else { return 0 }
+        guard let device else { return 0 }
         switch register {
         case .deviceFeatures:
             switch state.withLock({ $0.deviceFeaturesSel }) {
@@ -149,9 +149,10 @@ public final class VirtioMMIODevice: MMIODevice {
             return status.rawValue
         case .shmLenLow, .shmLenHigh, .shmBaseLow, .shmBaseHigh:
             return Constant.noSharedMemory
+        case .configGeneration:
+            return device.configurationGeneration
         default:
-            // Write-only registers; QueueReset, which is not offered; and ConfigGeneration, which stays at zero
-            // because no configuration space here ever changes.
+            // Write-only registers, and QueueReset, which is not offered.
             return 0
         }
     }

@@ -120,18 +120,36 @@ public struct Virtqueue: @unchecked Sendable {
         }
     }
 
+    /// A buffer that the device is done with: the first `written` bytes of its device-writable part are written.
+    struct UsedBuffer {
+        var chain: DescriptorChain
+        var written: Int
+    }
+
     /// Gives a buffer back to the driver, with the first `written` bytes of its device-writable part written.
     public mutating func complete(_ chain: DescriptorChain, written: Int) {
+        complete(CollectionOfOne(UsedBuffer(chain: chain, written: written)))
+    }
+
+    /// Gives buffers back to the driver, which sees all of them or none.
+    mutating func complete(_ buffers: some Collection<UsedBuffer>) {
         guard !isBroken else { return }
-        let offset = Layout.ring + Int(nextUsed % size) * Layout.usedEntryByteCount
-        let entry = used + offset
-        // Safe: the slot is less than the size that the used area was checked for, and the area is 4-byte aligned.
-        entry.storeBytes(of: UInt32(chain.head).littleEndian, as: UInt32.self)
-        entry.storeBytes(of: UInt32(clamping: written).littleEndian, toByteOffset: 4, as: UInt32.self)
-        nextUsed &+= 1
+        for buffer in buffers {
+            let offset = Layout.ring + Int(nextUsed % size) * Layout.usedEntryByteCount
+            let entry = used + offset
+            // Safe: the slot is less than the size that the used area was checked for, which is 4-byte aligned.
+            entry.storeBytes(of: UInt32(buffer.chain.head).littleEndian, as: UInt32.self)
+            entry.storeBytes(of: UInt32(clamping: buffer.written).littleEndian, toByteOffset: 4, as: UInt32.self)
+            nextUsed &+= 1
+            memory.didWrite(at: usedAddress + UInt64(offset), count: UInt64(Layout.usedEntryByteCount))
+        }
         storeRelease(nextUsed, at: used + Layout.index)
-        memory.didWrite(at: usedAddress + UInt64(offset), count: UInt64(Layout.usedEntryByteCount))
         memory.didWrite(at: usedAddress, count: UInt64(Layout.ring))
+    }
+
+    /// Tells the driver that the device's configuration has changed.
+    func notifyConfigurationChange() {
+        notifications.configurationChanged()
     }
 
     /// Sends a used buffer notification, if buffers were completed since the last call and the driver wants to know.

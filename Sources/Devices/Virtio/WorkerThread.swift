@@ -4,21 +4,12 @@
 
 import Glibc
 
-/// Why a thread could not be started.
-public struct WorkerThreadError: Error, Equatable, CustomStringConvertible {
-    let errno: Int32
-
-    public var description: String {
-        "cannot start a thread (\(String(cString: strerror(errno)))); raise the limit on processes (ulimit -u)"
-    }
-}
-
 /// A thread that calls `body` once or more after each `wake`, and sleeps otherwise.
 ///
 /// `@unchecked Sendable`: all state that changes is used under `mutex`.
 final class WorkerThread: @unchecked Sendable {
     /// What the thread shares with its callers. It outlives both, whoever ends last.
-    private final class Shared: @unchecked Sendable {
+    private final class Shared: ThreadBody, @unchecked Sendable {
         // Allocated, because neither may move while it is in use.
         let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
         let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -80,28 +71,7 @@ final class WorkerThread: @unchecked Sendable {
     /// Starts the thread. `body` returns whether it left work undone and wants to be called again.
     init(body: @escaping @Sendable () -> Bool) throws(WorkerThreadError) {
         shared = Shared(body: body)
-        // Signals are the business of the process's other threads.
-        var all = sigset_t()
-        var old = sigset_t()
-        sigfillset(&all)
-        pthread_sigmask(SIG_SETMASK, &all, &old)
-        defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
-
-        var thread = pthread_t()
-        let argument = Unmanaged.passRetained(shared)
-        let code = pthread_create(
-            &thread, nil,
-            { argument in
-                // Safe: the creator passed this reference, retained for the thread.
-                guard let argument else { return nil }
-                Unmanaged<Shared>.fromOpaque(argument).takeRetainedValue().run()
-                return nil
-            }, argument.toOpaque())
-        guard code == 0 else {
-            argument.release()
-            throw WorkerThreadError(errno: code)
-        }
-        self.thread = thread
+        thread = try startThread(shared)
     }
 
     deinit {

@@ -122,6 +122,11 @@ extension MachineConfiguration {
                     "serial": Virt1Layout.diskSerial(slot: slot),
                 ])
         }
+        for (index, network) in networks.enumerated() {
+            add(
+                slot: Virt1Layout.networkSlot(index), type: .network, features: NetworkDevice.features,
+                ["mac": "\(macAddress(ofNetwork: index))", "mtu": "\(network.mtu)"])
+        }
         add(slot: Virt1Layout.consoleSlot, type: .console, features: ConsoleDevice.features)
         add(slot: Virt1Layout.entropySlot, type: .entropy, features: EntropyDevice.features)
         return facts

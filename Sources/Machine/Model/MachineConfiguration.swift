@@ -55,6 +55,7 @@ public struct MachineConfiguration: Sendable {
     public var initrd: String?
     public var commandLine = ""
     public var disks: [DiskConfiguration] = []
+    public var networks: [NetworkConfiguration] = []
     public var psci = Policy()
     /// How the guest is told of its machine.
     public var firmware = FirmwareKind.deviceTree
@@ -92,6 +93,7 @@ public enum MachineError: Error, CustomStringConvertible {
     case initrdForFlatImage
     case bootPlan(BootPlanError)
     case disk(DiskFileError)
+    case network(NetworkError)
     case memory(GuestMemoryError)
     case host(String)
 
@@ -115,6 +117,7 @@ public enum MachineError: Error, CustomStringConvertible {
             "a flat bare-metal image takes no initrd; leave --initrd out, or give an arm64 Linux Image"
         case .bootPlan(let error): error.description
         case .disk(let error): error.description
+        case .network(let error): error.description
         case .memory(let error): error.description
         case .host(let text): text
         }

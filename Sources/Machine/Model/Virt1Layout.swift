@@ -33,9 +33,9 @@ enum Virt1Layout {
     static let ramBase: PhysicalAddress = 0x4000_0000
 
     static let maximumCPUCount = 64
-    /// Disks take slots from 0 up.
+    /// Slots for disks, which take them from 0 up, and networks, which take them from the last one down.
     static let maximumDiskCount = 30
-    /// The last two slots are always taken.
+    /// The two slots behind those are always taken.
     static let consoleSlot = 30
     static let entropySlot = 31
 
@@ -55,6 +55,8 @@ enum Virt1Layout {
         let base = virtioBase + UInt64(slot) * virtioStride
         return base..<base + virtioStride
     }
+
+    static func networkSlot(_ network: Int) -> Int { maximumDiskCount - 1 - network }
 
     static func virtioSPI(slot: Int) -> Int { firstVirtioSPI + slot }
 

@@ -111,8 +111,8 @@ extension MachineError {
         case .cpuCount, .memorySize, .tooManyDisks, .generationID, .file, .kernel, .initrdForFlatImage, .bootPlan,
             .memory:
             .usage
-        case .disk(.failed), .host: .internalError
-        case .disk: .usage
+        case .disk(.failed), .network(.host), .host: .internalError
+        case .disk, .network: .usage
         }
     }
 }

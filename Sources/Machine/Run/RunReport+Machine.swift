@@ -1,5 +1,6 @@
 // Collecting a report from a machine that has run.
 
+import Devices
 import Hibernation
 import Hypervisor
 import PSCI
@@ -83,9 +84,27 @@ extension RunReport.Configuration {
         hardwareSignature = configuration.firmware == .acpi ? hexadecimal(configuration.hardwareSignature) : nil
         generationID = configuration.generationID.map(GenerationIDArgument.text)
         disks = configuration.disks.map { RunReport.Disk(path: $0.path, readOnly: $0.isReadOnly) }
+        networks = configuration.networks.indices.map { RunReport.Network(configuration, index: $0) }
         clock = configuration.clock.rawValue
         seed = configuration.clock == .instructions ? configuration.seed : nil
         console = configuration.console.rawValue
+    }
+}
+
+extension RunReport.Network {
+    fileprivate init(_ configuration: MachineConfiguration, index: Int) {
+        let network = configuration.networks[index]
+        switch network.kind {
+        case .user: kind = "user"
+        case .passt(let socket):
+            kind = "passt"
+            self.socket = socket
+        case .tap(let interface):
+            kind = "tap"
+            self.interface = interface
+        }
+        mac = configuration.macAddress(ofNetwork: index).description
+        mtu = network.mtu
     }
 }
 

@@ -168,6 +168,7 @@ public struct RunReport: Codable, Sendable {
         /// 32 hexadecimal digits, if the machine has one.
         public var generationID: String?
         public var disks: [Disk]
+        public var networks: [Network]
         /// host or instructions.
         public var clock: String
         /// What entropy started from, with the instruction clock.
@@ -180,5 +181,18 @@ public struct RunReport: Codable, Sendable {
     public struct Disk: Codable, Sendable {
         public var path: String
         public var readOnly: Bool
+    }
+
+    /// A network that the machine was made with.
+    public struct Network: Codable, Sendable {
+        /// user, passt or tap.
+        public var kind: String
+        /// The address that the guest has.
+        public var mac: String
+        public var mtu: UInt16
+        /// Of passt.
+        public var socket: String?
+        /// Of tap.
+        public var interface: String?
     }
 }

@@ -23,17 +23,21 @@ public struct MachineEvents: Sendable {
     public var firmwareCall: (@Sendable (FirmwareCallEvent) -> Void)?
     /// The guest suspended the machine to RAM, or it was woken.
     public var suspended: (@Sendable (SuspendEvent) -> Void)?
+    /// A network has gone.
+    public var linkDown: (@Sendable (LinkDownEvent) -> Void)?
 
     public init(
         consoleOutput: @escaping @Sendable ([UInt8]) -> Void = { _ in },
         consoleReady: @escaping @Sendable () -> Void = {},
         firmwareCall: (@Sendable (FirmwareCallEvent) -> Void)? = nil,
-        suspended: (@Sendable (SuspendEvent) -> Void)? = nil
+        suspended: (@Sendable (SuspendEvent) -> Void)? = nil,
+        linkDown: (@Sendable (LinkDownEvent) -> Void)? = nil
     ) {
         self.consoleOutput = consoleOutput
         self.consoleReady = consoleReady
         self.firmwareCall = firmwareCall
         self.suspended = suspended
+        self.linkDown = linkDown
     }
 }
 
@@ -54,6 +58,7 @@ public final class VirtualMachine: @unchecked Sendable {
     let virtio: [VirtioMMIODevice]
     let console: ConsoleDevice
     let disks: [BlockDevice]
+    let networks: [NetworkDevice]
     let entropy: any EntropySource
     let power: PowerController
     let firmware: PSCI.Firmware<PowerController>
@@ -130,8 +135,10 @@ public final class VirtualMachine: @unchecked Sendable {
         generationID = Mutex(configuration.generationID)
         console = ConsoleDevice(output: output, onRoom: ready)
         disks = try Self.openDisks(configuration)
+        networks = try Self.openNetworks(configuration, events: events)
         virtio = Self.makeVirtio(
-            disks: disks, console: console, entropy: EntropyDevice(source: entropy), memory: memory, gic: gic)
+            disks: disks, networks: networks, console: console, entropy: EntropyDevice(source: entropy), memory: memory,
+            gic: gic)
 
         do {
             var emulation = EmulatedVMConfiguration(
@@ -170,6 +177,7 @@ public final class VirtualMachine: @unchecked Sendable {
         if let id = configuration.generationID, id.count != GenerationIDArgument.byteCount {
             throw .generationID(byteCount: id.count)
         }
+        try configuration.checkNetworks()
     }
 
     private static func openDisks(_ configuration: MachineConfiguration) throws(MachineError) -> [BlockDevice] {
@@ -188,14 +196,17 @@ public final class VirtualMachine: @unchecked Sendable {
     }
 
     private static func makeVirtio(
-        disks: [BlockDevice], console: ConsoleDevice, entropy: EntropyDevice, memory: GuestMemory, gic: GIC
+        disks: [BlockDevice], networks: [NetworkDevice], console: ConsoleDevice, entropy: EntropyDevice,
+        memory: GuestMemory, gic: GIC
     ) -> [VirtioMMIODevice] {
-        (0..<Virt1Layout.virtioSlotCount).map { slot in
+        let bySlot = Dictionary(
+            uniqueKeysWithValues: networks.enumerated().map { (Virt1Layout.networkSlot($0), $1) })
+        return (0..<Virt1Layout.virtioSlotCount).map { slot in
             let device: (any VirtioDevice)? =
                 switch slot {
                 case Virt1Layout.consoleSlot: console
                 case Virt1Layout.entropySlot: entropy
-                default: disks.indices.contains(slot) ? disks[slot] : nil
+                default: disks.indices.contains(slot) ? disks[slot] : bySlot[slot]
                 }
             return VirtioMMIODevice(
                 memory: memory, interrupt: gic.spi(Virt1Layout.virtioSPI(slot: slot)), device: device)
@@ -249,6 +260,8 @@ public final class VirtualMachine: @unchecked Sendable {
         var machine = configuration
         machine.generationID = generationID.withLock(\.self)
         let plan = try guest.plan(machine.model.board(machine, chosen: chosen))
+        // First: a device with a thread of its own may be writing to RAM.
+        for device in virtio { device.reset() }
         // RAM is as good as new after a cold reset, whether or not MEM_PROTECT asked for it; giving it back to the host makes
         // it zero.
         if !keepsMemory.load(ordering: .acquiring) { madvise(memory.host, Int(memory.byteCount), MADV_DONTNEED) }
@@ -259,7 +272,6 @@ public final class VirtualMachine: @unchecked Sendable {
         uart.reset()
         rtc.reset()
         eventDevice.reset()
-        for device in virtio { device.reset() }
         // What ACPI describes is a port that firmware has set up.
         if configuration.firmware == .acpi { uart.enable() }
         try guest.load(plan, into: memory)

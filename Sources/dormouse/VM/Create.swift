@@ -45,6 +45,10 @@ struct Create: ParsableCommand {
                 for index in machine.disks.indices {
                     machine.disks[index].path = AbsolutePath.of(machine.disks[index].path)
                 }
+                for index in machine.networks.indices {
+                    guard case .passt(let socket) = machine.networks[index].kind else { continue }
+                    machine.networks[index].kind = .passt(socket: AbsolutePath.of(socket))
+                }
                 // Whatever cannot be run is better said now.
                 try VirtualMachine.check(machine)
                 _ = try MeasuredFiles(of: machine)

@@ -79,6 +79,8 @@ struct Start: ParsableCommand {
                 try run.cancel()
                 throw error
             }
+            // Before another machine connects to the same networks.
+            defer { machine.disconnect() }
             if !isStarted {
                 try session.start()
                 try server.start()

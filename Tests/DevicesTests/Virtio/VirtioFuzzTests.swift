@@ -1,6 +1,7 @@
-import Devices
 import Hypervisor
 import Testing
+
+@testable import Devices
 
 /// SplitMix64: random numbers that are the same in every run.
 private struct SeededGenerator: RandomNumberGenerator {
@@ -130,6 +131,20 @@ struct VirtioFuzzTests {
         let console = ConsoleDevice(output: { _ in })
         try run(console, queueCount: 2, rounds: 400, seed: 3)
         #expect(console.receive("x".utf8) == 0)
+    }
+
+    @Test("A network device survives a random guest, whose frames come back to it")
+    func network() throws {
+        let backend = try MemoryBackend(echoes: true)
+        let device = try NetworkDevice(mac: MACAddress(virtualMachine: 1), mtu: 1500, backend: backend)
+        var random = SeededGenerator(state: 6)
+        try run(device, queueCount: 2, rounds: 400, seed: 6) {
+            backend.arrive(frame(Int.random(in: 0..<1600, using: &random)))
+            while device.port.work().isImmediate {}
+        }
+        device.stop()
+        #expect(backend.outgoing.count > 100)
+        #expect(backend.outgoing.allSatisfy { (14...1518).contains($0.count) })
     }
 
     @Test("An entropy device survives a random guest")

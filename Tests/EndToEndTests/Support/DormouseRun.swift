@@ -35,8 +35,10 @@ final class DormouseRun {
     private static let patience: Duration = .seconds(300)
     private static let pollInterval: TimeInterval = 0.05
 
-    /// - Parameter files: what the names of this run's files begin with.
-    init(_ arguments: [String], files: URL, input: Input) throws {
+    /// - Parameters:
+    ///   - launcher: words of a command that runs another in its own place.
+    ///   - files: what the names of this run's files begin with.
+    init(_ arguments: [String], launcher: [String] = [], files: URL, input: Input) throws {
         consoleFile = files.appendingPathExtension("console")
         messagesFile = files.appendingPathExtension("messages")
         reportFile = files.appendingPathExtension("json")
@@ -44,8 +46,9 @@ final class DormouseRun {
         for file in [consoleFile, messagesFile] {
             _ = FileManager.default.createFile(atPath: file.path, contents: nil)
         }
-        process.executableURL = Dormouse.executable
-        process.arguments = arguments + ["--report", reportFile.path]
+        let words = launcher + [Dormouse.executable.path] + arguments + ["--report", reportFile.path]
+        process.executableURL = launcher.isEmpty ? Dormouse.executable : URL(filePath: "/usr/bin/env")
+        process.arguments = launcher.isEmpty ? Array(words.dropFirst()) : words
         process.standardInput = self.input ?? FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: consoleFile)
         process.standardError = try FileHandle(forWritingTo: messagesFile)
@@ -102,6 +105,16 @@ final class DormouseRun {
 
     func signal(_ number: Int32) {
         kill(process.processIdentifier, number)
+    }
+
+    /// The processes that it has started and that still run: field 4 of proc(5), /proc/pid/stat, is the parent.
+    var children: [pid_t] {
+        let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { pid_t($0) } ?? []
+        return processes.filter { candidate in
+            let stat = Self.text(of: URL(filePath: "/proc/\(candidate)/stat"))
+            let fields = stat.split(separator: ")").last?.split(separator: " ") ?? []
+            return fields.count > 1 && fields[0] != "Z" && pid_t(fields[1]) == process.processIdentifier
+        }
     }
 
     /// CPU time of all threads so far, user and system: fields 14 and 15 of proc(5), /proc/pid/stat.

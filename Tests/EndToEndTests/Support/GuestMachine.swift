@@ -13,6 +13,8 @@ struct GuestMachine {
     var engine = Engine.fromEnvironment
     /// Other options of `dormouse run`.
     var options: [String] = []
+    /// Words of a command that runs `dormouse` in its own place, such as one that enters a network namespace.
+    var launcher: [String] = []
 
     /// A Linux guest that does `test`, as the header of Guests/linux/init describes.
     init(_ guest: LinuxGuest, test: String) {

@@ -35,7 +35,7 @@ final class Scratch {
 
     /// Starts `machine`; its files begin with `name`.
     func start(_ machine: GuestMachine, _ name: String, input: DormouseRun.Input = .none) throws -> DormouseRun {
-        try DormouseRun(machine.arguments, files: file(name), input: input)
+        try DormouseRun(machine.arguments, launcher: machine.launcher, files: file(name), input: input)
     }
 
     /// Starts `machine` and waits for its end.

@@ -22,6 +22,25 @@ struct Virt1LayoutTests {
         #expect(EventDevice.Event.generationID.rawValue == 4)
     }
 
+    @Test("Networks take the slots from 29 down, console and entropy the two behind, and disks those from 0 up")
+    func slots() {
+        #expect((0..<3).map(Virt1Layout.networkSlot) == [29, 28, 27])
+        #expect(Virt1Layout.consoleSlot == 30 && Virt1Layout.entropySlot == 31 && Virt1Layout.virtioSlotCount == 32)
+        #expect(Virt1Layout.maximumDiskCount == 30)
+    }
+
+    @Test("The MAC address of a network follows from its slot, unless one is chosen")
+    func macAddresses() {
+        var configuration = MachineConfiguration(kernel: "Image")
+        configuration.networks = [
+            NetworkConfiguration(.user), NetworkConfiguration(.user, mac: MACAddress("52:54:00:12:34:56")),
+            NetworkConfiguration(.tap(interface: "t")),
+        ]
+        #expect(
+            configuration.networks.indices.map { configuration.macAddress(ofNetwork: $0).description }
+                == ["52:54:00:00:00:1d", "52:54:00:12:34:56", "52:54:00:00:00:1b"])
+    }
+
     @Test("Where the generation id lies depends on RAM alone", arguments: FirmwareKind.allCases)
     func generationID(firmware: FirmwareKind) {
         var configuration = MachineConfiguration(kernel: "Image")

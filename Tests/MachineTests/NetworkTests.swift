@@ -1,0 +1,120 @@
+import Devices
+import Hibernation
+import Testing
+
+@testable import Machine
+
+@Suite("Networks of a machine")
+struct NetworkTests {
+    @Test(
+        "A network is a kind, and behind it a MAC address and an MTU",
+        arguments: [
+            ("user", .user, nil, 1500),
+            ("user,mac=52:54:00:12:34:56", .user, "52:54:00:12:34:56", 1500),
+            ("user,mtu=9000,mac=52:54:00:12:34:56", .user, "52:54:00:12:34:56", 9000),
+            ("passt=/run/passt.socket", .passt(socket: "/run/passt.socket"), nil, 1500),
+            ("passt=/a,b=c,mtu=1400", .passt(socket: "/a,b=c"), nil, 1400),
+            ("tap=tap0", .tap(interface: "tap0"), nil, 1500),
+        ] as [(String, NetworkConfiguration.Kind, String?, UInt16)])
+    func arguments(argument: String, kind: NetworkConfiguration.Kind, mac: String?, mtu: UInt16) throws {
+        let network = try NetworkConfiguration(argument: argument)
+        #expect(network == NetworkConfiguration(kind, mac: mac.flatMap { MACAddress($0) }, mtu: mtu))
+    }
+
+    @Test(
+        "What is no network is refused with what to say instead",
+        arguments: [
+            ("", "passt=SOCKET"), ("wifi", "passt=SOCKET"), ("user=x", "passt=SOCKET"), ("passt", "passt=SOCKET"),
+            ("passt=", "passt=SOCKET"), ("tap=", "tap=INTERFACE"), ("user,", "mac=ADDRESS"),
+            ("user,speed=1", "mtu=NUMBER"),
+            ("user,mac=01:00:00:00:00:00", "no MAC address"), ("user,mac=", "no MAC address"),
+            ("user,mtu=65536", "no MTU"), ("user,mtu=-1", "no MTU"),
+        ])
+    func wrongArguments(argument: String, text: String) {
+        let error = #expect(throws: NetworkArgumentError.self) { try NetworkConfiguration(argument: argument) }
+        #expect(error?.description.contains(text) == true)
+    }
+
+    private func refusal(_ change: (inout MachineConfiguration) -> Void) -> NetworkError? {
+        var configuration = MachineConfiguration(kernel: "unread")
+        change(&configuration)
+        do throws(MachineError) {
+            try configuration.checkNetworks()
+            return nil
+        } catch {
+            if case .network(let error) = error { return error }
+            return nil
+        }
+    }
+
+    @Test("Disks and networks share thirty slots")
+    func slots() {
+        func error(disks: Int, networks: Int) -> NetworkError? {
+            refusal {
+                $0.disks = (0..<disks).map { DiskConfiguration(path: "\($0)") }
+                $0.networks = (0..<networks).map { _ in NetworkConfiguration(.user) }
+            }
+        }
+        #expect(error(disks: 28, networks: 2) == nil && error(disks: 0, networks: 30) == nil)
+        #expect(error(disks: 29, networks: 2)?.description.contains("2 networks and 29 disks are too many") == true)
+        #expect(error(disks: 0, networks: 31) != nil)
+    }
+
+    @Test("What no machine can have is refused")
+    func refusals() {
+        let user = NetworkConfiguration(.user)
+        let deterministic = refusal {
+            $0.networks = [user]
+            $0.clock = .instructions
+        }
+        #expect(deterministic?.description.contains("--clock=instructions") == true)
+        #expect(refusal { $0.clock = .instructions } == nil)
+        // The second is what the first has by its slot.
+        let twins = refusal { $0.networks = [user, NetworkConfiguration(.user, mac: MACAddress("52:54:00:00:00:1d"))] }
+        #expect(twins?.description.contains("52:54:00:00:00:1d") == true)
+        #expect(refusal { $0.networks = [NetworkConfiguration(.user, mtu: 67)] }?.description.contains("mtu=") == true)
+        #expect(refusal { $0.networks = [NetworkConfiguration(.user, mtu: 65521)] } != nil)
+        #expect(refusal { $0.networks = [NetworkConfiguration(.user, mtu: 65520)] } == nil)
+    }
+
+    @Test("What is missing for a network is an error of the user")
+    func missing() {
+        for kind in [NetworkConfiguration.Kind.passt(socket: "/nonexistent"), .tap(interface: "dormouse-none")] {
+            var configuration = MachineConfiguration(kernel: "unread")
+            configuration.networks = [NetworkConfiguration(kind)]
+            let error = #expect(throws: MachineError.self) {
+                try VirtualMachine(configuration, events: MachineEvents())
+            }
+            #expect(error?.exitCode == .usage)
+        }
+    }
+
+    @Test("Of a network the record has what its guest can see, and not what is at the other end")
+    func environment() throws {
+        func environment(_ networks: [NetworkConfiguration]) -> Environment {
+            var configuration = MachineConfiguration(kernel: "unread")
+            configuration.networks = networks
+            return configuration.environment(
+                MeasuredFiles(isFlat: true, kernel: Fingerprint(of: []), initrd: nil, diskSectors: []))
+        }
+        let user = environment([NetworkConfiguration(.user)])
+        #expect(user["virtio.29.type"] == "network" && user["virtio.29.mac"] == "52:54:00:00:00:1d")
+        #expect(
+            user["virtio.29.mtu"] == "1500" && user["virtio.29.base"] == "0xa003a00" && user["virtio.29.spi"] == "45")
+        // MTU, MAC, MRG_RXBUF and STATUS; INDIRECT_DESC, EVENT_IDX and VERSION_1.
+        #expect(user["virtio.29.features"] == "0x130018028")
+        #expect(environment([NetworkConfiguration(.tap(interface: "tap0"))]) == user)
+        #expect(environment([NetworkConfiguration(.user, mtu: 9000)]).fingerprint != user.fingerprint)
+        #expect(environment([NetworkConfiguration(.user, mac: MACAddress("52:54:00:12:34:56"))]) != user)
+        #expect(environment([])["virtio.29.type"] == nil)
+    }
+
+    @Test("passt gets addresses that are the network's own, each in the subnet of its network")
+    func passtArguments() {
+        let first = PasstProcess.arguments(network: 0, mtu: 1500).joined(separator: " ")
+        #expect(first.contains("--address 10.0.2.15 --netmask 24 --gateway 10.0.2.2 --mac-addr 52:55:0a:00:02:02"))
+        let last = PasstProcess.arguments(network: 29, mtu: 9000).joined(separator: " ")
+        #expect(last.contains("--address 10.0.31.15 --netmask 24 --gateway 10.0.31.2 --mac-addr 52:55:0a:00:1f:02"))
+        #expect(last.hasSuffix("--mtu 9000"))
+    }
+}
