@@ -29,6 +29,7 @@ struct ImageInspect {
         var failedCheck: String?
         var compression: String
         var checksumState: String
+        var hardwareSignature: String?
         var build: String?
         var kernelRelease: String?
     }
