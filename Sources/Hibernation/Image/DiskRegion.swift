@@ -9,7 +9,7 @@ public struct DiskRegion: Sendable, Hashable {
     /// Where it begins on the disk, in bytes.
     public let offset: UInt64
     public let byteCount: UInt64
-    /// Whether the partition table says that it is swap. Nothing but a report depends on it.
+    /// Whether the partition table says that it is swap. It is only reported: what counts is the area in it.
     public let isTypedAsSwap: Bool
 
     /// What there is of `byteCount` bytes at `offset` on a disk of `diskByteCount`; nil if that is nothing.

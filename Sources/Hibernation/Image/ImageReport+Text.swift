@@ -3,7 +3,11 @@
 
 extension ImageReport {
     /// The report in lines, without the last one.
-    public var lines: [String] { areas.flatMap { $0.lines(path: path) } }
+    public var lines: [String] {
+        let empty = partitionsOfSwapType.filter { partition in !areas.contains { $0.partition == partition } }
+        return areas.flatMap { $0.lines(path: path) }
+            + empty.map { "\(path), partition \($0): swap by its type, without swap area" }
+    }
 
     /// The last line: what the exit code says, in words.
     public var summary: String {

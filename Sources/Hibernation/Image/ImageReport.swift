@@ -21,6 +21,8 @@ public struct ImageReport: Codable, Sendable, Equatable {
     /// none, mbr, gpt or gpt-backup.
     public var partitionTable: String
     public var verdict: Verdict
+    /// Partitions whose type is swap, whether they hold an area or not.
+    public var partitionsOfSwapType: [Int]
     /// One for each swap area.
     public var areas: [Area]
 
@@ -95,6 +97,7 @@ public struct ImageReport: Codable, Sendable, Equatable {
         self.path = path
         self.areas = areas
         partitionTable = search.table.rawValue
+        partitionsOfSwapType = search.regions.filter(\.isTypedAsSwap).compactMap(\.partition)
         let verdicts = areas.compactMap(\.image?.verdict)
         verdict = verdicts.isEmpty ? .none : verdicts.contains(.torn) ? .torn : .whole
     }

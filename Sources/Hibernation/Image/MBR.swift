@@ -74,7 +74,8 @@ struct MBR {
         of extended: Entry, from number: inout Int, on disk: RawDisk, to regions: inout [DiskRegion]
     ) throws(RawDiskError) {
         var frame = UInt64(extended.start)
-        for _ in 0..<maximumChainLength {
+        var seen: Set<UInt64> = []
+        while seen.count < maximumChainLength, seen.insert(frame).inserted {
             let offset = frame * UInt64(sectorByteCount)
             guard let sector = try disk.read(at: offset, count: sectorByteCount), let table = MBR(sector: sector)
             else { return }

@@ -9,9 +9,21 @@ enum LinuxGuest: String, CaseIterable {
     case systemOff2 = "linux-system-off2"
     /// Ends hibernation with SYSTEM_OFF: older than Linux 6.13.
     case systemOff = "linux-system-off"
+    /// Debian 12's, Linux 6.1: the oldest whose images are read.
+    case bookworm = "linux-bookworm"
+    /// With pages of 16 KiB.
+    case pages16K = "linux-16k"
 
     var kernel: URL { Self.directory.appending(path: rawValue).appending(path: "vmlinuz") }
     var initrd: URL { Self.directory.appending(path: rawValue).appending(path: "initramfs.cpio") }
+
+    /// Its name, as the kernel's package has it.
+    var release: String {
+        get throws {
+            let file = Self.directory.appending(path: rawValue).appending(path: "release")
+            return try String(contentsOf: file, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+    }
 
     static let areThere = allCases.allSatisfy { guest in
         [guest.kernel, guest.initrd].allSatisfy { FileManager.default.isReadableFile(atPath: $0.path) }

@@ -33,6 +33,14 @@ final class Scratch {
         return disk
     }
 
+    /// A copy of a disk, as sparse.
+    func copy(_ disk: URL, _ name: String) throws -> URL {
+        let copy = file(name)
+        try Command.tool("cp", ["--sparse=always", disk.path, copy.path])
+        disks.append(copy)
+        return copy
+    }
+
     /// Starts `machine`; its files begin with `name`.
     func start(_ machine: GuestMachine, _ name: String, input: DormouseRun.Input = .none) throws -> DormouseRun {
         try DormouseRun(machine.arguments, launcher: machine.launcher, files: file(name), input: input)
