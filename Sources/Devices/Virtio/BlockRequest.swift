@@ -64,7 +64,7 @@ struct BlockRequest {
     ///
     /// - Parameter flushesWrites: the driver does not know VIRTIO_BLK_F_FLUSH, so that a write must be on stable
     ///   storage when it completes (§5.2.6.2).
-    func execute(on file: DiskFile, identity: [UInt8], flushesWrites: Bool, memory: GuestMemory) -> Int {
+    func execute(on file: some DiskStorage, identity: [UInt8], flushesWrites: Bool, memory: GuestMemory) -> Int {
         var written = 0
         var result = BlockStatus.ok
         do throws(DiskFileError) {
@@ -102,7 +102,7 @@ struct BlockRequest {
     }
 
     /// Where in the file the data is, in bytes; nil if it is not whole sectors, or not wholly on the disk.
-    private func offset(of data: GuestBuffers, in file: DiskFile) -> UInt64? {
+    private func offset(of data: GuestBuffers, in file: some DiskStorage) -> UInt64? {
         let capacity = file.byteCount / DiskFile.sectorByteCount
         let byteCount = UInt64(data.byteCount)
         guard byteCount.isMultiple(of: DiskFile.sectorByteCount), sector <= capacity,

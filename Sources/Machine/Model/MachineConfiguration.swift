@@ -62,7 +62,7 @@ public struct MachineConfiguration: Sendable {
     public var hardwareSignature: UInt32 = 0
     /// 16 bytes that change when the machine is copied, as they lie in memory; nil: the machine has no generation id.
     public var generationID: [UInt8]?
-    /// What goes wrong in the firmware, on purpose. No part of what is recorded with a VM.
+    /// What goes wrong in the firmware and with the disks, on purpose. No part of what is recorded with a VM.
     public var laboratory = Laboratory.idle
     public var clock = ClockKind.host
     public var console = ConsoleKind.pl011
@@ -92,6 +92,8 @@ public enum MachineError: Error, CustomStringConvertible {
     case initrdForFlatImage
     case bootPlan(BootPlanError)
     case disk(DiskFileError)
+    /// A rule of the laboratory is for a disk that is not there.
+    case laboratoryDisk(Int)
     case memory(GuestMemoryError)
     case host(String)
 
@@ -115,6 +117,8 @@ public enum MachineError: Error, CustomStringConvertible {
             "a flat bare-metal image takes no initrd; leave --initrd out, or give an arm64 Linux Image"
         case .bootPlan(let error): error.description
         case .disk(let error): error.description
+        case .laboratoryDisk(let number):
+            "--lab has a rule for disk \(number), and there is none; disks are counted from 0, in the order of --disk"
         case .memory(let error): error.description
         case .host(let text): text
         }

@@ -261,6 +261,9 @@ extension VirtualMachine {
         emulator.cpus.reduce(0) { $0 + $1.instructionCount }
     }
 
+    /// What was asked of the disks since the machine was made, in their order.
+    public var diskActivity: [DiskActivity] { disks.map(\.activity) }
+
     /// What the guest asked of its firmware since the machine was made.
     public var firmwareCalls: FirmwareCallRecord { calls.withLock { $0 } }
 
