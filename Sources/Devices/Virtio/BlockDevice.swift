@@ -107,6 +107,12 @@ public final class BlockDevice: VirtioDevice {
         }
     }
 
+    /// From now on, a write to one of `sectors` is on stable storage when it completes, with all that was written before; nil
+    /// takes that back. The guest may rely on it for nothing: it is for the machine.
+    public func writeThrough(sectors: Range<UInt64>?) {
+        backend.writtenThrough.withLock { $0 = sectors }
+    }
+
     /// What was asked of the disk since the device was made.
     public var activity: DiskActivity { backend.disk.activity }
 
@@ -120,6 +126,8 @@ public final class BlockDevice: VirtioDevice {
 /// What the device and its thread share.
 private final class Backend: Sendable {
     let disk: CountingDisk
+    /// Sectors to which writes are flushed at once.
+    let writtenThrough = Mutex<Range<UInt64>?>(nil)
     private let identity: [UInt8]
     private let queue = Mutex<Virtqueue?>(nil)
 
@@ -154,8 +162,11 @@ private final class Backend: Sendable {
             }
             do throws(VirtqueueFault) {
                 let request = try BlockRequest(chain, memory: memory)
+                let flushesWrites =
+                    !features.contains(.blockFlush)
+                    || writtenThrough.withLock { $0?.overlaps(request.outgoingSectors) } ?? false
                 let written = request.execute(
-                    on: disk, identity: identity, flushesWrites: !features.contains(.blockFlush), memory: memory)
+                    on: disk, identity: identity, flushesWrites: flushesWrites, memory: memory)
                 guard disk.hasPower else { return false }
                 queue?.complete(chain, written: written)
                 queue?.notifyDriver()

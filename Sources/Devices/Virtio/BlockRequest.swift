@@ -62,8 +62,8 @@ struct BlockRequest {
     /// Does what is asked, writes the status, and returns how many bytes at the start of the chain's device-writable
     /// part were written.
     ///
-    /// - Parameter flushesWrites: the driver does not know VIRTIO_BLK_F_FLUSH, so that a write must be on stable
-    ///   storage when it completes (§5.2.6.2).
+    /// - Parameter flushesWrites: a write must be on stable storage when it completes, such as for a driver that does not
+    ///   know VIRTIO_BLK_F_FLUSH (§5.2.6.2).
     func execute(on file: some DiskStorage, identity: [UInt8], flushesWrites: Bool, memory: GuestMemory) -> Int {
         var written = 0
         var result = BlockStatus.ok
@@ -99,6 +99,12 @@ struct BlockRequest {
         // The length counts from the start of the device-writable part, without gaps (§2.7.8.2): a status byte
         // behind data that was not written is not counted.
         return written == incoming.byteCount ? written + Self.statusByteCount : written
+    }
+
+    /// The sectors that a write is to, on the disk or not.
+    var outgoingSectors: Range<UInt64> {
+        let (end, overflow) = sector.addingReportingOverflow(UInt64(outgoing.byteCount) / DiskFile.sectorByteCount)
+        return sector..<(overflow ? .max : end)
     }
 
     /// Where in the file the data is, in bytes; nil if it is not whole sectors, or not wholly on the disk.

@@ -13,6 +13,7 @@ extension VirtualMachine {
     /// When it returns, no core runs any more and everything that the guest wrote to its disks is on stable storage.
     public func run() throws(MachineError) -> RunEnd {
         let plan = try load()
+        guardHibernationImages()
         // A stop that came before the start counts.
         if let end = takeStop() { return end }
         power.boot(entry: plan.entry, contextID: plan.x0, isCold: !keepsMemory.load(ordering: .acquiring))
