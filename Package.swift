@@ -94,8 +94,8 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: common),
-        // Runs the executable as a user does, so it imports nothing.
-        .testTarget(name: "EndToEndTests", swiftSettings: common),
+        // Runs the executable as a user does, so it imports nothing, but for the disks that follow from a log.
+        .testTarget(name: "EndToEndTests", dependencies: ["Devices"], swiftSettings: common),
     ],
     swiftLanguageModes: [.v6]
 )
