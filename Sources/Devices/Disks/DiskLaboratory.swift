@@ -20,7 +20,7 @@ public final class DiskLaboratory: Sendable {
     private struct State {
         var disks: [Disk] = []
         var hasPower = true
-        /// What the host's storage said when the power cut was carried out.
+        /// What the host's storage said when the power cut was carried out; the machine finds it when it ends the run.
         var failure: DiskFileError?
         var powerCut: @Sendable () -> Void = {}
     }
@@ -88,10 +88,6 @@ public final class DiskLaboratory: Sendable {
     }
 
     func synchronize(_ index: Int) throws(DiskFileError) {
-        // The machine's own flush at the end of a run, if the power has gone: all is done, or could not be.
-        try state.withLock { state throws(DiskFileError) in
-            if let failure = state.failure { throw failure }
-        }
         try log?.check()
         try perform(.flush, index) { (disk, action) throws(DiskFileError) in
             for write in disk.cache.writes { try disk.file.write(write) }
@@ -101,15 +97,18 @@ public final class DiskLaboratory: Sendable {
         }
     }
 
-    /// Counts a request and does it, or what is to become of it.
+    /// Counts a request and does it, or what is to become of it. Without power nothing is done, and nobody is told: the device does
+    /// not answer.
     private func perform(
         _ request: DiskFaults.Request, _ index: Int,
         body: (inout Disk, DiskFaults.Action?) throws(DiskFileError) -> Void,
         torn: (Disk, Int) throws(DiskFileError) -> Void = { (_, _) throws(DiskFileError) in }
     ) throws(DiskFileError) {
         let powerCut = try state.withLock { state throws(DiskFileError) -> (@Sendable () -> Void)? in
-            let path = state.disks[index].file.path
-            guard state.hasPower else { throw .noPower(request, path) }
+            guard state.hasPower else {
+                if let failure = state.failure { throw failure }
+                return nil
+            }
             let number = state.disks[index].counts[request, default: 0] &+ 1
             state.disks[index].counts[request] = number
             let action = state.disks[index].faults.action(on: request, number)
@@ -118,7 +117,7 @@ public final class DiskLaboratory: Sendable {
                 try body(&state.disks[index], action)
                 return nil
             case .fail(let error)?:
-                throw .injected(error, request, path)
+                throw .injected(error, request, state.disks[index].file.path)
             case .cut?, .tear?:
                 state.hasPower = false
                 hasPowerFlag.store(false, ordering: .releasing)
@@ -132,10 +131,7 @@ public final class DiskLaboratory: Sendable {
                 return state.powerCut
             }
         }
-        if let powerCut {
-            powerCut()
-            throw .noPower(request, "")
-        }
+        powerCut?()
     }
 
     /// What the power cut leaves of the caches goes to the media.
@@ -198,11 +194,6 @@ extension DiskFileError {
         _ error: DiskFaults.HostError, _ request: DiskFaults.Request, _ path: String
     ) -> Self {
         .failed(operation: request.rawValue, path: path, errno: error.number)
-    }
-
-    /// What a request meets that nobody answers. It is shown to no one.
-    fileprivate static func noPower(_ request: DiskFaults.Request, _ path: String) -> Self {
-        .failed(operation: request.rawValue, path: path, errno: ENODEV)
     }
 }
 

@@ -98,13 +98,7 @@ public final class BlockDevice: VirtioDevice {
     /// done.
     public func flush() throws(DiskFileError) {
         worker?.drain()
-        guard backend.disk.hasPower else { return }
-        do throws(DiskFileError) {
-            try backend.disk.synchronize()
-        } catch {
-            // It may have been this flush at which the power went.
-            guard !backend.disk.hasPower else { throw error }
-        }
+        try backend.disk.synchronize()
     }
 
     /// From now on, a write to one of `sectors` is on stable storage when it completes, with all that was written before; nil

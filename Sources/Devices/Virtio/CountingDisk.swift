@@ -1,4 +1,4 @@
-// A disk that counts what is asked of it, for the report.
+// A disk that counts what is asked of it, for the report. What comes after a power cut is not counted.
 
 import Hypervisor
 import Synchronization
@@ -41,7 +41,7 @@ final class CountingDisk: DiskStorage {
     private func count(
         _ counter: borrowing Atomic<UInt64>, _ request: () throws(DiskFileError) -> Void
     ) throws(DiskFileError) {
-        counter.wrappingAdd(1, ordering: .relaxed)
+        if disk.hasPower { counter.wrappingAdd(1, ordering: .relaxed) }
         do throws(DiskFileError) {
             try request()
         } catch {

@@ -41,7 +41,8 @@ enum PowerCutFate: String, CaseIterable {
 
 extension PowerCutRecording {
     /// `count` points spread evenly over a run, with one fate after the other; more points than positions come to a
-    /// position again with another fate. At the end of the hibernation, where it is decided, every position has every fate.
+    /// position again with another fate. At the end of the hibernation, where it is decided, every position has every fate, and
+    /// the one before all is flushed has many an order.
     func points(_ phase: PowerCutPhase, count: Int) -> [PowerCut] {
         let positions = positions(phase)
         var cuts = (0..<count).map { index in
@@ -53,6 +54,11 @@ extension PowerCutRecording {
         if phase == .hibernation {
             for (index, position) in positions.suffix(Self.decisive).enumerated() {
                 cuts += PowerCutFate.allCases.map { $0.cut(at: position, of: log, seed: UInt64(1000 + index)) }
+            }
+            // The header is written, and nothing is flushed: a part of the image, with or without the header.
+            let unflushed = positions.suffix(Self.decisive).first { log.entries[$0].request == "flush" }
+            cuts += (0..<32).map {
+                PowerCutFate.reorder.cut(at: unflushed ?? positions[0], of: log, seed: UInt64(2000 + $0))
             }
         }
         return cuts

@@ -17,8 +17,8 @@ struct PowerCutPart: CustomTestStringConvertible {
     /// Points that are spread over a run, in all its parts.
     static func points(_ phase: PowerCutPhase) -> Int {
         switch phase {
-        case .hibernation: isNightly ? 640 : 100
-        case .resume: isNightly ? 360 : 90
+        case .hibernation: isNightly ? 600 : 80
+        case .resume: isNightly ? 400 : 80
         }
     }
 
