@@ -95,8 +95,8 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: common),
-        // Runs the executable as a user does; Hibernation only where there is no command for it.
-        .testTarget(name: "EndToEndTests", dependencies: ["Hibernation"], swiftSettings: common),
+        // Runs the executable as a user does; the modules only where there is no command for it.
+        .testTarget(name: "EndToEndTests", dependencies: ["Devices", "Hibernation"], swiftSettings: common),
     ],
     swiftLanguageModes: [.v6]
 )

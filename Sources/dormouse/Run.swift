@@ -14,7 +14,7 @@ struct Run: ParsableCommand {
             Dormouse's own; Ctrl-A x quits.
 
             Exit codes: 0 powered off, 32 reset (with --no-reboot), 33 the guest crashed, 34 stopped with Ctrl-A x, \
-            40 hibernated, 64 wrong options or files, 70 internal error, 128+N stopped by signal N. The last line on \
+            35 power cut by --lab, 40 hibernated, 64 wrong options or files, 70 internal error, 128+N stopped by signal N. The last line on \
             standard error says the same in words.
             """)
 

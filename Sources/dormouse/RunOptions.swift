@@ -152,8 +152,8 @@ struct RunOptions: ParsableArguments {
     @Option(
         name: .customLong("lab"),
         help: ArgumentHelp(
-            "Make the firmware misbehave: CPU_ON#2=DENIED, SYSTEM_OFF2=resume, CPU_ON=delay:100, withhold=3. May be "
-                + "repeated; see docs/psci.md.", valueName: "rule"),
+            "Make the firmware or the disks misbehave: CPU_ON#2=DENIED, SYSTEM_OFF2=resume, CPU_ON=delay:100, withhold=3, "
+                + "disk0.write#120=cut. May be repeated; see docs/psci.md and docs/faults.md.", valueName: "rule"),
         transform: LaboratoryArgument.parse)
     var laboratory: [Laboratory] = []
 

@@ -21,6 +21,7 @@ struct ReportFileTests {
           "mips": 1, "end": {"kind": "powered-off", "exitCode": 0, "words": "powered off"},
           "psci": {"version": "1.3", "conduit": "hvc", "callCount": 0, "refusedSystemOff2": false,
             "functions": []},
+          "disks": [{"path": "a", "reads": 1, "writes": 2, "flushes": 3, "failures": 0}],
           "hibernationImages": [{"path": "a", "found": false}],
           "memory": {"residentBytes": 1, "peakBytes": 1, "guestTouchedBytes": 1, "codeCacheBytes": 1},
           "configuration": {"model": "virt-1", "cpus": 1, "memoryBytes": 1, "kernel": "a/b", "append": "", "disks": [],

@@ -22,6 +22,7 @@ struct RunEndTests {
             (.stopped(.signal(15)), 143, "stopped", "stopped by SIGTERM"),
             (.stopped(.signal(2)), 130, "stopped", "stopped by SIGINT"),
             (.stopped(.console), 34, "stopped", "stopped from the console"),
+            (.stopped(.powerCut), 35, "stopped", "stopped by a power cut of the laboratory"),
             (.stopped(.host("no threads")), 70, "stopped", "stopped by the host: no threads"),
         ] as [(RunEnd, Int32, String, String)])
     func ends(end: RunEnd, code: Int32, kind: String, words: String) {
@@ -115,6 +116,15 @@ struct FinishTests {
     func first() throws {
         #expect(try end(after: .poweredOff, .stopped(.signal(SIGTERM))) == .poweredOff)
         #expect(try end(after: .stopped(.console), .poweredOff) == .stopped(.console))
+    }
+
+    @Test("A power cut counts whatever the guest had asked for: its disks were not flushed")
+    func powerCut() throws {
+        let hibernation = RunEnd.hibernated(HibernationRequest(type: 0, cookie: 0, core: 0, functionID: 0xC400_0015))
+        for end in [.poweredOff, hibernation, .stopped(.signal(SIGTERM))] {
+            #expect(try self.end(after: end, .stopped(.powerCut)) == .stopped(.powerCut))
+        }
+        #expect(try self.end(after: .stopped(.powerCut), hibernation) == .stopped(.powerCut))
     }
 
     @Test("A stop that meets a reset is not lost, or the guest would be booted again")

@@ -1,7 +1,7 @@
-// The virtio block device: a raw disk file behind one virtqueue.
+// The virtio block device: a disk behind one virtqueue.
 //
 // Responsible for: the device's features and configuration, and the thread that does its input and output. Not
-// responsible for: single requests (`BlockRequest`), or opening and locking the file (`DiskFile`).
+// responsible for: single requests (`BlockRequest`), or the disk itself (`DiskStorage`).
 //
 // Follows virtio 1.2 §5.2. Requests are done one after another, in the order in which they were made available.
 
@@ -54,9 +54,12 @@ public final class BlockDevice: VirtioDevice {
     ///
     /// - Parameters:
     ///   - serial: what the guest finds as the disk's serial number: the first 20 bytes of it in UTF-8.
+    ///   - laboratory: the laboratory that the disk is in.
     ///   - synchronous: execute requests on the vCPU's thread, within the notification that announces them, so that
     ///     a run is deterministic. Otherwise the device has a thread of its own.
-    public init(file: DiskFile, serial: String, synchronous: Bool = false) throws(WorkerThreadError) {
+    public init(
+        file: DiskFile, serial: String, laboratory: DiskLaboratory? = nil, synchronous: Bool = false
+    ) throws(WorkerThreadError) {
         features = Self.features(isReadOnly: file.isReadOnly)
 
         var configuration = [UInt8](repeating: 0, count: Configuration.byteCount)
@@ -65,7 +68,7 @@ public final class BlockDevice: VirtioDevice {
         configuration.store(UInt32(DiskFile.sectorByteCount), at: Configuration.blkSize)
         self.configuration = configuration
 
-        let backend = Backend(file: file, serial: serial)
+        let backend = Backend(disk: CountingDisk(laboratory?.attach(file) ?? file), serial: serial)
         self.backend = backend
         worker = synchronous ? nil : try WorkerThread { backend.processAvailable() }
     }
@@ -91,11 +94,21 @@ public final class BlockDevice: VirtioDevice {
     }
 
     /// Waits until every request that the guest has made available is done, and all that was written is on stable
-    /// storage. The machine calls this when a run ends, once no vCPU runs any more.
+    /// storage. The machine calls this when a run ends, once no vCPU runs any more. After a power cut nothing more is
+    /// done.
     public func flush() throws(DiskFileError) {
         worker?.drain()
-        try backend.file.synchronize()
+        try backend.disk.synchronize()
     }
+
+    /// From now on, a write to one of `sectors` is on stable storage when it completes, with all that was written before; nil
+    /// takes that back. The guest may rely on it for nothing: it is for the machine.
+    public func writeThrough(sectors: Range<UInt64>?) {
+        backend.writtenThrough.withLock { $0 = sectors }
+    }
+
+    /// What was asked of the disk since the device was made.
+    public var activity: DiskActivity { backend.disk.activity }
 
     /// Finishes the requests that were announced, ends the thread, and answers no more. May be called again.
     public func stop() {
@@ -106,12 +119,14 @@ public final class BlockDevice: VirtioDevice {
 
 /// What the device and its thread share.
 private final class Backend: Sendable {
-    let file: DiskFile
+    let disk: CountingDisk
+    /// Sectors to which writes are flushed at once.
+    let writtenThrough = Mutex<Range<UInt64>?>(nil)
     private let identity: [UInt8]
     private let queue = Mutex<Virtqueue?>(nil)
 
-    init(file: DiskFile, serial: String) {
-        self.file = file
+    init(disk: CountingDisk, serial: String) {
+        self.disk = disk
         let serial = serial.utf8.prefix(BlockRequest.identityByteCount)
         identity = serial + [UInt8](repeating: 0, count: BlockRequest.identityByteCount - serial.count)
     }
@@ -135,13 +150,18 @@ private final class Backend: Sendable {
     /// for a whole queue.
     private func processNext() -> Bool {
         queue.withLock { queue in
-            guard let chain = queue?.next(), let memory = queue?.memory, let features = queue?.features else {
+            guard disk.hasPower, let chain = queue?.next(), let memory = queue?.memory, let features = queue?.features
+            else {
                 return false
             }
             do throws(VirtqueueFault) {
                 let request = try BlockRequest(chain, memory: memory)
+                let flushesWrites =
+                    !features.contains(.blockFlush)
+                    || writtenThrough.withLock { $0?.overlaps(request.outgoingSectors) } ?? false
                 let written = request.execute(
-                    on: file, identity: identity, flushesWrites: !features.contains(.blockFlush), memory: memory)
+                    on: disk, identity: identity, flushesWrites: flushesWrites, memory: memory)
+                guard disk.hasPower else { return false }
                 queue?.complete(chain, written: written)
                 queue?.notifyDriver()
                 return true

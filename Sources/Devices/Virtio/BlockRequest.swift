@@ -62,9 +62,9 @@ struct BlockRequest {
     /// Does what is asked, writes the status, and returns how many bytes at the start of the chain's device-writable
     /// part were written.
     ///
-    /// - Parameter flushesWrites: the driver does not know VIRTIO_BLK_F_FLUSH, so that a write must be on stable
-    ///   storage when it completes (§5.2.6.2).
-    func execute(on file: DiskFile, identity: [UInt8], flushesWrites: Bool, memory: GuestMemory) -> Int {
+    /// - Parameter flushesWrites: a write must be on stable storage when it completes, such as for a driver that does not
+    ///   know VIRTIO_BLK_F_FLUSH (§5.2.6.2).
+    func execute(on file: some DiskStorage, identity: [UInt8], flushesWrites: Bool, memory: GuestMemory) -> Int {
         var written = 0
         var result = BlockStatus.ok
         do throws(DiskFileError) {
@@ -101,8 +101,14 @@ struct BlockRequest {
         return written == incoming.byteCount ? written + Self.statusByteCount : written
     }
 
+    /// The sectors that a write is to, on the disk or not.
+    var outgoingSectors: Range<UInt64> {
+        let (end, overflow) = sector.addingReportingOverflow(UInt64(outgoing.byteCount) / DiskFile.sectorByteCount)
+        return sector..<(overflow ? .max : end)
+    }
+
     /// Where in the file the data is, in bytes; nil if it is not whole sectors, or not wholly on the disk.
-    private func offset(of data: GuestBuffers, in file: DiskFile) -> UInt64? {
+    private func offset(of data: GuestBuffers, in file: some DiskStorage) -> UInt64? {
         let capacity = file.byteCount / DiskFile.sectorByteCount
         let byteCount = UInt64(data.byteCount)
         guard byteCount.isMultiple(of: DiskFile.sectorByteCount), sector <= capacity,

@@ -155,6 +155,21 @@ public final class DiskFile: Sendable {
         }
     }
 
+    /// Writes what a laboratory held back.
+    func write(_ write: DiskWrite) throws(DiskFileError) {
+        let result = write.bytes.withUnsafeBytes { buffer -> Result<Void, DiskFileError> in
+            // Safe: the vector is used while the bytes are borrowed, and only read from.
+            let vector = iovec(iov_base: UnsafeMutableRawPointer(mutating: buffer.baseAddress), iov_len: buffer.count)
+            do throws(DiskFileError) {
+                try transfer(buffer.isEmpty ? [] : [vector], at: write.offset, operation: "write") {
+                    pwritev(descriptor, $0, $1, $2)
+                }
+                return .success(())
+            } catch { return .failure(error) }
+        }
+        try result.get()
+    }
+
     /// Waits until everything that was written is on stable storage.
     public func synchronize() throws(DiskFileError) {
         guard !isReadOnly else { return }

@@ -6,6 +6,7 @@
 //   FUNCTION=resume           the call is taken, and the core goes on: SYSTEM_OFF2=resume
 //   withhold=CORE             the guest must not have the core; CORE,CORE,… for more
 //   record=kill:STEP          the process dies while it writes how the run of a kept VM ended
+//   disk…                     see `Laboratory+DiskArgument`
 
 import PSCI
 
@@ -22,6 +23,7 @@ extension Laboratory {
             throw LaboratoryArgumentError(
                 description: "\(argument) is no rule; say FUNCTION=RETURN_CODE, FUNCTION#N=delay:MS or withhold=CORE")
         }
+        if parts[0].hasPrefix("disk") { return try addDisk(parts[0], String(parts[1])) }
         if parts[0] == "withhold" { return try withhold(parts[1]) }
         if parts[0] == "record" { return recordKill = try Self.recordKill(parts[1]) }
         let names = parts[0].split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)

@@ -1,8 +1,9 @@
-// Firmware that misbehaves on purpose, for people who test kernels and firmware.
+// Firmware and disks that misbehave on purpose, for people who test kernels and firmware.
 //
 // Responsible for: what is to go wrong, as a value. It is no part of the machine: a VM's record does not have it. Not
-// responsible for: doing it (`LaboratoryRun`), or for what the command line calls it (`Laboratory+Argument`).
+// responsible for: doing it (`LaboratoryRun`, and `DiskLaboratory` of the devices), or for what the command line calls it (`Laboratory+Argument`).
 
+import Devices
 import PSCI
 
 /// What goes wrong in a run.
@@ -45,6 +46,10 @@ public struct Laboratory: Sendable, Hashable {
 
     /// Where the writing of a run's end into the VM's state ends the process, as a crash of the host would.
     public var recordKill: DurableFile.Step?
+    /// What goes wrong with the disks, by their position from 0.
+    public var disks: [Int: DiskFaults] = [:]
+    /// Where what the guest does to its disks is logged.
+    public var diskLog: String?
 
     public init(rules: [Rule] = [], withheldCores: Set<Int> = []) {
         self.rules = rules
@@ -56,6 +61,8 @@ public struct Laboratory: Sendable, Hashable {
         rules += other.rules
         withheldCores.formUnion(other.withheldCores)
         recordKill = other.recordKill ?? recordKill
+        disks.merge(other.disks) { $0.adding($1) }
+        diskLog = other.diskLog ?? diskLog
     }
 
     /// Nothing goes wrong.

@@ -63,7 +63,7 @@ public struct MachineConfiguration: Sendable {
     public var hardwareSignature: UInt32 = 0
     /// 16 bytes that change when the machine is copied, as they lie in memory; nil: the machine has no generation id.
     public var generationID: [UInt8]?
-    /// What goes wrong in the firmware, on purpose. No part of what is recorded with a VM.
+    /// What goes wrong in the firmware and with the disks, on purpose. No part of what is recorded with a VM.
     public var laboratory = Laboratory.idle
     public var clock = ClockKind.host
     public var console = ConsoleKind.pl011
@@ -94,6 +94,8 @@ public enum MachineError: Error, CustomStringConvertible {
     case bootPlan(BootPlanError)
     case disk(DiskFileError)
     case network(NetworkError)
+    /// A rule of the laboratory is for a disk that is not there.
+    case laboratoryDisk(Int)
     case memory(GuestMemoryError)
     case host(String)
 
@@ -118,6 +120,8 @@ public enum MachineError: Error, CustomStringConvertible {
         case .bootPlan(let error): error.description
         case .disk(let error): error.description
         case .network(let error): error.description
+        case .laboratoryDisk(let number):
+            "--lab has a rule for disk \(number), and there is none; disks are counted from 0, in the order of --disk"
         case .memory(let error): error.description
         case .host(let text): text
         }

@@ -22,6 +22,8 @@ public struct ExitCode: RawRepresentable, Sendable, Hashable {
     public static let crashed = ExitCode(rawValue: 33)
     /// The user ended the run at the console.
     public static let stoppedAtConsole = ExitCode(rawValue: 34)
+    /// The laboratory cut the power.
+    public static let powerCut = ExitCode(rawValue: 35)
     public static let hibernated = ExitCode(rawValue: 40)
     /// `dormouse start`: nothing was started, because a hibernated guest would find another environment.
     public static let refusedEnvironment = ExitCode(rawValue: 50)
@@ -49,6 +51,7 @@ extension RunEnd {
         case .crashed: .crashed
         case .stopped(.signal(let number)): .signal(number)
         case .stopped(.console): .stoppedAtConsole
+        case .stopped(.powerCut): .powerCut
         case .stopped(.host): .internalError
         }
     }
@@ -89,6 +92,7 @@ extension StopReason {
         switch self {
         case .signal(let number): "by \(Self.name(ofSignal: number))"
         case .console: "from the console"
+        case .powerCut: "by a power cut of the laboratory"
         case .host(let text): "by the host: \(text)"
         }
     }
@@ -109,7 +113,7 @@ extension MachineError {
     public var exitCode: ExitCode {
         switch self {
         case .cpuCount, .memorySize, .tooManyDisks, .generationID, .file, .kernel, .initrdForFlatImage, .bootPlan,
-            .memory:
+            .memory, .laboratoryDisk:
             .usage
         case .disk(.failed), .network(.host), .host: .internalError
         case .disk, .network: .usage

@@ -40,6 +40,8 @@ public enum StopReason: Sendable, Hashable {
     case signal(Int32)
     /// The user asked for it at the console.
     case console
+    /// The laboratory cut the power at a request to a disk.
+    case powerCut
     /// The host could not go on, for the reason given.
     case host(String)
 }

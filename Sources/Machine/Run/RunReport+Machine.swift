@@ -20,6 +20,7 @@ extension RunReport {
         mips = outcome.wallSeconds > 0 ? Double(guestInstructions) / 1e6 / outcome.wallSeconds : 0
         psci = PSCI(machine.configuration.psci, machine.firmwareCalls)
         psci.powerDowns = machine.powerDowns
+        disks = zip(machine.configuration.disks, machine.diskActivity).map(DiskUse.init)
         hibernationImages = findings.map(Image.init)
         memory = Memory(machine)
         configuration = Configuration(machine.configuration)
@@ -45,6 +46,16 @@ extension RunReport.SystemCall {
         cookie = call.cookie.map(hexadecimal)
         core = call.core
         outcome = call.outcome
+    }
+}
+
+extension RunReport.DiskUse {
+    fileprivate init(_ disk: DiskConfiguration, _ activity: DiskActivity) {
+        path = disk.path
+        reads = activity.reads
+        writes = activity.writes
+        flushes = activity.flushes
+        failures = activity.failures
     }
 }
 

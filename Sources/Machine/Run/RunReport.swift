@@ -26,6 +26,8 @@ public struct RunReport: Codable, Sendable {
     /// Millions of them in a second of host time, idle time included.
     public var mips: Double
     public var psci: PSCI
+    /// What was asked of each disk, in the order of the slots.
+    public var disks: [DiskUse]
     /// One for each disk, in the order of the slots.
     public var hibernationImages: [Image]
     public var memory: Memory
@@ -119,6 +121,18 @@ public struct RunReport: Codable, Sendable {
         public var core: Int
         /// What became of the call, in words.
         public var outcome: String
+    }
+
+    /// How often a disk was used.
+    public struct DiskUse: Codable, Sendable {
+        public var path: String
+        /// The guest's requests.
+        public var reads: UInt64
+        public var writes: UInt64
+        /// The guest's, and one at the end of each boot.
+        public var flushes: UInt64
+        /// How many of these failed.
+        public var failures: UInt64
     }
 
     /// Whether a disk holds a hibernation image.

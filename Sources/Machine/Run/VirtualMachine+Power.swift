@@ -122,6 +122,8 @@ extension VirtualMachine {
     func finish(_ how: RunEnd) {
         end.withLock { end in
             switch (end, how) {
+            // What the guest meant to have done is worth nothing if its disks had no power before the run was over.
+            case (_, .stopped(.powerCut)): end = how
             // A stop that meets a reset must not be lost, or the guest would be booted again.
             case (nil, _), (.reset, .stopped):
                 end = how

@@ -13,6 +13,7 @@ extension VirtualMachine {
     /// When it returns, no core runs any more and everything that the guest wrote to its disks is on stable storage.
     public func run() throws(MachineError) -> RunEnd {
         let plan = try load()
+        guardHibernationImages()
         // A stop that came before the start counts.
         if let end = takeStop() { return end }
         power.boot(entry: plan.entry, contextID: plan.x0, isCold: !keepsMemory.load(ordering: .acquiring))
@@ -260,6 +261,9 @@ extension VirtualMachine {
     public var instructionCount: UInt64 {
         emulator.cpus.reduce(0) { $0 + $1.instructionCount }
     }
+
+    /// What was asked of the disks since the machine was made, in their order.
+    public var diskActivity: [DiskActivity] { disks.map(\.activity) }
 
     /// What the guest asked of its firmware since the machine was made.
     public var firmwareCalls: FirmwareCallRecord { calls.withLock { $0 } }

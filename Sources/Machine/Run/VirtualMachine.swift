@@ -59,6 +59,8 @@ public final class VirtualMachine: @unchecked Sendable {
     let console: ConsoleDevice
     let disks: [BlockDevice]
     let networks: [NetworkDevice]
+    /// Set if something is to go wrong with the disks, or is to be logged.
+    let diskLaboratory: DiskLaboratory?
     let entropy: any EntropySource
     let power: PowerController
     let firmware: PSCI.Firmware<PowerController>
@@ -122,7 +124,13 @@ public final class VirtualMachine: @unchecked Sendable {
             mpidrs: configuration.mpidrs, interruptInputs: cpuInputs, wakeRequested: { parking[$0].wake() })
         self.gic = gic
 
-        let output = events.consoleOutput
+        let log = try Self.openDiskLog(configuration.laboratory)
+        let diskLaboratory = Self.makeDiskLaboratory(configuration.laboratory, log: log)
+        self.diskLaboratory = diskLaboratory
+        let output = { @Sendable (bytes: [UInt8]) -> Void in
+            log?.said(bytes)
+            events.consoleOutput(bytes)
+        }
         let ready = events.consoleReady
         uart = PL011(interrupt: gic.spi(Virt1Layout.uartSPI), output: { output([$0]) }, inputReady: ready)
         let alarmClock = AlarmClock()
@@ -134,7 +142,7 @@ public final class VirtualMachine: @unchecked Sendable {
         generationIDInterrupt = gic.spi(Virt1Layout.generationIDSPI)
         generationID = Mutex(configuration.generationID)
         console = ConsoleDevice(output: output, onRoom: ready)
-        disks = try Self.openDisks(configuration)
+        disks = try Self.openDisks(configuration, laboratory: diskLaboratory)
         networks = try Self.openNetworks(configuration, events: events)
         virtio = Self.makeVirtio(
             disks: disks, networks: networks, console: console, entropy: EntropyDevice(source: entropy), memory: memory,
@@ -160,6 +168,7 @@ public final class VirtualMachine: @unchecked Sendable {
         laboratory = LaboratoryRun(configuration.laboratory)
         firmware = PSCI.Firmware(policy: configuration.psci, platform: power)
         inputs.connect(emulator.cpus, parking)
+        diskLaboratory?.onPowerCut { [weak self] in self?.finish(.stopped(.powerCut)) }
     }
 
     // MARK: Making
@@ -178,9 +187,24 @@ public final class VirtualMachine: @unchecked Sendable {
             throw .generationID(byteCount: id.count)
         }
         try configuration.checkNetworks()
+        for disk in configuration.laboratory.disks.keys.sorted() where !configuration.disks.indices.contains(disk) {
+            throw .laboratoryDisk(disk)
+        }
     }
 
-    private static func openDisks(_ configuration: MachineConfiguration) throws(MachineError) -> [BlockDevice] {
+    private static func openDiskLog(_ laboratory: Laboratory) throws(MachineError) -> DiskLogWriter? {
+        guard let path = laboratory.diskLog else { return nil }
+        do { return try DiskLogWriter(path: path) } catch { throw .disk(error) }
+    }
+
+    private static func makeDiskLaboratory(_ laboratory: Laboratory, log: DiskLogWriter?) -> DiskLaboratory? {
+        guard !laboratory.disks.isEmpty || log != nil else { return nil }
+        return DiskLaboratory(laboratory.disks, log: log)
+    }
+
+    private static func openDisks(
+        _ configuration: MachineConfiguration, laboratory: DiskLaboratory?
+    ) throws(MachineError) -> [BlockDevice] {
         var disks: [BlockDevice] = []
         for (slot, disk) in configuration.disks.enumerated() {
             let file: DiskFile
@@ -188,7 +212,7 @@ public final class VirtualMachine: @unchecked Sendable {
             do {
                 disks.append(
                     try BlockDevice(
-                        file: file, serial: Virt1Layout.diskSerial(slot: slot),
+                        file: file, serial: Virt1Layout.diskSerial(slot: slot), laboratory: laboratory,
                         synchronous: configuration.clock == .instructions))
             } catch { throw .host(error.description) }
         }

@@ -29,6 +29,7 @@ enum Dormouse {
 enum ExitCode {
     static let poweredOff: Int32 = 0
     static let reset: Int32 = 32
+    static let powerCut: Int32 = 35
     static let hibernated: Int32 = 40
     static let usage: Int32 = 64
     /// 128 and SIGTERM.

@@ -7,6 +7,7 @@ struct Report: Decodable {
     var boots: Int
     var guestInstructions: UInt64
     var psci: PSCI
+    var disks: [Disk]
     var hibernationImages: [Image]
     var configuration: Configuration
 
@@ -37,6 +38,14 @@ struct Report: Decodable {
         var type: UInt32?
         var cookie: String?
         var core: Int
+    }
+
+    struct Disk: Decodable {
+        var path: String
+        var reads: UInt64
+        var writes: UInt64
+        var flushes: UInt64
+        var failures: UInt64
     }
 
     struct Image: Decodable {

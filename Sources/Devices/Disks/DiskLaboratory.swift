@@ -1,0 +1,207 @@
+// Disks that fail on purpose: the disks of one machine, which lose their power together.
+//
+// Responsible for: counting requests, doing what the rules say of them, the write caches, and the log of a run. Not
+// responsible for: what the rules are (`DiskFaults`), or what the machine does when the power has gone. A laboratory is slow
+// on purpose of being simple: one lock for all disks, and what is not flushed is in memory.
+
+import Glibc
+import Hypervisor
+import Synchronization
+
+/// The disks of a machine in the laboratory.
+public final class DiskLaboratory: Sendable {
+    private struct Disk {
+        var file: DiskFile
+        var faults: DiskFaults
+        var counts: [DiskFaults.Request: UInt64] = [:]
+        var cache = WriteCache()
+    }
+
+    private struct State {
+        var disks: [Disk] = []
+        var hasPower = true
+        /// What the host's storage said when the power cut was carried out; the machine finds it when it ends the run.
+        var failure: DiskFileError?
+        var powerCut: @Sendable () -> Void = {}
+    }
+
+    private let faults: [Int: DiskFaults]
+    /// Whether the power may go, so that nothing may be on the medium before it is flushed.
+    private let holdsBack: Bool
+    private let log: DiskLogWriter?
+    private let state = Mutex(State())
+    private let hasPowerFlag = Atomic(true)
+
+    /// - Parameters:
+    ///   - faults: what goes wrong, by the position of the disk.
+    ///   - log: where every request that is done is written to.
+    public init(_ faults: [Int: DiskFaults], log: DiskLogWriter? = nil) {
+        self.faults = faults
+        self.log = log
+        holdsBack = faults.values.contains { $0.rules.contains { $0.action.cutsPower } }
+    }
+
+    /// Says whom to tell when the power goes. Called once, before the machine runs; the call comes on the thread of the
+    /// request that it goes at, and only once.
+    public func onPowerCut(_ action: @escaping @Sendable () -> Void) {
+        state.withLock { $0.powerCut = action }
+    }
+
+    /// Puts `file` into the laboratory, as the next disk.
+    func attach(_ file: DiskFile) -> LaboratoryDisk {
+        state.withLock { state in
+            let index = state.disks.count
+            state.disks.append(Disk(file: file, faults: faults[index] ?? DiskFaults()))
+            return LaboratoryDisk(file: file, index: index, laboratory: self)
+        }
+    }
+
+    var hasPower: Bool { hasPowerFlag.load(ordering: .acquiring) }
+
+    // MARK: Requests
+
+    func read(_ index: Int, into buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError)
+    {
+        try perform(.read, index) { (disk, action) throws(DiskFileError) in
+            try disk.file.read(into: buffers, of: memory, at: offset)
+            if !disk.cache.isEmpty { Self.overlay(disk.cache, buffers, of: memory, at: offset) }
+            try log?.append(
+                .read(disk: index, sector: offset / DiskFile.sectorByteCount, byteCount: UInt64(buffers.byteCount)))
+        }
+    }
+
+    func write(_ index: Int, _ buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
+        let write = DiskWrite(sector: offset / DiskFile.sectorByteCount, bytes: buffers.bytes(in: memory))
+        try perform(.write, index) { (disk, action) throws(DiskFileError) in
+            var done = write
+            if case .short(let sectors)? = action { done = write.prefix(sectors: sectors) }
+            if holdsBack {
+                disk.cache.append(done)
+            } else {
+                try disk.file.write(done)
+            }
+            try log?.append(.write(disk: index, done))
+            if case .short? = action { throw .injected(.inputOutput, .write, disk.file.path) }
+        } torn: { (disk, sectors) throws(DiskFileError) in
+            try disk.file.write(write.prefix(sectors: sectors))
+        }
+    }
+
+    func synchronize(_ index: Int) throws(DiskFileError) {
+        try log?.check()
+        try perform(.flush, index) { (disk, action) throws(DiskFileError) in
+            for write in disk.cache.writes { try disk.file.write(write) }
+            disk.cache.removeAll()
+            try disk.file.synchronize()
+            try log?.append(.flush(disk: index))
+        }
+    }
+
+    /// Counts a request and does it, or what is to become of it. Without power nothing is done, and nobody is told: the device does
+    /// not answer.
+    private func perform(
+        _ request: DiskFaults.Request, _ index: Int,
+        body: (inout Disk, DiskFaults.Action?) throws(DiskFileError) -> Void,
+        torn: (Disk, Int) throws(DiskFileError) -> Void = { (_, _) throws(DiskFileError) in }
+    ) throws(DiskFileError) {
+        let powerCut = try state.withLock { state throws(DiskFileError) -> (@Sendable () -> Void)? in
+            guard state.hasPower else {
+                if let failure = state.failure { throw failure }
+                return nil
+            }
+            let number = state.disks[index].counts[request, default: 0] &+ 1
+            state.disks[index].counts[request] = number
+            let action = state.disks[index].faults.action(on: request, number)
+            switch action {
+            case nil, .short?:
+                try body(&state.disks[index], action)
+                return nil
+            case .fail(let error)?:
+                throw .injected(error, request, state.disks[index].file.path)
+            case .cut?, .tear?:
+                state.hasPower = false
+                hasPowerFlag.store(false, ordering: .releasing)
+                do throws(DiskFileError) {
+                    try Self.loseCaches(&state)
+                    if case .tear(let sectors)? = action { try torn(state.disks[index], sectors) }
+                    try state.disks[index].file.synchronize()
+                } catch {
+                    state.failure = error
+                }
+                return state.powerCut
+            }
+        }
+        powerCut?()
+    }
+
+    /// What the power cut leaves of the caches goes to the media.
+    private static func loseCaches(_ state: inout State) throws(DiskFileError) {
+        for index in state.disks.indices {
+            let disk = state.disks[index]
+            for write in disk.cache.writes.survivors(disk.faults.unflushed ?? .lose) { try disk.file.write(write) }
+            state.disks[index].cache.removeAll()
+            try disk.file.synchronize()
+        }
+    }
+
+    /// Puts what was written and not flushed over what was read.
+    private static func overlay(
+        _ cache: WriteCache, _ buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64
+    ) {
+        var rest = buffers
+        var sector = offset / DiskFile.sectorByteCount
+        while rest.byteCount > 0 {
+            let (head, tail) = rest.split(at: Int(DiskFile.sectorByteCount))
+            if let bytes = cache.sector(sector) { head.write(bytes, in: memory) }
+            rest = tail
+            sector &+= 1
+        }
+    }
+}
+
+/// One disk in the laboratory.
+final class LaboratoryDisk: DiskStorage {
+    private let file: DiskFile
+    private let index: Int
+    private let laboratory: DiskLaboratory
+
+    fileprivate init(file: DiskFile, index: Int, laboratory: DiskLaboratory) {
+        self.file = file
+        self.index = index
+        self.laboratory = laboratory
+    }
+
+    var isReadOnly: Bool { file.isReadOnly }
+    var byteCount: UInt64 { file.byteCount }
+    var hasPower: Bool { laboratory.hasPower }
+
+    func read(into buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
+        try laboratory.read(index, into: buffers, of: memory, at: offset)
+    }
+
+    func write(_ buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
+        try laboratory.write(index, buffers, of: memory, at: offset)
+    }
+
+    func synchronize() throws(DiskFileError) {
+        try laboratory.synchronize(index)
+    }
+}
+
+extension DiskFileError {
+    /// An error that a rule asks for.
+    fileprivate static func injected(
+        _ error: DiskFaults.HostError, _ request: DiskFaults.Request, _ path: String
+    ) -> Self {
+        .failed(operation: request.rawValue, path: path, errno: error.number)
+    }
+}
+
+extension DiskFaults.HostError {
+    fileprivate var number: Int32 {
+        switch self {
+        case .inputOutput: EIO
+        case .noSpace: ENOSPC
+        }
+    }
+}

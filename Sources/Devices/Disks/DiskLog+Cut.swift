@@ -1,0 +1,44 @@
+// What a power cut leaves on the disks, from a log: the guest need not be run again for each point.
+
+/// A point of a run at which the power goes, and what that leaves of the disks.
+public struct PowerCut: Sendable, Hashable {
+    /// The position in the log of the first entry that is not done.
+    public var position: Int
+    /// That entry is a write, and so many sectors of it are on the medium; nil if nothing of it is.
+    public var tornSectors: Int?
+    /// What becomes of unflushed writes, on every disk.
+    public var unflushed: DiskFaults.Unflushed
+
+    public init(position: Int, tornSectors: Int? = nil, unflushed: DiskFaults.Unflushed) {
+        self.position = position
+        self.tornSectors = tornSectors
+        self.unflushed = unflushed
+    }
+}
+
+extension DiskLog {
+    /// What reaches the media of `diskCount` disks until the power has gone: on what they were at the start of the run, these
+    /// writes in this order make what they are at the next. The same as a run has in which `DiskLaboratory` cuts the power
+    /// there.
+    public func contents(after cut: PowerCut, diskCount: Int) -> [[DiskWrite]] {
+        var media = [[DiskWrite]](repeating: [], count: diskCount)
+        var caches = media
+        for entry in entries.prefix(max(0, cut.position)) {
+            switch entry {
+            case .write(let disk, let write) where disk < diskCount:
+                caches[disk].append(write)
+            case .flush(let disk) where disk < diskCount:
+                media[disk] += caches[disk]
+                caches[disk] = []
+            case .read, .write, .flush, .console: break
+            }
+        }
+        for disk in media.indices { media[disk] += caches[disk].survivors(cut.unflushed) }
+        if let sectors = cut.tornSectors, entries.indices.contains(cut.position),
+            case .write(let disk, let write) = entries[cut.position], disk < diskCount
+        {
+            media[disk].append(write.prefix(sectors: sectors))
+        }
+        return media
+    }
+}

@@ -1,0 +1,134 @@
+// The log of a run: what the guest asked of its disks, in order, and what it said meanwhile.
+//
+// Responsible for: the entries, and their form in a file. What the disks hold after a power cut at any point of it is in
+// `DiskLog+Cut`; writing it while a machine runs in `DiskLogWriter`. A file may be cut off or be no log at all: both are
+// errors.
+//
+// The file: 8 bytes of magic, then entries of a 24-byte header (kind, disk, 6 bytes of zero, first sector, bytes; in
+// little endian) and, for writes and the console, so many bytes.
+
+/// What was done, and all of it: requests that failed are not there.
+public struct DiskLog: Sendable {
+    public enum Entry: Sendable, Hashable {
+        case read(disk: Int, sector: UInt64, byteCount: UInt64)
+        case write(disk: Int, DiskWrite)
+        /// The guest's, or the machine's own at the end of a run.
+        case flush(disk: Int)
+        /// The guest wrote this to its console.
+        case console([UInt8])
+    }
+
+    static let magic = Array("DMLOG\u{1}\r\n".utf8)
+
+    public var entries: [Entry]
+
+    public init(entries: [Entry] = []) {
+        self.entries = entries
+    }
+
+    /// Reads the bytes of a log's file.
+    public init(bytes: [UInt8]) throws(DiskLogError) {
+        guard bytes.starts(with: Self.magic) else { throw .noLog }
+        entries = []
+        var rest = bytes.dropFirst(Self.magic.count)
+        while !rest.isEmpty {
+            entries.append(try Self.takeEntry(&rest))
+        }
+    }
+
+    private static func takeEntry(_ rest: inout ArraySlice<UInt8>) throws(DiskLogError) -> Entry {
+        guard rest.count >= Header.byteCount, let header = Header(rest.prefix(Header.byteCount)) else { throw .damaged }
+        rest = rest.dropFirst(Header.byteCount)
+        var payload: [UInt8] {
+            get throws(DiskLogError) {
+                guard header.byteCount <= UInt64(rest.count) else { throw .damaged }
+                return Array(rest.prefix(Int(header.byteCount)))
+            }
+        }
+        switch header.kind {
+        case .read: return .read(disk: header.disk, sector: header.sector, byteCount: header.byteCount)
+        case .flush: return .flush(disk: header.disk)
+        case .console:
+            let bytes = try payload
+            rest = rest.dropFirst(bytes.count)
+            return .console(bytes)
+        case .write:
+            let bytes = try payload
+            guard bytes.count.isMultiple(of: Int(DiskFile.sectorByteCount)) else { throw .damaged }
+            rest = rest.dropFirst(bytes.count)
+            return .write(disk: header.disk, DiskWrite(sector: header.sector, bytes: bytes))
+        }
+    }
+
+    /// An entry's header.
+    struct Header {
+        enum Kind: UInt8 {
+            case read = 1
+            case write, flush, console
+        }
+
+        static let byteCount = 24
+
+        var kind: Kind
+        var disk: Int
+        var sector: UInt64
+        var byteCount: UInt64
+
+        init(_ kind: Kind, disk: Int = 0, sector: UInt64 = 0, byteCount: Int = 0) {
+            self.kind = kind
+            self.disk = disk
+            self.sector = sector
+            self.byteCount = UInt64(byteCount)
+        }
+
+        init?(_ bytes: ArraySlice<UInt8>) {
+            let bytes = Array(bytes)
+            guard bytes.count == Self.byteCount, let kind = Kind(rawValue: bytes[0]) else { return nil }
+            self.kind = kind
+            disk = Int(bytes[1])
+            sector = UInt64(littleEndianBytes: bytes[8..<16])
+            byteCount = UInt64(littleEndianBytes: bytes[16..<24])
+        }
+
+        var bytes: [UInt8] {
+            var bytes = [UInt8](repeating: 0, count: Self.byteCount)
+            bytes[0] = kind.rawValue
+            bytes[1] = UInt8(truncatingIfNeeded: disk)
+            bytes.store(sector, at: 8)
+            bytes.store(byteCount, at: 16)
+            return bytes
+        }
+    }
+}
+
+extension DiskLog.Entry {
+    /// Its form in the file.
+    var bytes: [UInt8] {
+        switch self {
+        case .read(let disk, let sector, let byteCount):
+            var header = DiskLog.Header(.read, disk: disk, sector: sector)
+            header.byteCount = byteCount
+            return header.bytes
+        case .write(let disk, let write):
+            return DiskLog.Header(.write, disk: disk, sector: write.sector, byteCount: write.bytes.count).bytes
+                + write.bytes
+        case .flush(let disk):
+            return DiskLog.Header(.flush, disk: disk).bytes
+        case .console(let text):
+            return DiskLog.Header(.console, byteCount: text.count).bytes + text
+        }
+    }
+}
+
+/// Why a file is no log. The text is for the user.
+public enum DiskLogError: Error, Equatable, Sendable, CustomStringConvertible {
+    case noLog
+    case damaged
+
+    public var description: String {
+        switch self {
+        case .noLog: "this is no log of a run's disks; name a file that --lab disks.record= made"
+        case .damaged: "this log of a run's disks ends in the middle or is damaged; record the run again"
+        }
+    }
+}

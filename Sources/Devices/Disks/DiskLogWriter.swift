@@ -1,0 +1,68 @@
+// Writes a log of a run's disks while the machine runs.
+
+import Glibc
+import Synchronization
+import SystemPackage
+
+/// A log that grows. What the guest says is kept until the next entry, so that it stands before what came after.
+public final class DiskLogWriter: Sendable {
+    private let path: String
+    private let file: FileDescriptor
+    private let console = Mutex<[UInt8]>([])
+    /// Why the log is not whole.
+    private let failed = Mutex<DiskFileError?>(nil)
+
+    /// Makes the file at `path`, in the place of an older one.
+    public init(path: String) throws(DiskFileError) {
+        self.path = path
+        do {
+            file = try FileDescriptor.open(
+                FilePath(path), .writeOnly, options: [.create, .truncate, .closeOnExec],
+                permissions: [.ownerReadWrite, .groupRead, .otherRead])
+        } catch { throw Self.failure(error, "open", path) }
+        do throws(DiskFileError) {
+            try write(DiskLog.magic)
+        } catch {
+            try? file.close()
+            throw error
+        }
+    }
+
+    deinit {
+        try? file.close()
+    }
+
+    /// The guest wrote to its console. Callable from any thread.
+    public func said(_ bytes: [UInt8]) {
+        console.withLock { $0 += bytes }
+    }
+
+    /// Adds what was done, after what was said before. One caller at a time.
+    func append(_ entry: DiskLog.Entry) throws(DiskFileError) {
+        let said = console.withLock { console in
+            defer { console = [] }
+            return console
+        }
+        if !said.isEmpty { try write(DiskLog.Entry.console(said).bytes) }
+        try write(entry.bytes)
+    }
+
+    /// Throws if the log is not whole: a run with such a log has failed.
+    func check() throws(DiskFileError) {
+        if let error = failed.withLock({ $0 }) { throw error }
+    }
+
+    private func write(_ bytes: [UInt8]) throws(DiskFileError) {
+        do {
+            try file.writeAll(bytes)
+        } catch {
+            let failure = Self.failure(error, "write", path)
+            failed.withLock { $0 = $0 ?? failure }
+            throw failure
+        }
+    }
+
+    private static func failure(_ error: any Error, _ operation: String, _ path: String) -> DiskFileError {
+        .failed(operation: operation, path: path, errno: (error as? Errno)?.rawValue ?? EIO)
+    }
+}
