@@ -312,21 +312,25 @@ final class TranslationContext {
     }
 }
 
-/// From an instruction address to its block, without a walk: 4096 entries of a key (address | mode) and a pointer.
+/// From an instruction address to its block, without a walk: 8192 entries of a key (address | mode) and a pointer. Two
+/// neighbouring instructions share one, since hardly ever both begin a block.
 enum JumpCache {
-    static let entryCount = 4096
+    static let entryCount = 8192
     static let byteCount = entryCount * 16
+    private static let entriesPerPage = 512
+    /// `2 * address & indexMask` is the byte offset of an address's entry.
+    static let indexMask = UInt64(byteCount - 16)
 
     /// The entry of `address`: a key and the address of a block.
     @inline(__always)
     static func entry(
         _ address: UInt64, in cache: UnsafeMutableRawPointer
     ) -> UnsafeMutablePointer<UInt64> {
-        (cache + Int(truncatingIfNeeded: address << 2 & UInt64(byteCount - 1))).assumingMemoryBound(to: UInt64.self)
+        (cache + Int(truncatingIfNeeded: address << 1 & indexMask)).assumingMemoryBound(to: UInt64.self)
     }
 
     static func invalidate(page: UInt64, in cache: UnsafeMutableRawPointer) {
         // The page's instructions have consecutive entries.
-        memset(entry(page & TLBGeometry.pageMask, in: cache), 0xFF, 1024 * 16)
+        memset(entry(page & TLBGeometry.pageMask, in: cache), 0xFF, entriesPerPage * 16)
     }
 }
