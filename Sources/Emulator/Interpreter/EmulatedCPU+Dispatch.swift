@@ -186,6 +186,14 @@ extension EmulatedCPU {
         }
     }
 
+    /// Notes the exception that an operation comes to. A function of its own, and not inlined, so that the interpreter's
+    /// dispatch has no values to prepare for code that is hardly ever reached.
+    @inline(never)
+    func record(_ syndrome: Syndrome, _ faultAddress: UInt64? = nil) {
+        pendingSyndrome = syndrome
+        pendingFaultAddress = faultAddress
+    }
+
     /// Ends the instruction at `operation` of `block` by the exception that its access recorded; returns how many
     /// instructions of the block were executed before it.
     @inline(never)

@@ -391,8 +391,7 @@ extension EmulatedCPU {
                     guard atomic(op.pointee) else { break execute }
                 case .zeroCacheLine:
                     if let (syndrome, address) = zeroCacheLine(x[n], rt: op.pointee.a) {
-                        pendingSyndrome = syndrome
-                        pendingFaultAddress = address
+                        record(syndrome, address)
                         break execute
                     }
 
@@ -422,28 +421,24 @@ extension EmulatedCPU {
                     case .done(let value):
                         x[d] = value
                     case .exception(let syndrome):
-                        pendingSyndrome = syndrome
-                        pendingFaultAddress = nil
+                        record(syndrome)
                         break execute
                     }
                 case .writeSystemRegister:
                     let register = SystemRegister(rawValue: UInt16(truncatingIfNeeded: op.pointee.immediate))
                     if case .exception(let syndrome) = writeSystemRegister(register, x[n], rt: op.pointee.a) {
-                        pendingSyndrome = syndrome
-                        pendingFaultAddress = nil
+                        record(syndrome)
                         break execute
                     }
                 case .readDAIF:
                     if let syndrome = daifReadTrap(rt: op.pointee.a) {
-                        pendingSyndrome = syndrome
-                        pendingFaultAddress = nil
+                        record(syndrome)
                         break execute
                     }
                     x[d] = state.system.pointee.pstate & PSTATE.daif
                 case .setDAIF, .clearDAIF, .writeDAIF:
                     if let syndrome = daifWriteTrap(op.pointee) {
-                        pendingSyndrome = syndrome
-                        pendingFaultAddress = nil
+                        record(syndrome)
                         break execute
                     }
                     writeDAIF(op.pointee)
@@ -457,22 +452,19 @@ extension EmulatedCPU {
                 case .systemInstruction:
                     let instruction = SystemInstruction(rawValue: UInt16(truncatingIfNeeded: op.pointee.immediate))
                     if let (syndrome, address) = systemInstruction(instruction, operand: x[n], rt: op.pointee.a) {
-                        pendingSyndrome = syndrome
-                        pendingFaultAddress = address
+                        record(syndrome, address)
                         break execute
                     }
                 case .checkFloatingPoint:
                     let enabled = state.system.pointee.cpacrEL1 & CPACR.fpen
                     if enabled != CPACR.fpen && !(enabled == CPACR.fpenEL1 && privilege != .el0) {
-                        pendingSyndrome = .floatingPointAccess
-                        pendingFaultAddress = nil
+                        record(.floatingPointAccess)
                         break execute
                     }
                 case .checkStackPointer:
                     let check = privilege == .el0 ? SCTLR.sa0 : SCTLR.sa
                     if state.system.pointee.sctlrEL1 & check != 0 {
-                        pendingSyndrome = .spAlignment
-                        pendingFaultAddress = nil
+                        record(.spAlignment)
                         break execute
                     }
                 case .stackPointerWritten:
@@ -587,8 +579,7 @@ extension EmulatedCPU {
                     if let exit = attend(remaining: budgetLeft) { return exit }
                     continue dispatch
                 case .undefined:
-                    pendingSyndrome = .undefined
-                    pendingFaultAddress = nil
+                    record(.undefined)
                     break execute
                 }
                 operation += 1

@@ -173,10 +173,16 @@ extension Lowering {
         let is64 = word.bit(31)
         let lsb = word.bits(15, 10)
         guard word.bit(22) == is64, is64 || lsb < 32 else { return false }
-        context.emit(
-            Operation(
-                is64 ? .extractPair64 : .extractPair32, d: context.destination(word.rd), n: context.source(word.rn),
-                m: context.source(word.rm), a: UInt8(lsb)))
+        let d = context.destination(word.rd)
+        let n = context.source(word.rn)
+        if word.rn == word.rm && lsb != 0 {
+            // ROR (immediate)
+            context.emit(Operation(is64 ? .rorImmediate64 : .rorImmediate32, d: d, n: n, a: UInt8(lsb)))
+        } else {
+            context.emit(
+                Operation(
+                    is64 ? .extractPair64 : .extractPair32, d: d, n: n, m: context.source(word.rm), a: UInt8(lsb)))
+        }
         return true
     }
 }

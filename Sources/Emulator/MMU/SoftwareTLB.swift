@@ -114,17 +114,18 @@ final class TranslationContext {
     private static let victimBytes = AccessPrivilege.count * victimCount * TLBEntry.byteCount
     private static let victimOffset =
         AccessPrivilege.count * TLBGeometry.tableBytes + instructionPageBytes + JumpCache.byteCount
-    private static let byteCount = victimOffset + victimBytes
+    private static let filterOffset = victimOffset + victimBytes
+    private static let byteCount = filterOffset + 2 * AddressFilter.byteCount
     /// Where the next victim goes.
     @exclusivity(unchecked) private var nextVictim = 0
 
-    /// Sizes (log2) larger than 4 KiB of which some page may be held, one bit each, and for each which addresses.
+    /// Sizes (log2) larger than 4 KiB of which some page may be held, one bit each, and which pages of those.
     @exclusivity(unchecked) private var largeSizes: UInt64 = 0
-    @exclusivity(unchecked) private var largePresence = [UInt64](repeating: 0, count: 64)
+    private let largePages: AddressFilter
     /// Tables that may hold anything, by `AccessPrivilege`.
     @exclusivity(unchecked) private var filled: (Bool, Bool, Bool) = (false, false, false)
-    /// Which virtual pages may have entries in the jump cache, by the low bits of the page number.
-    @exclusivity(unchecked) private var executedPages: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    /// Which pages may have entries in the jump cache.
+    private let executedPages: AddressFilter
 
     init() {
         // Mapped rather than allocated, so that a context that is hardly used costs hardly any memory.
@@ -133,6 +134,8 @@ final class TranslationContext {
             preconditionFailure("out of memory for a software TLB")
         }
         memory = pointer
+        largePages = AddressFilter(at: pointer + Self.filterOffset)
+        executedPages = AddressFilter(at: pointer + Self.filterOffset + AddressFilter.byteCount)
         invalidateAll()
     }
 
@@ -210,26 +213,7 @@ final class TranslationContext {
 
     /// Remembers that the jump cache got an entry for `address`.
     func noteExecuted(_ address: UInt64) {
-        let bit = address >> TLBGeometry.pageShift & 0xFF
-        let mask = UInt64(1) << (bit & 63)
-        switch bit >> 6 {
-        case 0: executedPages.0 |= mask
-        case 1: executedPages.1 |= mask
-        case 2: executedPages.2 |= mask
-        default: executedPages.3 |= mask
-        }
-    }
-
-    private func mayHaveExecuted(_ address: UInt64) -> Bool {
-        let bit = address >> TLBGeometry.pageShift & 0xFF
-        let word =
-            switch bit >> 6 {
-            case 0: executedPages.0
-            case 1: executedPages.1
-            case 2: executedPages.2
-            default: executedPages.3
-            }
-        return word >> (bit & 63) & 1 != 0
+        executedPages.insert(address, sizeLog2: TLBGeometry.pageShift)
     }
 
     // MARK: Filling
@@ -261,7 +245,7 @@ final class TranslationContext {
     func noteSize(_ sizeLog2: UInt8, at address: UInt64) {
         guard UInt64(sizeLog2) > TLBGeometry.pageShift else { return }
         largeSizes |= 1 << UInt64(sizeLog2)
-        largePresence[Int(sizeLog2 & 63)] |= 1 << (address >> UInt64(sizeLog2) & 63)
+        largePages.insert(address, sizeLog2: UInt64(sizeLog2))
     }
 
     // MARK: Invalidating
@@ -272,12 +256,12 @@ final class TranslationContext {
         invalidateJumpCache()
         filled = (false, false, false)
         largeSizes = 0
-        for index in largePresence.indices { largePresence[index] = 0 }
+        largePages.removeAll()
     }
 
     func invalidateJumpCache() {
         memset(jumpCache, 0xFF, JumpCache.byteCount)
-        executedPages = (0, 0, 0, 0)
+        executedPages.removeAll()
     }
 
     /// Drops what translates `address`.
@@ -286,7 +270,7 @@ final class TranslationContext {
         while sizes != 0 {
             let size = UInt64(sizes.trailingZeroBitCount)
             sizes &= sizes &- 1
-            if largePresence[Int(size)] >> (address >> size & 63) & 1 != 0 {
+            if largePages.mayContain(address, sizeLog2: size) {
                 // A block may have entries anywhere in the tables.
                 invalidate(range: address & ~(1 << size &- 1), sizeLog2: size)
             }
@@ -302,7 +286,9 @@ final class TranslationContext {
         }
         let instruction = instructionPage(page)
         if instruction[0] & TLBGeometry.pageMask == page { instruction[0] = ~0 }
-        if mayHaveExecuted(page) { JumpCache.invalidate(page: page, in: jumpCache) }
+        if executedPages.mayContain(page, sizeLog2: TLBGeometry.pageShift) {
+            JumpCache.invalidate(page: page, in: jumpCache)
+        }
     }
 
     /// Drops all entries in the naturally aligned 1 << sizeLog2 bytes at `start`.
@@ -326,21 +312,25 @@ final class TranslationContext {
     }
 }
 
-/// From an instruction address to its block, without a walk: 4096 entries of a key (address | mode) and a pointer.
+/// From an instruction address to its block, without a walk: 8192 entries of a key (address | mode) and a pointer. Two
+/// neighbouring instructions share one, since hardly ever both begin a block.
 enum JumpCache {
-    static let entryCount = 4096
+    static let entryCount = 8192
     static let byteCount = entryCount * 16
+    private static let entriesPerPage = 512
+    /// `2 * address & indexMask` is the byte offset of an address's entry.
+    static let indexMask = UInt64(byteCount - 16)
 
     /// The entry of `address`: a key and the address of a block.
     @inline(__always)
     static func entry(
         _ address: UInt64, in cache: UnsafeMutableRawPointer
     ) -> UnsafeMutablePointer<UInt64> {
-        (cache + Int(truncatingIfNeeded: address << 2 & UInt64(byteCount - 1))).assumingMemoryBound(to: UInt64.self)
+        (cache + Int(truncatingIfNeeded: address << 1 & indexMask)).assumingMemoryBound(to: UInt64.self)
     }
 
     static func invalidate(page: UInt64, in cache: UnsafeMutableRawPointer) {
         // The page's instructions have consecutive entries.
-        memset(entry(page & TLBGeometry.pageMask, in: cache), 0xFF, 1024 * 16)
+        memset(entry(page & TLBGeometry.pageMask, in: cache), 0xFF, entriesPerPage * 16)
     }
 }

@@ -12,7 +12,7 @@ enum HostRegister: UInt8 {
 
 /// A vector register of the host, by its number in encodings.
 enum HostVector: UInt8 {
-    case xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7
+    case xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7, xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14, xmm15
 }
 
 /// The operand that ModRM.rm names: a register or a place in memory.
@@ -21,8 +21,9 @@ struct HostOperand {
     let kind: Kind
     /// The register, or the base of the address.
     let base: UInt8
-    /// The index of an `indexed` address, not scaled.
+    /// The index of an `indexed` address, and how far it is shifted.
     let index: UInt8
+    var scale: UInt8 = 0
     let displacement: Int32
 
     static func register(_ register: HostRegister) -> Self {
@@ -37,8 +38,11 @@ struct HostOperand {
         Self(kind: .memory, base: base.rawValue, index: 0, displacement: displacement)
     }
 
-    static func indexed(_ base: HostRegister, _ index: HostRegister, _ displacement: Int32 = 0) -> Self {
-        Self(kind: .indexed, base: base.rawValue, index: index.rawValue, displacement: displacement)
+    static func indexed(
+        _ base: HostRegister, _ index: HostRegister, _ displacement: Int32 = 0, scale: UInt8 = 0
+    ) -> Self {
+        Self(
+            kind: .indexed, base: base.rawValue, index: index.rawValue, scale: scale, displacement: displacement)
     }
 }
 
@@ -129,6 +133,37 @@ struct Assembler {
         modRM(reg, rm)
     }
 
+    /// Which opcodes a VEX prefix selects.
+    enum OpcodeMap: UInt8 {
+        case map0F38 = 2
+        case map0F3A = 3
+    }
+
+    /// One instruction with a VEX prefix of three bytes, of 128 bits or on general registers.
+    ///
+    /// - Parameters:
+    ///   - reg: the register of ModRM.reg.
+    ///   - second: the register that the prefix names.
+    mutating func encodeVEX(
+        _ opcode: UInt8, map: OpcodeMap, prefix: HostPrefix, _ reg: UInt8, _ second: UInt8, _ rm: HostOperand,
+        wide: Bool
+    ) {
+        let prefixField: UInt8 =
+            switch prefix {
+            case .none: 0
+            case .operandSize: 1
+            case .scalarSingle: 2
+            case .scalarDouble: 3
+            }
+        var high = (reg >> 3) << 2 | rm.base >> 3
+        if rm.kind == .indexed { high |= (rm.index >> 3) << 1 }
+        byte(0xC4)
+        byte((~high & 7) << 5 | map.rawValue)
+        byte((wide ? 0x80 : 0) | (~second & 15) << 3 | prefixField)
+        byte(opcode)
+        modRM(reg, rm)
+    }
+
     @inline(__always)
     mutating func modRM(_ reg: UInt8, _ rm: HostOperand) {
         let field = (reg & 7) << 3
@@ -142,7 +177,7 @@ struct Assembler {
         let mod: UInt8 = rm.displacement == 0 && low != 5 ? 0 : isShort ? 0x40 : 0x80
         if rm.kind == .indexed {
             byte(mod | field | 4)
-            byte((rm.index & 7) << 3 | low)
+            byte(rm.scale << 6 | (rm.index & 7) << 3 | low)
         } else {
             byte(mod | field | low)
             if low == 4 { byte(0x24) }
@@ -259,6 +294,32 @@ struct Assembler {
         encode(0xD3, operation.rawValue, .register(register), wide: wide)
     }
 
+    /// RORX: destination = source rotated, flags left alone.
+    mutating func rotate(_ destination: HostRegister, _ source: HostOperand, by count: UInt8, wide: Bool) {
+        encodeVEX(0xF0, map: .map0F3A, prefix: .scalarDouble, destination.rawValue, 0, source, wide: wide)
+        byte(count)
+    }
+
+    /// ANDN: destination = ~inverted & other.
+    mutating func andNot(
+        _ destination: HostRegister, inverted: HostRegister, _ other: HostOperand, wide: Bool
+    ) {
+        encodeVEX(0xF2, map: .map0F38, prefix: .none, destination.rawValue, inverted.rawValue, other, wide: wide)
+    }
+
+    /// SHLX, SHRX or SARX: destination = source shifted by another register, flags left alone.
+    mutating func shift(
+        _ operation: HostShift, _ destination: HostRegister, _ source: HostOperand, by count: HostRegister, wide: Bool
+    ) {
+        let prefix: HostPrefix =
+            switch operation {
+            case .shl: .operandSize
+            case .sar: .scalarSingle
+            default: .scalarDouble
+            }
+        encodeVEX(0xF7, map: .map0F38, prefix: prefix, destination.rawValue, count.rawValue, source, wide: wide)
+    }
+
     mutating func multiply(_ destination: HostRegister, _ source: HostOperand, wide: Bool) {
         encode(0x0FAF, destination.rawValue, source, wide: wide)
     }
@@ -293,6 +354,9 @@ struct Assembler {
     }
 
     mutating func jump(to target: UnsafeMutableRawPointer) { jump().resolve(to: target) }
+    mutating func jump(if condition: HostCondition, to target: UnsafeMutableRawPointer) {
+        jump(if: condition).resolve(to: target)
+    }
 
     mutating func call(_ target: UnsafeMutableRawPointer) {
         byte(0xE8)

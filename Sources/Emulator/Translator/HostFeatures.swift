@@ -9,6 +9,8 @@ struct HostFeatures: Sendable {
     var hasLZCNT = false
     /// PCLMULQDQ.
     var hasCarrylessProduct = false
+    /// BMI1 and BMI2: ANDN, RORX, SHLX.
+    var hasBMI = false
 
     /// Asks the host, with a routine written to `memory`. Without SSE4.2 there is no translator.
     init(using memory: ExecutableMemory) {
@@ -41,6 +43,10 @@ struct HostFeatures: Sendable {
         // FMA takes AVX state, which the operating system has to keep.
         let savesAVX = basic.z >> 27 & 1 != 0 && basic.z >> 28 & 1 != 0
         hasFMA = savesAVX && basic.z >> 12 & 1 != 0
+        if ask(0).x >= 7 {
+            let extended = ask(7).y
+            hasBMI = extended >> 3 & 1 != 0 && extended >> 8 & 1 != 0
+        }
         if ask(0x8000_0000).x >= 0x8000_0001 { hasLZCNT = ask(0x8000_0001).z >> 5 & 1 != 0 }
     }
 }

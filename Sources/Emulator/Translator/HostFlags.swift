@@ -46,6 +46,7 @@ enum HeldFlags {
 extension RegionCompiler {
     /// The host's condition for an Arm condition, after making the host's flags hold NZCV. Changes RAX and the flags.
     mutating func hostCondition(_ condition: UInt8) -> HostCondition {
+        if held == .nothing, let condition = conditionFromOrigin(condition) { return condition }
         if held == .nothing {
             assembler.load(.rax, state(CPUState.Offset.hostFlags), size: 2)
             // OF = V: 1 + 0x7F overflows.
@@ -74,6 +75,29 @@ extension RegionCompiler {
         case 11: return .l
         case 12: return .g
         default: return .le
+        }
+    }
+
+    /// Compares again what NZCV came from, if that is still there: makes the host's flags hold NZCV, or gives the condition
+    /// at once.
+    private mutating func conditionFromOrigin(_ condition: UInt8) -> HostCondition? {
+        if let comparison = flagOrigin.comparison {
+            held = emitComparison(comparison)
+            return nil
+        }
+        guard let (register, wide) = flagOrigin.result, condition < 2 || condition == 4 || condition == 5 else {
+            return nil
+        }
+        if let home = home(register) {
+            assembler.test(home, home, wide: wide)
+        } else {
+            assembler.arithmetic(.cmp, state(general: register), constant: 0, wide: wide)
+        }
+        switch condition {
+        case 0: return .e
+        case 1: return .ne
+        case 4: return .s
+        default: return .ns
         }
     }
 
@@ -106,29 +130,39 @@ extension RegionCompiler {
     /// After an operation that set the host's flags to NZCV: stores them unless nobody will ask.
     mutating func setFlags(_ flags: HeldFlags) {
         held = flags
-        flagsAreSaved = !flagsDie(after: position)
+        flagOrigin = FlagOrigin(of: source.block.operations[position])
+        flagsAreSaved = !lookAhead()
         if flagsAreSaved { saveFlags() }
     }
 
-    /// Whether NZCV, held since the operation at `position`, is set anew before anything but its holders can see it.
-    private func flagsDie(after position: Int) -> Bool {
+    /// Whether NZCV, held since this operation, is set anew before anything but its holders can see it. Notes until where
+    /// it is worth to leave the host's flags alone, too.
+    private mutating func lookAhead() -> Bool {
         let operations = source.block.operations
         var index = position + 1
         var isHeld = true
+        flagsAreWanted = position
         while index < source.block.operationCount {
             let operation = operations[index]
             switch FlagUse(of: operation.code) {
             case .sets: return true
-            case .reads: if !isHeld { return false }
+            case .reads:
+                if !isHeld { return false }
+                flagsAreWanted = index
             case .readsAndClobbers:
                 if !isHeld { return false }
+                flagsAreWanted = index
                 isHeld = false
-            case .readsAndSets: return isHeld
+            case .readsAndSets:
+                if isHeld { flagsAreWanted = index }
+                return isHeld
             case .branches:
                 // The way out stores them itself.
                 if !isHeld { return false }
+                flagsAreWanted = index
                 index += 1
             case .keeps: break
+            case .canKeep: if !features.hasBMI { isHeld = false }
             case .clobbers:
                 let use = OperandUse(of: operation, isEL0: region.mode.isEL0, features: features)
                 if use.treatment != .native { return false }
@@ -154,6 +188,8 @@ enum FlagUse {
     case branches
     /// Leaves the host's flags alone.
     case keeps
+    /// Has a form that leaves the host's flags alone, with BMI2.
+    case canKeep
     /// Anything else.
     case clobbers
 
@@ -175,6 +211,9 @@ enum FlagUse {
             self = .branches
         case .move64, .move32, .moveImmediate, .signExtendWord:
             self = .keeps
+        case .add64, .add32, .addShifted64, .addImmediate64, .addImmediate32, .lslImmediate64, .lsrImmediate64,
+            .lsrImmediate32, .asrImmediate32, .rorImmediate64, .rorImmediate32, .extractUnsigned:
+            self = .canKeep
         default:
             self = .clobbers
         }

@@ -142,7 +142,10 @@ struct OperandUse {
             self.init(reads: op.sub >> 2 == 0 ? n | d : n, writes: op.sub >> 2 == 0 ? .none : d, .guarded)
         case .loadReplicate:
             self.init(reads: n, .guarded)
-        case .loadElement, .storeElement, .zeroCacheLine, .systemInstruction,
+        case .zeroCacheLine:
+            // At EL0 it may be trapped.
+            self.init(reads: n, isEL0 ? .helper : .guarded)
+        case .loadElement, .storeElement, .systemInstruction,
             .readSystemRegister, .writeSystemRegister:
             self.init(.helper)
         case .clearUpperHalf:

@@ -4,7 +4,8 @@
 // and which of those have to be loaded and stored where. Not responsible for emitting anything (`RegionCompiler`).
 //
 // Blocks of a region are in one page and of one mode, reached from the first one by direct branches. A branch inside
-// the region is a jump that leaves registers where they are, so that a loop runs without touching the state block.
+// the region is a jump that leaves registers where they are, so that a loop runs without touching the state block. Only
+// general registers are assigned here: vector registers are held by block (`HeldVectors`).
 
 #if arch(x86_64)
 
@@ -130,9 +131,28 @@ struct Region {
         var uses = [Int](repeating: 0, count: 40)
         for block in blocks {
             let weight = 1 << (3 * block.depth)
-            forEachOperation(of: block) { _, use in
+            let temporary = Int(CPUState.Register.temporary0)
+            var passed = false
+            var position = 0
+            while position < block.block.operationCount {
+                // Temporaries that get no place of their own do not count.
+                let usesOfTemporary = uses[temporary]
+                if let (address, length) = IndexedAddress.find(at: position, in: block.block) {
+                    uses[Int(address.base)] += weight
+                    uses[Int(address.index)] += weight
+                    position += length
+                    passed = true
+                }
+                let operation = block.block.operations[position]
+                let use = OperandUse(of: operation, isEL0: mode.isEL0, features: features)
                 use.reads.forEach { uses[Int($0)] += weight }
                 use.writes.forEach { uses[Int($0)] += weight }
+                position += use.treatment.isDirectBranch ? 2 : 1
+                let passes =
+                    position < block.block.operationCount
+                    && Self.passesTemporary(operation, to: block.block.operations[position])
+                if passed || passes { uses[temporary] = usesOfTemporary }
+                passed = passes
             }
         }
         uses[Int(CPUState.Register.zero)] = 0
@@ -142,6 +162,28 @@ struct Region {
             uses[best] = 0
             homes[best] = host.rawValue
             mapped |= RegisterSet(UInt8(best))
+        }
+    }
+
+    /// Whether an operation's result is a temporary that the next one uses up, so that it needs no place of its own: the
+    /// shifted or extended operand of an instruction. `next` changes no scratch register before it reads it.
+    @inline(__always)
+    static func passesTemporary(_ operation: Operation, to next: Operation) -> Bool {
+        let temporary = CPUState.Register.temporary0
+        guard operation.d == temporary, next.m == temporary, next.n != temporary, next.d != temporary else {
+            return false
+        }
+        switch operation.code {
+        case .lslImmediate64, .lsrImmediate64, .lsrImmediate32, .asrImmediate32, .rorImmediate64, .rorImmediate32,
+            .extractSigned64, .extend:
+            break
+        default: return false
+        }
+        switch next.code {
+        case .add64, .add32, .sub64, .sub32, .adds64, .adds32, .subs64, .subs32, .and64, .and32, .orr64, .orr32,
+            .eor64, .eor32, .bic64, .bic32, .orn64, .orn32, .eon64, .eon32, .ands64, .ands32, .bics64, .bics32:
+            return true
+        default: return false
         }
     }
 

@@ -42,7 +42,7 @@ extension RegionCompiler {
         let own = source.offset &+ UInt64(op.a) &* 4 &- 4
         let target = source.offset &+ op.immediate
         return Exit(
-            written: leaving, count: op.a, isBackward: target <= own, unsaved: unsaved)
+            written: leaving, count: op.a, isBackward: target <= own, vectors: heldVectors, unsaved: unsaved)
     }
 
     /// The end of a block.
@@ -50,9 +50,10 @@ extension RegionCompiler {
         held = .nothing
         let exit = exit(of: op)
         if let target = Region.target(of: op, from: source.offset) {
-            emitLeave(to: target, exit)
+            emitLeave(to: target, exit, isEnd: true)
         } else {
             emitStores(exit.written)
+            emitStores(exit.vectors)
             emitLeavePage(source.offset &+ op.immediate, exit)
         }
     }
@@ -96,7 +97,8 @@ extension RegionCompiler {
             load(op.n, to: .rax)
         }
         emitStores(leaving)
-        emitJumpCacheLookup(op.a)
+        emitStores(heldVectors)
+        emitJumpCacheLookup(op.a, isAligned: false)
     }
 }
 

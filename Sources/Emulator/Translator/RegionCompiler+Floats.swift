@@ -115,18 +115,27 @@ extension RegionCompiler {
             assembler.move(.rax, constant: op.immediate)
             assembler.vector(0x0F6E, .xmm0, .register(.rax), wide: true)
             if op.shape.isQ { assembler.vector(0x0F6C, .xmm0, .vector(.xmm0)) }
-            finishScalar(op)
+            finish(vector: op.d, .xmm0, zeroUpperHalf: !op.shape.isQ)
         case .fmovGeneralToSingle, .fmovGeneralToDouble:
             assembler.vector(0x0F6E, .xmm0, operand(op.n), wide: opcode == .fmovGeneralToDouble)
             finishScalar(op)
         case .fmovGeneralToTop:
-            assembler.store(value(op.n, in: .rax), state(CPUState.Offset.vectors + Int(op.d) * 16 + 8))
+            let place = vectorToChangeInState(op.d)
+            assembler.store(value(op.n, in: .rax), .memory(.rbx, place.displacement + 8))
         case .fmovSingleToGeneral, .fmovDoubleToGeneral, .fmovTopToGeneral:
             let target = destination(op.d)
-            let half = opcode == .fmovTopToGeneral ? 8 : 0
+            if opcode != .fmovTopToGeneral, let host = heldVectors.host(of: op.n) {
+                // MOVD or MOVQ
+                assembler.encode(
+                    0x0F7E, host.rawValue, .register(target), wide: opcode == .fmovDoubleToGeneral,
+                    prefix: .operandSize)
+                finish(op.d, target)
+                return
+            }
+            let half: Int32 = opcode == .fmovTopToGeneral ? 8 : 0
+            let place = vectorInState(op.n)
             assembler.move(
-                target, state(CPUState.Offset.vectors + Int(op.n) * 16 + half), wide: opcode != .fmovSingleToGeneral
-            )
+                target, .memory(.rbx, place.displacement + half), wide: opcode != .fmovSingleToGeneral)
             finish(op.d, target)
         case .fcvtzsSW: truncate(op, isDouble: false, wide: false, isSigned: true)
         case .fcvtzsSX: truncate(op, isDouble: false, wide: true, isSigned: true)
@@ -176,7 +185,7 @@ extension RegionCompiler {
 
     /// Where the helpers of this operation come back to.
     private mutating func endHelp() {
-        for fixup in helps { deferred.append(.help(fixup, back: assembler.cursor, place)) }
+        for fixup in helps { deferred.append(.help(fixup, back: assembler.cursor, place, after: heldVectors)) }
         helps.removeAll(keepingCapacity: true)
     }
 
@@ -193,13 +202,32 @@ extension RegionCompiler {
 
     // MARK: Scalars
 
-    /// MOVSS or MOVSD from the state block: the rest of the register becomes zero.
+    /// The low element of a vector register; the rest becomes zero.
     private mutating func loadScalar(_ target: HostVector, _ register: UInt8, isDouble: Bool) {
-        assembler.vector(0x0F10, target, vector(register), prefix: prefix(isDouble: isDouble))
+        guard let host = heldVectors.host(of: register) else {
+            // MOVSS or MOVSD
+            assembler.vector(0x0F10, target, vector(register), prefix: prefix(isDouble: isDouble))
+            return
+        }
+        if isDouble {
+            // MOVQ
+            assembler.vector(0x0F7E, target, .vector(host), prefix: .scalarSingle)
+        } else {
+            // INSERTPS of element 0, with all others cleared.
+            assembler.vector(0x0F3A21, target, .vector(host))
+            assembler.byte(0x0E)
+        }
     }
 
+    /// XMM0, of which only the low element is not zero, is the result.
     private mutating func finishScalar(_ op: Operation) {
-        assembler.storeVector(.xmm0, vector(op.d))
+        finish(vector: op.d, .xmm0, zeroUpperHalf: true)
+        endHelp()
+    }
+
+    /// All of XMM0 is the result.
+    private mutating func finishPacked(_ op: Operation) {
+        finish(vector: op.d, .xmm0)
         endHelp()
     }
 
@@ -266,7 +294,7 @@ extension RegionCompiler {
     private mutating func select(_ op: Operation, isDouble: Bool) {
         guard !Self.isAlways(op.a) else {
             loadScalar(.xmm0, op.n, isDouble: isDouble)
-            assembler.storeVector(.xmm0, vector(op.d))
+            finish(vector: op.d, .xmm0, zeroUpperHalf: true)
             return
         }
         held = heldBefore
@@ -277,7 +305,7 @@ extension RegionCompiler {
         assembler.land(otherwise)
         loadScalar(.xmm0, op.m, isDouble: isDouble)
         assembler.land(done)
-        assembler.storeVector(.xmm0, vector(op.d))
+        finish(vector: op.d, .xmm0, zeroUpperHalf: true)
     }
 
     // MARK: Conversions
@@ -319,20 +347,20 @@ extension RegionCompiler {
 
     private mutating func packed(_ opcode: UInt32, _ op: Operation) {
         checkHostFloat()
-        assembler.loadVector(.xmm0, vector(op.n))
+        loadVector(.xmm0, op.n)
         assembler.vector(opcode, .xmm0, vector(op.m), prefix: op.shape.size == 3 ? .operandSize : .none)
         guardOrdinaryElements(op)
-        finishScalar(op)
+        finishPacked(op)
     }
 
     /// d = d ± n × m.
     private mutating func packedFused(_ opcode: UInt8, _ op: Operation) {
         checkHostFloat()
-        assembler.loadVector(.xmm0, vector(op.d))
-        assembler.loadVector(.xmm1, vector(op.n))
+        loadVector(.xmm0, op.d)
+        loadVector(.xmm1, op.n)
         assembler.fusedMultiply(opcode, .xmm0, .xmm1, vector(op.m), isDouble: op.shape.size == 3)
         guardOrdinaryElements(op)
-        finishScalar(op)
+        finishPacked(op)
     }
 
     /// Jumps to a helper unless all elements of XMM0 are ordinary. Changes RAX, XMM1 to XMM3.
@@ -369,12 +397,8 @@ extension Assembler {
     mutating func fusedMultiply(
         _ opcode: UInt8, _ destination: HostVector, _ first: HostVector, _ second: HostOperand, isDouble: Bool
     ) {
-        // VEX of three bytes: no high registers, map 0F38, 66.
-        byte(0xC4)
-        byte(0xE2)
-        byte((isDouble ? 0x80 : 0) | (~first.rawValue & 15) << 3 | 1)
-        byte(opcode)
-        modRM(destination.rawValue, second)
+        encodeVEX(
+            opcode, map: .map0F38, prefix: .operandSize, destination.rawValue, first.rawValue, second, wide: isDouble)
     }
 }
 

@@ -33,7 +33,18 @@ extension RegionCompiler {
         case .loadVectorPair: loadVectorPair(op)
         case .storeVectorPair: storeVectorPair(op)
         case .clearUpperHalf:
-            assembler.store(constant: 0, state(CPUState.Offset.vectors + Int(op.d) * 16 + 8), wide: true)
+            if let host = heldVectors.host(of: op.d) {
+                assembler.vector(0x0F7E, host, .vector(host), prefix: .scalarSingle)
+                finish(vector: op.d, host, zeroUpperHalf: true)
+            } else {
+                assembler.store(constant: 0, state(CPUState.Offset.vectors + Int(op.d) * 16 + 8), wide: true)
+            }
+        case .zeroCacheLine:
+            guardAccess(op, size: Self.cacheLineByteCount, isWrite: true)
+            assembler.vector(0x0FEF, .xmm0, .vector(.xmm0))
+            for offset in stride(from: 0, to: Self.cacheLineByteCount, by: 16) {
+                assembler.storeVector(.xmm0, .memory(.rax, Int32(offset)))
+            }
         case .atomic: atomic(op)
         case .unprivileged: unprivileged(op)
         case .loadReplicate:
@@ -42,10 +53,16 @@ extension RegionCompiler {
             emitDuplicate(.rcx, op)
             finishVector(op)
         case .vector: emitVector(op)
-        case .float: emitFloat(op)
+        case .float:
+            emitFloat(op)
+            // Some compare.
+            flagOrigin = .unknown
         default: emitSystem(op)
         }
     }
+
+    /// What DC ZVA clears.
+    private static let cacheLineByteCount = 64
 
     // MARK: The software TLB
 
@@ -86,14 +103,16 @@ extension RegionCompiler {
 
     /// RAX = the guest's virtual address.
     private mutating func emitGuestAddress(_ op: Operation) {
+        if let indexedAddress { return emit(indexedAddress) }
         switch op.code {
         case .loadIndexed8, .loadIndexed32, .loadIndexed64:
-            load(op.m, to: .rax)
-            if op.a != 0 { assembler.shift(.shl, .rax, by: op.a) }
-            assembler.arithmetic(.add, .rax, operand(op.n))
-            return
+            return emit(IndexedAddress(base: op.n, index: op.m, option: 3, shift: op.a))
         case .atomic:
             load(op.n, to: .rax)
+            return
+        case .zeroCacheLine:
+            load(op.n, to: .rax)
+            assembler.arithmetic(.and, .register(.rax), constant: -Int32(Self.cacheLineByteCount))
             return
         default: break
         }
@@ -107,6 +126,23 @@ extension RegionCompiler {
         } else {
             assembler.move(.rax, constant: op.immediate)
             assembler.arithmetic(.add, .rax, operand(op.n))
+        }
+    }
+
+    /// RAX = an address.
+    private mutating func emit(_ address: IndexedAddress) {
+        var index = HostRegister.rax
+        switch address.option {
+        case IndexedAddress.unsignedWord: load(address.index, to: .rax, wide: false)
+        case IndexedAddress.signedWord: assembler.loadSigned(.rax, operand(address.index), size: 4, wide: true)
+        default: index = value(address.index, in: .rax)
+        }
+        if let base = home(address.base), address.shift <= 3 {
+            assembler.loadAddress(.rax, .indexed(base, index, scale: address.shift))
+        } else {
+            assembler.move(.rax, index)
+            if address.shift != 0 { assembler.shift(.shl, .rax, by: address.shift) }
+            assembler.arithmetic(.add, .rax, operand(address.base))
         }
     }
 
@@ -153,16 +189,20 @@ extension RegionCompiler {
 
     private mutating func loadPair(_ op: Operation, size: Int, isSigned: Bool) {
         guardAccess(op, size: 2 * size, isWrite: false)
-        for (register, target) in [(op.d, HostRegister.rcx), (op.m, .rdx)] {
-            let place = HostOperand.memory(.rax, register == op.d && target == .rcx ? 0 : Int32(size))
-            if isSigned {
-                assembler.loadSigned(target, place, size: 4, wide: true)
-            } else {
-                assembler.load(target, place, size: size)
-            }
+        let first = home(op.d) ?? .rcx
+        let second = home(op.m) ?? .rdx
+        loadPart(first, .memory(.rax), size: size, isSigned: isSigned)
+        loadPart(second, .memory(.rax, Int32(size)), size: size, isSigned: isSigned)
+        finish(op.d, first)
+        finish(op.m, second)
+    }
+
+    private mutating func loadPart(_ target: HostRegister, _ place: HostOperand, size: Int, isSigned: Bool) {
+        if isSigned {
+            assembler.loadSigned(target, place, size: 4, wide: true)
+        } else {
+            assembler.load(target, place, size: size)
         }
-        finish(op.d, .rcx)
-        finish(op.m, .rdx)
     }
 
     private mutating func storePair(_ op: Operation, size: Int) {
@@ -173,8 +213,9 @@ extension RegionCompiler {
 
     // MARK: Vector registers
 
-    /// Loads 1 << scale bytes into XMM0 or another, zero-extended.
-    private mutating func loadVector(_ target: HostVector, _ place: HostOperand, scale: UInt8) {
+    /// Loads 1 << scale bytes into a vector register, zero-extended.
+    private mutating func loadVector(_ register: UInt8, _ place: HostOperand, scale: UInt8) {
+        let target = vectorDestination(register)
         switch scale {
         case 0, 1:
             assembler.load(.rcx, place, size: 1 << Int(scale))
@@ -183,31 +224,41 @@ extension RegionCompiler {
         case 3: assembler.vector(0x0F7E, target, place, prefix: .scalarSingle)
         default: assembler.vector(0x0F6F, target, place, prefix: .scalarSingle)
         }
+        finish(vector: register, target, zeroUpperHalf: scale < 4)
     }
 
     private mutating func loadVector(_ op: Operation) {
         guardAccess(op, size: 1 << Int(op.sub), isWrite: false)
-        loadVector(.xmm0, .memory(.rax), scale: op.sub)
-        assembler.storeVector(.xmm0, vector(op.d))
+        loadVector(op.d, .memory(.rax), scale: op.sub)
     }
 
     private mutating func loadVectorPair(_ op: Operation) {
         let size = 1 << Int(op.sub)
         guardAccess(op, size: 2 * size, isWrite: false)
-        loadVector(.xmm0, .memory(.rax), scale: op.sub)
-        loadVector(.xmm1, .memory(.rax, Int32(size)), scale: op.sub)
-        assembler.storeVector(.xmm0, vector(op.d))
-        assembler.storeVector(.xmm1, vector(op.m))
+        loadVector(op.d, .memory(.rax), scale: op.sub)
+        loadVector(op.m, .memory(.rax, Int32(size)), scale: op.sub)
     }
 
     private mutating func storeVector(_ register: UInt8, _ place: HostOperand, scale: UInt8) {
-        if scale == 4 {
-            assembler.loadVector(.xmm0, vector(register))
-            // MOVDQU
-            assembler.vector(0x0F7F, .xmm0, place, prefix: .scalarSingle)
-        } else {
-            assembler.load(.rcx, vector(register), size: 1 << Int(scale))
-            assembler.store(.rcx, place, size: 1 << Int(scale))
+        guard let host = heldVectors.host(of: register) else {
+            if scale == 4 {
+                assembler.loadVector(.xmm0, vector(register))
+                // MOVDQU
+                assembler.vector(0x0F7F, .xmm0, place, prefix: .scalarSingle)
+            } else {
+                assembler.load(.rcx, vector(register), size: 1 << Int(scale))
+                assembler.store(.rcx, place, size: 1 << Int(scale))
+            }
+            return
+        }
+        switch scale {
+        case 0, 1:
+            // PEXTRB, PEXTRW
+            assembler.vector(scale == 0 ? 0x0F3A14 : 0x0F3A15, host, place)
+            assembler.byte(0)
+        case 2: assembler.vector(0x0F7E, host, place)
+        case 3: assembler.vector(0x0FD6, host, place)
+        default: assembler.vector(0x0F7F, host, place, prefix: .scalarSingle)
         }
     }
 

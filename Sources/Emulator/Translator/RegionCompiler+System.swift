@@ -70,7 +70,7 @@ extension RegionCompiler {
         deferred.append(
             .stop(
                 assembler.jump(if: condition), displacement: source.offset &+ op.immediate,
-                Exit(written: leaving, count: op.a, isBackward: false)))
+                Exit(written: leaving, count: op.a, isBackward: false, vectors: heldVectors)))
     }
 }
 

@@ -1,6 +1,6 @@
 // Advanced SIMD on integers and bits, as far as the host has one instruction or a few for it. The rest goes to helpers.
 //
-// Vector registers stay in the state block; XMM0 and XMM1 are scratch.
+// XMM0 to XMM3 are scratch; `RegionCompiler+VectorRegisters` says where the guest's registers are.
 
 #if arch(x86_64)
 
@@ -83,25 +83,34 @@ extension RegionCompiler {
         static let pmovzx: [UInt32] = [0x0F3830, 0x0F3833, 0x0F3835]
     }
 
-    /// Stores XMM0 as a result of the operation's shape.
-    mutating func finishVector(_ op: Operation) {
-        if !op.shape.isQ { emitClearUpperHalf() }
-        assembler.storeVector(.xmm0, vector(op.d))
-    }
-
-    /// MOVQ XMM0, XMM0.
-    private mutating func emitClearUpperHalf() {
-        assembler.vector(0x0F7E, .xmm0, .vector(.xmm0), prefix: .scalarSingle)
+    /// Takes a host register as a result of the operation's shape.
+    ///
+    /// - Parameter upperHalfIsZero: whether it is known to be.
+    mutating func finishVector(_ op: Operation, _ result: HostVector = .xmm0, upperHalfIsZero: Bool = false) {
+        // MOVQ
+        if !op.shape.isQ && !upperHalfIsZero {
+            assembler.vector(0x0F7E, result, .vector(result), prefix: .scalarSingle)
+        }
+        finish(vector: op.d, result, zeroUpperHalf: !op.shape.isQ || upperHalfIsZero)
     }
 
     /// XMM0 = n `opcode` m.
     private mutating func binary(_ opcode: UInt32, _ op: Operation) {
-        assembler.loadVector(.xmm0, vector(op.n))
+        loadVector(.xmm0, op.n)
         assembler.vector(opcode, .xmm0, vector(op.m))
     }
 
+    /// d = n `opcode` m, where zeros make zeros.
+    private mutating func whole(_ opcode: UInt32, _ op: Operation) {
+        let isZero = heldVectors.hasZeroUpperHalf(op.n) && heldVectors.hasZeroUpperHalf(op.m)
+        let target = op.d == op.m ? .xmm0 : vectorDestination(op.d)
+        loadVector(target, op.n)
+        assembler.vector(opcode, target, vector(op.m))
+        finishVector(op, target, upperHalfIsZero: isZero)
+    }
+
     private mutating func swapped(_ opcode: UInt32, _ op: Operation) {
-        assembler.loadVector(.xmm0, vector(op.m))
+        loadVector(.xmm0, op.m)
         assembler.vector(opcode, .xmm0, vector(op.n))
     }
 
@@ -113,18 +122,18 @@ extension RegionCompiler {
         let size = Int(op.shape.size)
         let xmm1 = HostOperand.vector(.xmm1)
         switch opcode {
-        case .and: binary(SSE.pand, op)
-        case .orr: binary(SSE.por, op)
-        case .eor: binary(SSE.pxor, op)
+        case .and: return whole(SSE.pand, op)
+        case .orr: return whole(SSE.por, op)
+        case .eor: return whole(SSE.pxor, op)
         case .bic: swapped(SSE.pandn, op)
         case .orn:
             emitOnes()
             assembler.vector(SSE.pxor, .xmm1, vector(op.m))
-            assembler.loadVector(.xmm0, vector(op.n))
+            loadVector(.xmm0, op.n)
             assembler.vector(SSE.por, .xmm0, xmm1)
         case .not:
             emitOnes()
-            assembler.loadVector(.xmm0, vector(op.n))
+            loadVector(.xmm0, op.n)
             assembler.vector(SSE.pxor, .xmm0, xmm1)
         case .bsl: emitSelect(op, base: op.m, other: op.n, mask: op.d, inverted: false)
         case .bit: emitSelect(op, base: op.d, other: op.n, mask: op.m, inverted: false)
@@ -137,9 +146,9 @@ extension RegionCompiler {
         case .bicImmediate:
             emitPattern(.xmm0, ~op.immediate)
             assembler.vector(SSE.pand, .xmm0, vector(op.d))
-        case .add: binary(SSE.padd[size], op)
-        case .sub: binary(SSE.psub[size], op)
-        case .mul: binary(SSE.pmul[size], op)
+        case .add: return whole(SSE.padd[size], op)
+        case .sub: return whole(SSE.psub[size], op)
+        case .mul: return whole(SSE.pmul[size], op)
         case .cmeq: binary(SSE.pcmpeq[size], op)
         case .cmgt: binary(SSE.pcmpgt[size], op)
         case .cmge:
@@ -154,7 +163,7 @@ extension RegionCompiler {
             assembler.vector(SSE.pcmpgt[size], .xmm0, vector(op.n))
         case .cmgtZero:
             assembler.vector(SSE.pxor, .xmm1, xmm1)
-            assembler.loadVector(.xmm0, vector(op.n))
+            loadVector(.xmm0, op.n)
             assembler.vector(SSE.pcmpgt[size], .xmm0, xmm1)
         case .smax: binary(SSE.pmaxs[size], op)
         case .umax: binary(SSE.pmaxu[size], op)
@@ -169,14 +178,14 @@ extension RegionCompiler {
             assembler.vector(SSE.pcmpeq[size], .xmm0, vector(op.n))
             emitOnes()
             assembler.vector(SSE.pxor, .xmm0, xmm1)
-        case .shl: emitShift(op, 6)
-        case .ushr: emitShift(op, 2)
-        case .sshr: emitShift(op, 4)
+        case .shl: return emitShift(op, 6)
+        case .ushr: return emitShift(op, 2)
+        case .sshr: return emitShift(op, 4)
         case .zip1:
-            assembler.loadVector(.xmm0, vector(op.n))
+            loadVector(.xmm0, op.n)
             assembler.vector(SSE.punpckl[size], .xmm0, vector(op.m))
         case .zip2:
-            assembler.loadVector(.xmm0, vector(op.n))
+            loadVector(.xmm0, op.n)
             if op.shape.isQ {
                 assembler.vector(SSE.punpckh[size], .xmm0, vector(op.m))
             } else {
@@ -191,29 +200,38 @@ extension RegionCompiler {
             assembler.byte(size == 2 ? (op.a & 3) &* 0x55 : op.a & 1 == 0 ? 0x44 : 0xEE)
         case .dupGeneral: emitDuplicate(op)
         case .insGeneral:
-            assembler.store(value(op.n, in: .rax), element(op.d, op.a, size), size: 1 << size)
+            let place = element(vectorToChangeInState(op.d), op.a, size)
+            assembler.store(value(op.n, in: .rax), place, size: 1 << size)
             return
         case .insElement:
-            assembler.load(.rax, element(op.n, UInt8(truncatingIfNeeded: op.immediate), size), size: 1 << size)
-            assembler.store(.rax, element(op.d, op.a, size), size: 1 << size)
+            let place = element(vectorInState(op.n), UInt8(truncatingIfNeeded: op.immediate), size)
+            assembler.load(.rax, place, size: 1 << size)
+            assembler.store(.rax, element(vectorToChangeInState(op.d), op.a, size), size: 1 << size)
             return
         case .umov:
             let target = destination(op.d)
-            assembler.load(target, element(op.n, op.a, size), size: 1 << size)
+            if size >= 2, op.a == 0, let host = heldVectors.host(of: op.n) {
+                // MOVD or MOVQ
+                assembler.encode(
+                    0x0F7E, host.rawValue, .register(target), wide: size == 3, prefix: .operandSize)
+            } else {
+                let place = element(vectorInState(op.n), op.a, size)
+                assembler.load(target, place, size: 1 << size)
+            }
             finish(op.d, target)
             return
         case .ushll, .sshll:
             let table = opcode == .ushll ? SSE.pmovzx : SSE.pmovsx
-            assembler.vector(table[size], .xmm0, .memory(.rbx, vector(op.n).displacement + (op.shape.isQ ? 8 : 0)))
+            assembler.vector(table[size], .xmm0, half(op.n, isUpper: op.shape.isQ))
             if op.a != 0 {
                 assembler.encode(SSE.shiftImmediate[size + 1], 6, .vector(.xmm0), prefix: .operandSize)
                 assembler.byte(op.a)
             }
-            assembler.storeVector(.xmm0, vector(op.d))
+            finish(vector: op.d, .xmm0)
             return
         case .smull, .umull, .smlal, .umlal, .saddl, .uaddl, .saddw, .uaddw:
             emitLong(opcode, op)
-            assembler.storeVector(.xmm0, vector(op.d))
+            finish(vector: op.d, .xmm0)
             return
         case .mla:
             binary(SSE.pmul[size], op)
@@ -221,7 +239,7 @@ extension RegionCompiler {
         case .mls:
             binary(SSE.pmul[size], op)
             assembler.vector(0x0F6F, .xmm1, .vector(.xmm0))
-            assembler.loadVector(.xmm0, vector(op.d))
+            loadVector(.xmm0, op.d)
             assembler.vector(SSE.psub[size], .xmm0, xmm1)
         case .rev32, .rev64:
             // PSHUFB by the order of bytes within the containers.
@@ -233,14 +251,15 @@ extension RegionCompiler {
             assembler.move(.rax, constant: high)
             assembler.vector(0x0F6E, .xmm2, .register(.rax), wide: true)
             assembler.vector(SSE.punpckl[3], .xmm1, .vector(.xmm2))
-            assembler.loadVector(.xmm0, vector(op.n))
+            loadVector(.xmm0, op.n)
             assembler.vector(0x0F3800, .xmm0, xmm1)
         case .xtn: emitNarrow(op)
         case .addpScalar:
-            assembler.move(.rax, element(op.n, 0, 3))
-            assembler.arithmetic(.add, .rax, element(op.n, 1, 3))
+            let source = vectorInState(op.n)
+            assembler.move(.rax, element(source, 0, 3))
+            assembler.arithmetic(.add, .rax, element(source, 1, 3))
             assembler.vector(0x0F6E, .xmm0, .register(.rax), wide: true)
-            assembler.storeVector(.xmm0, vector(op.d))
+            finish(vector: op.d, .xmm0, zeroUpperHalf: true)
             return
         default: return
         }
@@ -248,16 +267,22 @@ extension RegionCompiler {
     }
 
     /// An element of a vector register in the state block.
-    private func element(_ register: UInt8, _ index: UInt8, _ size: Int) -> HostOperand {
-        .memory(.rbx, vector(register).displacement + Int32(index) << Int32(size))
+    private func element(_ place: HostOperand, _ index: UInt8, _ size: Int) -> HostOperand {
+        .memory(.rbx, place.displacement + Int32(index) << Int32(size))
+    }
+
+    /// The lower or upper half of a vector register.
+    private mutating func half(_ register: UInt8, isUpper: Bool) -> HostOperand {
+        if !isUpper, let host = heldVectors.host(of: register) { return .vector(host) }
+        return .memory(.rbx, vectorInState(register).displacement + (isUpper ? 8 : 0))
     }
 
     /// XMM0 = base where the mask is clear, other where it is set.
     private mutating func emitSelect(_ op: Operation, base: UInt8, other: UInt8, mask: UInt8, inverted: Bool) {
-        assembler.loadVector(.xmm0, vector(base))
+        loadVector(.xmm0, base)
         assembler.vector(SSE.pxor, .xmm0, vector(other))
         if inverted {
-            assembler.loadVector(.xmm1, vector(mask))
+            loadVector(.xmm1, mask)
             assembler.vector(SSE.pandn, .xmm1, .vector(.xmm0))
             assembler.vector(0x0F6F, .xmm0, .vector(.xmm1))
         } else {
@@ -280,9 +305,12 @@ extension RegionCompiler {
     }
 
     private mutating func emitShift(_ op: Operation, _ kind: UInt8) {
-        assembler.loadVector(.xmm0, vector(op.n))
-        assembler.encode(SSE.shiftImmediate[Int(op.shape.size)], kind, .vector(.xmm0), prefix: .operandSize)
+        let isZero = heldVectors.hasZeroUpperHalf(op.n)
+        let target = vectorDestination(op.d)
+        loadVector(target, op.n)
+        assembler.encode(SSE.shiftImmediate[Int(op.shape.size)], kind, .vector(target), prefix: .operandSize)
         assembler.byte(op.a)
+        finishVector(op, target, upperHalfIsZero: isZero)
     }
 
     private mutating func emitShiftRight(_ register: HostVector, bytes: UInt8) {
@@ -294,16 +322,16 @@ extension RegionCompiler {
     /// XMM0 = the bytes from number `a` of m:n.
     private mutating func emitExtract(_ op: Operation) {
         if op.shape.isQ {
-            assembler.loadVector(.xmm0, vector(op.n))
+            loadVector(.xmm0, op.n)
             emitShiftRight(.xmm0, bytes: op.a)
-            assembler.loadVector(.xmm1, vector(op.m))
+            loadVector(.xmm1, op.m)
             // PSLLDQ
             assembler.encode(0x0F73, 7, .vector(.xmm1), prefix: .operandSize)
             assembler.byte(16 - op.a)
             assembler.vector(SSE.por, .xmm0, .vector(.xmm1))
         } else {
             // The lower halves side by side.
-            assembler.loadVector(.xmm0, vector(op.n))
+            loadVector(.xmm0, op.n)
             assembler.vector(SSE.punpckl[3], .xmm0, vector(op.m))
             emitShiftRight(.xmm0, bytes: op.a)
         }
@@ -314,14 +342,11 @@ extension RegionCompiler {
         let size = Int(op.shape.size)
         let isSigned = opcode == .smull || opcode == .smlal || opcode == .saddl || opcode == .saddw
         let widen = (isSigned ? SSE.pmovsx : SSE.pmovzx)[size]
-        func half(_ register: UInt8) -> HostOperand {
-            .memory(.rbx, vector(register).displacement + (op.shape.isQ ? 8 : 0))
-        }
-        assembler.vector(widen, .xmm1, half(op.m))
+        assembler.vector(widen, .xmm1, half(op.m, isUpper: op.shape.isQ))
         if opcode == .saddw || opcode == .uaddw {
-            assembler.loadVector(.xmm0, vector(op.n))
+            loadVector(.xmm0, op.n)
         } else {
-            assembler.vector(widen, .xmm0, half(op.n))
+            assembler.vector(widen, .xmm0, half(op.n, isUpper: op.shape.isQ))
         }
         switch opcode {
         case .saddl, .uaddl, .saddw, .uaddw:
@@ -362,7 +387,7 @@ extension RegionCompiler {
 
     /// XMM0 = the lower halves of the elements of n, in its lower half.
     private mutating func emitNarrow(_ op: Operation) {
-        assembler.loadVector(.xmm0, vector(op.n))
+        loadVector(.xmm0, op.n)
         switch op.shape.size {
         case 0:
             emitPattern(.xmm1, 0x00FF_00FF_00FF_00FF)

@@ -31,15 +31,17 @@ struct RegionCompiler {
 
     /// Slow paths and ways out, to be emitted behind the straight code.
     var deferred: [Deferred] = []
-    /// Jumps to blocks of the region whose code is not emitted yet.
     /// Jumps to the helper of the operation being emitted.
     var helps: [Assembler.Fixup] = []
+    /// Jumps to blocks of the region whose code is not emitted yet.
     private var pending: [(fixup: Assembler.Fixup, block: Int)] = []
     /// Where each block's code begins, with its registers in place.
     private var bodies: [UnsafeMutableRawPointer?]
     /// The same, for whoever comes from outside.
     private(set) var entries: [UnsafeMutableRawPointer?]
     private let reload: UnsafeMutableRawPointer
+    /// The block whose code has to come next.
+    private var continuation: Int?
 
     // Where the compiler is.
     var blockIndex = 0
@@ -49,17 +51,28 @@ struct RegionCompiler {
     /// What the host's flags are here, and were before the operation being emitted.
     var held = HeldFlags.nothing
     var heldBefore = HeldFlags.nothing
+    /// The last position that wants the host's flags as they are, and whether this operation has to leave them so.
+    var flagsAreWanted = 0
+    var keepsFlags = false
+    var flagOrigin = FlagOrigin.unknown
     /// Whether NZCV is in the state block; if not, the host's flags hold it.
     var flagsAreSaved = true
     /// Whether this path through the block has found that the host's floating point applies.
     var hostFloatIsChecked = false
+    /// Vector registers in host registers here, and before the operation being emitted.
+    var heldVectors = HeldVectors()
+    private(set) var heldVectorsBefore = HeldVectors()
+    /// Whether the temporary of lowering is in RDX, from one operation to the next.
+    var temporaryIsInScratch = false
+    /// The address of the access being emitted, if the operations that compute it were left out.
+    var indexedAddress: IndexedAddress?
 
     /// Code that is put behind the straight path.
     enum Deferred {
         /// The software TLB has no entry: fill it and try again, or let the interpreter go on.
         case fill(Assembler.Fixup, retry: UnsafeMutableRawPointer, Place, kind: UInt64)
         /// A helper executes the operation, and the code after it goes on.
-        case help(Assembler.Fixup, back: UnsafeMutableRawPointer, Place)
+        case help(Assembler.Fixup, back: UnsafeMutableRawPointer, Place, after: HeldVectors)
         /// The interpreter goes on with the operation.
         case resume(Assembler.Fixup, Place)
         /// Leaves the region for an offset in the page.
@@ -78,6 +91,9 @@ struct RegionCompiler {
         let block: UInt32
         let operation: UInt32
         let written: RegisterSet
+        let vectors: HeldVectors
+        /// Whether the temporary is not in its place yet: the address in RAX.
+        let wantsAddress: Bool
     }
 
     /// How a region is left.
@@ -86,6 +102,8 @@ struct RegionCompiler {
         /// Guest instructions of the block until here, if they are still to be counted.
         let count: UInt8
         let isBackward: Bool
+        /// Vector registers to be stored.
+        var vectors = HeldVectors()
         /// What the host's flags hold, if the way out has to save NZCV.
         var unsaved = HeldFlags.nothing
     }
@@ -109,12 +127,17 @@ struct RegionCompiler {
     /// Emits everything. `entries` then says where each block is entered.
     mutating func compile() {
         emitReload()
-        for index in region.blocks.indices {
-            blockIndex = index
+        var next = 0
+        while true {
+            blockIndex = next
             compileBlock()
+            // Where a block ends by a jump to one that is still to come, that one comes next, without the jump.
+            guard let following = continuation ?? bodies.firstIndex(where: { $0 == nil }) else { break }
+            continuation = nil
+            next = following
         }
         // Ways out may come up while slow paths are emitted.
-        var next = 0
+        next = 0
         while next < deferred.count {
             emit(deferred[next])
             next += 1
@@ -159,16 +182,29 @@ struct RegionCompiler {
         written = source.written
         held = .nothing
         flagsAreSaved = true
+        flagsAreWanted = 0
+        keepsFlags = false
+        flagOrigin = .unknown
         hostFloatIsChecked = false
+        heldVectors = HeldVectors()
         let operations = source.block.operations
         let count = source.block.operationCount
         position = 0
         while position < count {
+            if let (address, length) = IndexedAddress.find(at: position, in: source.block) {
+                indexedAddress = address
+                position += length
+            }
             let operation = operations[position]
             let use = OperandUse(of: operation, isEL0: region.mode.isEL0, features: features)
+            heldVectorsBefore = heldVectors
+            flagOrigin.note(writes: use.writes)
             switch use.treatment {
             case .native, .guarded:
+                let isConsumed = position + 1 < count && Region.passesTemporary(operation, to: operations[position + 1])
+                if isConsumed { temporaryIsInScratch = true }
                 emit(operation)
+                if !isConsumed { temporaryIsInScratch = false }
             case .helper:
                 emitHelper()
             case .branch, .jump:
@@ -178,99 +214,26 @@ struct RegionCompiler {
                 emitIndirect(operation)
             case .resume:
                 emitStores(written)
+                emitStores(heldVectors)
                 emitResume(place)
                 // What follows is the interpreter's.
                 return
             }
             written = region.after(use, written)
+            indexedAddress = nil
             position += 1
         }
-    }
-
-    // MARK: Operands
-
-    /// The block being compiled.
-    var source: RegionBlock { region.blocks[blockIndex] }
-
-    /// Where the compiler is, for a slow path.
-    var place: Place {
-        let block = source.block
-        let operation = UnsafeMutableRawPointer(block.operations + position)
-        return Place(
-            block: UInt32(truncatingIfNeeded: block.base - codeBase),
-            operation: UInt32(truncatingIfNeeded: operation - codeBase), written: written)
-    }
-
-    /// A place in the state block.
-    @inline(__always)
-    func state(_ offset: Int) -> HostOperand { .memory(.rbx, Int32(truncatingIfNeeded: offset - Self.stateBias)) }
-
-    @inline(__always)
-    func state(general register: UInt8) -> HostOperand { state(CPUState.Offset.general + Int(register) * 8) }
-
-    @inline(__always)
-    func vector(_ register: UInt8) -> HostOperand { state(CPUState.Offset.vectors + Int(register) * 16) }
-
-    /// The host register that a guest register lives in.
-    @inline(__always)
-    func home(_ register: UInt8) -> HostRegister? {
-        let number = region.homes[Int(register)]
-        return number == Region.noHome ? nil : HostRegister(rawValue: number)
-    }
-
-    /// A guest register as an operand of an instruction.
-    @inline(__always)
-    func operand(_ register: UInt8) -> HostOperand {
-        home(register).map { .register($0) } ?? state(general: register)
-    }
-
-    /// A guest register in a host register: its own, or `scratch`, loaded.
-    @inline(__always)
-    mutating func value(_ register: UInt8, in scratch: HostRegister) -> HostRegister {
-        if let home = home(register) { return home }
-        load(register, to: scratch)
-        return scratch
-    }
-
-    /// Copies a guest register.
-    @inline(__always)
-    mutating func load(_ register: UInt8, to destination: HostRegister, wide: Bool = true) {
-        if register == CPUState.Register.zero {
-            assembler.move(destination, constant: 0)
-        } else if let home = home(register) {
-            assembler.move(destination, home, wide: wide)
-        } else {
-            assembler.move(destination, state(general: register), wide: wide)
-        }
-    }
-
-    /// Where the result of an operation is to be computed: in its own register, or in RAX.
-    @inline(__always)
-    func destination(_ register: UInt8) -> HostRegister { home(register) ?? .rax }
-
-    /// Puts a result where it belongs. Flags stay as they are.
-    @inline(__always)
-    mutating func finish(_ register: UInt8, _ result: HostRegister) {
-        if let home = home(register) {
-            if home != result { assembler.move(home, result) }
-        } else if register != CPUState.Register.sink {
-            assembler.store(result, state(general: register))
-        }
-    }
-
-    /// A constant as an operand that is sign-extended from 32 bits; nil if it is not one.
-    @inline(__always)
-    static func immediate(_ value: UInt64, wide: Bool = true) -> Int32? {
-        let short = Int32(truncatingIfNeeded: value)
-        return !wide || Int64(bitPattern: value) == Int64(short) ? short : nil
     }
 
     // MARK: Slow paths
 
     mutating func emitHelper() {
         held = .nothing
+        flagOrigin = .unknown
         hostFloatIsChecked = false
         emitStores(written)
+        emitStores(heldVectors)
+        heldVectors = HeldVectors()
         emitPlace(place)
         assembler.call(stubs.help)
         assembler.call(reload)
@@ -292,22 +255,28 @@ struct RegionCompiler {
         case .fill(let fixup, let retry, let place, let kind):
             fixup.resolve(to: assembler.cursor)
             emitStores(place.written)
+            emitStores(place.vectors)
+            if place.wantsAddress { assembler.store(.rax, state(general: CPUState.Register.temporary0)) }
             emitPlace(place)
             // RAX is the address; R8 says what for.
             assembler.move(.r8, constant: kind)
             assembler.call(stubs.fill)
             assembler.call(reload)
+            emitLoads(place.vectors)
             assembler.jump(to: retry)
-        case .help(let fixup, let back, let place):
+        case .help(let fixup, let back, let place, let after):
             fixup.resolve(to: assembler.cursor)
             emitStores(place.written)
+            emitStores(place.vectors)
             emitPlace(place)
             assembler.call(stubs.help)
             assembler.call(reload)
+            emitLoads(after)
             assembler.jump(to: back)
         case .resume(let fixup, let place):
             fixup.resolve(to: assembler.cursor)
             emitStores(place.written)
+            emitStores(place.vectors)
             emitResume(place)
         case .leave(let fixup, let target, let exit):
             fixup.resolve(to: assembler.cursor)
@@ -317,10 +286,12 @@ struct RegionCompiler {
             fixup.resolve(to: assembler.cursor)
             saveFlags(of: exit)
             emitStores(exit.written)
+            emitStores(exit.vectors)
             emitLeavePage(displacement, exit)
         case .stop(let fixup, let displacement, let exit):
             fixup.resolve(to: assembler.cursor)
             emitStores(exit.written)
+            emitStores(exit.vectors)
             if exit.count > 0 { count(exit.count) }
             emitAddress(displacement)
             emitStop()
@@ -363,17 +334,30 @@ struct RegionCompiler {
     }
 
     /// Jumps to the block at an offset of the page, of this region or not.
-    mutating func emitLeave(to target: UInt64, _ exit: Exit) {
+    ///
+    /// - Parameter isEnd: whether nothing of this block comes after it.
+    mutating func emitLeave(to target: UInt64, _ exit: Exit, isEnd: Bool = false) {
+        emitStores(exit.vectors)
         if let block = region.index(ofBlockAt: target) {
             count(exit.count)
+            let body = bodies[block]
             if exit.isBackward {
+                // A loop inside the region looks at its slice only: requests wait no longer than that lasts.
                 let stop = Exit(written: exit.written, count: 0, isBackward: false)
+                if let body {
+                    assembler.jump(if: .g, to: body)
+                    deferred.append(.stop(assembler.jump(), displacement: target, stop))
+                    return
+                }
                 deferred.append(.stop(assembler.jump(if: .le), displacement: target, stop))
-                assembler.arithmetic(.cmp, state(CPUState.Offset.request), constant: 0, wide: false)
-                deferred.append(.stop(assembler.jump(if: .ne), displacement: target, stop))
             }
-            let fixup = assembler.jump()
-            if let body = bodies[block] { fixup.resolve(to: body) } else { pending.append((fixup, block)) }
+            if let body {
+                assembler.jump(to: body)
+            } else if isEnd {
+                continuation = block
+            } else {
+                pending.append((assembler.jump(), block))
+            }
             return
         }
         emitStores(exit.written)
@@ -399,24 +383,29 @@ struct RegionCompiler {
     /// Leaves for another page, with everything stored.
     mutating func emitLeavePage(_ displacement: UInt64, _ exit: Exit) {
         emitAddress(displacement)
-        emitJumpCacheLookup(exit.count)
+        emitJumpCacheLookup(exit.count, isAligned: true)
     }
 
     /// Jumps to the code for the address in RAX if the jump cache knows it, with everything stored.
-    mutating func emitJumpCacheLookup(_ instructions: UInt8) {
+    mutating func emitJumpCacheLookup(_ instructions: UInt8, isAligned: Bool) {
         assembler.store(.rax, state(CPUState.Offset.pc))
         count(instructions)
         assembler.jump(if: .le).resolve(to: stubs.lookUpUnlinked)
         assembler.arithmetic(.cmp, state(CPUState.Offset.request), constant: 0, wide: false)
         assembler.jump(if: .ne).resolve(to: stubs.lookUpUnlinked)
-        assembler.test(.register(.rax), constant: 3, wide: false)
-        assembler.jump(if: .ne).resolve(to: stubs.lookUpUnlinked)
-        assembler.loadAddress(.rcx, .memory(.rax), wide: false)
-        assembler.shift(.shl, .rcx, by: 2, wide: false)
-        assembler.arithmetic(.and, .register(.rcx), constant: Int32(JumpCache.byteCount - 1), wide: false)
+        if !isAligned {
+            assembler.test(.register(.rax), constant: 3, wide: false)
+            assembler.jump(if: .ne).resolve(to: stubs.lookUpUnlinked)
+        }
+        assembler.loadAddress(.rcx, .indexed(.rax, .rax), wide: false)
+        assembler.arithmetic(.and, .register(.rcx), constant: Int32(JumpCache.indexMask), wide: false)
         assembler.arithmetic(.add, .rcx, state(CPUState.Offset.jumpCache))
-        assembler.loadAddress(.rdx, .memory(.rax, Int32(region.mode.rawValue)))
-        assembler.arithmetic(.cmp, .rdx, .memory(.rcx))
+        if region.mode.rawValue == 0 {
+            assembler.arithmetic(.cmp, .rax, .memory(.rcx))
+        } else {
+            assembler.loadAddress(.rdx, .memory(.rax, Int32(region.mode.rawValue)))
+            assembler.arithmetic(.cmp, .rdx, .memory(.rcx))
+        }
         assembler.jump(if: .ne).resolve(to: stubs.lookUpUnlinked)
         assembler.move(.rdx, .memory(.rcx, 8))
         assembler.arithmetic(.and, .register(.rax), constant: -0x1000)
