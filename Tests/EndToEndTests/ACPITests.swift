@@ -108,7 +108,7 @@ extension EndToEnd {
             #expect(end.report?.hibernationImages.map(\.found) == [false])
         }
 
-        @Test("Idle CPUs are powered down by PSCI, and PSCI_STAT_COUNT agrees with the kernel")
+        @Test("Idle CPUs are powered down by PSCI, in the states that the kernel found in _LPI")
         func idle() throws {
             let scratch = try Scratch("acpi-idle")
             var machine = GuestMachine(.systemOff2, test: "psci")
@@ -123,7 +123,8 @@ extension EndToEnd {
                 let core = try #require(Int(usage.1))
                 let used = try #require(UInt64(usage.2))
                 #expect(used > 0)
-                #expect(counts[core].count == used)
+                // The kernel tells of the deepest state only, and every power-down counts.
+                #expect(counts[core].count >= used)
             }
         }
 
