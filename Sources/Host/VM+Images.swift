@@ -44,6 +44,12 @@ extension VM {
     public func restoreImages() throws(HostError) -> [String] {
         try change { state throws(HostError) in
             guard let lost = state.lost else { throw .nothingToRestore(name: name) }
+            if let path = lost.written.first {
+                throw .cannotRestore(name: name, reason: "\(path) was written after the image was given up")
+            }
+            guard state.run == nil else {
+                throw .cannotRestore(name: name, reason: "nobody knows what the run after it wrote")
+            }
             do throws(ImageHeaderError) {
                 for header in lost.headers { try HibernationImage.restore(header.header, onDiskAt: header.path) }
             } catch { throw .cannotRestore(name: name, reason: "\(error)") }
@@ -88,6 +94,16 @@ extension VM {
             do throws(ImageHeaderError) {
                 _ = try HibernationImage.discard(onDiskAt: disk.path)
             } catch { throw .image(path: disk.path, reason: "\(error)") }
+        }
+    }
+}
+
+extension VMState.Lost {
+    /// Notes what a run wrote since the image was given up. A kernel that refuses an image writes its header, once.
+    mutating func note(_ writeCounts: [UInt64], of disks: [DiskConfiguration]) {
+        for (count, disk) in zip(writeCounts, disks) {
+            let allowed: UInt64 = headers.contains { $0.path == disk.path } ? 1 : 0
+            if count > allowed, !written.contains(disk.path) { written.append(disk.path) }
         }
     }
 }

@@ -90,6 +90,7 @@ public struct VMRun: Sendable {
             // A guest that was to resume and left its image alone may still do so, if that is sound.
             if plan.slept == nil || !isImageLeft { state.run = nil }
         }
+        state.lost?.note(machine.diskWriteCounts, of: plan.machine.disks)
         state.lastEnd = end
         try plan.vm.write(state, didReach: didReach)
     }

@@ -68,6 +68,8 @@ public struct VMState: Codable, Hashable, Sendable {
         /// The hibernation; nil if nobody knew of it.
         public var slept: Slept?
         public var headers: [Header]
+        /// Disks that were written since, so that a guest that came back would find them changed.
+        public var written: [String] = []
 
         /// The first page of a swap area with an image.
         public struct Header: Codable, Hashable, Sendable {

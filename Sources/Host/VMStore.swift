@@ -66,12 +66,14 @@ public struct VMStore: Sendable {
         return vm
     }
 
-    private static func randomIdentity() -> String {
+    /// A VM generation id that no other machine has.
+    public static func randomGenerationID() -> [UInt8] {
         var generator = SystemRandomNumberGenerator()
-        return (0..<16).map { _ in
-            let byte = UInt8.random(in: .min ... .max, using: &generator)
-            return String(byte >> 4, radix: 16) + String(byte & 0xF, radix: 16)
-        }.joined()
+        return (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+    }
+
+    private static func randomIdentity() -> String {
+        randomGenerationID().map { String($0 >> 4, radix: 16) + String($0 & 0xF, radix: 16) }.joined()
     }
 
     /// A name becomes that of a directory, and of options.

@@ -268,6 +268,9 @@ extension VirtualMachine {
     /// What the guest asked of its firmware since the machine was made.
     public var firmwareCalls: FirmwareCallRecord { calls.withLock { $0 } }
 
+    /// How many writes the guest has made to each disk since the machine was made.
+    public var diskWriteCounts: [UInt64] { disks.map(\.activity.writes) }
+
     /// Bytes that translated code takes now.
     public var codeByteCount: Int { emulator.codeByteCount }
 

@@ -49,6 +49,8 @@ struct Create: ParsableCommand {
                     guard case .passt(let socket) = machine.networks[index].kind else { continue }
                     machine.networks[index].kind = .passt(socket: AbsolutePath.of(socket))
                 }
+                // A kept VM may be copied, and the copy's guest has to be able to tell.
+                if machine.generationID == nil { machine.generationID = VMStore.randomGenerationID() }
                 // Whatever cannot be run is better said now.
                 try VirtualMachine.check(machine)
                 _ = try MeasuredFiles(of: machine)
