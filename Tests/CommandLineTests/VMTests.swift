@@ -129,6 +129,22 @@ struct VMTests {
         #expect(start.kind == "clean" && start.report?.vm.generation == 2)
     }
 
+    @Test("A network that is gone, which would hang Linux for ever, or has another address, is refused", .needsPasst)
+    func network() async throws {
+        let vm = try await TestVM(disks: 1, options: ["--net", "user"])
+        #expect(try await vm.start().exitCode == 40)
+        try vm.edit("mac = '52:54:00:00:00:1d'", "mac = '52:54:00:00:00:1e'")
+        var start = try await vm.start()
+        #expect(start.exitCode == 50 && start.paths == ["virtio.29.mac"], "\(start.finished.error)")
+        try vm.edit("52:54:00:00:00:1e", "52:54:00:00:00:1d")
+        let text = String(decoding: try Data(contentsOf: URL(filePath: vm.configurationPath)), as: UTF8.self)
+        let section = try #require(text.firstRange(of: /\[\[network\]\]\n([^\[\n]+\n)+/))
+        try vm.edit(String(text[section]), "")
+        start = try await vm.start()
+        #expect(start.exitCode == 50 && start.paths == ["virtio.29"], "\(start.finished.error)")
+        #expect(try await vm.start("--on-change", "clean").exitCode == 40)
+    }
+
     @Test("A change that means nothing to a resumed guest is said, and does not keep it from resuming")
     func mayChange() async throws {
         let vm = try await TestVM()
@@ -288,5 +304,12 @@ struct VMTests {
         let result = try await Command.run(arguments + ["--store", directory.path])
         #expect(result.exitCode == 64)
         #expect(result.errorLines.count == 1 && result.error.contains(words), "\(result.error)")
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Skips a test where there is no passt.
+    fileprivate static var needsPasst: Self {
+        .enabled(if: access("/usr/bin/passt", X_OK) == 0, "passt is missing; install passt")
     }
 }

@@ -10,6 +10,9 @@ struct AddressFilter {
     /// Address bits above are tags or copies of each other.
     private static let addressMask: UInt64 = (1 << 48) - 1
 
+    /// 2^64 divided by the golden ratio.
+    private static let multiplier: UInt64 = 0x9E37_79B9_7F4A_7C15
+
     let bits: UnsafeMutablePointer<UInt64>
 
     init(at memory: UnsafeMutableRawPointer) { bits = memory.assumingMemoryBound(to: UInt64.self) }
@@ -18,8 +21,10 @@ struct AddressFilter {
     @inline(__always)
     private func hash(_ address: UInt64, _ sizeLog2: UInt64) -> Int {
         let key = (address & Self.addressMask) >> (sizeLog2 & 63) | sizeLog2 << 56
-        // Fibonacci hashing: the upper bits depend on all of the key.
-        return Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> 52)
+        // Fibonacci hashing, twice: once would put neighbours at regular distances, and two runs of addresses could meet
+        // in all of them.
+        let spread = key &* Self.multiplier
+        return Int(truncatingIfNeeded: ((spread ^ spread >> 32) &* Self.multiplier) >> 52)
     }
 
     func insert(_ address: UInt64, sizeLog2: UInt64) {

@@ -31,6 +31,8 @@ enum ExitCode {
     static let reset: Int32 = 32
     static let powerCut: Int32 = 35
     static let hibernated: Int32 = 40
+    static let refusedEnvironment: Int32 = 50
+    static let refusals: ClosedRange<Int32> = 50...52
     static let usage: Int32 = 64
     /// 128 and SIGTERM.
     static let terminated: Int32 = 143

@@ -153,7 +153,9 @@ final class DormouseRun {
             exitCode: process.terminationStatus,
             console: console,
             words: String(messages.last?.trimmingPrefix("dormouse: ") ?? ""),
-            report: try report.map { try JSONDecoder().decode(Report.self, from: $0) })
+            // A start that was refused reports why, and nothing of a run.
+            report: ExitCode.refusals.contains(process.terminationStatus)
+                ? nil : try report.map { try JSONDecoder().decode(Report.self, from: $0) })
     }
 
     // MARK: Waiting and failing

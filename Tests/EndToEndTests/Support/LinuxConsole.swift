@@ -13,7 +13,7 @@ struct ChecksumLine: Equatable {
 extension DormouseRun.End {
     /// The checksums that the guest reports, in their order: "hibernating, sha256 …" and "resumed, sha256 ok …".
     var checksums: [ChecksumLine] {
-        console.matches(of: /dormouse: (hibernating|resumed), sha256 (?:ok )?([0-9a-f]{64}), (cycle \d of \d)/).map {
+        console.matches(of: /dormouse: (hibernating|resumed), sha256 (?:ok )?([0-9a-f]{64}), (cycle \d+ of \d+)/).map {
             ChecksumLine(step: String($0.1), checksum: String($0.2), cycle: String($0.3))
         }
     }

@@ -10,6 +10,12 @@ struct Report: Decodable {
     var disks: [Disk]
     var hibernationImages: [Image]
     var configuration: Configuration
+    var vm: VM?
+
+    struct VM: Decodable {
+        var start: String
+        var recordMilliseconds: Double?
+    }
 
     struct End: Decodable {
         var kind: String

@@ -1,0 +1,114 @@
+// Kept VMs with Linux in them: what the verbs do to a hibernation that a kernel made.
+
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("Kept VMs of Linux", .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+    struct KeptVMTests {
+        @Test("dormouse hibernate and dormouse stop press the buttons, and the clock is right after the guest slept")
+        func buttons() throws {
+            let vm = try KeptVM(try Scratch("acpi-vm-buttons"), GuestMachine(.systemOff2, test: "buttons"))
+            let first = try vm.start("1-hibernate")
+            try first.waitForConsole("dormouse: waiting for a button")
+            #expect(try vm.command("hibernate") == 0)
+            let slept = try first.waitForEnd()
+            #expect(slept.guestFailure == nil)
+            #expect(slept.exitCode == ExitCode.hibernated)
+            #expect(slept.report?.configuration.hardwareSignature != "0x0")
+
+            Thread.sleep(forTimeInterval: 4)
+            let second = try vm.start("2-stop")
+            try second.expectRightClock(count: 1)
+            try second.expectRightClock(count: 2)
+            try second.waitForConsole("dormouse: waiting for a button")
+            #expect(try vm.command("stop") == 0)
+            let off = try second.waitForEnd()
+            #expect(off.guestFailure == nil)
+            #expect(off.console.contains("dormouse: resumed, sha256 ok"))
+            #expect(off.exitCode == ExitCode.poweredOff)
+            #expect(off.report?.configuration.hardwareSignature == slept.report?.configuration.hardwareSignature)
+        }
+
+        @Test(
+            "After dormouse bump the kernel refuses its image by the signature, and boots clean; restore-image undoes it",
+            arguments: [1, 4])
+        func bump(cpus: Int) throws {
+            var machine = GuestMachine(.systemOff2, test: "hibernate")
+            machine.append.append("dormouse.refused=boot")
+            machine.cpus = cpus
+            let vm = try KeptVM(try Scratch("acpi-vm-bump-\(cpus)"), machine)
+            let slept = try vm.start("1-hibernate").waitForEnd()
+            #expect(slept.exitCode == ExitCode.hibernated)
+            #expect(try vm.command("bump") == 0)
+            let end = try vm.start("2-clean").waitForEnd()
+            #expect(end.guestFailure == nil)
+            #expect(end.console.contains("PM: Suspend image hardware signature mismatch"))
+            #expect(end.console.contains("dormouse: clean boot, the kernel refused the image"))
+            #expect(end.exitCode == ExitCode.poweredOff)
+            #expect(end.report?.vm?.start == "clean")
+
+            #expect(try vm.command("restore-image") == 0)
+            let resumed = try vm.start("3-resume").waitForEnd()
+            #expect(resumed.guestFailure == nil)
+            #expect(resumed.report?.vm?.start == "resume")
+            #expect(resumed.checksums.map(\.checksum) == slept.checksums.map(\.checksum))
+            #expect(resumed.exitCode == ExitCode.poweredOff)
+        }
+
+        @Test("Ten hibernations in one VM: the memory stays, and the clock is right within a second after each")
+        func tenCycles() throws {
+            let vm = try KeptVM(try Scratch("acpi-vm-cycles"), GuestMachine(.systemOff2, test: "hibernate10"))
+            var checksums: Set<String> = []
+            for cycle in 0...10 {
+                let run = try vm.start("\(cycle)")
+                if cycle > 0 { try run.expectRightClock(count: 2) }
+                let end = try run.waitForEnd()
+                #expect(end.guestFailure == nil)
+                #expect(end.exitCode == (cycle < 10 ? ExitCode.hibernated : ExitCode.poweredOff))
+                #expect(end.report?.vm?.start == (cycle == 0 ? "boot" : "resume"))
+                #expect(
+                    end.checksums.contains { $0.step == "resumed" && $0.cycle == "cycle \(cycle) of 10" } == (cycle > 0)
+                )
+                checksums.formUnion(end.checksums.map(\.checksum))
+            }
+            #expect(checksums.count == 1)
+        }
+
+        @Test(
+            "With a device tree a clean boot has noresume, and the image stays until it is discarded",
+            arguments: [1, 4])
+        func noresume(cpus: Int) throws {
+            var machine = GuestMachine(.systemOff2, test: "hibernate")
+            machine.cpus = cpus
+            let vm = try KeptVM(try Scratch("vm-noresume-\(cpus)"), machine, firmware: "dt")
+            #expect(try vm.start("1-hibernate").waitForEnd().exitCode == ExitCode.hibernated)
+            #expect(try vm.command("bump") == 0)
+            let clean = try vm.start("2-clean").waitForEnd()
+            #expect(clean.guestFailure == nil)
+            #expect(clean.console.contains("dormouse: clean boot, the image is left alone"))
+            #expect(clean.exitCode == ExitCode.poweredOff)
+            // Nothing was written, so the image may still be had.
+            #expect(try vm.command("restore-image") == 0)
+            let resumed = try vm.start("3-resume").waitForEnd()
+            #expect(resumed.console.contains("dormouse: resumed, sha256 ok"))
+            #expect(resumed.exitCode == ExitCode.poweredOff)
+        }
+
+        @Test("Another amount of memory is refused by Dormouse, and boots clean when it is told so")
+        func memory() throws {
+            var machine = GuestMachine(.systemOff2, test: "hibernate")
+            machine.append.append("dormouse.refused=boot")
+            let vm = try KeptVM(try Scratch("acpi-vm-memory"), machine)
+            #expect(try vm.start("1-hibernate").waitForEnd().exitCode == ExitCode.hibernated)
+            try vm.edit("memory = '512M'", "memory = '640M'")
+            let refused = try vm.start("2-refused").waitForEnd()
+            #expect(refused.exitCode == ExitCode.refusedEnvironment)
+            #expect(refused.words.contains("memory.size"))
+            let clean = try vm.start("3-clean", ["--on-change", "clean"]).waitForEnd()
+            #expect(clean.guestFailure == nil)
+            #expect(clean.console.contains("PM: Suspend image hardware signature mismatch"))
+            #expect(clean.exitCode == ExitCode.poweredOff)
+        }
+    }
+}

@@ -1,0 +1,45 @@
+// A VM that Dormouse keeps, as its verbs make and run it.
+
+import Foundation
+import Testing
+
+/// A VM in a store of its own.
+struct KeptVM {
+    let scratch: Scratch
+    var store: [String] { ["--store", scratch.file("store").path] }
+
+    init(_ scratch: Scratch, _ machine: GuestMachine, firmware: String = "acpi") throws {
+        self.scratch = scratch
+        var machine = machine
+        machine.disks = [try scratch.makeDisk()]
+        // How guest code is executed is a matter of each start.
+        machine.engine = nil
+        machine.options = ["--firmware", firmware]
+        #expect(try command("create", arguments: Array(machine.arguments.dropFirst())) == 0)
+    }
+
+    /// Runs `dormouse verb vm …` to its end; returns the exit code.
+    func command(_ verb: String, arguments: [String] = []) throws -> Int32 {
+        let process = Process()
+        process.executableURL = Dormouse.executable
+        process.arguments = [verb, "vm"] + store + arguments
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+
+    func start(_ name: String, _ options: [String] = []) throws -> DormouseRun {
+        try DormouseRun(["start", "vm"] + store + options, files: scratch.file(name), input: .none)
+    }
+
+    /// Replaces text in `vm.toml`.
+    func edit(_ old: String, _ new: String) throws {
+        let file = scratch.file("store").appending(path: "vm/vm.toml")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        #expect(text.contains(old))
+        try text.replacing(old, with: new).write(to: file, atomically: true, encoding: .utf8)
+    }
+}
