@@ -94,6 +94,7 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
+            exclude: ["Fixtures"],
             swiftSettings: common),
         // Runs the executable as a user does; the modules only where there is no command for it.
         .testTarget(name: "EndToEndTests", dependencies: ["Devices", "Hibernation"], swiftSettings: common),
