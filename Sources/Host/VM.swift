@@ -138,6 +138,8 @@ public final class VMLock: Sendable {
     }
 
     deinit {
+        // A child that is about to become another program has the open file, too.
+        flock(descriptor, LOCK_UN)
         close(descriptor)
     }
 }

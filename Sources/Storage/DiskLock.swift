@@ -20,15 +20,25 @@ public enum DiskLock {
 
     /// Locks the file that `descriptor` is open for: exclusively, for writing it, or with others that read it.
     public static func lock(_ descriptor: Int32, exclusively: Bool) throws(Failure) {
-        var lock = Glibc.flock()
-        lock.l_type = Int16(exclusively ? F_WRLCK : F_RDLCK)
-        lock.l_whence = Int16(SEEK_SET)
-        // From 0, for 0 bytes: the whole file, however it grows.
-        // Safe: fcntl reads the structure that it is given, and keeps nothing.
-        guard unsafe fcntl(descriptor, setOpenFileDescriptionLock, &lock) != 0 else { return }
+        guard set(exclusively ? F_WRLCK : F_RDLCK, descriptor) != 0 else { return }
         switch errno {
         case EAGAIN, EACCES: throw .held
         case let code: throw .failed(errno: code)
         }
+    }
+
+    /// Lets go of the lock, before `descriptor` is closed. Closing alone lets go of it only when nobody else has the open
+    /// file, and a child that this process is about to start has it until it becomes another program.
+    public static func unlock(_ descriptor: Int32) {
+        _ = set(F_UNLCK, descriptor)
+    }
+
+    private static func set(_ type: Int32, _ descriptor: Int32) -> Int32 {
+        var lock = Glibc.flock()
+        lock.l_type = Int16(type)
+        lock.l_whence = Int16(SEEK_SET)
+        // From 0, for 0 bytes: the whole file, however it grows.
+        // Safe: fcntl reads the structure that it is given, and keeps nothing.
+        return unsafe fcntl(descriptor, setOpenFileDescriptionLock, &lock)
     }
 }

@@ -85,6 +85,7 @@ public final class DiskFile: Sendable {
     }
 
     deinit {
+        DiskLock.unlock(descriptor)
         close(descriptor)
     }
 

@@ -59,7 +59,10 @@ struct RawDisk {
             throw failure(.cannotOpen(path: path, error as? Errno ?? .ioError))
         }
         // What was written is synchronised by then, so there is nothing to learn from a failing close.
-        defer { try? descriptor.close() }
+        defer {
+            DiskLock.unlock(descriptor.rawValue)
+            try? descriptor.close()
+        }
         let disk: RawDisk
         do throws(RawDiskError) {
             try lock(descriptor, path: path, for: access)
