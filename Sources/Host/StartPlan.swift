@@ -120,7 +120,7 @@ public struct StartPlan: Sendable {
         let record = HibernationRecord(
             dormouse: "unknown", time: UInt64(run.since) ?? 0,
             call: HibernationRecord.Call(function: "unknown", functionID: "unknown", type: nil, core: 0),
-            environment: run.environment, generation: run.generation, counter: 0, disks: nil)
+            environment: run.environment, generation: run.generation, counter: UInt64(run.counter) ?? 0, disks: nil)
         return VMState.Slept(record: record, configuration: run.configuration)
     }
 

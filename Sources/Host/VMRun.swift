@@ -34,7 +34,7 @@ public struct VMRun: Sendable {
         state.hibernation = nil
         state.run = VMState.Run(
             environment: plan.environment, configuration: plan.configuration, generation: plan.generation,
-            since: String(now), resumed: plan.slept)
+            since: String(now), counter: String(plan.machine.initialCounter), resumed: plan.slept)
         try plan.vm.write(state)
         if plan.decision.isClean, request.discardsImage { try VM.discardImages(plan.configuration) }
     }

@@ -36,6 +36,8 @@ public struct VMState: Codable, Hashable, Sendable {
         public var generation: UInt64
         /// Nanoseconds since 1970-01-01 UTC, as text.
         public var since: String
+        /// The guest's counter at that time, as text.
+        public var counter: String
         /// The hibernation that it resumes, if it does.
         public var resumed: Slept?
     }

@@ -81,7 +81,7 @@ struct VMStoreTests {
         var state = try vm.state()
         state.run = VMState.Run(
             environment: Environment(["a": "b"]), configuration: try vm.configuration(), generation: 1, since: "1",
-            resumed: nil)
+            counter: "1", resumed: nil)
         state.hibernation = VMState.Slept(
             record: HibernationRecord(
                 dormouse: "0", time: 1, call: .init(function: "F", functionID: "0x1", type: nil, core: 0),

@@ -57,7 +57,7 @@ public enum RunEnd: Sendable, Hashable {
     case stopped(StopReason)
 
     /// Whether it is a reset after which memory is as it was (DEN0022 F.b §5.13.2.1).
-    var isWarmReset: Bool {
+    public var isWarmReset: Bool {
         guard case .reset(let request) = self else { return false }
         return request.type == ResetType.systemWarmReset.rawValue
     }

@@ -56,20 +56,16 @@ struct Start: ParsableCommand {
         let report = try options.report.map { try ReportFile(path: $0) }
         let server = try ControlServer(vm) { verb in ControlAnswer.of(session.current, to: verb) }
         defer { session.finish() }
-        var request = StartRequest()
-        request.onChange = onChange
-        request.isFresh = fresh
-        request.acceptsDiskChange = acceptDiskChange
-        request.discardsImage = discardImage
+        var request = request
         var isStarted = false
         while true {
             let plan = try StartPlan(vm, request: request, now: WallClock.now)
             for line in plan.words { Message.write(line) }
-            if let refusal = plan.refusalCode {
-                server.finish(plan.refusalEnd(refusal, time: WallClock.now))
+            if let code = plan.refusalCode {
+                server.finish(plan.refusalEnd(code, time: WallClock.now))
                 try report?.write(RefusalReport(plan, dormouseVersion: Dormouse.version))
                 Message.write(plan.refusalWords)
-                return refusal
+                return code
             }
             let run = try VMRun(plan, lock: lock, request: request, now: WallClock.now)
             let machine: VirtualMachine
@@ -86,17 +82,8 @@ struct Start: ParsableCommand {
                 try server.start()
                 isStarted = true
             }
-            // A guest that was given something once only (its old environment, noresume) gets what is configured at its next
-            // full boot, so that one is planned anew.
-            let isPlannedOnce = plan.decision.isClean || plan.decision.resumes
-            let outcome = try session.run(machine, rebooting: !options.noReboot && !isPlannedOnce)
-            let findings = machine.configuration.disks.map { HibernationFinding(path: $0.path) }
-            // First what is kept, then what is said.
-            let step = options.laboratory.compactMap(\.recordKill).last
-            try run.finish(
-                machine, outcome, findings: findings, dormouse: Dormouse.version, now: WallClock.now,
-                didReach: { if $0 == step { kill(getpid(), SIGKILL) } })
-            let recordNanoseconds = outcome.endTimes.elapsedWithoutFlush
+            let outcome = try self.run(machine, plan, session)
+            let ended = try keep(run, machine, outcome)
             if case .reset = outcome.end, !options.noReboot, !session.isStopped {
                 session.log.info("the guest reset; starting it again")
                 request = StartRequest()
@@ -104,19 +91,72 @@ struct Start: ParsableCommand {
             }
             session.finish()
             if outcome.end.isUnexpected { session.log.debug("the cores at the end:\n\(machine.dump())") }
-            for failure in findings.compactMap(\.failure) { Message.write(failure) }
-            var runReport = RunReport(
-                of: machine, outcome: outcome, findings: findings, dormouseVersion: Dormouse.version)
-            runReport.vm = plan.report(recordNanoseconds: recordNanoseconds)
-            do throws(ReportFileError) {
-                try report?.write(runReport)
-            } catch { Message.write(error.description) }
-            Message.write(outcome.end.words(findings))
+            for failure in ended.findings.compactMap(\.failure) { Message.write(failure) }
+            write(report, machine, outcome, ended, plan)
+            let words = outcome.end.words(ended.findings)
+            Message.write(words)
             server.finish(
                 VMState.End(
-                    kind: outcome.end.kind, exitCode: outcome.end.exitCode.rawValue,
-                    words: outcome.end.words(findings), time: String(WallClock.now)))
+                    kind: outcome.end.kind, exitCode: outcome.end.exitCode.rawValue, words: words,
+                    time: String(WallClock.now)))
             return outcome.end.exitCode
+        }
+    }
+
+    private var request: StartRequest {
+        var request = StartRequest()
+        request.onChange = onChange
+        request.isFresh = fresh
+        request.acceptsDiskChange = acceptDiskChange
+        request.discardsImage = discardImage
+        return request
+    }
+
+    /// Runs the machine until its guest ends or has to be planned anew.
+    private func run(_ machine: VirtualMachine, _ plan: StartPlan, _ session: Session) throws(MachineError)
+        -> RunOutcome
+    {
+        // A guest that was given something once only (its old environment, noresume) gets what is configured at its next full
+        // boot. A warm reset is none: it keeps RAM, and so the machine.
+        let isPlannedOnce = plan.decision.isClean || plan.decision.resumes
+        while true {
+            let outcome = try session.run(machine, rebooting: !options.noReboot && !isPlannedOnce)
+            guard outcome.end.isWarmReset, !options.noReboot, !session.isStopped else { return outcome }
+        }
+    }
+
+    /// What is known after a run.
+    private struct Ended {
+        var findings: [HibernationFinding]
+        /// From the guest's call to the record on stable storage, without the disks' own flush.
+        var recordNanoseconds: UInt64
+    }
+
+    /// First what is kept, then what is said.
+    private func keep(_ run: VMRun, _ machine: VirtualMachine, _ outcome: RunOutcome) throws -> Ended {
+        let findings = machine.configuration.disks.map { HibernationFinding(path: $0.path) }
+        let step = options.laboratory.compactMap(\.recordKill).last
+        do throws(HostError) {
+            try run.finish(
+                machine, outcome, findings: findings, dormouse: Dormouse.version, now: WallClock.now,
+                didReach: { if $0 == step { kill(getpid(), SIGKILL) } })
+        } catch {
+            throw MachineError.host("the end of the run (\(outcome.end.words(findings))) cannot be kept: \(error)")
+        }
+        return Ended(findings: findings, recordNanoseconds: outcome.endTimes.elapsedWithoutFlush)
+    }
+
+    private func write(
+        _ report: ReportFile?, _ machine: VirtualMachine, _ outcome: RunOutcome, _ ended: Ended, _ plan: StartPlan
+    ) {
+        var runReport = RunReport(
+            of: machine, outcome: outcome, findings: ended.findings, dormouseVersion: Dormouse.version)
+        runReport.vm = plan.report(recordNanoseconds: ended.recordNanoseconds)
+        do throws(ReportFileError) {
+            try report?.write(runReport)
+        } catch {
+            // The run is over, and its end is what the exit code has to tell.
+            Message.write(error.description)
         }
     }
 }
