@@ -34,7 +34,7 @@ struct Run: ParsableCommand {
         let machine = try session.machine(configuration)
         defer {
             session.finish()
-            machine.disconnect()
+            machine.close()
         }
         try session.start()
         let outcome = try session.run(machine, rebooting: !options.noReboot)

@@ -39,6 +39,24 @@ struct VMTests {
         #expect(checksums.count == 5 && Set(checksums).count == 1)
     }
 
+    @Test("A guest that resets after it was resumed is booted again, warm or cold", arguments: ["reset", "reset2"])
+    func reset(end: String) async throws {
+        let vm = try await TestVM()
+        #expect(try await vm.start().exitCode == 40)
+        try vm.edit("append = 'end=off2'", "append = 'end=\(end)'")
+        let path = "\(vm.directory.path)/report.json"
+        let result = try await Command.run(["start", TestVM.name, "--store", vm.store, "--report", path]) { running in
+            let isReset = try await running.waits(for: "PSCI_VERSION is", times: 3)
+            #expect(isReset)
+            running.send(SIGTERM)
+        }
+        #expect(result.exitCode == 143)
+        let report = try JSONDecoder().decode(RunReport.self, from: Data(contentsOf: URL(filePath: path)))
+        #expect(report.boots >= 3)
+        // A cold reset is a full boot, and no resume any more.
+        #expect(report.vm?.start == (end == "reset" ? "boot" : "resume"))
+    }
+
     @Test("A clean boot by device tree has noresume, and an image that was given up is not resumed later either")
     func givenUp() async throws {
         let vm = try await TestVM(.sleeper, append: "cycles=9", disks: 1)

@@ -39,6 +39,7 @@ public final class BlockDevice: VirtioDevice {
     public let queueSizes = [queueSize]
     public let configuration: [UInt8]
 
+    private let file: DiskFile
     private let backend: Backend
     /// nil: requests are executed in the notification.
     private let worker: WorkerThread?
@@ -68,6 +69,7 @@ public final class BlockDevice: VirtioDevice {
         configuration.store(UInt32(DiskFile.sectorByteCount), at: Configuration.blkSize)
         self.configuration = configuration
 
+        self.file = file
         let backend = Backend(disk: CountingDisk(laboratory?.attach(file) ?? file), serial: serial)
         self.backend = backend
         worker = synchronous ? nil : try WorkerThread { backend.processAvailable() }
@@ -110,10 +112,12 @@ public final class BlockDevice: VirtioDevice {
     /// What was asked of the disk since the device was made.
     public var activity: DiskActivity { backend.disk.activity }
 
-    /// Finishes the requests that were announced, ends the thread, and answers no more. May be called again.
+    /// Finishes the requests that were announced, ends the thread, answers no more, and lets others have the disk. May be
+    /// called again.
     public func stop() {
         worker?.stop()
         backend.setQueue(nil)
+        file.unlock()
     }
 }
 

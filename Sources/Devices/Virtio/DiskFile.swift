@@ -89,6 +89,9 @@ public final class DiskFile: Sendable {
         close(descriptor)
     }
 
+    /// Lets others have the disk. It is not used any more.
+    func unlock() { DiskLock.unlock(descriptor) }
+
     /// The size of the disk at `path`, without locking it.
     public static func byteCount(ofDiskAt path: String) throws(DiskFileError) -> UInt64 {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)

@@ -150,7 +150,3 @@ extension MachineConfiguration {
         return facts
     }
 }
-
-private func hexadecimal(_ value: some FixedWidthInteger & UnsignedInteger) -> String {
-    "0x" + String(value, radix: 16)
-}

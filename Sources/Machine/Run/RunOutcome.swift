@@ -14,6 +14,16 @@ public struct RunOutcome: Sendable {
     public var cpuSeconds: Double
     /// When the end came, and what it took to make the disks durable.
     public var endTimes: EndTimes
+
+    /// This and what came before it, as one.
+    public func after(_ earlier: RunOutcome?) -> RunOutcome {
+        guard let earlier else { return self }
+        var all = self
+        all.boots += earlier.boots
+        all.wallSeconds += earlier.wallSeconds
+        all.cpuSeconds += earlier.cpuSeconds
+        return all
+    }
 }
 
 /// The end of a run on the host's monotonic clock, in nanoseconds.

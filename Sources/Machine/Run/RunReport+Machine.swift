@@ -118,7 +118,3 @@ extension RunReport.Network {
         mtu = network.mtu
     }
 }
-
-private func hexadecimal(_ value: some FixedWidthInteger & UnsignedInteger) -> String {
-    "0x" + String(value, radix: 16)
-}

@@ -29,11 +29,6 @@ extension VirtualMachine {
         return networks
     }
 
-    /// Ends what belongs to the networks, and closes them for good: once no `run` is to follow any more.
-    public func disconnect() {
-        for network in networks { network.stop() }
-    }
-
     private static func open(
         _ network: NetworkConfiguration, index: Int
     ) throws(NetworkError) -> any NetworkBackend {

@@ -60,7 +60,3 @@ private struct Line: Encodable {
         x0 = event.result.effect == .none ? hexadecimal(event.result.registers.x0) : nil
     }
 }
-
-private func hexadecimal(_ value: UInt64) -> String {
-    "0x" + String(value, radix: 16)
-}

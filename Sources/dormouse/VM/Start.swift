@@ -58,6 +58,7 @@ struct Start: ParsableCommand {
         defer { session.finish() }
         var request = request
         var isStarted = false
+        var earlier: RunOutcome?
         while true {
             let plan = try StartPlan(vm, request: request, now: WallClock.now)
             for line in plan.words { Message.write(line) }
@@ -75,18 +76,19 @@ struct Start: ParsableCommand {
                 try run.cancel()
                 throw error
             }
-            // Before another machine connects to the same networks.
-            defer { machine.disconnect() }
+            // Before another machine has the same networks and disks.
+            defer { machine.close() }
             if !isStarted {
                 try session.start()
                 try server.start()
                 isStarted = true
             }
-            let outcome = try self.run(machine, plan, session)
+            let outcome = try self.run(machine, plan, session).after(earlier)
             let ended = try keep(run, machine, outcome)
             if case .reset = outcome.end, !options.noReboot, !session.isStopped {
                 session.log.info("the guest reset; starting it again")
                 request = StartRequest()
+                earlier = outcome
                 continue
             }
             session.finish()
@@ -119,8 +121,10 @@ struct Start: ParsableCommand {
         // A guest that was given something once only (its old environment, noresume) gets what is configured at its next full
         // boot. A warm reset is none: it keeps RAM, and so the machine.
         let isPlannedOnce = plan.decision.isClean || plan.decision.resumes
+        var earlier: RunOutcome?
         while true {
-            let outcome = try session.run(machine, rebooting: !options.noReboot && !isPlannedOnce)
+            let outcome = try session.run(machine, rebooting: !options.noReboot && !isPlannedOnce).after(earlier)
+            earlier = outcome
             guard outcome.end.isWarmReset, !options.noReboot, !session.isStopped else { return outcome }
         }
     }
