@@ -38,8 +38,12 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     @exclusivity(unchecked) var context: TranslationContext
     @exclusivity(unchecked) var contextUses: UInt64 = 0
 
-    /// Where the block of a stepped instruction is, and whether one is being executed.
+    /// Where a block outside the code cache is (of a stepped instruction, or of a page that is written all the time), and
+    /// whether an instruction is being stepped.
     let stepMemory = UnsafeMutableRawPointer.allocate(byteCount: EmulatedCPU.stepByteCount, alignment: 16)
+    /// The page that other CPUs write too often for blocks of it to be kept, and how many are still made without trying.
+    var contendedPage: PhysicalAddress = 0
+    var contendedFetches = 0
     @exclusivity(unchecked) var stepIsUnderWay = false
     /// What the block being executed was made for.
     @exclusivity(unchecked) var currentMode = BlockMode(rawValue: 0)

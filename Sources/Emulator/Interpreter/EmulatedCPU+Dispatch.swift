@@ -122,11 +122,16 @@ extension EmulatedCPU {
         let block: Block
         if let found = codeCache.find(physical, mode: mode) {
             block = found
+        } else if contendedFetches > 0, physical & TLBGeometry.pageMask == contendedPage {
+            contendedFetches -= 1
+            return transientBlock(physical, mode: mode)
         } else {
-            block = makeBlock(physical, mode: mode)
+            let made = makeBlock(physical, mode: mode)
             // Other CPUs' requests may have been done meanwhile: if the translation is gone, the PC is looked up again.
             let page = context.physicalInstructionPage(pc, level: Self.fetchLevel(isEL0: mode.isEL0))
             guard page == physical & TLBGeometry.pageMask else { return nil }
+            guard let made else { return transientBlock(physical, mode: mode) }
+            block = made
         }
         entry[0] = pc | mode.rawValue
         entry[1] = UInt64(UInt(bitPattern: block.base))
@@ -159,9 +164,15 @@ extension EmulatedCPU {
         }
     }
 
-    /// Lowers the block at a physical address in RAM.
-    private func makeBlock(_ physical: PhysicalAddress, mode: BlockMode) -> Block {
-        while true {
+    /// How often a block is made again because its page was written meanwhile. Each time the other CPUs are waited for.
+    private static let attempts = 3
+    /// How many blocks of such a page are then made without an attempt to keep them.
+    private static let contendedFetchLimit = 1000
+
+    /// Lowers the block at a physical address in RAM; nil if other CPUs write to its page faster than that.
+    private func makeBlock(_ physical: PhysicalAddress, mode: BlockMode) -> Block? {
+        var attempts = 0
+        while attempts < Self.attempts {
             let generation = codeCache.generation
             // From now on writes to the page are noticed, but by CPUs whose software TLB allows them already: those
             // are waited for, so that no instruction is read that such a write may change.
@@ -179,11 +190,27 @@ extension EmulatedCPU {
                 physical, mode: mode, instructionCount: count, operations: builder.operations, since: generation)
             switch insertion {
             case .done(let block): return block
-            case .stale: continue
-            case .full: break
+            case .stale: attempts += 1
+            case .full: vm.flushCode(from: self)
             }
-            vm.flushCode(from: self)
         }
+        contendedPage = physical & TLBGeometry.pageMask
+        contendedFetches = Self.contendedFetchLimit
+        return nil
+    }
+
+    /// A block at a physical address, made for this time only, outside the code cache: code beside data that other CPUs write all
+    /// the time would never get into that. What it writes over itself it need not see before an ISB, which ends a block.
+    private func transientBlock(_ physical: PhysicalAddress, mode: BlockMode) -> Block {
+        forgetLinks()
+        let limit = Int(0x1000 - (physical & 0xFFF)) / 4
+        let count = builder.build(
+            from: words(at: physical), limit: limit, isEL0: mode.isEL0, stackIsMisaligned: mode.stackIsMisaligned)
+        let block = Block(base: stepMemory)
+        block.initialize(
+            physicalAddress: physical, instructionCount: count, operations: builder.operations, hostCode: 0,
+            patience: .max)
+        return block
     }
 
     /// Notes the exception that an operation comes to. A function of its own, and not inlined, so that the interpreter's

@@ -50,6 +50,7 @@ extension EmulatedCPU {
         state.system.pointee.pstate |= PSTATE.ss
     }
 
-    /// Bytes for the block of one instruction: no instruction is lowered to more than 80 operations.
-    static let stepByteCount = 4096
+    /// Bytes for a block outside the code cache: no instruction is lowered to more than 80 operations, and no block has more
+    /// than 32 instructions.
+    static let stepByteCount = 1 << 16
 }

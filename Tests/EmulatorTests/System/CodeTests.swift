@@ -208,6 +208,33 @@ struct CodeTests {
             SystemMachine(cpuCount: 3, ramByteCount: 16 << 20, codeCacheByteCount: 0), rounds: 5_000, entries: 28)
     }
 
+    @Test("Code beside data that other CPUs write all the time gets on")
+    func besideData() throws {
+        let machine = try SystemMachine(cpuCount: 4)
+        let done = SystemMachine.Layout.data
+        let function = Self.code + 0x2000
+        let entries = 500
+        machine.load([A64](repeating: .nop, count: entries) + [.ret], at: function)
+        // Calls each entry, so that each needs a block of its own, and then says that it is done.
+        machine.load(
+            [.blr(.x1), .add(.x1, .x1, 4), .cmp(.x1, .x2), .b(.ne, -3), .str(.x2, .x3), .hvc(1)], at: Self.code)
+        // A writer: counts in the function's page until then.
+        machine.load(
+            [.add(.x4, .x4, 1), .str(.x4, .x1), .ldr(.x5, .x3), .cbz(.x5, -3), .hvc(1)], at: Self.code + 0x1000)
+        machine.memory.store(UInt64(0), at: done)
+        for cpu in 0..<4 {
+            let registers: [Int: UInt64] =
+                cpu == 0
+                ? [1: function, 2: function + UInt64(entries) * 4, 3: done]
+                : [1: function + 0xF00 + UInt64(cpu) * 8, 3: done, 4: 0]
+            try machine.prepare(
+                cpu, at: cpu == 0 ? Self.code : Self.code + 0x1000, spsr: Mode.el1h.rawValue | PSTATEBit.daif)
+            for (register, value) in registers { machine.vm.cpus[cpu].setRegister(register, value) }
+        }
+        let stops = try machine.runConcurrently()
+        #expect(stops == [Stop](repeating: .call(1), count: 4))
+    }
+
     @Test("A code cache that is too small for the program runs it all the same, on several CPUs")
     func fullCache() throws {
         let cpuCount = 3
