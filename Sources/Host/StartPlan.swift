@@ -48,7 +48,10 @@ public struct StartPlan: Sendable {
         var decision = StartDecision(
             record: slept?.record, generation: state.generation, environment: environment,
             disks: try Self.disks(machine, like: slept?.record), policy: policy, now: now)
-        if decision == .boot, try Self.hasGivenUpImage(state, today) { decision = .clean(.givenUp) }
+        // Whatever became of the run that gave it up.
+        if state.hibernation == nil, !decision.isClean, try Self.hasGivenUpImage(state, today) {
+            decision = .clean(.givenUp)
+        }
         var prepared: MachineConfiguration
         if case .keep = decision, let slept {
             let kept = try Self.keptMachine(slept, vm)

@@ -66,7 +66,10 @@ struct VMTests {
             #expect(start.exitCode == 0 && start.kind == "clean")
             #expect(start.finished.output.contains("the image is left alone"))
         }
+        // Nor if nobody knows how that boot ended.
+        #expect(try await vm.start("--fresh", "--lab", "record=kill:begun").exitCode == nil)
         let later = try await vm.start()
+        #expect(later.report?.vm.isUnknown == true)
         #expect(later.kind == "clean" && later.finished.output.contains("the image is left alone"))
         #expect(try await vm.run("discard").exitCode == 0)
         #expect(try await vm.start().kind == "boot")
