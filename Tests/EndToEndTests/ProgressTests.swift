@@ -88,6 +88,19 @@ extension EndToEnd {
             try expectFairShares(roundsPerSecond)
         }
 
+        @Test(
+            "Linux comes up on 64 CPUs, the most there can be, on however few cores of the host",
+            .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+        func mostCPUs() throws {
+            let scratch = try Scratch("cpus-64")
+            var machine = GuestMachine(.systemOff2, test: "poweroff")
+            machine.cpus = 64
+            machine.options = ["--memory", "2G"]
+            let end = try scratch.run(machine, "1-boot")
+            #expect(end.exitCode == ExitCode.poweredOff)
+            #expect(end.console.contains("cpus 0-63 "))
+        }
+
         private func expectFairShares(_ counts: [Double], sourceLocation: SourceLocation = #_sourceLocation) throws {
             #expect(counts.count == 4, sourceLocation: sourceLocation)
             let most = try #require(counts.max(), sourceLocation: sourceLocation)

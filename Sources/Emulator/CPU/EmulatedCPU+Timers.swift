@@ -13,6 +13,23 @@ enum TimerControl {
     static let status: UInt64 = 1 << 2
 }
 
+/// The wire of one timer, and its level: at the other end is a lock that all CPUs share, to be taken for changes only.
+struct TimerOutput {
+    private let line: InterruptLine
+    /// nil before the first time.
+    private var level: Bool?
+
+    init(_ line: InterruptLine) {
+        self.line = line
+    }
+
+    mutating func drive(_ newLevel: Bool) {
+        guard newLevel != level else { return }
+        level = newLevel
+        line.set(newLevel)
+    }
+}
+
 extension EmulatedCPU {
     /// The counter now.
     var counter: UInt64 {
@@ -26,15 +43,16 @@ extension EmulatedCPU {
         let now = counter
         nextTimerEvent = .max
         let system = state.system.pointee
-        drive(timerLines.virtualTimer, control: system.cntvCtl, compare: system.cntvCval, now: now)
-        drive(timerLines.physicalTimer, control: system.cntpCtl, compare: system.cntpCval, now: now)
+        virtualTimerOutput.drive(isAsserted(system.cntvCtl, compare: system.cntvCval, now: now))
+        physicalTimerOutput.drive(isAsserted(system.cntpCtl, compare: system.cntpCval, now: now))
     }
 
-    private func drive(_ line: InterruptLine, control: UInt64, compare: UInt64, now: UInt64) {
+    /// Whether a timer interrupts now; if not, notes when it will.
+    private func isAsserted(_ control: UInt64, compare: UInt64, now: UInt64) -> Bool {
         let isEnabled = control & TimerControl.enable != 0 && control & TimerControl.mask == 0
         let isDue = now >= compare
-        line.set(isEnabled && isDue)
         if isEnabled && !isDue { nextTimerEvent = min(nextTimerEvent, compare) }
+        return isEnabled && isDue
     }
 
     /// Reads a timer register by its control and compare value.

@@ -29,7 +29,6 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     let clock: any GuestClock
     /// The clock, if this CPU drives it.
     let instructionClock: InstructionClock?
-    let timerLines: TimerLines
     @exclusivity(unchecked) var builder = BlockBuilder()
 
     // Translation.
@@ -59,6 +58,8 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     // Timers.
     /// The counter value at which some timer's condition becomes true; `.max` if none will.
     @exclusivity(unchecked) var nextTimerEvent: UInt64 = .max
+    @exclusivity(unchecked) var virtualTimerOutput: TimerOutput
+    @exclusivity(unchecked) var physicalTimerOutput: TimerOutput
 
     // Counting.
     /// Guest instructions executed before the current `run`, and within it up to the last slice.
@@ -88,7 +89,9 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         memory = configuration.memory
         clock = configuration.clock
         instructionClock = configuration.clock as? InstructionClock
-        timerLines = configuration.timerLines(index)
+        let timerLines = configuration.timerLines(index)
+        virtualTimerOutput = TimerOutput(timerLines.virtualTimer)
+        physicalTimerOutput = TimerOutput(timerLines.physicalTimer)
         context = TranslationContext()
         contexts = [context]
         state.system.initialize(to: SystemState())

@@ -161,6 +161,7 @@ final class SystemMachine {
     let clock = InstructionClock()
     let vm: EmulatedVM
     private var monitorEnd = Layout.monitor + 0x1000
+    let wires = Wires()
     private var stubs: [[UInt32]: PhysicalAddress] = [:]
 
     /// - Parameters:
@@ -171,7 +172,7 @@ final class SystemMachine {
         devices: [PhysicalBus.Region] = [], timersInterrupt: Bool = false, engine: Engine? = nil
     ) throws {
         memory = try GuestMemory(base: Layout.ram, byteCount: ramByteCount)
-        let wires = Wires()
+        let wires = wires
         var configuration = EmulatedVMConfiguration(
             cpuCount: cpuCount, model: .dormouse1, memory: memory, bus: PhysicalBus(regions: devices), clock: clock,
             entropy: NoEntropy(), interruptController: nil,
@@ -198,11 +199,12 @@ final class SystemMachine {
     }
 
     /// The timers' lines, which are made before the CPUs whose input they drive.
-    private final class Wires: Sendable {
+    final class Wires: Sendable {
         enum Timer { case virtual, physical }
         private struct State {
             var cpus: [EmulatedCPU] = []
             var asserted: [[Timer: Bool]] = []
+            var settings = 0
         }
         private let state = Mutex(State())
 
@@ -216,10 +218,14 @@ final class SystemMachine {
         func set(_ timer: Timer, of cpu: Int, to level: Bool) {
             state.withLock {
                 guard cpu < $0.cpus.count else { return }
+                $0.settings += 1
                 $0.asserted[cpu][timer] = level
                 $0.cpus[cpu].setInterruptPending($0.asserted[cpu].values.contains(true))
             }
         }
+
+        /// How often a timer of a connected CPU set its wire.
+        var settings: Int { state.withLock { $0.settings } }
     }
 
     var cpu: EmulatedCPU { vm.cpus[0] }

@@ -81,6 +81,24 @@ struct TimerTests {
         #expect(try machine.get(.cntvCTLEL0) == Self.enable)
     }
 
+    @Test("A timer's wire is set when its level changes, and left alone when its registers are written without that")
+    func wire() throws {
+        let machine = try SystemMachine(timersInterrupt: true)
+        try machine.set(.cntvCTLEL0, 0)
+        let before = machine.wires.settings
+        for compare in 0..<100 as Range<UInt64> {
+            try machine.set(.cntvCVALEL0, .max - compare)
+            try machine.set(.cntvCTLEL0, Self.enable)
+        }
+        #expect(machine.wires.settings == before)
+        try machine.set(.cntvCVALEL0, 0)
+        #expect(machine.wires.settings == before + 1)
+        try machine.set(.cntvCVALEL0, 1)
+        #expect(machine.wires.settings == before + 1)
+        try machine.set(.cntvCTLEL0, 0)
+        #expect(machine.wires.settings == before + 2)
+    }
+
     @Test("TVAL is a signed 32-bit distance from the counter")
     func timerValue() throws {
         let machine = try SystemMachine()
