@@ -70,7 +70,11 @@ public struct CPUState: @unchecked Sendable {
         public static let userTable = 0x3F0
         /// System registers and the software TLB's pointers, from here on: see `CPUState+System`.
         public static let system = 0x400
-        public static let byteCount = 0x1000
+        /// UInt64: not 0 if some slot of `recentPages` is in use.
+        public static let recentPagesInUse = 0xFF8
+        /// Where accesses in loops of translated code went last: see `RecentPages`.
+        public static let recentPages = 0x1000
+        public static let byteCount = 0x2000
     }
 
     @inlinable

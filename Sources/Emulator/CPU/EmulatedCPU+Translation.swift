@@ -40,6 +40,7 @@ extension EmulatedCPU {
             } else if let oldest = contexts.min(by: { $0.lastUse < $1.lastUse }) {
                 context = oldest
                 context.invalidateAll()
+                recentPages.forget()
             }
             context.asid = asid
         }
@@ -49,6 +50,7 @@ extension EmulatedCPU {
     }
 
     func invalidateAllTranslations() {
+        recentPages.forget()
         for context in contexts { context.invalidateAll() }
     }
 
@@ -56,6 +58,7 @@ extension EmulatedCPU {
     ///
     /// Contexts keep global entries apart for each ASID, so whatever can hit those is done in every context.
     func invalidate(_ invalidation: TLBInvalidation) {
+        recentPages.forget()
         switch invalidation.scope {
         case .all:
             invalidateAllTranslations()
@@ -76,6 +79,7 @@ extension EmulatedCPU {
 
     /// Drops write permission to a guest physical page.
     func dropWrites(to page: PhysicalAddress) {
+        recentPages.forget()
         for context in contexts { context.dropWrites(toPhysicalPage: page) }
     }
 }

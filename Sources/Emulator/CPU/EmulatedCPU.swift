@@ -36,6 +36,7 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     @exclusivity(unchecked) var contexts: [TranslationContext] = []
     @exclusivity(unchecked) var context: TranslationContext
     @exclusivity(unchecked) var contextUses: UInt64 = 0
+    @exclusivity(unchecked) var recentPages: RecentPages
 
     /// Where a block outside the code cache is (of a stepped instruction, or of a page that is written all the time), and
     /// whether an instruction is being stepped.
@@ -93,6 +94,7 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         virtualTimerOutput = TimerOutput(timerLines.virtualTimer)
         physicalTimerOutput = TimerOutput(timerLines.physicalTimer)
         context = TranslationContext()
+        recentPages = RecentPages(in: state)
         contexts = [context]
         state.system.initialize(to: SystemState())
         #if arch(x86_64)

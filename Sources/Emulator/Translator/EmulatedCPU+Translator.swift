@@ -44,6 +44,7 @@ extension EmulatedCPU {
             state.setWord(CPUState.Offset.exitLink, 0)
         }
         state.setWord(CPUState.Offset.pageOfPC, state.pc & TLBGeometry.pageMask)
+        if currentMode.isEL0 { recentPages.use(state.dataTable) }
         state.loadHostFlags()
         let exit = translator.enter(block, state)
         state.storeHostFlags()

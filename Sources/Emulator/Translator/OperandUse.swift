@@ -10,6 +10,7 @@ struct RegisterSet: Equatable {
     var bits: UInt64
 
     static let none = RegisterSet(bits: 0)
+    static let all = RegisterSet(bits: ~0)
 
     @inline(__always)
     init(bits: UInt64) { self.bits = bits }

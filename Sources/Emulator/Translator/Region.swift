@@ -80,7 +80,7 @@ struct Region {
     }
 
     /// Calls `body` with each operation of a block and what it does to the registers.
-    private func forEachOperation(of source: RegionBlock, _ body: (Operation, OperandUse) -> Void) {
+    func forEachOperation(of source: RegionBlock, _ body: (Operation, OperandUse) -> Void) {
         let operations = source.block.operations
         var position = 0
         while position < source.block.operationCount {

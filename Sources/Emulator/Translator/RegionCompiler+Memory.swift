@@ -5,6 +5,28 @@
 
 #if arch(x86_64)
 
+/// What an access of translated code asks of the software TLB.
+struct GuardedAccess {
+    /// Where the address is computed.
+    let retry: UnsafeMutableRawPointer
+    /// In bytes.
+    let size: Int
+    let isWrite: Bool
+    /// Whether it has to be aligned.
+    let isAligned: Bool
+    /// Whether it is made as if from EL0.
+    let isUnprivileged: Bool
+
+    /// Whether a slot of `RecentPages` can stand for the software TLB's entry.
+    var mayRemember: Bool { !isAligned && !isUnprivileged && size <= RecentPages.longestAccess }
+
+    /// As `TranslatorFill`.
+    var kind: UInt64 {
+        UInt64(size) | (isWrite ? TranslatorFill.isWrite : 0) | (isAligned ? TranslatorFill.isAligned : 0)
+            | (isUnprivileged ? TranslatorFill.isUnprivileged : 0)
+    }
+}
+
 extension RegionCompiler {
     /// Emits operations on memory and on system state.
     mutating func emitOther(_ op: Operation) {
@@ -70,35 +92,65 @@ extension RegionCompiler {
     private mutating func guardAccess(
         _ op: Operation, size: Int, isWrite: Bool, isAligned: Bool = false, isUnprivileged: Bool = false
     ) {
-        let retry = assembler.cursor
+        let access = GuardedAccess(
+            retry: assembler.cursor, size: size, isWrite: isWrite, isAligned: isAligned, isUnprivileged: isUnprivileged)
         emitGuestAddress(op)
+        if access.mayRemember, locality.staysOnPage(at: position, in: source, indexed: indexedAddress) {
+            guardByRecentPage(access)
+        } else {
+            deferred.append(.fill(emitLookup(access), access, place))
+            assembler.arithmetic(.add, .rax, entry(TLBEntry.Offset.addend, access))
+        }
+    }
+
+    /// Looks for the address in RAX in the software TLB; RCX becomes the place of its entry, RDX the tag looked for.
+    ///
+    /// - Returns: the jump that is taken if the entry is another one.
+    private mutating func emitLookup(_ access: GuardedAccess) -> Assembler.Fixup {
         assembler.encode(0x8B, HostRegister.rcx.rawValue, .register(.rax))
         assembler.shift(.shr, .rcx, by: UInt8(TLBGeometry.indexShift), wide: false)
         assembler.arithmetic(.and, .register(.rcx), constant: Int32(TLBGeometry.indexMask), wide: false)
         var mask = Int32(-0x1000)
-        if size == 1 {
+        if access.size == 1 {
             assembler.move(.rdx, .rax)
-        } else if isAligned {
+        } else if access.isAligned {
             // The low bits stay, so that an entry's tag differs.
             assembler.move(.rdx, .rax)
-            mask |= Int32(size - 1)
+            mask |= Int32(access.size - 1)
         } else {
-            assembler.loadAddress(.rdx, .memory(.rax, Int32(size - 1)))
+            assembler.loadAddress(.rdx, .memory(.rax, Int32(access.size - 1)))
         }
         assembler.arithmetic(.and, .register(.rdx), constant: mask)
-        let tag = isWrite ? TLBEntry.Offset.writeTag : TLBEntry.Offset.readTag
         // LDTR and STTR have EL0's table.
-        if isUnprivileged { assembler.arithmetic(.add, .rcx, state(CPUState.Offset.userTable)) }
-        func entry(_ offset: Int) -> HostOperand {
-            isUnprivileged ? .memory(.rcx, Int32(offset)) : .indexed(.r15, .rcx, Int32(offset))
-        }
-        assembler.arithmetic(.cmp, .rdx, entry(tag))
-        var kind = UInt64(size)
-        if isWrite { kind |= TranslatorFill.isWrite }
-        if isAligned { kind |= TranslatorFill.isAligned }
-        if isUnprivileged { kind |= TranslatorFill.isUnprivileged }
-        deferred.append(.fill(assembler.jump(if: .ne), retry: retry, place, kind: kind))
-        assembler.arithmetic(.add, .rax, entry(TLBEntry.Offset.addend))
+        if access.isUnprivileged { assembler.arithmetic(.add, .rcx, state(CPUState.Offset.userTable)) }
+        let tag = access.isWrite ? TLBEntry.Offset.writeTag : TLBEntry.Offset.readTag
+        assembler.arithmetic(.cmp, .rdx, entry(tag, access))
+        return assembler.jump(if: .ne)
+    }
+
+    /// A word of the entry whose place is in RCX.
+    private func entry(_ offset: Int, _ access: GuardedAccess) -> HostOperand {
+        access.isUnprivileged ? .memory(.rcx, Int32(offset)) : .indexed(.r15, .rcx, Int32(offset))
+    }
+
+    /// The same as a lookup, for an access that is expected on the page that it found last time.
+    private mutating func guardByRecentPage(_ access: GuardedAccess) {
+        let slot = RecentPages.offset(site: site, isWrite: access.isWrite)
+        site += 1
+        assembler.move(.rdx, .rax)
+        assembler.arithmetic(.sub, .rdx, state(slot + RecentPages.Offset.page))
+        assembler.arithmetic(.cmp, .rdx, state(slot + RecentPages.Offset.limit))
+        let miss = assembler.jump(if: .ae)
+        deferred.append(.recall(miss, back: assembler.cursor, slot: slot, access, place))
+        assembler.arithmetic(.add, .rax, state(slot + RecentPages.Offset.addend))
+    }
+
+    /// Puts the page of the address in RAX into a slot, and jumps back if the software TLB has it. An access near the end of the
+    /// page that is in the slot comes here each time.
+    mutating func emitRecall(_ slot: Int, _ access: GuardedAccess, back: UnsafeMutableRawPointer) {
+        assembler.move(.rcx, constant: TranslatorStubs.recallOperand(slot: slot, size: access.size))
+        assembler.call(access.isWrite ? stubs.recallWrite : stubs.recallRead)
+        assembler.jump(if: .e, to: back)
     }
 
     /// RAX = the guest's virtual address.

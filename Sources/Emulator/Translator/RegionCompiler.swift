@@ -28,6 +28,9 @@ struct RegionCompiler {
     let features: HostFeatures
     /// Where blocks are.
     let codeBase: UnsafeMutableRawPointer
+    let locality: LoopLocality
+    /// Tells apart the accesses that remember their pages.
+    var site: Int
 
     /// Slow paths and ways out, to be emitted behind the straight code.
     var deferred: [Deferred] = []
@@ -70,7 +73,9 @@ struct RegionCompiler {
     /// Code that is put behind the straight path.
     enum Deferred {
         /// The software TLB has no entry: fill it and try again, or let the interpreter go on.
-        case fill(Assembler.Fixup, retry: UnsafeMutableRawPointer, Place, kind: UInt64)
+        case fill(Assembler.Fixup, GuardedAccess, Place)
+        /// The page is not the one that the access remembers: look it up, and go on with the one found.
+        case recall(Assembler.Fixup, back: UnsafeMutableRawPointer, slot: Int, GuardedAccess, Place)
         /// A helper executes the operation, and the code after it goes on.
         case help(Assembler.Fixup, back: UnsafeMutableRawPointer, Place, after: HeldVectors)
         /// The interpreter goes on with the operation.
@@ -117,6 +122,8 @@ struct RegionCompiler {
         self.stubs = stubs
         self.features = features
         self.codeBase = codeBase
+        locality = LoopLocality(region)
+        site = Int(region.blocks[0].offset >> 2)
         bodies = Array(repeating: nil, count: region.blocks.count)
         entries = Array(repeating: nil, count: region.blocks.count)
         reload = start
@@ -250,20 +257,29 @@ struct RegionCompiler {
         assembler.jump(to: stubs.resume)
     }
 
+    /// Has the software TLB filled for the address in RAX, and tries again.
+    private mutating func emitFill(_ access: GuardedAccess, _ place: Place) {
+        emitStores(place.written)
+        emitStores(place.vectors)
+        if place.wantsAddress { assembler.store(.rax, state(general: CPUState.Register.temporary0)) }
+        emitPlace(place)
+        // RAX is the address; R8 says what for.
+        assembler.move(.r8, constant: access.kind)
+        assembler.call(stubs.fill)
+        assembler.call(reload)
+        emitLoads(place.vectors)
+        assembler.jump(to: access.retry)
+    }
+
     private mutating func emit(_ code: Deferred) {
         switch code {
-        case .fill(let fixup, let retry, let place, let kind):
+        case .fill(let fixup, let access, let place):
             fixup.resolve(to: assembler.cursor)
-            emitStores(place.written)
-            emitStores(place.vectors)
-            if place.wantsAddress { assembler.store(.rax, state(general: CPUState.Register.temporary0)) }
-            emitPlace(place)
-            // RAX is the address; R8 says what for.
-            assembler.move(.r8, constant: kind)
-            assembler.call(stubs.fill)
-            assembler.call(reload)
-            emitLoads(place.vectors)
-            assembler.jump(to: retry)
+            emitFill(access, place)
+        case .recall(let fixup, let back, let slot, let access, let place):
+            fixup.resolve(to: assembler.cursor)
+            emitRecall(slot, access, back: back)
+            emitFill(access, place)
         case .help(let fixup, let back, let place, let after):
             fixup.resolve(to: assembler.cursor)
             emitStores(place.written)

@@ -33,6 +33,10 @@ struct TranslatorStubs: @unchecked Sendable {
     private(set) var help: UnsafeMutableRawPointer
     /// The same to fill the software TLB for the address in RAX, R8 being a `TranslatorFill`.
     private(set) var fill: UnsafeMutableRawPointer
+    /// Looks in the software TLB for the address in RAX, and puts what is there into the slot of `RecentPages` that RCX, a
+    /// `recallOperand`, names: the host's flags are "equal" if it was there. Changes RCX and RDX only.
+    private(set) var recallRead: UnsafeMutableRawPointer
+    private(set) var recallWrite: UnsafeMutableRawPointer
     private(set) var end: UnsafeMutableRawPointer
 
     private static let saved: [HostRegister] = [.rbx, .rbp, .r12, .r13, .r14, .r15]
@@ -79,7 +83,43 @@ struct TranslatorStubs: @unchecked Sendable {
         assembler.move(.rdx, .r8)
         Self.emitCall(&assembler, TranslatorHelpers.fill, leave: leave)
 
+        recallRead = assembler.cursor
+        Self.emitRecall(&assembler, tag: TLBEntry.Offset.readTag)
+        recallWrite = assembler.cursor
+        Self.emitRecall(&assembler, tag: TLBEntry.Offset.writeTag)
+
         end = assembler.cursor
+    }
+
+    /// What `recallRead` and `recallWrite` are given in RCX.
+    static func recallOperand(slot: Int, size: Int) -> UInt64 { UInt64(slot | (size - 1) << 16) }
+
+    private static func emitRecall(_ assembler: inout Assembler, tag: Int) {
+        func slot(_ offset: Int) -> HostOperand {
+            .indexed(.rbx, .rcx, Int32(offset - RegionCompiler.stateBias))
+        }
+        assembler.push(.rsi)
+        assembler.move(.rsi, .rax, wide: false)
+        assembler.shift(.shr, .rsi, by: UInt8(TLBGeometry.indexShift), wide: false)
+        assembler.arithmetic(.and, .register(.rsi), constant: Int32(TLBGeometry.indexMask), wide: false)
+        // The page of the last byte: an access across pages is not found.
+        assembler.move(.rdx, .rcx, wide: false)
+        assembler.shift(.shr, .rdx, by: 16, wide: false)
+        assembler.arithmetic(.add, .rdx, .register(.rax))
+        assembler.arithmetic(.and, .register(.rdx), constant: -0x1000)
+        assembler.arithmetic(.cmp, .rdx, .indexed(.r15, .rsi, Int32(tag)))
+        let miss = assembler.skip(if: .ne)
+        // MOVZX
+        assembler.load(.rcx, .register(.rcx), size: 2)
+        assembler.store(.rdx, slot(RecentPages.Offset.page))
+        assembler.move(.rdx, .indexed(.r15, .rsi, Int32(TLBEntry.Offset.addend)))
+        assembler.store(.rdx, slot(RecentPages.Offset.addend))
+        assembler.store(constant: Int32(RecentPages.limit), slot(RecentPages.Offset.limit), wide: true)
+        assembler.store(constant: 1, state(CPUState.Offset.recentPagesInUse), wide: true)
+        // None of these moves changed the flags.
+        assembler.land(miss)
+        assembler.pop(.rsi)
+        assembler.returnToCaller()
     }
 
     /// Notes the operation and the block for whoever goes on with them; RSI becomes the operation's address.

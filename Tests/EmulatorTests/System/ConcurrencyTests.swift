@@ -172,26 +172,28 @@ struct ConcurrencyTests {
 
     // MARK: TLB maintenance
 
-    @Test("After TLBI IS and DSB no other CPU writes by the old translation")
-    func broadcast() throws {
+    @Test("After TLBI IS and DSB no other CPU writes by the old translation", arguments: [Mode.el1h, .el0t])
+    func broadcast(writer: Mode) throws {
         let machine = try SystemMachine(cpuCount: 2)
         let window: UInt64 = 0x5555_0000_0000
         let alias: UInt64 = 0x7777_0000_0000
         let page = SystemMachine.Layout.free
         let tables = machine.makeTables()
-        let place = tables.map(window, to: page, .data)
+        let attributes: PageAttributes = writer == .el0t ? .userData : .data
+        let place = tables.map(window, to: page, attributes)
         tables.map(alias, to: place & ~0xFFF, .data)
         tables.map(alias + 0x1000, to: page, .data)
         for cpu in 0..<2 { try machine.enableMMU(tables, on: cpu) }
-        // CPU 1 counts in the window as fast as it can, until the word in `data` says that it is enough. While the
-        // window is not mapped it comes back by its vector to try again.
+        // CPU 1 counts in the window as fast as it can, until the word at x20 says that it is enough. While the window is
+        // not mapped it comes back by its vector to try again.
         let vectors = SystemMachine.Layout.vectors
-        machine.load([.eret], at: vectors + 0x200)
+        let end = SystemMachine.Layout.userData
+        machine.load([.cbnz(.x3, 2), .eret, .hvc(1)], at: vectors + writer.synchronousVector)
         try machine.set(.vbarEL1, vectors, on: 1)
-        machine.load(
-            [.add(.x2, .x2, 1), .str(.x2, .x1), .ldr(.x3, .x20), .cbz(.x3, -3), .hvc(1)], at: Self.code + 0x1000)
+        let code = [Self.code, writer == .el0t ? SystemMachine.Layout.userCode : Self.code + 0x1000]
+        machine.load([.add(.x2, .x2, 1), .str(.x2, .x1), .ldr(.x3, .x20), .cbz(.x3, -3), .svc(1)], at: code[1])
         // CPU 0: unmap, TLBI, DSB; then the page's word must stay as it is; map again, and wait until it moves.
-        // x1 descriptor's alias, x2 descriptor, x3 operand, x4 the page's alias, x19 rounds, x20 data, x28 errors.
+        // x1 descriptor's alias, x2 descriptor, x3 operand, x4 the page's alias, x19 rounds, x20 as above, x28 errors.
         machine.load(
             [
                 .str(.zr, .x1), .dsbISH, .sys(.tlbiVAE1IS, .x3), .dsbISH, .isb,
@@ -203,14 +205,13 @@ struct ConcurrencyTests {
             ], at: Self.code)
         let registers: [[Register: UInt64]] = [
             [
-                .x1: alias | place & 0xFFF, .x2: PageTables.descriptor(page, .data), .x3: window >> 12,
-                .x4: alias + 0x1000, .x19: 200, .x20: Self.data, .x28: 0,
+                .x1: alias | place & 0xFFF, .x2: PageTables.descriptor(page, attributes), .x3: window >> 12,
+                .x4: alias + 0x1000, .x19: 200, .x20: end, .x28: 0,
             ],
-            [.x1: window, .x2: 0, .x20: Self.data],
+            [.x1: window, .x2: 0, .x3: 0, .x20: end],
         ]
-        for cpu in 0..<2 {
-            try machine.prepare(
-                cpu, at: Self.code + UInt64(cpu) * 0x1000, spsr: Mode.el1h.rawValue | PSTATEBit.daif)
+        for (cpu, mode) in [Mode.el1h, writer].enumerated() {
+            try machine.prepare(cpu, at: code[cpu], spsr: mode.rawValue | PSTATEBit.daif)
             for (register, value) in registers[cpu] { machine.vm.cpus[cpu].setRegister(register.index, value) }
         }
         #expect(try machine.runConcurrently() == [.call(1), .call(1)])
