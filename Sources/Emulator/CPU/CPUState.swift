@@ -68,6 +68,10 @@ public struct CPUState: @unchecked Sendable {
         public static let codeBase = 0x3E8
         /// The software-TLB table of EL0, for LDTR and STTR.
         public static let userTable = 0x3F0
+        /// UInt32: `TLBTable.indexMask` of `dataTable`.
+        public static let dataMask = 0x3F8
+        /// UInt32: the same of `userTable`.
+        public static let userMask = 0x3FC
         /// System registers and the software TLB's pointers, from here on: see `CPUState+System`.
         public static let system = 0x400
         /// UInt64: not 0 if some slot of `recentPages` is in use.
@@ -112,9 +116,26 @@ public struct CPUState: @unchecked Sendable {
 
     /// The software-TLB table that ordinary accesses use now.
     @inline(__always)
-    var dataTable: UnsafeMutableRawPointer {
-        get { (base + Offset.dataTable).load(as: UnsafeMutableRawPointer.self) }
-        nonmutating set { (base + Offset.dataTable).storeBytes(of: newValue, as: UnsafeMutableRawPointer.self) }
+    var dataTable: UnsafeMutableRawPointer { (base + Offset.dataTable).load(as: UnsafeMutableRawPointer.self) }
+
+    /// The entry of `dataTable` where `address` is or would be.
+    @inline(__always)
+    func dataEntry(of address: UInt64) -> UnsafeMutableRawPointer {
+        let mask = (base + Offset.dataMask).load(as: UInt32.self)
+        // The mask's bits are low ones: the upper half of the address does not matter.
+        return dataTable + Int(UInt32(truncatingIfNeeded: address >> TLBGeometry.indexShift) & mask)
+    }
+
+    @inline(__always)
+    func setDataTable(_ table: TLBTable) {
+        (base + Offset.dataTable).storeBytes(of: table.base, as: UnsafeMutableRawPointer.self)
+        (base + Offset.dataMask).storeBytes(of: table.indexMask, as: UInt32.self)
+    }
+
+    /// Sets the table of LDTR and STTR.
+    func setUserTable(_ table: TLBTable) {
+        (base + Offset.userTable).storeBytes(of: table.base, as: UnsafeMutableRawPointer.self)
+        (base + Offset.userMask).storeBytes(of: table.indexMask, as: UInt32.self)
     }
 
     /// The base of the block being executed.

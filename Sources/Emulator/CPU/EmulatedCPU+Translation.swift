@@ -39,14 +39,24 @@ extension EmulatedCPU {
                 contexts.append(context)
             } else if let oldest = contexts.min(by: { $0.lastUse < $1.lastUse }) {
                 context = oldest
+                // Not the one that was current, which the block that is just ending may still use: nobody has the addresses of
+                // its tables.
+                context.shrink()
                 context.invalidateAll()
                 recentPages.forget()
             }
             context.asid = asid
         }
         context.lastUse = contextUses
-        state.setWord(CPUState.Offset.userTable, UInt64(UInt(bitPattern: context.table(.el0))))
+        state.setUserTable(context.table(.el0))
         state.setWord(CPUState.Offset.jumpCache, UInt64(UInt(bitPattern: context.jumpCache)))
+    }
+
+    /// Makes room in the software TLB. Between blocks: each sets the table that it uses.
+    func growTables() {
+        context.grow()
+        recentPages.forget()
+        state.setUserTable(context.table(.el0))
     }
 
     func invalidateAllTranslations() {

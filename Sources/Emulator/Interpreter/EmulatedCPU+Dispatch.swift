@@ -14,6 +14,7 @@ extension EmulatedCPU {
         if takeExitRequest() { return .interrupted }
         if let remaining, remaining <= 0 { return .budgetExhausted }
         if nextTimerEvent != .max && counter >= nextTimerEvent { updateTimers() }
+        if context.isCrowded { growTables() }
         return nil
     }
 
@@ -73,7 +74,7 @@ extension EmulatedCPU {
         state.block = block.base
         currentMode = mode
         privilege = accessPrivilege
-        state.dataTable = context.table(privilege)
+        state.setDataTable(context.table(privilege))
     }
 
     /// What the next block is to be made for.

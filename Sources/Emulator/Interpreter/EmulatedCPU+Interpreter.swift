@@ -276,8 +276,7 @@ extension EmulatedCPU {
                     guard store(x[d], x[n] &+ op.pointee.immediate) else { break execute }
                 case .loadPair64:
                     let address = x[n] &+ op.pointee.immediate
-                    if let host = Self.hitPair(state.dataTable, address, tag: TLBEntry.Offset.readTag, as: UInt64.self)
-                    {
+                    if let host = Self.hitPair(state, address, tag: TLBEntry.Offset.readTag, as: UInt64.self) {
                         let first = host.load(as: UInt64.self)
                         x[m] = host.load(fromByteOffset: 8, as: UInt64.self)
                         x[d] = first
@@ -292,8 +291,7 @@ extension EmulatedCPU {
                     let address = x[n] &+ op.pointee.immediate
                     let first: UInt32
                     let second: UInt32
-                    if let host = Self.hitPair(state.dataTable, address, tag: TLBEntry.Offset.readTag, as: UInt32.self)
-                    {
+                    if let host = Self.hitPair(state, address, tag: TLBEntry.Offset.readTag, as: UInt32.self) {
                         first = host.load(as: UInt32.self)
                         second = host.load(fromByteOffset: 4, as: UInt32.self)
                     } else {
@@ -309,8 +307,7 @@ extension EmulatedCPU {
                     }
                 case .storePair64:
                     let address = x[n] &+ op.pointee.immediate
-                    if let host = Self.hitPair(state.dataTable, address, tag: TLBEntry.Offset.writeTag, as: UInt64.self)
-                    {
+                    if let host = Self.hitPair(state, address, tag: TLBEntry.Offset.writeTag, as: UInt64.self) {
                         host.storeBytes(of: x[d], as: UInt64.self)
                         host.storeBytes(of: x[m], toByteOffset: 8, as: UInt64.self)
                     } else {
@@ -321,8 +318,7 @@ extension EmulatedCPU {
                     }
                 case .storePair32:
                     let address = x[n] &+ op.pointee.immediate
-                    if let host = Self.hitPair(state.dataTable, address, tag: TLBEntry.Offset.writeTag, as: UInt32.self)
-                    {
+                    if let host = Self.hitPair(state, address, tag: TLBEntry.Offset.writeTag, as: UInt32.self) {
                         host.storeBytes(of: w(d), as: UInt32.self)
                         host.storeBytes(of: w(m), toByteOffset: 4, as: UInt32.self)
                     } else {
@@ -332,7 +328,7 @@ extension EmulatedCPU {
                     let address = x[n] &+ op.pointee.immediate
                     if op.pointee.sub == 4 {
                         if let host = Self.hit(
-                            state.dataTable, address, tag: TLBEntry.Offset.readTag, as: SIMD2<UInt64>.self)
+                            state, address, tag: TLBEntry.Offset.readTag, as: SIMD2<UInt64>.self)
                         {
                             state.setQ(op.pointee.d, host.load(as: SIMD2<UInt64>.self))
                         } else {
@@ -348,7 +344,7 @@ extension EmulatedCPU {
                     let address = x[n] &+ op.pointee.immediate
                     if op.pointee.sub == 4 {
                         if let host = Self.hit(
-                            state.dataTable, address, tag: TLBEntry.Offset.writeTag, as: SIMD2<UInt64>.self)
+                            state, address, tag: TLBEntry.Offset.writeTag, as: SIMD2<UInt64>.self)
                         {
                             host.storeBytes(of: state.q(op.pointee.d), as: SIMD2<UInt64>.self)
                         } else {
@@ -651,7 +647,7 @@ extension EmulatedCPU {
 
             @inline(__always)
             func load<T: FixedWidthInteger & UnsignedInteger>(_ type: T.Type, _ d: Int, _ address: UInt64) -> Bool {
-                if let host = Self.hit(state.dataTable, address, tag: TLBEntry.Offset.readTag, as: type) {
+                if let host = Self.hit(state, address, tag: TLBEntry.Offset.readTag, as: type) {
                     x[d] = UInt64(host.load(as: type))
                     return true
                 }
@@ -664,7 +660,7 @@ extension EmulatedCPU {
 
             @inline(__always)
             func store<T: FixedWidthInteger & UnsignedInteger>(_ value: T, _ address: UInt64) -> Bool {
-                if let host = Self.hit(state.dataTable, address, tag: TLBEntry.Offset.writeTag, as: T.self) {
+                if let host = Self.hit(state, address, tag: TLBEntry.Offset.writeTag, as: T.self) {
                     host.storeBytes(of: value, as: T.self)
                     return true
                 }

@@ -6,12 +6,12 @@ import Hypervisor
 extension EmulatedCPU {
     // MARK: The hot path: an entry of the software TLB that answers
 
-    /// Host address of an aligned access of T at `address` if the table allows it, else nil.
+    /// Host address of an aligned access of T at `address` if the software TLB allows it, else nil.
     @inline(__always)
     static func hit<T>(
-        _ table: UnsafeMutableRawPointer, _ address: UInt64, tag: Int, as type: T.Type
+        _ state: CPUState, _ address: UInt64, tag: Int, as type: T.Type
     ) -> UnsafeMutableRawPointer? {
-        let entry = table + Int(truncatingIfNeeded: address >> TLBGeometry.indexShift & TLBGeometry.indexMask)
+        let entry = state.dataEntry(of: address)
         let wanted = address & (TLBGeometry.pageMask | UInt64(MemoryLayout<T>.size - 1))
         guard _fastPath(entry.load(fromByteOffset: tag, as: UInt64.self) == wanted) else { return nil }
         return UnsafeMutableRawPointer(
@@ -21,10 +21,10 @@ extension EmulatedCPU {
     /// The same for two adjacent T, which must be aligned each and on one page.
     @inline(__always)
     static func hitPair<T>(
-        _ table: UnsafeMutableRawPointer, _ address: UInt64, tag: Int, as type: T.Type
+        _ state: CPUState, _ address: UInt64, tag: Int, as type: T.Type
     ) -> UnsafeMutableRawPointer? {
         let size = UInt64(MemoryLayout<T>.size)
-        let entry = table + Int(truncatingIfNeeded: address >> TLBGeometry.indexShift & TLBGeometry.indexMask)
+        let entry = state.dataEntry(of: address)
         let wanted = (address &+ size) & (TLBGeometry.pageMask | (size - 1))
         guard _fastPath(entry.load(fromByteOffset: tag, as: UInt64.self) == wanted) else { return nil }
         return UnsafeMutableRawPointer(

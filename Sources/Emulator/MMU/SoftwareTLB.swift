@@ -89,17 +89,6 @@ struct TLBEntry {
     }
 }
 
-/// The geometry of software-TLB tables.
-enum TLBGeometry {
-    static let pageShift: UInt64 = 12
-    static let pageMask: UInt64 = ~0xFFF
-    static let entryCount = 1024
-    static let tableBytes = entryCount * TLBEntry.byteCount
-    /// `address >> indexShift & indexMask` is the byte offset of an address's entry.
-    static let indexShift: UInt64 = 7
-    static let indexMask = UInt64(entryCount - 1) << 5
-}
-
 /// The translations of one ASID as one CPU sees them: data tables, instruction pages and the jump cache.
 final class TranslationContext {
     /// The ASID, or nil for accesses with the MMU off.
@@ -108,12 +97,20 @@ final class TranslationContext {
     @exclusivity(unchecked) var lastUse: UInt64 = 0
 
     private let memory: UnsafeMutableRawPointer
+    /// By `AccessPrivilege`. At first they are at the start of `memory`.
+    @exclusivity(unchecked) private var tables: InlineArray<3, TLBTable>
+    /// Entries that displaced another one since the table was emptied or grew, by `AccessPrivilege`.
+    @exclusivity(unchecked) private var displacements = InlineArray<3, Int>(repeating: 0)
+    /// Whether some table should grow, at the next time that nobody has its address.
+    @exclusivity(unchecked) private(set) var isCrowded = false
+
+    private static let initialTableBytes = TLBGeometry.initialEntryCount * TLBEntry.byteCount
     private static let instructionPageCount = 256
     private static let instructionPageBytes = instructionPageCount * 16
     private static let victimCount = 8
     private static let victimBytes = AccessPrivilege.count * victimCount * TLBEntry.byteCount
     private static let victimOffset =
-        AccessPrivilege.count * TLBGeometry.tableBytes + instructionPageBytes + JumpCache.byteCount
+        AccessPrivilege.count * initialTableBytes + instructionPageBytes + JumpCache.byteCount
     private static let filterOffset = victimOffset + victimBytes
     private static let byteCount = filterOffset + 2 * AddressFilter.byteCount
     /// Where the next victim goes.
@@ -134,30 +131,57 @@ final class TranslationContext {
             preconditionFailure("out of memory for a software TLB")
         }
         memory = pointer
+        tables = InlineArray { index in
+            TLBTable(base: pointer + index * Self.initialTableBytes, entryCount: TLBGeometry.initialEntryCount)
+        }
         largePages = AddressFilter(at: pointer + Self.filterOffset)
         executedPages = AddressFilter(at: pointer + Self.filterOffset + AddressFilter.byteCount)
         invalidateAll()
     }
 
     deinit {
+        shrink()
         munmap(memory, Self.byteCount)
     }
 
     /// The data table for a privilege.
-    func table(_ privilege: AccessPrivilege) -> UnsafeMutableRawPointer {
-        memory + privilege.rawValue * TLBGeometry.tableBytes
-    }
+    func table(_ privilege: AccessPrivilege) -> TLBTable { tables[privilege.rawValue] }
 
     /// The jump cache.
     var jumpCache: UnsafeMutableRawPointer {
-        memory + (AccessPrivilege.count * TLBGeometry.tableBytes + Self.instructionPageBytes)
+        memory + (AccessPrivilege.count * Self.initialTableBytes + Self.instructionPageBytes)
     }
 
     /// The entry where `address` is or would be.
     func entry(_ privilege: AccessPrivilege, _ address: UInt64) -> TLBEntry {
-        TLBEntry(
-            base: table(privilege)
-                + Int(truncatingIfNeeded: address >> TLBGeometry.indexShift & TLBGeometry.indexMask))
+        table(privilege).entry(of: address)
+    }
+
+    // MARK: Growing
+
+    private func isInitial(_ table: TLBTable) -> Bool { table.entryCount == TLBGeometry.initialEntryCount }
+
+    /// Makes tables larger that are crowded. Nobody has the address of a table of this context meanwhile.
+    func grow() {
+        isCrowded = false
+        for index in tables.indices where displacements[index] >= Self.crowd(tables[index]) {
+            displacements[index] = 0
+            guard let table = tables[index].grown() else { continue }
+            if !isInitial(tables[index]) { tables[index].unmap() }
+            tables[index] = table
+        }
+    }
+
+    /// How many displacements make a table a crowded one.
+    private static func crowd(_ table: TLBTable) -> Int { 2 * table.entryCount }
+
+    /// Goes back to the tables of the beginning, for another address space. As for `grow`; what is in them is not valid.
+    func shrink() {
+        for index in tables.indices where !isInitial(tables[index]) {
+            tables[index].unmap()
+            tables[index] = TLBTable(
+                base: memory + index * Self.initialTableBytes, entryCount: TLBGeometry.initialEntryCount)
+        }
     }
 
     // MARK: Victims
@@ -174,6 +198,11 @@ final class TranslationContext {
     func keepVictim(_ entry: TLBEntry, _ privilege: AccessPrivilege) {
         victim(privilege, nextVictim).base.copyMemory(from: entry.base, byteCount: TLBEntry.byteCount)
         nextVictim = (nextVictim + 1) % Self.victimCount
+        displacements[privilege.rawValue] += 1
+        let table = table(privilege)
+        if displacements[privilege.rawValue] >= Self.crowd(table), table.entryCount < TLBGeometry.largestEntryCount {
+            isCrowded = true
+        }
     }
 
     /// Puts the entry for a page back into its place if it was kept and answers; what is there is kept instead.
@@ -191,11 +220,12 @@ final class TranslationContext {
 
     // MARK: Instruction pages
 
+    private var instructionPages: UnsafeMutableRawPointer { memory + AccessPrivilege.count * Self.initialTableBytes }
+
     /// Two words: the key (virtual page | exception level, or all ones), and the physical page.
     private func instructionPage(_ address: UInt64) -> UnsafeMutablePointer<UInt64> {
         let index = Int(truncatingIfNeeded: address >> TLBGeometry.pageShift) & (Self.instructionPageCount - 1)
-        return (memory + AccessPrivilege.count * TLBGeometry.tableBytes + index * 16)
-            .assumingMemoryBound(to: UInt64.self)
+        return (instructionPages + index * 16).assumingMemoryBound(to: UInt64.self)
     }
 
     /// The physical page that instructions at `address` are fetched from at exception level `level`, if it is known.
@@ -233,9 +263,7 @@ final class TranslationContext {
             (AccessPrivilege.el1, filled.0), (.el1WithoutPAN, filled.1), (.el0, filled.2),
         ] where isFilled {
             let table = table(privilege)
-            for index in 0..<TLBGeometry.entryCount {
-                body(TLBEntry(base: table + index * TLBEntry.byteCount))
-            }
+            for index in 0..<table.entryCount { body(table.entry(at: index)) }
             for index in 0..<Self.victimCount { body(victim(privilege, index)) }
         }
     }
@@ -251,7 +279,11 @@ final class TranslationContext {
     // MARK: Invalidating
 
     func invalidateAll() {
-        memset(memory, 0xFF, AccessPrivilege.count * TLBGeometry.tableBytes + Self.instructionPageBytes)
+        for index in tables.indices {
+            tables[index].invalidateAll()
+            displacements[index] = 0
+        }
+        memset(instructionPages, 0xFF, Self.instructionPageBytes)
         memset(memory + Self.victimOffset, 0xFF, Self.victimBytes)
         invalidateJumpCache()
         filled = (false, false, false)

@@ -109,7 +109,9 @@ extension RegionCompiler {
     private mutating func emitLookup(_ access: GuardedAccess) -> Assembler.Fixup {
         assembler.encode(0x8B, HostRegister.rcx.rawValue, .register(.rax))
         assembler.shift(.shr, .rcx, by: UInt8(TLBGeometry.indexShift), wide: false)
-        assembler.arithmetic(.and, .register(.rcx), constant: Int32(TLBGeometry.indexMask), wide: false)
+        // LDTR and STTR have EL0's table.
+        let indexMask = access.isUnprivileged ? CPUState.Offset.userMask : CPUState.Offset.dataMask
+        assembler.arithmetic(.and, .rcx, state(indexMask), wide: false)
         var mask = Int32(-0x1000)
         if access.size == 1 {
             assembler.move(.rdx, .rax)
@@ -121,7 +123,6 @@ extension RegionCompiler {
             assembler.loadAddress(.rdx, .memory(.rax, Int32(access.size - 1)))
         }
         assembler.arithmetic(.and, .register(.rdx), constant: mask)
-        // LDTR and STTR have EL0's table.
         if access.isUnprivileged { assembler.arithmetic(.add, .rcx, state(CPUState.Offset.userTable)) }
         let tag = access.isWrite ? TLBEntry.Offset.writeTag : TLBEntry.Offset.readTag
         assembler.arithmetic(.cmp, .rdx, entry(tag, access))

@@ -101,7 +101,7 @@ struct TranslatorStubs: @unchecked Sendable {
         assembler.push(.rsi)
         assembler.move(.rsi, .rax, wide: false)
         assembler.shift(.shr, .rsi, by: UInt8(TLBGeometry.indexShift), wide: false)
-        assembler.arithmetic(.and, .register(.rsi), constant: Int32(TLBGeometry.indexMask), wide: false)
+        assembler.arithmetic(.and, .rsi, state(CPUState.Offset.dataMask), wide: false)
         // The page of the last byte: an access across pages is not found.
         assembler.move(.rdx, .rcx, wide: false)
         assembler.shift(.shr, .rdx, by: 16, wide: false)

@@ -204,6 +204,49 @@ struct TLBTests {
         }
     }
 
+    /// How a page is read.
+    enum Reader: CaseIterable {
+        case el1, el0, unprivileged
+    }
+
+    @Test(
+        "Thousands of pages that are read in turn are each read right, and so is one that is mapped anew",
+        arguments: Reader.allCases)
+    func manyPages(reader: Reader) throws {
+        let (machine, tables) = try SystemMachine.withMMU()
+        // More than the software TLB has entries for at first, and fewer than it may have.
+        let count: UInt64 = 3000
+        let memory: PhysicalAddress = 0x4800_0000
+        let attributes: PageAttributes = reader == .el1 ? .data : .userData
+        var place: PhysicalAddress = 0
+        for page in 0..<count {
+            let descriptor = tables.map(Self.window + page << 12, to: memory + page << 12, attributes)
+            if page == 1234 { place = descriptor }
+            machine.memory.store(page + 1, at: memory + page << 12)
+        }
+        let mode: Mode = reader == .el0 ? .el0t : .el1h
+        func sum() throws -> UInt64 {
+            let stop = try machine.run(
+                [
+                    reader == .unprivileged ? .ldtr(.x2, .x1) : .ldr(.x2, .x1), .add(.x3, .x3, .x2),
+                    .add(.x1, .x1, .x5), .sub(.x4, .x4, 1), .cbnz(.x4, -4), mode == .el0t ? .svc(1) : .hvc(1),
+                ], as: mode, flags: mode == .el0t ? 0 : PSTATEBit.daif,
+                [.x1: Self.window, .x3: 0, .x4: count, .x5: 0x1000])
+            if mode == .el1h { #expect(stop == .call(1)) }
+            return machine.x(3)
+        }
+        let expected = count * (count + 1) / 2
+        for _ in 0..<8 { #expect(try sum() == expected) }
+        for (page, value) in [(memory, UInt64(1)), (memory + 1234 << 12, 1235)] {
+            machine.memory.store(PageTables.descriptor(page, attributes), at: place)
+            _ = try machine.run(
+                [.dsb, .sys(.tlbiVAE1, .x1), .dsb, .isb, .hvc(1)], [.x1: (Self.window + 1234 << 12) >> 12])
+            #expect(try sum() == expected - 1235 + value)
+        }
+        _ = try machine.run([.sys(.tlbiVMALLE1), .dsb, .isb, .hvc(1)])
+        for _ in 0..<2 { #expect(try sum() == expected) }
+    }
+
     // MARK: Hardware updates
 
     @Test("With HA the access flag is set by the first access, in the table; without it the access faults")

@@ -1,0 +1,62 @@
+// A table of the software TLB by itself.
+
+import Testing
+
+@testable import Emulator
+
+@Suite("Tables of the software TLB")
+struct TLBTableTests {
+    private func fill(_ entry: TLBEntry, page: UInt64) {
+        entry.readTag = page
+        entry.writeTag = TLBEntry.invalidTag
+        entry.addend = page &* 3
+        entry.info = page | 12
+    }
+
+    @Test("A context whose entries displace each other grows, keeps them, and is small again when it is given up")
+    func growth() throws {
+        let context = TranslationContext()
+        let first = context.table(.el0)
+        #expect(first.entryCount == TLBGeometry.initialEntryCount)
+        // Two addresses with one place, in turn; and one elsewhere.
+        let far: UInt64 = 0x7000_0000_3000
+        fill(context.entry(.el0, far), page: far)
+        let distance = UInt64(first.entryCount) << TLBGeometry.pageShift
+        var turns = 0
+        while !context.isCrowded {
+            let page = 0x5000_0000_0000 + UInt64(turns % 2) * distance
+            let entry = context.entry(.el0, page)
+            if turns > 0 { context.keepVictim(entry, .el0) }
+            fill(entry, page: page)
+            turns += 1
+            try #require(turns < 1_000_000)
+        }
+        context.grow()
+        #expect(!context.isCrowded)
+        #expect(context.table(.el0).entryCount > first.entryCount)
+        #expect(context.table(.el1).entryCount == first.entryCount)
+        let entry = context.entry(.el0, far)
+        #expect(entry.readTag == far && entry.addend == far &* 3 && entry.info == far | 12)
+        // What shared a place no longer does, and nothing else is there.
+        #expect(context.entry(.el0, 0x5000_0000_0000).base != context.entry(.el0, 0x5000_0000_0000 + distance).base)
+        #expect(!context.entry(.el0, far + 0x1000).isValid)
+        context.shrink()
+        context.invalidateAll()
+        #expect(context.table(.el0).base == first.base)
+        #expect(!context.entry(.el0, far).isValid)
+    }
+
+    @Test("A table of the largest size stays as it is, however crowded")
+    func largest() throws {
+        let context = TranslationContext()
+        while context.table(.el1).entryCount < TLBGeometry.largestEntryCount {
+            while !context.isCrowded { context.keepVictim(context.entry(.el1, 0), .el1) }
+            context.grow()
+        }
+        let base = context.table(.el1).base
+        for _ in 0..<100_000 { context.keepVictim(context.entry(.el1, 0), .el1) }
+        #expect(!context.isCrowded)
+        context.grow()
+        #expect(context.table(.el1).base == base)
+    }
+}
