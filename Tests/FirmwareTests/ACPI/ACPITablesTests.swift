@@ -171,8 +171,8 @@ struct ACPITablesTests {
         let parameters = source.matches(of: /0x0*([0-9A-F]+), *\/\/ Address\n *0x03, *\/\/ Access Size/)
         #expect(parameters.map { String($0.1) } == ["FFFFFFFF", "1", "10002", "1010022", "2010222"])
         #expect(source.components(separatedBy: "Method (_LPI").count == 3)
-        let result = try ASLCompiler.evaluate("\\_SB.C001._LPI", dsdt: dsdt.bytes)
-        #expect(result.contains("Contains 8 Elements"), "\(result)")
+        let result = try ASLCompiler.evaluate(["\\_SB.C001._LPI"], dsdt: dsdt.bytes)
+        #expect(result[0].contains("Contains 8 Elements"), "\(result)")
     }
 
     private func hexadecimal(_ value: Int, digits: Int) -> String {

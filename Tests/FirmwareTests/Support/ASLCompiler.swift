@@ -39,12 +39,23 @@ enum ASLCompiler {
         }
     }
 
-    /// Evaluates `expression` (an object and its arguments) in a machine that has `dsdt` and nothing else; returns what the interpreter says.
-    static func evaluate(_ expression: String, dsdt: [UInt8]) throws -> String {
+    /// Evaluates expressions (an object and its arguments each), in a machine that has `dsdt` and nothing else; returns what the
+    /// interpreter says of each. A run takes it a second whatever it does, so that there are several in one.
+    static func evaluate(_ expressions: [String], dsdt: [UInt8]) throws -> [String] {
         try inDirectory { directory in
             let file = directory.appending(path: "dsdt.aml")
             try Data(dsdt).write(to: file)
-            return try run(interpreterPath, ["-b", "evaluate " + expression, file.path], in: directory)
+            var answers: [String] = []
+            // A line of commands is at most about a thousand characters.
+            for start in stride(from: 0, to: expressions.count, by: 8) {
+                let some = expressions[start..<min(start + 8, expressions.count)]
+                let commands = some.map { "evaluate " + $0 }.joined(separator: ";")
+                let text = try run(interpreterPath, ["-b", commands, file.path], in: directory)
+                let parts = text.components(separatedBy: "\nEvaluating ").dropFirst()
+                try #require(parts.count == some.count, "\(text)")
+                answers += parts
+            }
+            return answers
         }
     }
 
