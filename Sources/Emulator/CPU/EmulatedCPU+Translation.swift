@@ -41,8 +41,7 @@ extension EmulatedCPU {
                 context = oldest
                 // Not the one that was current, which the block that is just ending may still use: nobody has the addresses of
                 // its tables.
-                context.shrink()
-                context.invalidateAll()
+                context.startOver()
                 recentPages.forget()
             }
             context.asid = asid

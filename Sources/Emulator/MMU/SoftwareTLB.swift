@@ -120,7 +120,7 @@ final class TranslationContext {
     @exclusivity(unchecked) private var largeSizes: UInt64 = 0
     private let largePages: AddressFilter
     /// Tables that may hold anything, by `AccessPrivilege`.
-    @exclusivity(unchecked) private var filled: (Bool, Bool, Bool) = (false, false, false)
+    @exclusivity(unchecked) private var filled = InlineArray<3, Bool>(repeating: true)
     /// Which pages may have entries in the jump cache.
     private let executedPages: AddressFilter
 
@@ -175,13 +175,21 @@ final class TranslationContext {
     /// How many displacements make a table a crowded one.
     private static func crowd(_ table: TLBTable) -> Int { 2 * table.entryCount }
 
-    /// Goes back to the tables of the beginning, for another address space. As for `grow`; what is in them is not valid.
-    func shrink() {
+    /// Goes back to the tables of the beginning.
+    private func shrink() {
         for index in tables.indices where !isInitial(tables[index]) {
             tables[index].unmap()
             tables[index] = TLBTable(
                 base: memory + index * Self.initialTableBytes, entryCount: TLBGeometry.initialEntryCount)
+            // What was in it before it grew still is.
+            filled[index] = true
         }
+    }
+
+    /// Becomes the context of another address space. As for `grow`.
+    func startOver() {
+        shrink()
+        invalidateAll()
     }
 
     // MARK: Victims
@@ -249,19 +257,11 @@ final class TranslationContext {
     // MARK: Filling
 
     /// Remembers that the table for `privilege` got an entry.
-    func noteFilled(_ privilege: AccessPrivilege) {
-        switch privilege {
-        case .el1: filled.0 = true
-        case .el1WithoutPAN: filled.1 = true
-        case .el0: filled.2 = true
-        }
-    }
+    func noteFilled(_ privilege: AccessPrivilege) { filled[privilege.rawValue] = true }
 
     /// Calls `body` with every entry of the tables that may hold anything.
     private func forEachEntry(_ body: (TLBEntry) -> Void) {
-        for (privilege, isFilled) in [
-            (AccessPrivilege.el1, filled.0), (.el1WithoutPAN, filled.1), (.el0, filled.2),
-        ] where isFilled {
+        for privilege in [AccessPrivilege.el1, .el1WithoutPAN, .el0] where filled[privilege.rawValue] {
             let table = table(privilege)
             for index in 0..<table.entryCount { body(table.entry(at: index)) }
             for index in 0..<Self.victimCount { body(victim(privilege, index)) }
@@ -279,14 +279,14 @@ final class TranslationContext {
     // MARK: Invalidating
 
     func invalidateAll() {
-        for index in tables.indices {
+        for index in tables.indices where filled[index] {
             tables[index].invalidateAll()
             displacements[index] = 0
+            filled[index] = false
         }
         memset(instructionPages, 0xFF, Self.instructionPageBytes)
         memset(memory + Self.victimOffset, 0xFF, Self.victimBytes)
         invalidateJumpCache()
-        filled = (false, false, false)
         largeSizes = 0
         largePages.removeAll()
     }
