@@ -11,6 +11,8 @@ enum PowerCutOutcome: Hashable {
     case cleanBoot
     /// The same, after the kernel looked at an image and did not take it.
     case imageRefused
+    /// A clean boot, with every synced file, but after e2fsck: the cut had torn the file system's superblock in two.
+    case repaired
     /// Anything else.
     case wrong(String)
 
@@ -77,11 +79,13 @@ struct PowerCutTable {
     /// As docs/faults.md has it.
     var markdown: String {
         var lines = [
-            "| cut during | unflushed writes | points | resumed | clean boot, no image | clean boot, image refused | wrong |",
-            "|---|---|---|---|---|---|---|",
+            "| cut during | unflushed writes | points | resumed | clean boot, no image | clean boot, image refused | clean boot after e2fsck | wrong |",
+            "|---|---|---|---|---|---|---|---|",
         ]
         func line(_ phase: String, _ fate: String, _ all: [PowerCutOutcome]) -> String {
-            let counts = [PowerCutOutcome.resumed, .cleanBoot, .imageRefused].map { kind in all.count { $0 == kind } }
+            let counts = [PowerCutOutcome.resumed, .cleanBoot, .imageRefused, .repaired].map { kind in
+                all.count { $0 == kind }
+            }
             let cells = [all.count] + counts + [all.count { $0.failure != nil }]
             return "| \(phase) | \(fate) | \(cells.map(String.init).joined(separator: " | ")) |"
         }

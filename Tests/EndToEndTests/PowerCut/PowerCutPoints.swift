@@ -42,7 +42,7 @@ enum PowerCutFate: String, CaseIterable {
 extension PowerCutRecording {
     /// `count` points spread evenly over a run, with one fate after the other; more points than positions come to a
     /// position again with another fate. At the end of the hibernation, where it is decided, every position has every fate, and
-    /// the one before all is flushed has many an order.
+    /// the one before all is flushed has many an order. While it resumes, the last write of the file system's superblock is torn.
     func points(_ phase: PowerCutPhase, count: Int) -> [PowerCut] {
         let positions = positions(phase)
         var cuts = (0..<count).map { index in
@@ -61,7 +61,22 @@ extension PowerCutRecording {
                 PowerCutFate.reorder.cut(at: unflushed ?? positions[0], of: log, seed: UInt64(2000 + $0))
             }
         }
+        if phase == .resume,
+            let position = positions.last(where: {
+                tearsSuperblock(PowerCut(position: $0, tornSectors: 1, unflushed: .keep))
+            })
+        {
+            cuts.append(PowerCut(position: position, tornSectors: 1, unflushed: .keep))
+        }
         return cuts
+    }
+
+    /// Whether a cut leaves one of the two sectors of the file system's superblock as it was.
+    func tearsSuperblock(_ cut: PowerCut) -> Bool {
+        guard let torn = cut.tornSectors, case .write(disk: 1, let write) = log.entries[cut.position] else {
+            return false
+        }
+        return write.sector + UInt64(torn) == Ext4.superblock.lowerBound + 1
     }
 
     /// The last requests of the hibernation: the end of the image, the swap area's header, the page map, the flushes.

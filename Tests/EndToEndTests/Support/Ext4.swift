@@ -24,6 +24,16 @@ enum Ext4 {
         return code == 0 ? nil : output
     }
 
+    /// Repairs a file system that cannot be mounted, as a person would.
+    static func repair(_ disk: URL) throws {
+        let (code, output) = try run("e2fsck", ["-f", "-y", disk.path])
+        // 1: errors were corrected.
+        guard code <= 1 else { throw DormouseRun.Failure("e2fsck cannot repair \(disk.path): \(output)") }
+    }
+
+    /// The sectors of its superblock, which is one write but not one sector.
+    static let superblock: Range<UInt64> = 2..<4
+
     /// Where a tool is: not every user's PATH has those of the administrator.
     private static func tool(_ name: String) -> URL? {
         let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
