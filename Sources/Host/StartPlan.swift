@@ -70,12 +70,12 @@ public struct StartPlan: Sendable {
             configuration = slept.configuration
             self.environment = slept.record.environment
             self.files = keptFiles
-            prepared = Self.prepared(kept, state, decision, slept, now: now)
+            prepared = Self.prepared(kept, state, decision, slept)
         } else {
             configuration = today
             self.environment = environment
             self.files = files
-            prepared = Self.prepared(machine, state, decision, slept, now: now)
+            prepared = Self.prepared(machine, state, decision, slept)
         }
         self.decision = decision
         generation = decision.beginsGeneration ? state.generation + 1 : state.generation
@@ -154,14 +154,12 @@ public struct StartPlan: Sendable {
 
     /// What the decision makes of a machine: where its counter begins, and whether its kernel is to look for an image.
     private static func prepared(
-        _ machine: MachineConfiguration, _ state: VMState, _ decision: StartDecision, _ slept: VMState.Slept?,
-        now: UInt64
+        _ machine: MachineConfiguration, _ state: VMState, _ decision: StartDecision, _ slept: VMState.Slept?
     ) -> MachineConfiguration {
         var machine = machine
         if decision.resumes, let slept, machine.model.counterGoesOn {
-            // A deterministic machine does not know how long it slept.
-            machine.initialCounter =
-                machine.clock == .host ? slept.record.counter(at: now) : UInt64(slept.record.counter) ?? 0
+            machine.initialCounter = slept.record.counterValue
+            machine.initialCounterTime = slept.record.timeNanoseconds
         }
         // With ACPI, the guest's kernel sees by the signature that the image is not for this machine.
         if decision.isClean, machine.firmware == .deviceTree {

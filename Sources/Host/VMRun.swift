@@ -34,7 +34,7 @@ public struct VMRun: Sendable {
         state.hibernation = nil
         state.run = VMState.Run(
             environment: plan.environment, configuration: plan.configuration, generation: plan.generation,
-            since: String(now), counter: String(plan.machine.initialCounter), resumed: plan.slept)
+            since: String(now), counter: String(plan.machine.counter(at: now)), resumed: plan.slept)
         try plan.vm.write(state)
         if plan.decision.isClean, request.discardsImage { try VM.discardImages(plan.configuration) }
     }
@@ -76,8 +76,9 @@ public struct VMRun: Sendable {
             }
         switch outcome.end {
         case _ where isHibernated:
+            // The time of the counter, not of the writing: the guest's clock would lose the difference in each cycle.
             let record = HibernationRecord(
-                dormouse: dormouse, time: now, call: Self.call(outcome.end, machine),
+                dormouse: dormouse, time: outcome.endTimes.time, call: Self.call(outcome.end, machine),
                 environment: plan.environment, generation: plan.generation, counter: outcome.endTimes.counter,
                 disks: try Self.disks(plan.configuration))
             state.hibernation = VMState.Slept(record: record, configuration: plan.configuration)

@@ -112,10 +112,4 @@ struct StartDecisionTests {
         // A host clock that was set back is no reason.
         #expect(decision(policy: policy(.refuse), now: 0) == .resume([]))
     }
-
-    @Test("A counter that goes on has gone on for as long as the guest slept")
-    func counter() {
-        #expect(Self.record().counter(at: Self.hour + 250) == 5_000_000_250)
-        #expect(Self.record().counter(at: 0) == 5_000_000_000)
-    }
 }

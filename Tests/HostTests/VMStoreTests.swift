@@ -110,7 +110,10 @@ struct VMStoreTests {
                 _ = StartDecision(
                     record: record, generation: state.generation, environment: Environment(), disks: nil,
                     policy: StartPolicy(), now: 1)
-                _ = record.counter(at: .max)
+                var machine = MachineConfiguration(kernel: "/kernel")
+                machine.initialCounter = record.counterValue
+                machine.initialCounterTime = record.timeNanoseconds
+                _ = machine.counter(at: .max)
             }
         }
         #expect(readable > 0)

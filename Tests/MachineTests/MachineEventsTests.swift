@@ -1,4 +1,5 @@
 import Devices
+import Foundation
 import Hypervisor
 import Testing
 
@@ -54,6 +55,33 @@ struct MachineEventsTests {
         #expect(clock.counter >= first)
         let wait = clock.hostTime(ofCounter: clock.counter + 5_000_000_000) &- HostClock.now
         #expect(wait > 4_000_000_000 && wait <= 5_000_000_000)
+    }
+
+    @Test("A counter with a record has gone on since that, up to the moment in which the machine is made")
+    func recordedCounter() throws {
+        var configuration = MachineConfiguration(kernel: "/kernel")
+        configuration.initialCounter = 5_000_000_000
+        #expect(configuration.counter(at: 1000) == 5_000_000_000)
+        configuration.initialCounterTime = 750
+        #expect(configuration.counter(at: 1000) == 5_000_000_250)
+        // A host clock that was set back, and a counter that would wrap.
+        #expect(configuration.counter(at: 0) == 5_000_000_000)
+        configuration.initialCounter = .max - 1
+        #expect(configuration.counter(at: 1000) == UInt64.max - 1)
+        configuration.initialCounter = 7
+        configuration.clock = .instructions
+        #expect(configuration.counter(at: 1000) == 7)
+
+        // However long it takes to get there, nothing of it is lost.
+        let slept: UInt64 = 3_600_000_000_000
+        var made = MachineConfiguration(kernel: "Image")
+        made.memoryByteCount = 64 << 20
+        made.initialCounterTime = WallClock.now - slept
+        let before = WallClock.now
+        Thread.sleep(forTimeInterval: 0.05)
+        let machine = try VirtualMachine(made, events: MachineEvents())
+        let late = machine.initialCounter - slept
+        #expect(late >= 50_000_000 && late <= WallClock.now - before + 1_000_000_000)
     }
 }
 

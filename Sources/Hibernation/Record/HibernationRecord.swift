@@ -59,11 +59,6 @@ public struct HibernationRecord: Codable, Hashable, Sendable {
     /// Nanoseconds since 1970-01-01 UTC.
     public var timeNanoseconds: UInt64 { UInt64(time) ?? 0 }
 
-    /// The guest's counter if it goes on while the guest sleeps, at `now` (nanoseconds since 1970-01-01 UTC). A host clock
-    /// that was set back does not turn it back.
-    public func counter(at now: UInt64) -> UInt64 {
-        let slept = now > timeNanoseconds ? now - timeNanoseconds : 0
-        let (sum, overflow) = (UInt64(counter) ?? 0).addingReportingOverflow(slept)
-        return overflow ? UInt64(counter) ?? 0 : sum
-    }
+    /// `counter` as a number.
+    public var counterValue: UInt64 { UInt64(counter) ?? 0 }
 }

@@ -39,10 +39,8 @@ final class HostClock: GuestClock {
     /// Where the counter begins of a machine that keeps no record of its last run: it is made from the time of day, so that one
     /// that resumes finds that it went on by as long as it slept.
     static var counterOfToday: UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        let seconds = UInt64(max(0, time.tv_sec))
-        guard seconds >= epoch else { return 0 }
-        return (seconds - epoch) &* 1_000_000_000 &+ UInt64(max(0, time.tv_nsec))
+        let time = WallClock.now
+        let start = epoch &* 1_000_000_000
+        return time > start ? time - start : 0
     }
 }

@@ -71,6 +71,9 @@ public struct MachineConfiguration: Sendable {
     public var engine = Engine.auto
     /// Where the guest's counter begins: with the host's clock, `counterOfToday` is good for a machine that keeps no record.
     public var initialCounter: UInt64 = 0
+    /// When the guest's counter was there, in nanoseconds since 1970-01-01 UTC, if it has gone on since then; nil: it is there
+    /// when the machine is made. The instruction clock does not go on.
+    public var initialCounterTime: UInt64?
     /// What entropy starts from with the instruction clock.
     public var seed: UInt64 = 0
 
@@ -80,6 +83,14 @@ public struct MachineConfiguration: Sendable {
 
     /// A counter that is made from the time of day, so that a guest that resumes finds that it went on meanwhile.
     public static var counterOfToday: UInt64 { HostClock.counterOfToday }
+
+    /// Where the guest's counter is at `now` (nanoseconds since 1970-01-01 UTC), if the machine is made then. A host clock that
+    /// was set back does not turn it back.
+    public func counter(at now: UInt64) -> UInt64 {
+        guard clock == .host, let time = initialCounterTime, now > time else { return initialCounter }
+        let (sum, overflow) = initialCounter.addingReportingOverflow(now - time)
+        return overflow ? initialCounter : sum
+    }
 }
 
 /// Why a machine cannot be made or started. The text is for the user, one line.

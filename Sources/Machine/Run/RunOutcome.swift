@@ -26,17 +26,20 @@ public struct RunOutcome: Sendable {
     }
 }
 
-/// The end of a run on the host's monotonic clock, in nanoseconds.
+/// The end of a run, in nanoseconds on the host's monotonic clock unless it is said otherwise.
 public struct EndTimes: Sendable, Hashable {
     /// When the guest made the call that ended it, or somebody else did.
     public var end: UInt64 = 0
     /// How long flushing the disks took.
     public var flush: UInt64 = 0
+    /// The same by the time of day, since 1970-01-01 UTC.
+    public var time: UInt64 = 0
     /// The guest's counter at the end.
     public var counter: UInt64 = 0
 
-    init(end: UInt64 = 0, counter: UInt64 = 0) {
+    init(end: UInt64 = 0, time: UInt64 = 0, counter: UInt64 = 0) {
         self.end = end
+        self.time = time
         self.counter = counter
     }
 

@@ -41,7 +41,7 @@ extension VirtualMachine {
         calls.withLock { $0.add(registers, result: result, core: cpu.index) }
         events.firmwareCall?(
             FirmwareCallEvent(
-                core: cpu.index, time: power.now &- configuration.initialCounter, registers: registers,
+                core: cpu.index, time: power.now &- initialCounter, registers: registers,
                 result: result))
         return apply(result.effect, registers, cpu)
     }
@@ -127,7 +127,7 @@ extension VirtualMachine {
             // A stop that meets a reset must not be lost, or the guest would be booted again.
             case (nil, _), (.reset, .stopped):
                 end = how
-                endTimes.withLock { $0 = EndTimes(end: HostClock.now, counter: power.now) }
+                endTimes.withLock { $0 = EndTimes(end: HostClock.now, time: WallClock.now, counter: power.now) }
             default: break
             }
         }

@@ -81,6 +81,8 @@ public final class VirtualMachine: @unchecked Sendable {
     let calls = Mutex<FirmwareCallRecord>(FirmwareCallRecord())
     /// When the current run ended and how long its disks took to flush, in nanoseconds of the host's monotonic clock.
     let endTimes = Mutex(EndTimes())
+    /// The guest's counter when the machine was made.
+    let initialCounter: UInt64
     /// Whether the last run ended with a warm reset, so that the next one keeps what is in RAM.
     let keepsMemory = Atomic(false)
 
@@ -94,13 +96,14 @@ public final class VirtualMachine: @unchecked Sendable {
             isDeterministic ? SeededEntropy(seed: configuration.seed) : HostEntropy()
         self.entropy = entropy
         let clock: any GuestClock
+        initialCounter = configuration.counter(at: WallClock.now)
         if isDeterministic {
-            let instructionClock = InstructionClock(counter: configuration.initialCounter)
+            let instructionClock = InstructionClock(counter: initialCounter)
             self.instructionClock = instructionClock
             hostClock = nil
             clock = instructionClock
         } else {
-            let hostClock = HostClock(counter: configuration.initialCounter)
+            let hostClock = HostClock(counter: initialCounter)
             self.hostClock = hostClock
             instructionClock = nil
             clock = hostClock

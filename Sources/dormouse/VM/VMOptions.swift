@@ -35,15 +35,6 @@ enum AbsolutePath {
     }
 }
 
-/// The time of day, in nanoseconds since 1970-01-01 UTC.
-enum WallClock {
-    static var now: UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return UInt64(max(0, time.tv_sec)) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
-    }
-}
-
 extension OnChange: ExpressibleByArgument {}
 extension OnExpiry: ExpressibleByArgument {}
 extension VMConfiguration.DiskHash: ExpressibleByArgument {}

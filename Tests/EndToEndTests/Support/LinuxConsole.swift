@@ -26,7 +26,10 @@ extension DormouseRun.End {
 
 extension DormouseRun {
     /// The `count`-th time that the guest says its time, it is within a second of the host's.
-    func expectRightClock(count: Int, sourceLocation: SourceLocation = #_sourceLocation) throws {
+    ///
+    /// - Returns: how far it is ahead, in seconds.
+    @discardableResult
+    func expectRightClock(count: Int, sourceLocation: SourceLocation = #_sourceLocation) throws -> TimeInterval {
         // When it was not said yet, and when it was.
         var before = Date().timeIntervalSince1970
         while true {
@@ -37,7 +40,7 @@ extension DormouseRun {
                 #expect(
                     guest > before - 1 && guest < now + 1, "guest \(guest), host \(before) to \(now)",
                     sourceLocation: sourceLocation)
-                return
+                return guest - now
             }
             guard isRunning else { throw Failure("the run ended without the \(count). date") }
             before = after
