@@ -77,27 +77,33 @@ let package = Package(
             path: "Benchmarks/Benchmark",
             swiftSettings: common),
 
+        // What tests of all modules share: traits, and nothing of Dormouse.
+        .target(name: "TestSupport", path: "Tests/Support", swiftSettings: common),
+
         .testTarget(name: "PSCITests", dependencies: ["PSCI"], swiftSettings: common),
         .testTarget(name: "Arm64Tests", dependencies: ["Arm64"], swiftSettings: common),
-        .testTarget(name: "EmulatorTests", dependencies: ["Emulator"], swiftSettings: common),
-        .testTarget(name: "DevicesTests", dependencies: ["Devices"], swiftSettings: common),
-        .testTarget(name: "FirmwareTests", dependencies: ["Firmware"], swiftSettings: common),
-        .testTarget(name: "HibernationTests", dependencies: ["Hibernation"], swiftSettings: common),
+        .testTarget(name: "EmulatorTests", dependencies: ["Emulator", "TestSupport"], swiftSettings: common),
+        .testTarget(name: "DevicesTests", dependencies: ["Devices", "TestSupport"], swiftSettings: common),
+        .testTarget(name: "FirmwareTests", dependencies: ["Firmware", "TestSupport"], swiftSettings: common),
+        .testTarget(name: "HibernationTests", dependencies: ["Hibernation", "TestSupport"], swiftSettings: common),
         .testTarget(
-            name: "MachineTests", dependencies: ["Hibernation", "Machine"], exclude: ["Golden"], swiftSettings: common),
+            name: "MachineTests", dependencies: ["Hibernation", "Machine", "TestSupport"], exclude: ["Golden"],
+            swiftSettings: common),
         .testTarget(
-            name: "HostTests", dependencies: ["Devices", "Hibernation", "Host", "Machine"], swiftSettings: common),
+            name: "HostTests", dependencies: ["Devices", "Hibernation", "Host", "Machine", "TestSupport"],
+            swiftSettings: common),
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
                 "dormouse", "Hibernation", "Machine",
                 .product(name: "Subprocess", package: "swift-subprocess"),
-                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "SystemPackage", package: "swift-system"), "TestSupport",
             ],
             exclude: ["Fixtures"],
             swiftSettings: common),
         // Runs the executable as a user does; the modules only where there is no command for it.
-        .testTarget(name: "EndToEndTests", dependencies: ["Devices", "Hibernation"], swiftSettings: common),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["Devices", "Hibernation", "TestSupport"], swiftSettings: common),
     ],
     swiftLanguageModes: [.v6]
 )

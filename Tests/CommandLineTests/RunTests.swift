@@ -1,9 +1,10 @@
 import FoundationEssentials
 import Glibc
 import Machine
+import TestSupport
 import Testing
 
-@Suite("Runs of bare-metal guests", .enabled(if: Guest.areBuilt, Guest.missing))
+@Suite("Runs of bare-metal guests", .needs(Guest.areBuilt, Guest.missing))
 struct RunTests {
     private func run(_ guest: Guest, _ arguments: String...) async throws -> Finished {
         try await Command.run(["run", "--kernel", guest.path] + arguments)

@@ -1,9 +1,10 @@
 import Glibc
 import Subprocess
 import SystemPackage
+import TestSupport
 import Testing
 
-@Suite("On a terminal", .enabled(if: Guest.areBuilt, Guest.missing))
+@Suite("On a terminal", .needs(Guest.areBuilt, Guest.missing))
 struct TerminalTests {
     /// Runs an idle guest on a terminal of its own, in the foreground, and calls `body` once the terminal is raw.
     private func run(

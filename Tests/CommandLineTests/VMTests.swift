@@ -2,9 +2,10 @@ import FoundationEssentials
 import Glibc
 import Hibernation
 import Machine
+import TestSupport
 import Testing
 
-@Suite("Kept VMs", .enabled(if: Guest.areBuilt, Guest.missing))
+@Suite("Kept VMs", .needs(Guest.areBuilt, Guest.missing))
 struct VMTests {
     // MARK: Resuming
 
@@ -331,6 +332,6 @@ struct VMTests {
 extension Trait where Self == ConditionTrait {
     /// Skips a test where there is no passt.
     fileprivate static var needsPasst: Self {
-        .enabled(if: access("/usr/bin/passt", X_OK) == 0, "passt is missing; install passt")
+        .needs(access("/usr/bin/passt", X_OK) == 0, "passt is missing; install passt")
     }
 }

@@ -2,10 +2,11 @@
 
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("ACPI", .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+    @Suite("ACPI", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct ACPITests {
         private static let signature = ["--firmware", "acpi", "--hardware-signature", "c0ffee01"]
 

@@ -1,10 +1,11 @@
 // The conformance guest, here and elsewhere, and the fuzzing guest.
 
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("PSCI from the inside", .enabled(if: BareMetalGuest.areThere, BareMetalGuest.whyNot))
+    @Suite("PSCI from the inside", .needs(BareMetalGuest.areThere, BareMetalGuest.whyNot))
     struct ConformanceTests {
         /// What a command wrote, and how it ended.
         private func run(_ executable: URL, _ arguments: [String], _ scratch: Scratch) throws -> (Int32, String) {
@@ -101,6 +102,6 @@ enum QEMU {
 extension Trait where Self == ConditionTrait {
     /// Skips a test where there is no QEMU.
     fileprivate static var needsQEMU: Self {
-        .enabled(if: QEMU.path != nil, "qemu-system-aarch64 is missing; install qemu-system-arm")
+        .needs(QEMU.path != nil, "qemu-system-aarch64 is missing; install qemu-system-arm")
     }
 }

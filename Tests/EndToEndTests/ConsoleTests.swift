@@ -1,9 +1,10 @@
 // What is typed reaches the guest, and the end of it ends nothing.
 
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Console", .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+    @Suite("Console", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct ConsoleTests {
         @Test("A shell in the guest does what is typed, and goes on after the end of the input")
         func shell() throws {

@@ -1,5 +1,6 @@
 // Runs on the instruction clock repeat exactly: the same console, the same number of instructions.
 
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -7,7 +8,7 @@ extension EndToEnd {
     struct DeterminismTests {
         @Test(
             "A bare-metal guest with four cores does the same in every run with an engine",
-            .enabled(if: BareMetalGuest.areThere, BareMetalGuest.whyNot),
+            .needs(BareMetalGuest.areThere, BareMetalGuest.whyNot),
             arguments: [Engine.interpreter, .translator, .auto])
         func bareMetal(engine: Engine) throws {
             var machine = GuestMachine(.systemOff2)
@@ -18,7 +19,7 @@ extension EndToEnd {
 
         @Test(
             "Linux with two CPUs does the same in every run",
-            .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+            .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
         func linux() throws {
             var machine = GuestMachine(.systemOff2, test: "poweroff")
             machine.cpus = 2

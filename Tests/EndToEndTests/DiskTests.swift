@@ -2,10 +2,11 @@
 
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Disks", .enabled(if: BareMetalGuest.areThere, BareMetalGuest.whyNot))
+    @Suite("Disks", .needs(BareMetalGuest.areThere, BareMetalGuest.whyNot))
     struct DiskTests {
         @Test("A second machine on a disk that is in use is refused, in one line, and the first goes on")
         func secondIsRefused() throws {

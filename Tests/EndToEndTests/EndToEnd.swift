@@ -6,8 +6,9 @@
 //
 // Consoles, messages and reports stay in .build/end-to-end.
 
+import TestSupport
 import Testing
 
 /// All end-to-end tests; each file adds a suite.
-@Suite("End to end", .serialized, .timeLimit(.minutes(20)), .enabled(if: Dormouse.canBeTested, Dormouse.whyNot))
+@Suite("End to end", .serialized, .timeLimit(.minutes(20)), .needs(Dormouse.canBeTested, Dormouse.whyNot))
 enum EndToEnd {}

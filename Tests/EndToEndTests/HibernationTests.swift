@@ -1,5 +1,6 @@
 // A guest that hibernates, and what its next start finds: the main job.
 
+import TestSupport
 import Testing
 
 /// One chain of a boot and two resumes. A guest does not see the engine, so each run may have another.
@@ -24,7 +25,7 @@ struct HibernationChain: CustomTestStringConvertible {
 }
 
 extension EndToEnd {
-    @Suite("Hibernation", .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+    @Suite("Hibernation", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct HibernationTests {
         @Test(
             "A guest that hibernates with SYSTEM_OFF2 resumes with its memory intact, twice, whatever the engines",

@@ -2,10 +2,11 @@
 
 import Foundation
 import Hibernation
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Hibernation images", .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+    @Suite("Hibernation images", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct ImageTests {
         /// Boots a guest that hibernates.
         private func hibernate(

@@ -1,10 +1,11 @@
 // Kept VMs with Linux in them: what the verbs do to a hibernation that a kernel made.
 
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Kept VMs of Linux", .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+    @Suite("Kept VMs of Linux", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct KeptVMTests {
         /// Seconds by which the guest's clock may be off after ten cycles: what is measured with the console takes some time, too.
         private static let drift = 0.3

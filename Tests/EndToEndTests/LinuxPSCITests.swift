@@ -2,10 +2,11 @@
 
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Linux and PSCI", .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+    @Suite("Linux and PSCI", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct LinuxPSCITests {
         @Test(
             "The kernel finds what is offered, powers CPUs down while they are idle, and PSCI_STAT_COUNT agrees with it",

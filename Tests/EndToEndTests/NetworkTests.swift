@@ -2,10 +2,11 @@
 
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Networks", .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+    @Suite("Networks", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct NetworkTests {
         private static let hasServer = HostProgram.isThere("python3")
         private static let hasPasst = HostProgram.isThere("passt")
@@ -16,7 +17,7 @@ extension EndToEnd {
 
         @Test(
             "A guest gets an address through passt and reaches the host's loopback, and so it does after a hibernation",
-            .enabled(if: hasServer, noServer), .enabled(if: hasPasst, noPasst))
+            .needs(hasServer, noServer), .needs(hasPasst, noPasst))
         func user() throws {
             let scratch = try Scratch("network-user")
             let server = try FileServer(address: "127.0.0.1", scratch: scratch)
@@ -30,7 +31,7 @@ extension EndToEnd {
 
         @Test(
             "A guest reaches the host's side of a TAP device, and so it does after a hibernation",
-            .enabled(if: hasServer, noServer), .enabled(if: NetworkNamespace.canBeMade, NetworkNamespace.whyNot))
+            .needs(hasServer, noServer), .needs(NetworkNamespace.canBeMade, NetworkNamespace.whyNot))
         func tap() throws {
             let scratch = try Scratch("network-tap")
             let namespace = try NetworkNamespace()
@@ -66,7 +67,7 @@ extension EndToEnd {
 
         @Test(
             "A network costs nothing while it is idle; when passt ends, the link is down, that is said, and the guest goes on",
-            .enabled(if: hasPasst, noPasst))
+            .needs(hasPasst, noPasst))
         func linkDown() throws {
             let scratch = try Scratch("network-link-down")
             var machine = GuestMachine(.systemOff2, test: "shell")

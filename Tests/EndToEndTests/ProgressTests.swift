@@ -1,6 +1,7 @@
 // Guests that do nothing use nothing, and cores that work all get on.
 
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -17,7 +18,7 @@ extension EndToEnd {
 
         @Test(
             "Linux that idles on four CPUs uses under 3 % of a core",
-            .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+            .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
         func linuxIdles() throws {
             let scratch = try Scratch("idle-linux")
             var machine = GuestMachine(.systemOff2, test: "idle")
@@ -38,7 +39,7 @@ extension EndToEnd {
 
         @Test(
             "A core that waits for its timer uses under 3 % of a core, and is woken",
-            .enabled(if: BareMetalGuest.areThere, BareMetalGuest.whyNot))
+            .needs(BareMetalGuest.areThere, BareMetalGuest.whyNot))
         func bareMetalIdles() throws {
             let scratch = try Scratch("idle-bare-metal")
             let run = try scratch.start(GuestMachine(.idle, "seconds=\(Int(Self.idleSeconds) + 1)"), "1-boot")
@@ -51,7 +52,7 @@ extension EndToEnd {
 
         @Test(
             "Four busy cores of a bare-metal guest make progress together",
-            .enabled(if: BareMetalGuest.areThere, BareMetalGuest.whyNot))
+            .needs(BareMetalGuest.areThere, BareMetalGuest.whyNot))
         func bareMetalIsBusy() throws {
             let scratch = try Scratch("busy-bare-metal")
             var machine = GuestMachine(.spin, "seconds=5")
@@ -64,7 +65,7 @@ extension EndToEnd {
 
         @Test(
             "Four busy CPUs of Linux make progress together",
-            .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+            .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
         func linuxIsBusy() throws {
             let scratch = try Scratch("busy-linux")
             var machine = GuestMachine(.systemOff2, test: "busy")
@@ -90,7 +91,7 @@ extension EndToEnd {
 
         @Test(
             "Linux comes up on 64 CPUs, the most there can be, on however few cores of the host",
-            .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+            .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
         func mostCPUs() throws {
             let scratch = try Scratch("cpus-64")
             var machine = GuestMachine(.systemOff2, test: "poweroff")

@@ -1,6 +1,7 @@
 // Resets, and runs that are ended from outside.
 
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -8,7 +9,7 @@ extension EndToEnd {
     struct ResetTests {
         @Test(
             "A guest that reboots is booted again, until SIGTERM ends the run",
-            .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+            .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
         func rebootsUntilStopped() throws {
             let scratch = try Scratch("reboot")
             var machine = GuestMachine(.systemOff2, test: "reboot")
@@ -26,7 +27,7 @@ extension EndToEnd {
 
         @Test(
             "With --no-reboot, a Linux guest's reset ends the run",
-            .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot))
+            .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
         func linuxDoesNotReboot() throws {
             let scratch = try Scratch("no-reboot")
             var machine = GuestMachine(.systemOff2, test: "reboot")
@@ -38,7 +39,7 @@ extension EndToEnd {
 
         @Test(
             "With --no-reboot, either reset function ends the run, from any core",
-            .enabled(if: BareMetalGuest.areThere, BareMetalGuest.whyNot),
+            .needs(BareMetalGuest.areThere, BareMetalGuest.whyNot),
             arguments: [("reset", "SYSTEM_RESET"), ("reset2", "SYSTEM_RESET2")], [0, 3])
         func bareMetalDoesNotReboot(_ reset: (argument: String, function: String), core: Int) throws {
             let scratch = try Scratch("\(reset.argument)-core-\(core)")
@@ -52,7 +53,7 @@ extension EndToEnd {
 
         @Test(
             "SIGTERM ends a run that sleeps, and the disk's lock with it",
-            .enabled(if: BareMetalGuest.areThere, BareMetalGuest.whyNot))
+            .needs(BareMetalGuest.areThere, BareMetalGuest.whyNot))
         func stopsAtOnce() throws {
             let scratch = try Scratch("sigterm")
             var machine = GuestMachine(.idle, "seconds=600")

@@ -1,5 +1,6 @@
 // CPU_ON and SYSTEM_OFF2 as a guest of our own finds them: its checks are listed in Guests/SystemOff2.
 
+import TestSupport
 import Testing
 
 /// One run of that guest: which firmware it finds.
@@ -35,7 +36,7 @@ struct LastCall: CustomTestStringConvertible {
 }
 
 extension EndToEnd {
-    @Suite("SYSTEM_OFF2 from the inside", .enabled(if: BareMetalGuest.areThere, BareMetalGuest.whyNot))
+    @Suite("SYSTEM_OFF2 from the inside", .needs(BareMetalGuest.areThere, BareMetalGuest.whyNot))
     struct SystemOff2Tests {
         @Test(
             "Every check of the guest holds, whatever the version, the conduit and the cores",

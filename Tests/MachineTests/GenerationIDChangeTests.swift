@@ -3,6 +3,7 @@
 import Emulator
 import FoundationEssentials
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Machine
@@ -37,7 +38,7 @@ private final class Console: Sendable {
     }
 }
 
-@Suite("Another generation id", .enabled(if: Guest.canBeRun, "set DORMOUSE_GUESTS, and test with -c release"))
+@Suite("Another generation id", .needs(Guest.canBeRun, "set DORMOUSE_GUESTS, and test with -c release"))
 struct GenerationIDChangeTests {
     @Test("Linux renews its random numbers when it is told of another id", arguments: FirmwareKind.allCases)
     func change(firmware: FirmwareKind) async throws {

@@ -1,10 +1,11 @@
 // The harness tested on its own: a second oracle stands in for our emulator, with mistakes put in.
 
 import Arm64
+import TestSupport
 import Testing
 
 @Suite(
-    "The instruction oracle's harness", .enabled(if: OracleProcess.executable != nil, "qemu-aarch64 is not installed"))
+    "The instruction oracle's harness", .needs(OracleProcess.executable != nil, "qemu-aarch64 is not installed"))
 struct OracleHarnessTests {
     /// An oracle that makes a mistake.
     private final class Mistaken: CaseRunner {

@@ -2,11 +2,12 @@
 
 import Arm64
 import Emulator
+import TestSupport
 import Testing
 
 @Suite(
     "Instructions against an oracle", .serialized,
-    .enabled(if: OracleProcess.executable != nil, "qemu-aarch64 is not installed"))
+    .needs(OracleProcess.executable != nil, "qemu-aarch64 is not installed"))
 struct OracleTests {
     @Test(
         """

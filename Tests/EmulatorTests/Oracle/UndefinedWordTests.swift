@@ -1,11 +1,12 @@
 // The other half of the table: words that it does not hold are undefined under the oracle too.
 
 import Arm64
+import TestSupport
 import Testing
 
 @Suite(
     "Words outside of the instruction table",
-    .enabled(if: OracleProcess.executable != nil, "qemu-aarch64 is not installed"))
+    .needs(OracleProcess.executable != nil, "qemu-aarch64 is not installed"))
 struct UndefinedWordTests {
     @Test("The oracle takes no word for defined that ours takes for undefined, but for features that ours lacks")
     func undefinedUnderTheOracle() throws {

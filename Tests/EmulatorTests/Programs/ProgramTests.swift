@@ -2,11 +2,12 @@
 
 import Arm64
 import Emulator
+import TestSupport
 import Testing
 
 @Suite(
     "Programs of many blocks", .serialized,
-    .enabled(if: OraclePrograms.canBeBuilt, "there is no compiler for arm64: install gcc-aarch64-linux-gnu"))
+    .needs(OraclePrograms.canBeBuilt, "there is no compiler for arm64: install gcc-aarch64-linux-gnu"))
 struct ProgramTests {
     /// Small enough that the code cache is flushed now and then.
     private static let codeCacheByteCount = 1 << 20

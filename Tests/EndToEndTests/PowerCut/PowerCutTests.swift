@@ -4,6 +4,7 @@
 import Devices
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 /// A part of the points: each has a time limit of its own.
@@ -32,7 +33,7 @@ struct PowerCutPart: CustomTestStringConvertible {
 
 extension EndToEnd {
     @Suite(
-        "Power cuts", .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot), .enabled(if: Ext4.isThere, Ext4.whyNot))
+        "Power cuts", .needs(LinuxGuest.areThere, LinuxGuest.whyNot), .needs(Ext4.isThere, Ext4.whyNot))
     struct PowerCutTests {
         // MARK: The next start
 

@@ -2,6 +2,7 @@
 
 import Devices
 import Foundation
+import TestSupport
 import Testing
 
 /// A write of the hibernation that fails.
@@ -22,8 +23,8 @@ struct StorageError: CustomTestStringConvertible {
 
 extension EndToEnd {
     @Suite(
-        "Storage that fails", .enabled(if: LinuxGuest.areThere, LinuxGuest.whyNot),
-        .enabled(if: Ext4.isThere, Ext4.whyNot))
+        "Storage that fails", .needs(LinuxGuest.areThere, LinuxGuest.whyNot),
+        .needs(Ext4.isThere, Ext4.whyNot))
     struct StorageErrorTests {
         @Test(
             "A guest whose image cannot be written goes on, and is not reported as hibernated",

@@ -1,6 +1,7 @@
 // The device tree compiler, as the judge that is not ours.
 
 import Foundation
+import TestSupport
 import Testing
 
 enum DeviceTreeCompiler {
@@ -50,6 +51,6 @@ enum DeviceTreeCompiler {
 extension Trait where Self == ConditionTrait {
     /// Skips a test where there is no `dtc`.
     static var needsDeviceTreeCompiler: Self {
-        .enabled(if: DeviceTreeCompiler.path != nil, "dtc is missing; install device-tree-compiler")
+        .needs(DeviceTreeCompiler.path != nil, "dtc is missing; install device-tree-compiler")
     }
 }
