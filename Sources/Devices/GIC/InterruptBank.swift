@@ -105,7 +105,11 @@ struct InterruptBank: Sendable {
         case .IPRIORITYR(let first):
             return (0..<4).reduce(0) { $0 | UInt32(priorities[first + $1]) << UInt32($1 * 8) }
         case .ICFGR(let first):
-            return (0..<16).reduce(0) { $0 | (edgeTriggered >> UInt32(first + $1) & 1) << UInt32($1 * 2 + 1) }
+            // In steps: Swift 6.2 does not type-check it as one expression.
+            return (0..<16).reduce(0) { (value: UInt32, index: Int) in
+                let isEdge = edgeTriggered >> UInt32(first + index) & 1
+                return value | isEdge << UInt32(index * 2 + 1)
+            }
         }
     }
 

@@ -46,7 +46,10 @@ enum RoundingShiftRightAccumulate: ExactLaneOperation {
 enum ShiftRightInsert: ExactLaneOperation {
     @inline(__always)
     static func value<Lane: FixedWidthInteger>(_ d: Lane, _ n: Lane, _ m: Lane) -> Lane {
-        (n &>> (m &- 1)) &>> 1 | d & ~((~0 &>> (m &- 1)) &>> 1)
+        // In steps: Swift 6.2 does not type-check it as one expression.
+        let inserted = (n &>> (m &- 1)) &>> 1
+        let mask: Lane = (~0 &>> (m &- 1)) &>> 1
+        return inserted | d & ~mask
     }
 }
 

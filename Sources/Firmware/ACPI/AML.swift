@@ -53,7 +53,7 @@ struct AML {
             case 2: [0x2E]
             default: [0x2F, UInt8(truncatingIfNeeded: segments.count)]
             }
-        return (isFromRoot ? [UInt8(ascii: "\\")] : []) + prefix + segments.joined()
+        return (isFromRoot ? [UInt8(ascii: "\\")] : []) + prefix + segments.flatMap(\.self)
     }
 
     /// Always four characters, filled up with underscores.
