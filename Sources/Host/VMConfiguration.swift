@@ -49,6 +49,24 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
     public struct Disk: Codable, Hashable, Sendable {
         public var path: String
         public var readonly: Bool
+        /// `raw`: it is taken for a raw disk although it looks like something else; nil if it has to look like one.
+        public var format: String?
+
+        static let raw = "raw"
+
+        init(_ disk: DiskConfiguration) {
+            path = disk.path
+            readonly = disk.isReadOnly
+            format = disk.isRaw ? Self.raw : nil
+        }
+
+        func disk() throws(VMConfigurationError) -> DiskConfiguration {
+            guard format == nil || format == Self.raw else {
+                throw VMConfigurationError(
+                    "the format of disk \(path) is none but \"\(Self.raw)\"; leave it out, or convert the disk")
+            }
+            return DiskConfiguration(path: path, isReadOnly: readonly, isRaw: format == Self.raw)
+        }
     }
 
     /// What is to happen to a guest that hibernated.
@@ -95,7 +113,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         psci = PolicyRecord(machine.psci)
         self.hibernation = hibernation
         networks = machine.networks.indices.map { Network(machine, index: $0) }
-        disks = machine.disks.map { Disk(path: $0.path, readonly: $0.isReadOnly) }
+        disks = machine.disks.map(Disk.init)
     }
 
     /// The machine; throws the reason why there is none, for people.
@@ -136,7 +154,8 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         machine.clock = try Self.value(clock, "clock")
         machine.seed = UInt64(bitPattern: seed ?? 0)
         machine.psci = policy
-        machine.disks = (disks ?? []).map { DiskConfiguration(path: $0.path, isReadOnly: $0.readonly) }
+        machine.disks = []
+        for disk in disks ?? [] { machine.disks.append(try disk.disk()) }
         machine.networks = []
         for network in networks ?? [] { machine.networks.append(try network.network()) }
         return machine

@@ -37,6 +37,11 @@ struct Image: ParsableCommand {
         @Flag(name: .customLong("no-checksum"), help: "Check the image's structure only, without reading its data.")
         var omitsChecksum = false
 
+        @Option(
+            help: ArgumentHelp(
+                "raw: take the disk as it is, even if it looks like another format.", valueName: "format"))
+        var format = DiskFormatArgument.auto
+
         @Flag(help: "Print the report as JSON.")
         var json = false
 
@@ -49,7 +54,7 @@ struct Image: ParsableCommand {
             do throws(ImageReportError) {
                 report = try ImageReport(
                     diskAt: disk, SwapSelection(partition: partition, resumeOffset: resumeOffset),
-                    readingData: !omitsChecksum)
+                    readingData: !omitsChecksum, isRaw: format == .raw)
             } catch {
                 Message.write(error.description)
                 Glibc.exit(error.exitCode.rawValue)
@@ -67,4 +72,10 @@ struct Image: ParsableCommand {
             Glibc.exit(report.verdict.exitCode.rawValue)
         }
     }
+}
+
+/// What a disk is taken for.
+enum DiskFormatArgument: String, CaseIterable, ExpressibleByArgument {
+    case auto
+    case raw
 }

@@ -23,7 +23,8 @@ struct MachineOptions: ParsableArguments {
     @Option(
         name: .customLong("disk"),
         help: ArgumentHelp(
-            "A raw disk image. May be repeated; the guest sees the disks in this order. FILE,readonly=on is not written.",
+            "A raw disk image. May be repeated; the guest sees the disks in this order. FILE,readonly=on is not written; "
+                + "FILE,format=raw is taken as it is, whatever it looks like.",
             valueName: "file"),
         transform: DiskArgument.parse)
     var disks: [DiskConfiguration] = []
@@ -178,7 +179,7 @@ func list(_ values: [String]) -> String {
 private enum DiskArgument {
     static func parse(_ argument: String) throws -> DiskConfiguration {
         guard let disk = DiskConfiguration(argument: argument) else {
-            throw ValidationError("name a raw disk image, as FILE or FILE,readonly=on")
+            throw ValidationError("name a raw disk image, as FILE, FILE,readonly=on or FILE,format=raw")
         }
         return disk
     }

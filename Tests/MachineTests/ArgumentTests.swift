@@ -27,20 +27,27 @@ struct ArgumentTests {
     }
 
     @Test(
-        "A disk is a path, and read-only if that is said behind it",
+        "A disk is a path, and read-only or raw if that is said behind it",
         arguments: [
-            ("a.img", "a.img", false),
-            ("a.img,readonly=on", "a.img", true),
-            ("a.img,readonly=off", "a.img", false),
-            ("a,b.img", "a,b.img", false),
-            ("a,readonly=on.img", "a,readonly=on.img", false),
-            ("a,readonly=on,readonly=off", "a,readonly=on", false),
+            ("a.img", "a.img", false, false),
+            ("a.img,readonly=on", "a.img", true, false),
+            ("a.img,readonly=off", "a.img", false, false),
+            ("a,b.img", "a,b.img", false, false),
+            ("a,readonly=on.img", "a,readonly=on.img", false, false),
+            ("a,readonly=on,readonly=off", "a,readonly=on", false, false),
+            ("a.img,format=raw", "a.img", false, true),
+            ("a.img,format=raw,readonly=on", "a.img", true, true),
+            ("a.img,readonly=on,format=raw", "a.img", true, true),
+            ("a.img,format=raw,format=auto", "a.img,format=raw", false, false),
+            ("a.img,format=qcow2", "a.img,format=qcow2", false, false),
         ])
-    func disks(argument: String, path: String, isReadOnly: Bool) {
-        #expect(DiskConfiguration(argument: argument) == DiskConfiguration(path: path, isReadOnly: isReadOnly))
+    func disks(argument: String, path: String, isReadOnly: Bool, isRaw: Bool) {
+        #expect(
+            DiskConfiguration(argument: argument)
+                == DiskConfiguration(path: path, isReadOnly: isReadOnly, isRaw: isRaw))
     }
 
-    @Test("A disk without a path is none", arguments: ["", ",readonly=on", ",readonly=off"])
+    @Test("A disk without a path is none", arguments: ["", ",readonly=on", ",readonly=off", ",format=raw"])
     func noDisk(argument: String) {
         #expect(DiskConfiguration(argument: argument) == nil)
     }

@@ -16,6 +16,8 @@ public enum DiskFileError: Error, Equatable, Sendable, CustomStringConvertible {
     case partialSector(path: String, byteCount: UInt64)
     case empty(path: String)
     case locked(path: String, readOnly: Bool)
+    /// A file that is no raw disk, by its signature.
+    case foreign(path: String, ForeignFormat)
     case failed(operation: String, path: String, errno: Int32)
 
     public var description: String {
@@ -39,6 +41,8 @@ public enum DiskFileError: Error, Equatable, Sendable, CustomStringConvertible {
             "disk \(path) is in use by another process; stop the virtual machine that has it, or use a copy"
         case .locked(let path, readOnly: true):
             "disk \(path) is being written by another process; stop the virtual machine that has it, or use a copy"
+        case .foreign(let path, let format):
+            "disk \(path) \(format.words), or insist on what it is with ,format=raw behind its path"
         case .failed(let operation, let path, let code):
             "cannot \(operation) disk \(path): \(String(cString: strerror(code))); check the host's storage"
         }
@@ -65,7 +69,9 @@ public final class DiskFile: Sendable {
     private let descriptor: Int32
 
     /// Opens and locks the disk at `path`. A file that may not be written has to be opened read-only explicitly.
-    public init(path: String, readOnly: Bool = false) throws(DiskFileError) {
+    ///
+    /// - Parameter isRaw: takes it for a raw disk even if it looks like something else.
+    public init(path: String, readOnly: Bool = false, isRaw: Bool = false) throws(DiskFileError) {
         // O_NONBLOCK: opening a FIFO by mistake must not wait for its other end. It changes nothing for disks.
         let access = readOnly ? O_RDONLY : O_RDWR
         let descriptor = open(path, access | O_CLOEXEC | O_NONBLOCK)
@@ -73,7 +79,7 @@ public final class DiskFile: Sendable {
             throw Self.openError(errno, path: path, readOnly: readOnly)
         }
         do throws(DiskFileError) {
-            byteCount = try Self.checkedByteCount(of: descriptor, path: path)
+            byteCount = try Self.checkedByteCount(of: descriptor, path: path, isRaw: isRaw)
             try Self.lock(descriptor, path: path, readOnly: readOnly)
         } catch {
             close(descriptor)
@@ -92,12 +98,12 @@ public final class DiskFile: Sendable {
     /// Lets others have the disk. It is not used any more.
     func unlock() { DiskLock.unlock(descriptor) }
 
-    /// The size of the disk at `path`, without locking it.
-    public static func byteCount(ofDiskAt path: String) throws(DiskFileError) -> UInt64 {
+    /// The size of the disk at `path`, without locking it. `isRaw` as above.
+    public static func byteCount(ofDiskAt path: String, isRaw: Bool = false) throws(DiskFileError) -> UInt64 {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw openError(errno, path: path, readOnly: true) }
         defer { close(descriptor) }
-        return try checkedByteCount(of: descriptor, path: path)
+        return try checkedByteCount(of: descriptor, path: path, isRaw: isRaw)
     }
 
     private static func openError(_ code: Int32, path: String, readOnly: Bool) -> DiskFileError {
@@ -110,7 +116,9 @@ public final class DiskFile: Sendable {
         }
     }
 
-    private static func checkedByteCount(of descriptor: Int32, path: String) throws(DiskFileError) -> UInt64 {
+    private static func checkedByteCount(
+        of descriptor: Int32, path: String, isRaw: Bool
+    ) throws(DiskFileError) -> UInt64 {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
             throw .failed(operation: "examine", path: path, errno: errno)
@@ -125,10 +133,30 @@ public final class DiskFile: Sendable {
         guard end >= 0 else { throw .failed(operation: "examine", path: path, errno: errno) }
         let byteCount = UInt64(end)
         guard byteCount > 0 else { throw .empty(path: path) }
+        if !isRaw, let format = try foreignFormat(of: descriptor, path: path, byteCount: end) {
+            throw .foreign(path: path, format)
+        }
         guard byteCount.isMultiple(of: sectorByteCount) else {
             throw .partialSector(path: path, byteCount: byteCount)
         }
         return byteCount
+    }
+
+    /// What the file is, if it is no raw disk. What a guest writes to its own disk counts like anything else: the guest of a disk
+    /// that it makes look like a qcow2 image is not started again until somebody insists.
+    private static func foreignFormat(
+        of descriptor: Int32, path: String, byteCount: off_t
+    ) throws(DiskFileError) -> ForeignFormat? {
+        func read(_ count: Int, at offset: off_t) throws(DiskFileError) -> [UInt8] {
+            var bytes = [UInt8](repeating: 0, count: count)
+            let length = pread(descriptor, &bytes, count, offset)
+            guard length >= 0 else { throw .failed(operation: "read", path: path, errno: errno) }
+            return Array(bytes.prefix(length))
+        }
+        let tail = off_t(ForeignFormat.tailByteCount)
+        return ForeignFormat(
+            head: try read(ForeignFormat.headByteCount, at: 0),
+            tail: try read(ForeignFormat.tailByteCount, at: max(0, byteCount - tail)))
     }
 
     private static func lock(_ descriptor: Int32, path: String, readOnly: Bool) throws(DiskFileError) {

@@ -3,6 +3,8 @@
 // docs/image.md documents the shape; whoever changes it changes `schemaVersion` and that page. Numbers that may need all
 // of 64 bits are text in hexadecimal: not every reader of JSON keeps 64 bits.
 
+import Storage
+
 /// The swap areas of a disk, and what is in them.
 public struct ImageReport: Codable, Sendable, Equatable {
     /// The shape that this describes.
@@ -75,8 +77,19 @@ public struct ImageReport: Codable, Sendable, Equatable {
 
     /// Searches the disk at `path`, and looks into what it finds.
     ///
-    /// - Parameter readingData: whether the images' data is read and compared with their checksums.
-    public init(diskAt path: String, _ selection: SwapSelection, readingData: Bool) throws(ImageReportError) {
+    /// - Parameters:
+    ///   - readingData: whether the images' data is read and compared with their checksums.
+    ///   - isRaw: takes the disk for a raw one even if it looks like something else.
+    public init(
+        diskAt path: String, _ selection: SwapSelection, readingData: Bool, isRaw: Bool = false
+    ) throws(ImageReportError) {
+        if !isRaw {
+            let format: ForeignFormat?
+            do throws(RawDiskError) {
+                format = try RawDisk.withDisk(at: path) { disk throws(RawDiskError) in try disk.foreignFormat() }
+            } catch { throw .disk(error) }
+            if let format { throw .foreign(path: path, words: format.words) }
+        }
         let search: SwapSearch
         var areas: [Area] = []
         do throws(RawDiskError) {
@@ -107,12 +120,16 @@ public struct ImageReport: Codable, Sendable, Equatable {
 public enum ImageReportError: Error, Sendable, Equatable, CustomStringConvertible {
     case disk(RawDiskError)
     case noPartition(path: String, partition: Int)
+    /// A file that is no raw disk, and what to do about it.
+    case foreign(path: String, words: String)
 
     public var description: String {
         switch self {
         case .disk(let error): error.description
         case .noPartition(let path, let partition):
             "disk \(path) has no partition \(partition); leave --partition out to search all of it"
+        case .foreign(let path, let words):
+            "disk \(path) \(words), or insist on what it is with --format raw"
         }
     }
 }

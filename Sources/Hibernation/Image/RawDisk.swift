@@ -132,6 +132,14 @@ struct RawDisk {
         return true
     }
 
+    /// What the file is, if it is no raw disk.
+    func foreignFormat() throws(RawDiskError) -> ForeignFormat? {
+        let head = Int(min(byteCount, UInt64(ForeignFormat.headByteCount)))
+        let tail = Int(min(byteCount, UInt64(ForeignFormat.tailByteCount)))
+        return ForeignFormat(
+            head: try read(at: 0, count: head) ?? [], tail: try read(at: byteCount - UInt64(tail), count: tail) ?? [])
+    }
+
     /// Writes `bytes` at `offset`, and returns when they are on stable storage.
     func write(_ bytes: [UInt8], at offset: UInt64) throws(RawDiskError) {
         guard let start = Int64(exactly: offset) else { throw .cannotWrite(path: path, .invalidArgument) }

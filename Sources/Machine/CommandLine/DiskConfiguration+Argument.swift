@@ -1,20 +1,27 @@
 // A disk as an option says it.
 
 extension DiskConfiguration {
-    /// What may follow a path, and what it means. Anything else, commas included, belongs to the path.
-    private static let suffixes = [(",readonly=on", true), (",readonly=off", false)]
+    /// What may follow a path, and what it sets. Anything else, commas included, belongs to the path.
+    private static let suffixes: [(key: String, value: String, set: @Sendable (inout DiskConfiguration) -> Void)] = [
+        ("readonly", "on", { $0.isReadOnly = true }), ("readonly", "off", { $0.isReadOnly = false }),
+        ("format", "raw", { $0.isRaw = true }), ("format", "auto", { $0.isRaw = false }),
+    ]
 
-    /// `FILE`, `FILE,readonly=on` or `FILE,readonly=off`; nil if there is no path.
+    /// `FILE`, with `,readonly=on`, `,readonly=off`, `,format=raw` or `,format=auto` behind it; nil if there is no path.
     ///
-    /// Only one suffix is taken off, so a file whose own name ends like one is named with another behind it.
+    /// Each key is taken off once, so a file whose own name ends like one is named with another behind it.
     public init?(argument: String) {
         var path = argument[...]
-        var isReadOnly = false
-        if let (suffix, value) = Self.suffixes.first(where: { argument.hasSuffix($0.0) }) {
-            path = path.dropLast(suffix.count)
-            isReadOnly = value
+        var disk = DiskConfiguration(path: "")
+        var keys: Set<String> = []
+        while let suffix = Self.suffixes.first(where: { path.hasSuffix(",\($0.key)=\($0.value)") }),
+            keys.insert(suffix.key).inserted
+        {
+            path = path.dropLast(",\(suffix.key)=\(suffix.value)".count)
+            suffix.set(&disk)
         }
         guard !path.isEmpty else { return nil }
-        self.init(path: String(path), isReadOnly: isReadOnly)
+        disk.path = String(path)
+        self = disk
     }
 }

@@ -37,7 +37,8 @@ public struct MeasuredFiles: Sendable, Hashable {
         diskSectors = []
         for disk in configuration.disks {
             do throws(DiskFileError) {
-                diskSectors.append(try DiskFile.byteCount(ofDiskAt: disk.path) / DiskFile.sectorByteCount)
+                diskSectors.append(
+                    try DiskFile.byteCount(ofDiskAt: disk.path, isRaw: disk.isRaw) / DiskFile.sectorByteCount)
             } catch { throw .disk(error) }
         }
     }

@@ -11,10 +11,13 @@ public struct DiskConfiguration: Sendable, Hashable {
     /// A raw image or a block device of the host.
     public var path: String
     public var isReadOnly: Bool
+    /// Whether it is taken for a raw disk although it looks like something else.
+    public var isRaw: Bool
 
-    public init(path: String, isReadOnly: Bool = false) {
+    public init(path: String, isReadOnly: Bool = false, isRaw: Bool = false) {
         self.path = path
         self.isReadOnly = isReadOnly
+        self.isRaw = isRaw
     }
 }
 

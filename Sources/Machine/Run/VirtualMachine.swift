@@ -211,7 +211,9 @@ public final class VirtualMachine: @unchecked Sendable {
         var disks: [BlockDevice] = []
         for (slot, disk) in configuration.disks.enumerated() {
             let file: DiskFile
-            do { file = try DiskFile(path: disk.path, readOnly: disk.isReadOnly) } catch { throw .disk(error) }
+            do {
+                file = try DiskFile(path: disk.path, readOnly: disk.isReadOnly, isRaw: disk.isRaw)
+            } catch { throw .disk(error) }
             do {
                 disks.append(
                     try BlockDevice(

@@ -107,6 +107,35 @@ struct DiskFileTests {
         #expect(error?.description.contains("truncate -s %512") == true)
     }
 
+    @Test(
+        "What only resembles another format is a raw disk",
+        arguments: [
+            // A boot sector with code, an ext4 file system's beginning, LUKS, and formats cut short or with other numbers.
+            (0, [0xEB, 0x63, 0x90]), (0, Array("LUKS\u{BA}\u{BE}".utf8)), (0, [0x1F, 0x8B]),
+            (0, [0x1F, 0x8B, 8, 0xE0]),
+            (0, Array("BZh9 is not compressed".utf8)), (0, [0x51, 0x46, 0x49, 0xFB, 0, 0, 0, 9]),
+            (63, [0x7F, 0x10, 0xDA, 0xBE]), (0, Array("conectix".utf8)), (8 * 512 - 512, Array("conectix".utf8)),
+            (512, Array("vhdxfile".utf8)),
+        ] as [(Int, [UInt8])])
+    func resembling(offset: Int, bytes: [UInt8]) throws {
+        let disk = try TemporaryDisk(sectors: 8)
+        disk.write(bytes, at: offset)
+        #expect(try DiskFile(path: disk.path).byteCount == 8 * 512)
+    }
+
+    @Test("A file in another format is refused whatever its size, and opened if somebody insists")
+    func foreign() throws {
+        for byteCount in [10, 1000, 4096] {
+            let disk = try TemporaryDisk(byteCount: byteCount)
+            disk.write([0x51, 0x46, 0x49, 0xFB, 0, 0, 0, 3], at: 0)
+            let error = #expect(throws: DiskFileError.self) { try DiskFile(path: disk.path) }
+            #expect(error?.description.contains("qcow2") == true)
+        }
+        let disk = try TemporaryDisk(sectors: 8)
+        disk.write(Array("QED\0".utf8), at: 0)
+        #expect(try DiskFile(path: disk.path, isRaw: true).byteCount == 4096)
+    }
+
     @Test("An empty file is refused")
     func empty() throws {
         let disk = try TemporaryDisk(byteCount: 0)
