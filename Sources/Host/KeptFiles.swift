@@ -8,6 +8,7 @@ import FoundationEssentials
 import Glibc
 import Hibernation
 import Machine
+import SystemPackage
 
 struct KeptFiles {
     let directory: String
@@ -22,28 +23,63 @@ struct KeptFiles {
         FileManager.default.fileExists(atPath: path(fingerprint))
     }
 
-    /// Keeps a copy of the file at `source`, whose digest is `fingerprint`.
+    /// Keeps a copy of the file at `source`, whose digest is `fingerprint`. When it returns, the copy is on stable storage.
+    ///
+    /// A copy of the content, compared with the digest: a link would change with the file.
     func keep(_ source: String, _ fingerprint: Fingerprint) throws(HostError) {
         guard !has(fingerprint) else { return }
-        let draft = "\(path(fingerprint)).\(getpid()).tmp"
+        try PrivateDirectory.makeMissing(directory)
+        let draft: (path: String, descriptor: Int32)
+        do throws(DurableFileError) {
+            draft = try DurableFile.makeTemporary(in: directory, access: .ownerOnly)
+        } catch { throw .file(path: directory, operation: "write to", reason: error.reason) }
+        do throws(HostError) {
+            defer { close(draft.descriptor) }
+            try Self.copy(source, to: draft.descriptor, fingerprint)
+            guard fsync(draft.descriptor) == 0, unsafe rename(draft.path, path(fingerprint)) == 0 else {
+                throw .file(path: path(fingerprint), operation: "write", reason: String(errno: errno))
+            }
+        } catch {
+            _ = unsafe unlink(draft.path)
+            throw error
+        }
+        DurableFile.synchronizeDirectory(of: path(fingerprint))
+    }
+
+    private static let pieceByteCount = 1 << 20
+
+    private static func copy(
+        _ source: String, to descriptor: Int32, _ fingerprint: Fingerprint
+    ) throws(HostError) {
+        let copied: Fingerprint
         do {
-            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-            // A copy of the content: a link would change with the file. The host may share the blocks.
-            try? FileManager.default.removeItem(atPath: draft)
-            try FileManager.default.copyItem(
-                atPath: URL(filePath: source).resolvingSymlinksInPath().path, toPath: draft)
+            let output = FileDescriptor(rawValue: descriptor)
+            let input = try FileDescriptor.open(FilePath(source), .readOnly, options: [.closeOnExec, .nonBlocking])
+            copied = try input.closeAfter {
+                try Fingerprint(ofPieces: { (update) throws(any Error) in
+                    var piece = [UInt8](repeating: 0, count: pieceByteCount)
+                    while true {
+                        // Safe: `read` fills at most as many bytes as there are, and says how many it did.
+                        let count = try unsafe piece.withUnsafeMutableBytes { try unsafe input.read(into: $0) }
+                        if count == 0 { return }
+                        let bytes = Array(piece.prefix(count))
+                        try output.writeAll(bytes)
+                        update(bytes)
+                    }
+                })
+            }
         } catch { throw .file(path: source, operation: "keep a copy of", reason: "\(error)") }
-        guard unsafe rename(draft, path(fingerprint)) == 0 else {
-            throw .file(path: path(fingerprint), operation: "write", reason: String(errno: errno))
+        guard copied == fingerprint else {
+            throw .file(path: source, operation: "keep a copy of", reason: "it changed meanwhile, so try again")
         }
     }
 
     /// Removes all copies but these.
     func removeAll(but kept: Set<Fingerprint>) {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-        for name in names where !kept.contains(where: { "\($0)" == name }) {
+        let names = Set(kept.map(\.description))
+        for name in PrivateDirectory.names(in: directory) where !names.contains(name) {
             // A copy too many does no harm.
-            try? FileManager.default.removeItem(atPath: "\(directory)/\(name)")
+            _ = unsafe unlink("\(directory)/\(name)")
         }
     }
 }

@@ -44,7 +44,7 @@ public struct VM: Sendable {
             text = try configuration.toml()
         } catch { throw .configuration(path: configurationPath, reason: error.description) }
         do throws(DurableFileError) {
-            try DurableFile.write(Array(text.utf8), to: configurationPath)
+            try DurableFile.write(Array(text.utf8), to: configurationPath, access: .ownerOnly)
         } catch { throw .file(path: configurationPath, operation: "write", reason: error.reason) }
     }
 
@@ -73,7 +73,7 @@ public struct VM: Sendable {
             bytes = try [UInt8](encoder.encode(state)) + [UInt8(ascii: "\n")]
         } catch { throw .state(path: statePath, reason: "\(error)") }
         do throws(DurableFileError) {
-            try DurableFile.write(bytes, to: statePath, mode: 0o600, didReach: didReach)
+            try DurableFile.write(bytes, to: statePath, access: .ownerOnly, didReach: didReach)
         } catch { throw .file(path: statePath, operation: "write", reason: error.reason) }
     }
 
@@ -96,10 +96,26 @@ public struct VM: Sendable {
 
     // MARK: Lock
 
-    /// Takes the VM for this process, until the lock is let go of.
+    /// Takes the VM for this process, until the lock is let go of. Its directory is its owner's alone from then on.
     public func lock() throws(HostError) -> VMLock {
-        try VMLock(self)
+        var attempt = 1
+        while true {
+            do throws(HostError) {
+                let lock = try VMLock(self)
+                PrivateDirectory.tighten(self)
+                PrivateDirectory.removeLeftovers(self)
+                return lock
+            } catch {
+                // `list` and its like hold the lock for a moment to see whether somebody has it.
+                guard case .running = error, attempt < Self.lockAttempts else { throw error }
+                attempt += 1
+                usleep(Self.lockPauseMicroseconds)
+            }
+        }
     }
+
+    private static let lockAttempts = 5
+    private static let lockPauseMicroseconds: useconds_t = 20_000
 
     /// The process that has the VM, if one has.
     public var user: String? {

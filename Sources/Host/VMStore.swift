@@ -48,21 +48,16 @@ public struct VMStore: Sendable {
         guard Self.isName(name) else { throw .badName(name) }
         let vm = VM(name: name, path: "\(path)/\(name)")
         guard !FileManager.default.fileExists(atPath: vm.path) else { throw .exists(name: name, path: vm.path) }
-        let draft = VM(name: name, path: "\(path)/.\(name).\(getpid())")
-        do {
-            try FileManager.default.createDirectory(atPath: draft.path, withIntermediateDirectories: true)
-        } catch { throw .file(path: draft.path, operation: "create", reason: "\(error)") }
+        VMDraft.removeLeft(in: path)
+        let draft = try VMDraft(of: name, in: path)
         do throws(HostError) {
-            try draft.write(configuration)
-            try draft.write(VMState(identity: Self.randomIdentity()))
-            guard unsafe rename(draft.path, vm.path) == 0 else {
-                throw .file(path: vm.path, operation: "create", reason: String(errno: errno))
-            }
+            try draft.vm.write(configuration)
+            try draft.vm.write(VMState(identity: Self.randomIdentity()))
+            try draft.rename(to: vm)
         } catch {
-            try? FileManager.default.removeItem(atPath: draft.path)
+            draft.remove()
             throw error
         }
-        DurableFile.synchronizeDirectory(of: vm.path)
         return vm
     }
 

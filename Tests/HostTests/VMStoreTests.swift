@@ -5,26 +5,6 @@ import Testing
 
 @testable import Host
 
-/// A store in a directory of its own.
-private final class TestStore {
-    let store: VMStore
-
-    init() throws {
-        var template = Array("/tmp/dormouse-test-XXXXXX".utf8CString)
-        try #require(mkdtemp(&template) != nil)
-        store = VMStore(path: String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
-    }
-
-    deinit {
-        // Names made here have no characters that a shell minds.
-        _ = system("rm -rf \(store.path)")
-    }
-
-    func make(_ name: String = "vm") throws -> VM {
-        try store.create(name, VMConfiguration(MachineConfiguration(kernel: "/k"), hibernation: .init()))
-    }
-}
-
 @Suite("VM store")
 struct VMStoreTests {
     @Test("A VM that was made is found, with its configuration and a state of its own")
@@ -50,6 +30,58 @@ struct VMStoreTests {
         let test = try TestStore()
         #expect(throws: HostError.self) { try test.make(name) }
         #expect(throws: HostError.self) { try test.store.vm(name) }
+    }
+
+    /// The rights of what is at `path`.
+    private func mode(_ path: String) -> mode_t {
+        var status = stat()
+        return lstat(path, &status) == 0 ? status.st_mode & 0o777 : 0
+    }
+
+    @Test("A VM is its owner's alone, and one that was not becomes so when it is used")
+    func privacy() throws {
+        let test = try TestStore()
+        let vm = try VMStore(path: "\(test.store.path)/a/b").create(
+            "vm", VMConfiguration(MachineConfiguration(kernel: "/k"), hibernation: .init()))
+        for path in [vm.path, "\(test.store.path)/a/b", "\(test.store.path)/a"] { #expect(mode(path) == 0o700) }
+        for path in [vm.statePath, vm.configurationPath] { #expect(mode(path) == 0o600) }
+        // As an earlier version made it, or a copy.
+        let kept = KeptFiles(vm).directory
+        mkdir(kept, 0o755)
+        try DurableFile.write([1], to: "\(kept)/file")
+        try DurableFile.write([1], to: "\(test.store.path)/elsewhere")
+        symlink("\(test.store.path)/elsewhere", "\(vm.path)/link")
+        for path in [vm.path, kept] { chmod(path, 0o755) }
+        for path in [vm.statePath, vm.configurationPath, "\(kept)/file", "\(test.store.path)/elsewhere"] {
+            chmod(path, 0o644)
+        }
+        withExtendedLifetime(try vm.lock()) {}
+        for path in [vm.path, kept] { #expect(mode(path) == 0o700) }
+        for path in [vm.statePath, vm.configurationPath, "\(kept)/file"] { #expect(mode(path) == 0o600) }
+        #expect(mode("\(test.store.path)/elsewhere") == 0o644)
+    }
+
+    @Test("What killed processes left is removed by whoever has the lock, and nothing else is")
+    func leftovers() throws {
+        let test = try TestStore()
+        let vm = try test.make()
+        let kept = KeptFiles(vm).directory
+        mkdir(kept, 0o700)
+        let left = [
+            "\(vm.path)/state.json.123.tmp", "\(vm.path)/.dormouse-abc.tmp", "\(kept)/0123.99.tmp",
+            "\(kept)/.dormouse-1.tmp",
+        ]
+        let own = ["\(vm.path)/notes.tmp", "\(vm.path)/vm.toml.bak"]
+        for path in left + own { try DurableFile.write([1], to: path) }
+        // No process has this number: it is larger than Linux gives any.
+        let drafts = [".other.4194305", ".other.abc.draft"].map { "\(test.store.path)/\($0)" }
+        let others = [".git", ".other.\(getpid())"].map { "\(test.store.path)/\($0)" }
+        for path in drafts + others { mkdir(path, 0o700) }
+        let held = try VMDraft(of: "held", in: test.store.path)
+        withExtendedLifetime(try vm.lock()) {}
+        _ = try test.make("another")
+        for path in left + drafts { #expect(access(path, F_OK) != 0, "\(path)") }
+        for path in own + others + [held.vm.path] { #expect(access(path, F_OK) == 0, "\(path)") }
     }
 
     @Test("Two cannot have a VM at once")

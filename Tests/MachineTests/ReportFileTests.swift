@@ -53,6 +53,20 @@ struct ReportFileTests {
         #expect(keys.compactMap(\.self) == keys.compactMap(\.self).sorted())
     }
 
+    @Test("No link that lies ready in a shared directory is followed")
+    func links() throws {
+        var template = Array("/tmp/dormouse-test-XXXXXX".utf8CString)
+        let directory = String(cString: try #require(mkdtemp(&template)))
+        defer { _ = system("rm -rf \(directory)") }
+        let victim = "\(directory)/victim"
+        try DurableFile.write([7], to: victim)
+        for name in ["report.json", "report.json.\(getpid()).tmp"] { symlink(victim, "\(directory)/\(name)") }
+        try ReportFile(path: "\(directory)/report.json").write(try report)
+        #expect(FileManager.default.contents(atPath: victim) == Data([7]))
+        var status = stat()
+        #expect(lstat("\(directory)/report.json", &status) == 0 && status.st_mode & S_IFMT == S_IFREG)
+    }
+
     @Test("An older report is gone as soon as a run begins: it tells of another run")
     func staleReport() throws {
         let file = try TemporaryFile([1])
