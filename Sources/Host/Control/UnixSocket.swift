@@ -21,7 +21,9 @@ final class UnixSocket: Sendable {
         let socket = try make()
         _ = unsafe unlink("\(directory)/\(name)")
         try unsafe at(directory, name, socket) { unsafe bind($0, $1, $2) }
-        guard listen(socket.descriptor, 16) == 0 else { throw UnixSocketError(code: errno) }
+        guard listen(socket.descriptor, 16) == 0, fcntl(socket.descriptor, F_SETFL, O_NONBLOCK) == 0 else {
+            throw UnixSocketError(code: errno)
+        }
         return socket
     }
 
@@ -61,16 +63,35 @@ final class UnixSocket: Sendable {
         guard result == 0 else { throw UnixSocketError(code: errno) }
     }
 
-    /// Waits for somebody to connect; nil if that cannot be had any more.
-    func accept() -> UnixSocket? {
-        while true {
-            let connection = Glibc.accept(descriptor, nil, nil)
-            if connection >= 0 {
-                _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
-                return UnixSocket(connection)
+    /// What came of taking a connection.
+    enum Accepted {
+        case connection(UnixSocket)
+        /// Whoever was there went again.
+        case nobody
+        /// The process, or the host, has no descriptor left, or no memory. Whoever connects stays in the queue.
+        case noDescriptor
+    }
+
+    /// Takes a connection, without waiting for one.
+    func accept() -> Accepted {
+        let connection = Glibc.accept(descriptor, nil, nil)
+        guard connection >= 0 else {
+            switch errno {
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .noDescriptor
+            default: return .nobody
             }
-            guard errno == EINTR || errno == ECONNABORTED else { return nil }
         }
+        _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
+        return .connection(UnixSocket(connection))
+    }
+
+    /// Waits until one of `sockets` can be read from, or is closed, or until `deadline`, and says of each whether it can.
+    static func readable(_ sockets: [UnixSocket], until deadline: ContinuousClock.Instant?) -> [Bool] {
+        let timeout = deadline.map { max(0, Int32(clamping: milliseconds(ContinuousClock.now.duration(to: $0)))) } ?? -1
+        var polled = sockets.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
+        // Safe: `poll` fills in as many elements as it is told that there are.
+        let ready = unsafe poll(&polled, nfds_t(polled.count), timeout)
+        return polled.map { ready > 0 && $0.revents != 0 }
     }
 
     // MARK: Lines
@@ -89,6 +110,24 @@ final class UnixSocket: Sendable {
             rest = rest.dropFirst(count)
         }
         return true
+    }
+
+    /// What came of reading what is there.
+    enum Available {
+        case bytes([UInt8])
+        case nothing
+        case end
+    }
+
+    /// Reads what has arrived, at most `limit` bytes, without waiting.
+    func readAvailable(limit: Int) -> Available {
+        var bytes = [UInt8](repeating: 0, count: limit)
+        // Safe: `recv` fills at most as many bytes as there are, and says how many it did.
+        let count = unsafe bytes.withUnsafeMutableBytes {
+            unsafe recv(descriptor, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT))
+        }
+        if count < 0 && (errno == EINTR || errno == EAGAIN) { return .nothing }
+        return count > 0 ? .bytes(Array(bytes.prefix(count))) : .end
     }
 
     /// What came of waiting for a line.
