@@ -72,8 +72,8 @@ struct DecompressionTests {
         let end: [UInt8] = [0x11, 0, 0]
         let text = Array("abcdefgh".utf8)
         // The first byte: 17 more than the number of literals.
-        #expect(try lzo([17 + 8] + text + end) == text)
-        #expect(try lzo([17 + 2] + text.prefix(2) + end) == Array("ab".utf8))
+        #expect(try lzo([UInt8(17 + 8)] + text + end) == text)
+        #expect(try lzo([UInt8(17 + 2)] + text.prefix(2) + end) == Array("ab".utf8))
         // 0000LLLL after no literals: three more of them. 0 goes on: 15, and the next byte.
         #expect(try lzo([5] + text + end) == text)
         #expect(try lzo([0, 2] + [UInt8](repeating: 7, count: 20) + end) == [UInt8](repeating: 7, count: 20))
