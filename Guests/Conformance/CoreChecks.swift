@@ -7,7 +7,8 @@ extension Checks {
     mutating func checkCores() {
         forEachWidth(.cpuOn) { checks, width in
             checks.expect(
-                .alreadyOn, width, .cpuOn, checks.affinity(0), secondaryEntryAddress(), what: "the calling core is ALREADY_ON")
+                .alreadyOn, width, .cpuOn, checks.affinity(0), secondaryEntryAddress(),
+                what: "the calling core is ALREADY_ON")
             // No board has all of Aff2 to Aff0 full; bits 31:24 are not part of the affinity.
             checks.expect(
                 .invalidParameters, width, .cpuOn, 0xFF_FFFF, secondaryEntryAddress(),
@@ -21,7 +22,9 @@ extension Checks {
         }
         guard board.coreCount > 1 else {
             skip(.smc32, .cpuOff, "turns a core off", because: "there is one core")
-            for width in [CallWidth.smc32, .smc64] { skip(width, .cpuOn, "turns a core on", because: "there is one core") }
+            for width in [CallWidth.smc32, .smc64] {
+                skip(width, .cpuOn, "turns a core on", because: "there is one core")
+            }
             return
         }
         let last = board.coreCount - 1
@@ -40,14 +43,17 @@ extension Checks {
     private mutating func checkAffinityInfo(_ width: CallWidth) {
         let own = call(width, .affinityInfo, affinity(0), 0)
         check(own == Self.on, width, .affinityInfo, "the calling core is ON", returned: own)
-        expect(.invalidParameters, width, .affinityInfo, 0xFF_FFFF, 0, what: "a core that is not there is INVALID_PARAMETERS")
+        expect(
+            .invalidParameters, width, .affinityInfo, 0xFF_FFFF, 0,
+            what: "a core that is not there is INVALID_PARAMETERS")
         expect(.invalidParameters, width, .affinityInfo, affinity(0), 4, what: "level 4 is INVALID_PARAMETERS")
         for level in UInt64(1)...3 {
             let value = call(width, .affinityInfo, affinity(0) | 0xFF, level)
             // Since 1.0 levels above 0 may be refused (§5.7.1).
             let refused = expected.isAtLeast(.v1_0) && value == Int64(ReturnCode.invalidParameters.rawValue)
             check(
-                value == Self.on || refused, width, .affinityInfo, "the calling core's instance of a higher level is ON",
+                value == Self.on || refused, width, .affinityInfo,
+                "the calling core's instance of a higher level is ON",
                 returned: value)
         }
     }
@@ -60,11 +66,13 @@ extension Checks {
         let contextID = 0xDEAD_C0DE + UInt64(core)
         guard
             expect(
-                .success, width, .cpuOn, affinity(core), secondaryEntryAddress(), contextID, core: 0, what: "turns a core on")
+                .success, width, .cpuOn, affinity(core), secondaryEntryAddress(), contextID, core: 0,
+                what: "turns a core on")
         else { return }
         let second = call(width, .cpuOn, affinity(core), secondaryEntryAddress(), contextID)
         check(
-            second == Int64(ReturnCode.onPending.rawValue) || second == Int64(ReturnCode.alreadyOn.rawValue), width, .cpuOn,
+            second == Int64(ReturnCode.onPending.rawValue) || second == Int64(ReturnCode.alreadyOn.rawValue), width,
+            .cpuOn,
             "a second one at once is ON_PENDING or ALREADY_ON", core: core, returned: second)
         var wasOff = false
         let cameOn = wait {
@@ -72,12 +80,15 @@ extension Checks {
             wasOff = wasOff || state == Self.off
             return state == Self.on
         }
-        check(cameOn && !wasOff, width, .affinityInfo, "is ON_PENDING or ON from CPU_ON on, and ON in the end", core: core)
+        check(
+            cameOn && !wasOff, width, .affinityInfo, "is ON_PENDING or ON from CPU_ON on, and ON in the end", core: core
+        )
         let arrived = wait { mailbox[.arrivals] == arrivals + 1 }
         check(arrived, width, .cpuOn, "the core runs at its entry point", core: core)
         check(mailbox[.contextID] == contextID, width, .cpuOn, "x0 is the context id", core: core)
         check(
-            Affinity(mpidr: mailbox[.mpidr]) == board.affinity(ofCore: core), width, .cpuOn, "it is the core that was meant",
+            Affinity(mpidr: mailbox[.mpidr]) == board.affinity(ofCore: core), width, .cpuOn,
+            "it is the core that was meant",
             core: core)
         check(
             mailbox[.systemControl] & 0x1005 == 0 && mailbox[.interruptMasks] == 0b1111 << 6

@@ -27,9 +27,12 @@ struct Expectation {
         if let told = board.argument("version=").flatMap(Self.version) {
             isTold = true
             version = told
-            let policy = Policy(version: Version(rawValue: told) ?? .v1_3, trustedOS: trustedOS)
+            let policy = Policy(
+                version: Version(rawValue: told) ?? .v1_3, conduit: .hvc, optional: .possible(in: .v1_3),
+                powerStateFormat: .original, idleStates: .all, trustedOS: trustedOS, coresPerCluster: 16)
             functions = board.hexadecimal("functions=").map { Capabilities(rawValue: $0) } ?? policy.capabilities
-            idleStates = board.hexadecimal("states=").map { IdleStates(rawValue: UInt16(truncatingIfNeeded: $0)) }
+            idleStates =
+                board.hexadecimal("states=").map { IdleStates(rawValue: UInt16(truncatingIfNeeded: $0)) }
                 ?? policy.idleStates
             return
         }

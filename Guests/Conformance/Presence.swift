@@ -5,7 +5,8 @@ import PSCI
 extension Checks {
     mutating func checkPresence() {
         let version = call(.smc32, .psciVersion)
-        check(version == Int64(expected.version), .smc32, .psciVersion, "is the one that is expected", returned: version)
+        check(
+            version == Int64(expected.version), .smc32, .psciVersion, "is the one that is expected", returned: version)
         for number in UInt8(0)...Function.systemOff2.rawValue {
             guard let function = Function(rawValue: number) else { continue }
             checkPresence(of: function, .smc32)
@@ -20,7 +21,9 @@ extension Checks {
         if hasFeatures {
             let flags = firmware.features(of: function, width)
             if isThere {
-                check(flags == featureFlags(of: function), width, function, "PSCI_FEATURES has its flags", returned: flags)
+                check(
+                    flags == featureFlags(of: function), width, function, "PSCI_FEATURES has its flags", returned: flags
+                )
             } else if isLack(function, width) {
                 skip(width, function, "PSCI_FEATURES does not have it", because: "it is optional")
             } else {
@@ -57,7 +60,9 @@ extension Checks {
             let registers = CallRegisters(x0: UInt64(number), x1: 0, x2: 0, x3: 0)
             let width = registers.functionID.width
             let value = width.signed(firmware.conduit.call(registers).x0)
-            check(value == Self.notSupported, width, .psciFeatures, "a call that nobody knows is NOT_SUPPORTED", returned: value)
+            check(
+                value == Self.notSupported, width, .psciFeatures, "a call that nobody knows is NOT_SUPPORTED",
+                returned: value)
         }
         guard expected.isAtLeast(.v1_0) else { return }
         expect(.notSupported, .smc32, .psciFeatures, 0x8400_0016, what: "of an id that nobody knows is NOT_SUPPORTED")

@@ -15,7 +15,8 @@ extension Checks {
         checkStatisticErrors()
         guard InterruptController.isThere else {
             forEachWidth(.cpuSuspend) { checks, width in
-                checks.skip(width, .cpuSuspend, "suspends the core", because: "nothing could wake it: there is no GICv3")
+                checks.skip(
+                    width, .cpuSuspend, "suspends the core", because: "nothing could wake it: there is no GICv3")
             }
             return
         }
@@ -29,7 +30,8 @@ extension Checks {
         }
         checkOtherCore()
         if expected.has(.psciSetSuspendMode) {
-            expect(.denied, .smc32, .psciSetSuspendMode, 1, what: "OS-initiated mode is DENIED once CPU_SUSPEND was used")
+            expect(
+                .denied, .smc32, .psciSetSuspendMode, 1, what: "OS-initiated mode is DENIED once CPU_SUSPEND was used")
         }
     }
 
@@ -96,7 +98,8 @@ extension Checks {
         guard let arrival = returned.arrival else {
             // §5.4.5: it may be downgraded, or not complete.
             let value = width.signed(returned.registers.x0)
-            return check(value == 0, width, function, "power-down returns SUCCESS if it is not entered", returned: value)
+            return check(
+                value == 0, width, function, "power-down returns SUCCESS if it is not entered", returned: value)
         }
         check(arrival.contextID == contextID, width, function, "x0 is the context id after power-down")
         check(arrival.isInitialState, width, function, "the core is in the initial state of 6.4 after power-down")
@@ -144,7 +147,8 @@ extension Checks {
             let state = checks.state(ofCore: core)
             checks.check(state == Self.on, width, .affinityInfo, "an idle core is ON", core: core, returned: state)
             checks.expect(
-                .alreadyOn, width, .cpuOn, checks.affinity(core), secondaryEntryAddress(), what: "an idle core is ALREADY_ON")
+                .alreadyOn, width, .cpuOn, checks.affinity(core), secondaryEntryAddress(),
+                what: "an idle core is ALREADY_ON")
             checks.check(mailbox[.arrivals] == arrivals, width, .cpuSuspend, "the core stays down", core: core)
             worker.forget()
             InterruptController.set(InterruptController.wakeUp, core: core, isPending: true)
@@ -168,7 +172,8 @@ extension Checks {
                 .invalidParameters, width, .nodeHWState, checks.affinity(0), 0x7FFF_FFFF,
                 what: "a level that there is not is INVALID_PARAMETERS")
             checks.expect(
-                .invalidParameters, width, .nodeHWState, 0xFF_FFFF, 0, what: "a core that is not there is INVALID_PARAMETERS")
+                .invalidParameters, width, .nodeHWState, 0xFF_FFFF, 0,
+                what: "a core that is not there is INVALID_PARAMETERS")
         }
     }
 

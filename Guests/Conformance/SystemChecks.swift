@@ -14,7 +14,8 @@ extension Checks {
             forEachWidth(.systemReset2) { checks, width in
                 for type: UInt64 in [1, 2, 0x7FFF_FFFF] {
                     checks.expect(
-                        .invalidParameters, width, .systemReset2, type, 0, what: "a reserved type is INVALID_PARAMETERS")
+                        .invalidParameters, width, .systemReset2, type, 0, what: "a reserved type is INVALID_PARAMETERS"
+                    )
                 }
             }
         }
@@ -24,11 +25,14 @@ extension Checks {
     private mutating func checkSystemOff2(_ width: CallWidth) {
         for core in 0..<board.coreCount {
             for (type, cookie) in [(1, 1), (0, 1), (0, 0x8000_0000)] as [(UInt64, UInt64)] {
-                expect(.invalidParameters, width, .systemOff2, type, cookie, core: core, what: "a cookie is INVALID_PARAMETERS")
+                expect(
+                    .invalidParameters, width, .systemOff2, type, cookie, core: core,
+                    what: "a cookie is INVALID_PARAMETERS")
             }
             for type: UInt64 in [2, 3, 0x7FFF_FFFF, 0x8000_0000, 0x8000_0001] {
                 expect(
-                    .invalidParameters, width, .systemOff2, type, 0, core: core, what: "a reserved type is INVALID_PARAMETERS")
+                    .invalidParameters, width, .systemOff2, type, 0, core: core,
+                    what: "a reserved type is INVALID_PARAMETERS")
             }
         }
         if width == .smc64 {
@@ -48,7 +52,8 @@ extension Checks {
             checks.expect(.success, width, function, inside, 0x1000, what: "RAM can be protected")
             checks.expect(.denied, width, function, Self.nowhere, 0x1000, what: "a device is DENIED")
             checks.expect(.denied, width, function, inside, 0, what: "nothing is DENIED")
-            checks.expect(.denied, width, function, Self.nowhere, inside - Self.nowhere + 1, what: "a part of RAM is DENIED")
+            checks.expect(
+                .denied, width, function, Self.nowhere, inside - Self.nowhere + 1, what: "a part of RAM is DENIED")
         }
         expect(.denied, .smc64, .memProtectCheckRange, inside, ~0, what: "a range that wraps around is DENIED")
     }
@@ -69,7 +74,8 @@ extension Checks {
         guard expected.trustedOS != .none else { return }
         forEachWidth(.migrateInfoUpCPU) { checks, width in
             let home = checks.call(width, .migrateInfoUpCPU)
-            checks.check(home == Int64(checks.affinity(0)), width, .migrateInfoUpCPU, "is the boot core", returned: home)
+            checks.check(
+                home == Int64(checks.affinity(0)), width, .migrateInfoUpCPU, "is the boot core", returned: home)
         }
         expect(.denied, .smc32, .cpuOff, what: "the trusted OS's core is DENIED")
         if expected.has(.cpuFreeze) { expect(.denied, .smc32, .cpuFreeze, what: "the trusted OS's core is DENIED") }
@@ -94,7 +100,8 @@ extension Checks {
     private mutating func checkSystemSuspend() {
         let function = Function.systemSuspend
         forEachWidth(function) { checks, width in
-            checks.expect(.invalidAddress, width, function, Self.nowhere, 0, what: "an entry point that is not RAM is refused")
+            checks.expect(
+                .invalidAddress, width, function, Self.nowhere, 0, what: "an entry point that is not RAM is refused")
             guard checks.board.coreCount > 1 else { return }
             checks.expect(.denied, width, function, resumeEntryAddress(), 0, what: "is DENIED while another core is on")
         }

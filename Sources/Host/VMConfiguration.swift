@@ -131,8 +131,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
             throw VMConfigurationError("[psci] names something that is not known, or that does not go together")
         }
         _ = try hibernation.expirySeconds()
-        var machine = MachineConfiguration(kernel: kernel)
-        machine.model = model
+        var machine = MachineConfiguration(kernel: kernel, model: model)
         machine.cpuCount = cpus
         machine.memoryByteCount = memory.byteCount
         machine.kernelFormat = try Self.value(kernelFormat, "kernel-format")

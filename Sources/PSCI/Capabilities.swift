@@ -18,6 +18,11 @@ public struct Capabilities: OptionSet, Hashable, Sendable {
         rawValue = 1 << UInt64(function.rawValue)
     }
 
+    /// The set of some functions.
+    public init(_ functions: some Sequence<Function>) {
+        self = functions.reduce(into: []) { $0.formUnion(Capabilities($1)) }
+    }
+
     /// Whether `function` is in the set.
     public func contains(_ function: Function) -> Bool {
         contains(Capabilities(function))
@@ -73,10 +78,5 @@ public struct Capabilities: OptionSet, Hashable, Sendable {
     /// What only a trusted OS on one core gives a meaning.
     static var ofTrustedOS: Capabilities {
         Capabilities(.migrate).union(Capabilities(.migrateInfoUpCPU))
-    }
-
-    /// The optional functions of a machine whose policy does not choose: all that mean something on it.
-    public static var optionalByDefault: Capabilities {
-        possible(in: .v1_3).subtracting(.ofTrustedOS)
     }
 }

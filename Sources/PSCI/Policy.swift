@@ -1,7 +1,8 @@
 // What one machine's PSCI is: decided when the machine is made, recorded with it, and never different after.
 //
 // Responsible for: the version, the functions, the conduit, the idle states and the rest, as one value that is consistent in
-// itself whatever it was asked for. Not responsible for: storing it, or for what a machine offers by default.
+// itself whatever it was asked for. Not responsible for: storing it, or for what a machine offers: nothing has a default here, since
+// a machine that was made must not get what this library learns later.
 
 /// The instruction by which a guest calls its firmware (DEN0022 F.b §3.4).
 public enum Conduit: UInt8, CaseIterable, Sendable {
@@ -36,9 +37,8 @@ public struct Policy: Hashable, Sendable {
     ///   - idleStates: what could not be asked for is left out: a state of a cluster that is deeper than any of a core's.
     ///   - coresPerCluster: brought into its range.
     public init(
-        version: Version = .v1_3, conduit: Conduit = .hvc, optional: Capabilities = .optionalByDefault,
-        powerStateFormat: PowerStateFormat = .original, idleStates: IdleStates = .byDefault,
-        trustedOS: TrustedOS = .none, coresPerCluster: Int = Policy.maximumCoresPerCluster
+        version: Version, conduit: Conduit, optional: Capabilities, powerStateFormat: PowerStateFormat,
+        idleStates: IdleStates, trustedOS: TrustedOS, coresPerCluster: Int
     ) {
         self.version = version
         self.conduit = conduit
@@ -57,9 +57,4 @@ public struct Policy: Hashable, Sendable {
 
     /// Whether PSCI_SET_SUSPEND_MODE can switch to OS-initiated mode.
     public var hasOSInitiatedMode: Bool { capabilities.contains(.psciSetSuspendMode) }
-}
-
-extension IdleStates {
-    /// The states of a machine whose policy does not choose.
-    public static var byDefault: IdleStates { [.coreStandby, .corePowerDown, .clusterPowerDown] }
 }

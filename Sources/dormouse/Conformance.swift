@@ -71,7 +71,7 @@ struct Conformance: ParsableCommand {
     private func check(_ image: String) throws(MachineError) -> Machine.ExitCode {
         var table = ConformanceTable()
         for version in versions.isEmpty ? Version.allCases : versions {
-            let policy = Policy(psci, version: version, conduit: .hvc)
+            let policy = Policy(psci, over: MachineModel.virt1.psci, version: version)
             let run = ConformanceRun(image: image, policy: policy, clock: clock)
             for count in cpus.isEmpty ? [1, 4] : cpus {
                 let lines = try run.checks(cpuCount: count)

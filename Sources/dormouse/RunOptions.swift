@@ -51,17 +51,17 @@ struct MachineOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The version of PSCI: \(list(Version.arguments)). (default: \(Version.v1_3.argument))",
+            "The version of PSCI: \(list(Version.arguments)). (default: \(MachineModel.virt1.psci.version.argument))",
             valueName: "version"),
         transform: PSCIArgument.version)
-    var psciVersion = Version.v1_3
+    var psciVersion: Version?
 
     @Option(
         help: ArgumentHelp(
-            "How the guest calls its firmware: \(list(Conduit.arguments)). (default: \(Conduit.hvc.argument))",
+            "How the guest calls its firmware: \(list(Conduit.arguments)). (default: \(MachineModel.virt1.psci.conduit.argument))",
             valueName: "conduit"),
         transform: PSCIArgument.conduit)
-    var conduit = Conduit.hvc
+    var conduit: Conduit?
 
     @Option(
         help: ArgumentHelp(
@@ -121,7 +121,7 @@ struct MachineOptions: ParsableArguments {
         machine.memoryByteCount = memory.byteCount
         machine.cpuCount = cpus
         machine.commandLine = append
-        machine.psci = Policy(psci, version: psciVersion, conduit: conduit)
+        machine.psci = Policy(psci, over: machine.model.psci, version: psciVersion, conduit: conduit)
         machine.firmware = firmware
         machine.hardwareSignature = hardwareSignature ?? 0
         machine.generationID = generationID?.bytes

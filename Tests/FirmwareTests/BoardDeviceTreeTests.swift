@@ -17,8 +17,7 @@ struct BoardDeviceTreeTests {
     /// Boards that differ in what the tree depends on.
     private static let boards: [NamedBoard] = {
         var bare = BoardDescription.virt(virtioSlots: 0)
-        bare.uart = nil
-        bare.rtc = nil
+        bare.devices = []
         var manyRegions = BoardDescription.virt(cpus: [0, 1])
         manyRegions.gic.redistributors = [0x080A_0000..<0x080C_0000, 0x4000_0000_00..<0x4000_0200_00]
         var smc = BoardDescription.virt()

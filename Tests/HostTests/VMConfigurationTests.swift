@@ -21,7 +21,7 @@ struct VMConfigurationTests {
             NetworkConfiguration(.user), NetworkConfiguration(.tap(interface: "tap0"), mtu: 9000),
             NetworkConfiguration(.passt(socket: "/run/p"), mac: MACAddress("52:54:00:12:34:56")),
         ]
-        machine.psci = Policy(version: .v1_1, conduit: .smc)
+        machine.psci = Policy(over: machine.model.psci, version: .v1_1, conduit: .smc)
         machine.firmware = .acpi
         machine.generationID = Array(16..<32)
         return machine

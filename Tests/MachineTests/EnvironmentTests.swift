@@ -21,7 +21,11 @@ struct MachineEnvironmentTests {
         isFlat: false, kernel: Fingerprint(of: [1]), initrd: Fingerprint(of: [2]), diskSectors: [2048, 4096])
 
     private static var machine: MachineConfiguration {
-        var machine = MachineConfiguration(kernel: "/a/kernel")
+        machine(of: .virt1)
+    }
+
+    private static func machine(of model: MachineModel) -> MachineConfiguration {
+        var machine = MachineConfiguration(kernel: "/a/kernel", model: model)
         machine.initrd = "/a/initrd"
         machine.cpuCount = 2
         machine.disks = [DiskConfiguration(path: "/a/0.img"), DiskConfiguration(path: "/a/1.img", isReadOnly: true)]
@@ -45,16 +49,16 @@ struct MachineEnvironmentTests {
         MachineChange(testDescription: "flat code", files: { $0.isFlat = true }),
         MachineChange(testDescription: "initrd", files: { $0.initrd = Fingerprint(of: [9]) }),
         MachineChange(testDescription: "no initrd", machine: { $0.initrd = nil }, files: { $0.initrd = nil }),
-        MachineChange(testDescription: "PSCI version", machine: { $0.psci = Policy(version: .v1_2) }),
-        MachineChange(testDescription: "conduit", machine: { $0.psci = Policy(conduit: .smc) }),
+        MachineChange(testDescription: "PSCI version", machine: { $0.psci = .virt1(version: .v1_2) }),
+        MachineChange(testDescription: "conduit", machine: { $0.psci = .virt1(conduit: .smc) }),
         MachineChange(
             testDescription: "a PSCI function",
-            machine: { $0.psci = Policy(optional: .optionalByDefault.subtracting(Capabilities(.systemSuspend))) }),
-        MachineChange(testDescription: "idle states", machine: { $0.psci = Policy(idleStates: []) }),
+            machine: { $0.psci = .virt1(without: Capabilities(.systemSuspend)) }),
+        MachineChange(testDescription: "idle states", machine: { $0.psci = .virt1("states=none") }),
         MachineChange(
-            testDescription: "power_state format", machine: { $0.psci = Policy(powerStateFormat: .extendedStateID) }),
-        MachineChange(testDescription: "trusted OS", machine: { $0.psci = Policy(trustedOS: .migratable) }),
-        MachineChange(testDescription: "clusters", machine: { $0.psci = Policy(coresPerCluster: 1) }),
+            testDescription: "power_state format", machine: { $0.psci = .virt1("format=extended") }),
+        MachineChange(testDescription: "trusted OS", machine: { $0.psci = .virt1("trusted-os=migratable") }),
+        MachineChange(testDescription: "clusters", machine: { $0.psci = .virt1("cores-per-cluster=1") }),
     ]
 
     private static let invisibleChanges: [MachineChange] = [
@@ -89,8 +93,7 @@ struct MachineEnvironmentTests {
     /// A released model never changes. If this fails and the model was released, the change needs another model.
     @Test("The environment of a released model is what its golden file says", arguments: MachineModel.all.map(\.name))
     func golden(name: String) throws {
-        var machine = Self.machine
-        machine.model = try #require(MachineModel.all.first { $0.name == name })
+        let machine = Self.machine(of: try #require(MachineModel.all.first { $0.name == name }))
         let path = String(#filePath.dropLast("EnvironmentTests.swift".count)) + "Golden/\(name).json"
         let environment = machine.environment(Self.files)
         if getenv("DORMOUSE_WRITE_GOLDEN") != nil {

@@ -33,7 +33,7 @@ struct RunEndTests {
 
     @Test("Errors of the user and errors of the host have different exit codes")
     func errorCodes() {
-        #expect(MachineError.cpuCount(65).exitCode.rawValue == 64)
+        #expect(MachineError.cpuCount(65, limit: 64).exitCode.rawValue == 64)
         #expect(MachineError.disk(.locked(path: "a", readOnly: false)).exitCode.rawValue == 64)
         #expect(MachineError.disk(.failed(operation: "flush", path: "a", errno: EIO)).exitCode.rawValue == 70)
         #expect(MachineError.host("out of threads").exitCode.rawValue == 70)

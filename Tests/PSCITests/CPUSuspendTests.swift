@@ -54,27 +54,27 @@ struct CPUSuspendTests {
         func flags(_ policy: Policy) -> Int64 {
             Firmware(policy: policy, platform: TestMachine()).call32(.psciFeatures, 0xC400_0001)
         }
-        #expect(flags(Policy()) == 1)
-        #expect(flags(Policy(powerStateFormat: .extendedStateID)) == 3)
-        #expect(flags(Policy(optional: [], powerStateFormat: .extendedStateID)) == 2)
-        #expect(flags(Policy(optional: [])) == 0)
+        #expect(flags(Policy.test()) == 1)
+        #expect(flags(Policy.test(powerStateFormat: .extendedStateID)) == 3)
+        #expect(flags(Policy.test(optional: [], powerStateFormat: .extendedStateID)) == 2)
+        #expect(flags(Policy.test(optional: [])) == 0)
     }
 
     @Test("A firmware speaks one format only")
     func formats() {
-        let extended = Firmware(policy: Policy(powerStateFormat: .extendedStateID), platform: TestMachine())
+        let extended = Firmware(policy: Policy.test(powerStateFormat: .extendedStateID), platform: TestMachine())
         #expect(extended.call(0xC400_0001, 0x4000_0003, 0x4000_0000).effect != .none)
         #expect(extended.call64(.cpuSuspend, 0x1_0003, 0x4000_0000) == -2)
         #expect(firmware().call64(.cpuSuspend, 0x4000_0003, 0x4000_0000) == -2)
         // There is no other before 1.0.
-        #expect(Policy(version: .v0_2, powerStateFormat: .extendedStateID).powerStateFormat == .original)
+        #expect(Policy.test(version: .v0_2, powerStateFormat: .extendedStateID).powerStateFormat == .original)
     }
 
     @Test("CPU_DEFAULT_SUSPEND is power-down of the core where there is such a state, else standby")
     func defaultSuspend() {
         let result = firmware().call(0xC400_000C, 0x4008_0000, 7)
         #expect(result.effect == .powerDown(entryPoint: 0x4008_0000, contextID: 7))
-        let policy = Policy(idleStates: [])
+        let policy = Policy.test(idleStates: [])
         let standby = Firmware(policy: policy, platform: TestMachine(idleStates: policy.idleStates))
         #expect(standby.call(0xC400_000C, 0x4008_0000, 7).effect == .standby)
         #expect(firmware(on: TestMachine(refusesEntryPoints: true)).call64(.cpuDefaultSuspend, 0) == -9)

@@ -20,7 +20,7 @@ struct CoordinationTests {
     private let firmware: Firmware<TestMachine>
 
     init() {
-        firmware = Firmware(policy: Policy(idleStates: .all), platform: TestMachine(clusters: 2))
+        firmware = Firmware(policy: Policy.test(idleStates: .all), platform: TestMachine(clusters: 2))
         firmware.turnAllOn()
     }
 
@@ -192,7 +192,8 @@ struct CoordinationTests {
 
     @Test("Without PSCI_SET_SUSPEND_MODE there is no such mode")
     func withoutMode() {
-        let policy = Policy(optional: Capabilities.optionalByDefault.subtracting(Capabilities(.psciSetSuspendMode)))
+        let policy = Policy.test(
+            optional: Capabilities.possible(in: .v1_3).subtracting(Capabilities(.psciSetSuspendMode)))
         #expect(Firmware(policy: policy, platform: TestMachine()).call32(.psciSetSuspendMode, 1) == -1)
     }
 
@@ -218,7 +219,7 @@ struct CoordinationTests {
 
     @Test("SYSTEM_SUSPEND goes down whatever the mode and the idle states are")
     func systemSuspendWithoutStates() {
-        let policy = Policy(idleStates: [])
+        let policy = Policy.test(idleStates: [])
         let machine = TestMachine(clusters: 1, idleStates: policy.idleStates)
         let firmware = Firmware(policy: policy, platform: machine)
         #expect(firmware.call32(.psciSetSuspendMode, 1) == 0)

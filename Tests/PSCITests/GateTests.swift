@@ -33,14 +33,14 @@ struct GateTests {
     @Test("The mandatory functions are there even if a policy names none", arguments: FunctionRow.all, Version.allCases)
     func mandatory(row: FunctionRow, version: Version) throws {
         let function = try #require(FunctionID(rawValue: row.smc32).function)
-        let policy = Policy(version: version, optional: [])
+        let policy = Policy.test(version: version, optional: [])
         #expect(policy.capabilities.contains(function) == (row.presence(in: version) == .mandatory))
     }
 
     @Test(
         "No policy offers what the version does not know, or MIGRATE without a trusted OS", arguments: Version.allCases)
     func noPolicyOffersMore(version: Version) throws {
-        let policy = Policy(version: version, optional: Capabilities(rawValue: ~0))
+        let policy = Policy.test(version: version, optional: Capabilities(rawValue: ~0))
         for row in FunctionRow.all {
             let function = try #require(FunctionID(rawValue: row.smc32).function)
             #expect(policy.capabilities.contains(function) == row.isThere(in: version), "\(row.name)")
@@ -49,7 +49,7 @@ struct GateTests {
 
     @Test("An optional function that the policy leaves out is not there", arguments: CallWidth.allCases)
     func optionalLeftOut(width: CallWidth) {
-        let policy = Policy(optional: .optionalByDefault.subtracting(Capabilities(.systemOff2)))
+        let policy = Policy.test(optional: .possible(in: .v1_3).subtracting(Capabilities(.systemOff2)))
         let firmware = Firmware(policy: policy, platform: TestMachine())
         let id = FunctionID(.systemOff2, width)
         let notSupported = width == .smc32 ? w0(-1) : x0(-1)
@@ -78,11 +78,5 @@ struct GateTests {
         {
             #expect(Version(major: major, minor: minor) == nil)
         }
-    }
-
-    @Test("A default policy is PSCI 1.3 over HVC")
-    func defaultPolicy() {
-        #expect(Policy().version == .v1_3)
-        #expect(Policy().conduit == .hvc)
     }
 }

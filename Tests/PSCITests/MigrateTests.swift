@@ -4,7 +4,7 @@ import Testing
 @Suite("MIGRATE and its two questions")
 struct MigrateTests {
     private func firmware(_ trustedOS: TrustedOS, _ version: Version = .v1_3) -> Firmware<TestMachine> {
-        let firmware = Firmware(policy: Policy(version: version, trustedOS: trustedOS), platform: TestMachine())
+        let firmware = Firmware(policy: Policy.test(version: version, trustedOS: trustedOS), platform: TestMachine())
         firmware.turnAllOn()
         return firmware
     }
@@ -20,7 +20,7 @@ struct MigrateTests {
 
     @Test("A policy without MIGRATE_INFO_TYPE says NOT_SUPPORTED, which means the same to a caller")
     func hidden() {
-        let policy = Policy(optional: [])
+        let policy = Policy.test(optional: [])
         #expect(Firmware(policy: policy, platform: TestMachine()).call(0x8400_0006).registers.x0 == w0(-1))
     }
 

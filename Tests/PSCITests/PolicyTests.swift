@@ -9,7 +9,7 @@ struct PolicyTests {
             as [(Function, Function)]
         {
             for (left, right) in [(one, other), (other, one)] {
-                let policy = Policy(optional: .optionalByDefault.subtracting(Capabilities(left)))
+                let policy = Policy.test(optional: .possible(in: .v1_3).subtracting(Capabilities(left)))
                 #expect(!policy.capabilities.contains(left))
                 #expect(!policy.capabilities.contains(right))
             }
@@ -18,22 +18,22 @@ struct PolicyTests {
 
     @Test("Standby of a core is always there, and no level goes deeper than the one below it")
     func idleStates() {
-        #expect(Policy(idleStates: []).idleStates == .coreStandby)
-        #expect(Policy(idleStates: .clusterPowerDown).idleStates == .coreStandby)
+        #expect(Policy.test(idleStates: []).idleStates == .coreStandby)
+        #expect(Policy.test(idleStates: .clusterPowerDown).idleStates == .coreStandby)
         #expect(
-            Policy(idleStates: [.coreRetention, .clusterPowerDown, .clusterRetention, .systemPowerDown]).idleStates
+            Policy.test(idleStates: [.coreRetention, .clusterPowerDown, .clusterRetention, .systemPowerDown]).idleStates
                 == [.coreStandby, .coreRetention, .clusterRetention])
-        #expect(Policy(idleStates: .all).idleStates == .all)
-        #expect(Policy(idleStates: IdleStates(rawValue: ~0)).idleStates == .all)
+        #expect(Policy.test(idleStates: .all).idleStates == .all)
+        #expect(Policy.test(idleStates: IdleStates(rawValue: ~0)).idleStates == .all)
     }
 
     @Test("A cluster has 1 to 16 cores")
     func clusters() {
-        #expect(Policy(coresPerCluster: 0).coresPerCluster == 1)
-        #expect(Policy(coresPerCluster: -5).coresPerCluster == 1)
-        #expect(Policy(coresPerCluster: 4).coresPerCluster == 4)
-        #expect(Policy(coresPerCluster: 17).coresPerCluster == 16)
-        #expect(Policy().coresPerCluster == 16)
+        #expect(Policy.test(coresPerCluster: 0).coresPerCluster == 1)
+        #expect(Policy.test(coresPerCluster: -5).coresPerCluster == 1)
+        #expect(Policy.test(coresPerCluster: 4).coresPerCluster == 4)
+        #expect(Policy.test(coresPerCluster: 17).coresPerCluster == 16)
+        #expect(Policy.test().coresPerCluster == 16)
     }
 
     @Test("A withheld core is DENIED since 1.2, and before that there is no such core", arguments: Version.allCases)

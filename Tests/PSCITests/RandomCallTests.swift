@@ -78,7 +78,7 @@ struct RandomCallTests {
         }
         for trustedOS in TrustedOS.allCases {
             for format in PowerStateFormat.allCases {
-                let policy = Policy(
+                let policy = Policy.test(
                     version: version, powerStateFormat: format, idleStates: .all, trustedOS: trustedOS)
                 let machine = TestMachine(
                     affinities: (0..<4).map { Affinity(aff1: $0 / 2, aff0: $0 % 2) }, refusesEntryPoints: true,

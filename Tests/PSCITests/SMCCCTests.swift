@@ -49,7 +49,7 @@ struct SMCCCTests {
 
     @Test("A policy without SMCCC has none of it")
     func hidden() {
-        let policy = Policy(optional: .optionalByDefault.subtracting(.smccc))
+        let policy = Policy.test(optional: .possible(in: .v1_3).subtracting(.smccc))
         let firmware = Firmware(policy: policy, platform: TestMachine())
         #expect(firmware.call(0x8400_000A, 0x8000_0000).registers.x0 == Self.notSupported)
         for id: UInt32 in [0x8000_0000, 0x8000_0001, 0x8000_8000, 0x8000_7FFF, 0x8000_3FFF] {

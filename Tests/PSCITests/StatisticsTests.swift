@@ -8,7 +8,7 @@ struct StatisticsTests {
     private let firmware: Firmware<TestMachine>
 
     init() {
-        firmware = Firmware(policy: Policy(idleStates: .all), platform: machine)
+        firmware = Firmware(policy: Policy.test(idleStates: .all), platform: machine)
         firmware.turnAllOn()
     }
 

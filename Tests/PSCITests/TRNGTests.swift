@@ -78,7 +78,7 @@ struct TRNGTests {
 
     @Test("A policy without TRNG has none of it")
     func hidden() {
-        let policy = Policy(optional: .optionalByDefault.subtracting(.trng))
+        let policy = Policy.test(optional: .possible(in: .v1_3).subtracting(.trng))
         let firmware = Firmware(policy: policy, platform: TestMachine(entropy: Self.ones))
         for id: UInt32 in [0x8400_0050, 0x8400_0051, 0x8400_0052, 0x8400_0053] {
             #expect(firmware.call(id, 32).registers.x0 == w0(-1))

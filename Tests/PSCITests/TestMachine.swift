@@ -91,7 +91,7 @@ final class TestMachine: Platform, Sendable {
 
 /// A firmware of `version` with every function of the default policy.
 func firmware(_ version: Version = .v1_3, on machine: TestMachine = TestMachine()) -> Firmware<TestMachine> {
-    Firmware(policy: Policy(version: version), platform: machine)
+    Firmware(policy: Policy.test(version: version), platform: machine)
 }
 
 extension Firmware {

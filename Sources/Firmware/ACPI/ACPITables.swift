@@ -33,13 +33,13 @@ struct ACPITables {
             end = address + UInt64(bytes.count)
             return Placed(name: name, address: address, bytes: bytes)
         }
-        let dsdt = place("DSDT", DSDT.bytes(of: board, events: acpi.events, memory: memory))
+        let dsdt = place("DSDT", DSDT.bytes(of: board))
         var listed = [
             place("FACP", FADT.bytes(facs: facs.address, dsdt: dsdt.address, power: board.power)),
             place("APIC", MADT.bytes(cpus: board.cpus, gic: board.gic)),
             place("GTDT", GTDT.bytes(timer: board.timer)),
         ]
-        if let uart = board.uart { listed.append(place("SPCR", SPCR.bytes(uart: uart))) }
+        if let port = board.serialPort { listed.append(place("SPCR", SPCR.bytes(uart: port.device))) }
         let xsdt = place("XSDT", XSDT.bytes(tables: listed.map(\.address)))
         let rsdp = Placed(
             name: "RSDP", address: memory.tables.lowerBound, bytes: RSDP.bytes(xsdt: xsdt.address))

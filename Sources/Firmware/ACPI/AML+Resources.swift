@@ -4,7 +4,7 @@ import Hypervisor
 
 extension AML {
     /// One resource.
-    enum Resource {
+    package enum Resource {
         /// Registers below 4 GiB, of this device alone.
         case memory(Range<PhysicalAddress>)
         /// An interrupt that is level-triggered, active high and of this device alone.
@@ -39,9 +39,9 @@ extension AML {
     }
 
     /// _CRS.
-    static func resources(_ resources: Resource...) -> AML { .name("_CRS", resourceTemplate(resources)) }
+    package static func resources(_ resources: Resource...) -> AML { .name("_CRS", resourceTemplate(resources)) }
 
-    static func resourceTemplate(_ resources: Resource...) -> AML { resourceTemplate(resources) }
+    package static func resourceTemplate(_ resources: Resource...) -> AML { resourceTemplate(resources) }
 
     private static func resourceTemplate(_ resources: [Resource]) -> AML {
         // Section 6.4.2.9: the end tag, whose checksum of zero counts as right.

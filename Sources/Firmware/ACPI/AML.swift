@@ -6,8 +6,8 @@
 import Hypervisor
 
 /// A term of AML, or several.
-struct AML {
-    var bytes: [UInt8]
+package struct AML {
+    package var bytes: [UInt8]
 
     private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
@@ -17,7 +17,7 @@ struct AML {
 
     // MARK: Data (section 20.2.3)
 
-    static func integer(_ value: UInt64) -> AML {
+    package static func integer(_ value: UInt64) -> AML {
         switch value {
         case 0, 1: AML([UInt8(value)])
         case ...0xFF: AML([0x0A] + UInt8(value).littleEndianBytes)
@@ -28,21 +28,21 @@ struct AML {
     }
 
     /// ASCII without NUL.
-    static func string(_ string: String) -> AML { AML([0x0D] + Array(string.utf8) + [0]) }
+    package static func string(_ string: String) -> AML { AML([0x0D] + Array(string.utf8) + [0]) }
 
-    static func buffer(_ content: [UInt8]) -> AML {
+    package static func buffer(_ content: [UInt8]) -> AML {
         package([0x11], [.integer(UInt64(content.count)), AML(content)])
     }
 
     /// At most 255 elements.
-    static func package(_ elements: [AML]) -> AML {
+    package static func package(_ elements: [AML]) -> AML {
         package([0x12], [AML([UInt8(truncatingIfNeeded: elements.count)])] + elements)
     }
 
     // MARK: Names (section 20.2.2)
 
     /// A reference to an object: names of up to four characters with dots between, from the root if it begins with `\`.
-    static func object(_ path: String) -> AML { AML(nameString(path)) }
+    package static func object(_ path: String) -> AML { AML(nameString(path)) }
 
     private static func nameString(_ path: String) -> [UInt8] {
         let isFromRoot = path.hasPrefix("\\")
@@ -63,20 +63,22 @@ struct AML {
 
     // MARK: Named objects (section 20.2.5)
 
-    static func name(_ name: String, _ value: AML) -> AML { AML(0x08, then: [.object(name), value]) }
+    package static func name(_ name: String, _ value: AML) -> AML { AML(0x08, then: [.object(name), value]) }
 
-    static func scope(_ name: String, _ terms: [AML]) -> AML { package([0x10], [.object(name)] + terms) }
+    package static func scope(_ name: String, _ terms: [AML]) -> AML { package([0x10], [.object(name)] + terms) }
 
-    static func device(_ name: String, _ terms: [AML]) -> AML { package([0x5B, 0x82], [.object(name)] + terms) }
+    package static func device(_ name: String, _ terms: [AML]) -> AML {
+        package([0x5B, 0x82], [.object(name)] + terms)
+    }
 
     /// A method that one thread runs at a time.
-    static func method(_ name: String, arguments: UInt8 = 0, _ terms: [AML]) -> AML {
+    package static func method(_ name: String, arguments: UInt8 = 0, _ terms: [AML]) -> AML {
         let serialized: UInt8 = 1 << 3
         return package([0x14], [.object(name), AML([arguments | serialized])] + terms)
     }
 
     /// Registers in memory, of 32 bits each and to be accessed so: their names, with nil for those that nobody uses.
-    static func registers(_ name: String, at range: Range<PhysicalAddress>, _ registers: [String?]) -> AML {
+    package static func registers(_ name: String, at range: Range<PhysicalAddress>, _ registers: [String?]) -> AML {
         let systemMemory: UInt8 = 0
         let doubleWordAccess: UInt8 = 3
         let region = AML(
@@ -94,44 +96,44 @@ struct AML {
     }
 
     /// How much of a buffer a name stands for.
-    enum FieldSize: UInt8 {
+    package enum FieldSize: UInt8 {
         case byte = 0x8C
         case word = 0x8B
         case doubleWord = 0x8A
     }
 
     /// Names a part of a buffer.
-    static func field(_ name: String, of buffer: AML, at offset: UInt64, _ size: FieldSize) -> AML {
+    package static func field(_ name: String, of buffer: AML, at offset: UInt64, _ size: FieldSize) -> AML {
         AML(size.rawValue, then: [buffer, .integer(offset), .object(name)])
     }
 
     // MARK: Statements and expressions (section 20.2.5.3 and 20.2.5.4)
 
-    static func argument(_ number: UInt8) -> AML { AML([0x68 + number]) }
-    static func local(_ number: UInt8) -> AML { AML([0x60 + number]) }
+    package static func argument(_ number: UInt8) -> AML { AML([0x68 + number]) }
+    package static func local(_ number: UInt8) -> AML { AML([0x60 + number]) }
 
     /// Nowhere, for a result.
     private static let nowhere = AML([0x00])
 
-    static func store(_ value: AML, in target: AML) -> AML { AML(0x70, then: [value, target]) }
-    static func sum(_ a: AML, _ b: AML) -> AML { AML(0x72, then: [a, b, nowhere]) }
-    static func difference(_ a: AML, _ b: AML) -> AML { AML(0x74, then: [a, b, nowhere]) }
-    static func product(_ a: AML, _ b: AML) -> AML { AML(0x77, then: [a, b, nowhere]) }
-    static func quotient(_ a: AML, _ b: AML) -> AML { AML(0x78, then: [a, b, nowhere, nowhere]) }
-    static func remainder(_ a: AML, _ b: AML) -> AML { AML(0x85, then: [a, b, nowhere]) }
-    static func and(_ a: AML, _ b: AML) -> AML { AML(0x7B, then: [a, b, nowhere]) }
-    static func or(_ a: AML, _ b: AML) -> AML { AML(0x7D, then: [a, b, nowhere]) }
-    static func isEqual(_ a: AML, _ b: AML) -> AML { AML(0x93, then: [a, b]) }
-    static func isLess(_ a: AML, than b: AML) -> AML { AML(0x95, then: [a, b]) }
+    package static func store(_ value: AML, in target: AML) -> AML { AML(0x70, then: [value, target]) }
+    package static func sum(_ a: AML, _ b: AML) -> AML { AML(0x72, then: [a, b, nowhere]) }
+    package static func difference(_ a: AML, _ b: AML) -> AML { AML(0x74, then: [a, b, nowhere]) }
+    package static func product(_ a: AML, _ b: AML) -> AML { AML(0x77, then: [a, b, nowhere]) }
+    package static func quotient(_ a: AML, _ b: AML) -> AML { AML(0x78, then: [a, b, nowhere, nowhere]) }
+    package static func remainder(_ a: AML, _ b: AML) -> AML { AML(0x85, then: [a, b, nowhere]) }
+    package static func and(_ a: AML, _ b: AML) -> AML { AML(0x7B, then: [a, b, nowhere]) }
+    package static func or(_ a: AML, _ b: AML) -> AML { AML(0x7D, then: [a, b, nowhere]) }
+    package static func isEqual(_ a: AML, _ b: AML) -> AML { AML(0x93, then: [a, b]) }
+    package static func isLess(_ a: AML, than b: AML) -> AML { AML(0x95, then: [a, b]) }
 
-    static func when(_ condition: AML, _ terms: [AML]) -> AML { package([0xA0], [condition] + terms) }
+    package static func when(_ condition: AML, _ terms: [AML]) -> AML { package([0xA0], [condition] + terms) }
     /// Follows a `when`.
-    static func otherwise(_ terms: [AML]) -> AML { package([0xA1], terms) }
-    static func notify(_ object: String, _ value: UInt64) -> AML {
+    package static func otherwise(_ terms: [AML]) -> AML { package([0xA1], terms) }
+    package static func notify(_ object: String, _ value: UInt64) -> AML {
         AML(0x86, then: [.object(object), .integer(value)])
     }
-    static func result(_ value: AML) -> AML { AML(0xA4, then: [value]) }
-    static func call(_ method: String, _ arguments: AML...) -> AML {
+    package static func result(_ value: AML) -> AML { AML(0xA4, then: [value]) }
+    package static func call(_ method: String, _ arguments: AML...) -> AML {
         AML(AML.object(method).bytes + arguments.flatMap(\.bytes))
     }
 

@@ -39,7 +39,7 @@ extension DSDT {
         return .device(
             "CLCK",
             [
-                hardwareID("ACPI000E"), uniqueID(0),
+                .hardwareID("ACPI000E"), .uniqueID(0),
                 .registers("RTC", at: rtc.registers.prefix(12), rtcRegisters),
                 .name("TIME", .buffer(template)),
             ] + fields(of: .object("TIME")) + [

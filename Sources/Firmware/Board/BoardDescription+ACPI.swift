@@ -1,4 +1,4 @@
-// What ACPI says of a board that a device tree has no words for, and the tree of a guest that is told of ACPI instead.
+// What ACPI says of a board beside its devices, and the tree of a guest that is told of ACPI instead.
 //
 // Responsible for: the facts, as values, and the node `/chosen` of Linux's Documentation/arch/arm/uefi.rst, which hands over
 // EFI's tables. Not responsible for: the tables.
@@ -10,41 +10,9 @@ extension BoardDescription {
     public struct ACPI: Sendable, Hashable {
         /// The FACS's. 0: Linux checks nothing.
         public var hardwareSignature: UInt32
-        public var events: EventDevice
 
-        public init(hardwareSignature: UInt32, events: EventDevice) {
+        public init(hardwareSignature: UInt32) {
             self.hardwareSignature = hardwareSignature
-            self.events = events
-        }
-    }
-
-    /// A generic event device: a register whose bits say what happened. Reading clears it; its interrupt stays until then.
-    public struct EventDevice: Sendable, Hashable {
-        public var device: Device
-        /// The bits.
-        public var powerButton: UInt32
-        public var sleepButton: UInt32
-        /// The generation id is another one.
-        public var generationID: UInt32
-
-        public init(device: Device, powerButton: UInt32, sleepButton: UInt32, generationID: UInt32) {
-            self.device = device
-            self.powerButton = powerButton
-            self.sleepButton = sleepButton
-            self.generationID = generationID
-        }
-    }
-
-    /// A virtual machine's generation id: a guest that finds another one knows that it is a copy, and renews what must be unique.
-    public struct GenerationID: Sendable, Hashable {
-        /// 16, as they lie in memory.
-        public var bytes: [UInt8]
-        /// Pulsed when the id changes; with ACPI the event device does that.
-        public var interrupt: Interrupt
-
-        public init(bytes: [UInt8], interrupt: Interrupt) {
-            self.bytes = bytes
-            self.interrupt = interrupt
         }
     }
 }

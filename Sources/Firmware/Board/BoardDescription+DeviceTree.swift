@@ -16,21 +16,16 @@ extension DeviceTree {
         root["compatible"] = .strings(board.compatible)
         root["interrupt-parent"] = .phandles(.gic)
         root.children = [.chosen(board)]
-        if let uart = board.uart {
-            root.children.append(.aliases(uart: uart))
+        if let port = board.serialPort {
+            root.children.append(.aliases(port))
         }
         root.children.append(contentsOf: [.cpus(board), .psci(board.power)])
         root.children.append(contentsOf: board.memory.map(DeviceTreeNode.memory))
         root.children.append(contentsOf: [.gic(board.gic), .timer(board.timer)])
-        if board.uart != nil || board.rtc != nil {
+        if board.devices.contains(where: \.hasPeripheralClock) {
             root.children.append(.peripheralClock(frequency: board.peripheralClockFrequency))
         }
-        root.children.append(
-            contentsOf: [board.uart.map(DeviceTreeNode.uart), board.rtc.map(DeviceTreeNode.rtc)].compactMap(\.self))
-        root.children.append(contentsOf: board.virtio.map(DeviceTreeNode.virtio))
-        if let id = board.generationID, let memory = FirmwareMemory(ram: board.memory.first) {
-            root.children += [.reservedMemory(memory.kept), .generationID(at: memory.generationID, id.interrupt)]
-        }
+        root.children.append(contentsOf: board.devices.flatMap { $0.nodes(on: board) })
         self.init(root: root, bootCPU: UInt32(truncatingIfNeeded: board.cpus.first ?? 0))
     }
 }
@@ -42,7 +37,7 @@ extension PHandle {
 
 extension BoardDescription.Interrupt {
     /// The three cells of interrupt-controller/arm,gic-v3.yaml: type, number, trigger.
-    fileprivate var cells: [UInt32] {
+    package var cells: [UInt32] {
         let levelHigh: UInt32 = 4
         switch self {
         case .spi(let number): return [0, number, levelHigh]
@@ -58,8 +53,8 @@ extension DeviceTreeNode {
         let chosen = board.chosen
         // First, where it has always been: the order of properties is something that a guest can see.
         node["bootargs"] = .string(chosen.bootArguments)
-        if let uart = board.uart {
-            node["stdout-path"] = .string(uartPath(uart))
+        if let port = board.serialPort {
+            node["stdout-path"] = .string(path(port))
         }
         node.describe(chosen)
         return node
@@ -81,15 +76,13 @@ extension DeviceTreeNode {
     }
 
     /// Section 3.3. The alias gives the port its number in Linux: ttyAMA0.
-    fileprivate static func aliases(uart: BoardDescription.Device) -> DeviceTreeNode {
+    fileprivate static func aliases(_ port: BoardDescription.SerialPort) -> DeviceTreeNode {
         var node = DeviceTreeNode("aliases")
-        node["serial0"] = .string(uartPath(uart))
+        node["serial0"] = .string(path(port))
         return node
     }
 
-    private static func uartPath(_ uart: BoardDescription.Device) -> String {
-        "/" + Self.uart(uart).name
-    }
+    private static func path(_ port: BoardDescription.SerialPort) -> String { "/" + port.node.name }
 
     /// arm/cpus.yaml. `arm,armv8` is the name for a CPU that is a software model.
     fileprivate static func cpus(_ board: BoardDescription) -> DeviceTreeNode {
@@ -165,18 +158,8 @@ extension DeviceTreeNode {
         return node
     }
 
-    /// serial/pl011.yaml.
-    fileprivate static func uart(_ device: BoardDescription.Device) -> DeviceTreeNode {
-        primecell("serial", "arm,pl011", device, clocks: ["uartclk", "apb_pclk"])
-    }
-
-    /// rtc/arm,pl031.yaml.
-    fileprivate static func rtc(_ device: BoardDescription.Device) -> DeviceTreeNode {
-        primecell("rtc", "arm,pl031", device, clocks: ["apb_pclk"])
-    }
-
     /// arm/primecell.yaml: what PrimeCell devices share. All their clocks are the one fixed clock.
-    private static func primecell(
+    package static func primecell(
         _ name: String, _ compatible: String, _ device: BoardDescription.Device, clocks: [String]
     ) -> DeviceTreeNode {
         var node = DeviceTreeNode(name, at: device.registers.lowerBound)
@@ -185,41 +168,6 @@ extension DeviceTreeNode {
         node["interrupts"] = .cells(device.interrupt.cells)
         node["clocks"] = .cells(clocks.map { _ in PHandle.peripheralClock.rawValue })
         node["clock-names"] = .strings(clocks)
-        return node
-    }
-
-    /// Section 3.5: memory that the guest neither uses nor maps of its own accord.
-    fileprivate static func reservedMemory(_ range: Range<PhysicalAddress>) -> DeviceTreeNode {
-        var region = DeviceTreeNode("firmware", at: range.lowerBound)
-        region["reg"] = .reg(range)
-        region["no-map"] = .empty
-        var node = DeviceTreeNode("reserved-memory")
-        node["#address-cells"] = .cells(2)
-        node["#size-cells"] = .cells(2)
-        node["ranges"] = .empty
-        node.children = [region]
-        return node
-    }
-
-    /// rng/microsoft,vmgenid.yaml.
-    fileprivate static func generationID(
-        at range: Range<PhysicalAddress>, _ interrupt: BoardDescription.Interrupt
-    ) -> DeviceTreeNode {
-        let risingEdge: UInt32 = 1
-        var node = DeviceTreeNode("rng", at: range.lowerBound)
-        node["compatible"] = .string("microsoft,vmgenid")
-        node["reg"] = .reg(range)
-        node["interrupts"] = .cells(interrupt.cells.dropLast() + [risingEdge])
-        return node
-    }
-
-    /// virtio/mmio.yaml.
-    fileprivate static func virtio(_ device: BoardDescription.Device) -> DeviceTreeNode {
-        var node = DeviceTreeNode("virtio", at: device.registers.lowerBound)
-        node["compatible"] = .string("virtio,mmio")
-        node["reg"] = .reg(device.registers)
-        node["interrupts"] = .cells(device.interrupt.cells)
-        node["dma-coherent"] = .empty
         return node
     }
 }

@@ -1,13 +1,13 @@
 // What a guest has to be told about its machine.
 //
 // Responsible for: naming the facts that a device tree, or ACPI's tables, are made from. Not responsible for: choosing them (the machine
-// model does), or how each is spelled in a device tree (BoardDescription+DeviceTree.swift)
-// or in ACPI (ACPI/).
+// model does), or how each is spelled in a device tree (BoardDescription+DeviceTree.swift) or in ACPI (ACPI/). What is said of a
+// device is its own business (BoardDevice).
 
 import Hypervisor
 
 /// The machine as its guest gets to know it.
-public struct BoardDescription: Sendable, Equatable {
+public struct BoardDescription: Sendable {
     /// An interrupt as GICv3 numbers it. Every one of a board's is level-sensitive and active high.
     public enum Interrupt: Sendable, Hashable {
         /// A shared peripheral interrupt, 0 to 987: INTID minus 32.
@@ -109,22 +109,16 @@ public struct BoardDescription: Sendable, Equatable {
     public var power: PowerInterface
     /// Hertz of the clock that the PrimeCell devices are told they run from.
     public var peripheralClockFrequency: UInt32
-    /// A PL011; the guest's console.
-    public var uart: Device?
-    /// A PL031.
-    public var rtc: Device?
-    /// virtio-mmio transports, whether or not something is behind them.
-    public var virtio: [Device]
-    /// Nil: there is none.
-    public var generationID: GenerationID?
+    /// Everything else, in the order in which it is described.
+    package var devices: [any BoardDevice]
     /// Set for a guest that finds its machine in ACPI's tables; nil for one that finds it in a device tree.
     public var acpi: ACPI?
     public var chosen: Chosen
 
-    public init(
+    package init(
         model: String, compatible: [String], cpus: [UInt64], memory: [Range<PhysicalAddress>], gic: GIC, timer: Timer,
-        power: PowerInterface, peripheralClockFrequency: UInt32 = 24_000_000, uart: Device? = nil, rtc: Device? = nil,
-        virtio: [Device] = [], generationID: GenerationID? = nil, acpi: ACPI? = nil, chosen: Chosen = Chosen()
+        power: PowerInterface, peripheralClockFrequency: UInt32 = 24_000_000, devices: [any BoardDevice] = [],
+        acpi: ACPI? = nil, chosen: Chosen = Chosen()
     ) {
         self.model = model
         self.compatible = compatible
@@ -134,10 +128,7 @@ public struct BoardDescription: Sendable, Equatable {
         self.timer = timer
         self.power = power
         self.peripheralClockFrequency = peripheralClockFrequency
-        self.uart = uart
-        self.rtc = rtc
-        self.virtio = virtio
-        self.generationID = generationID
+        self.devices = devices
         self.acpi = acpi
         self.chosen = chosen
     }

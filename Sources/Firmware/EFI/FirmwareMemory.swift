@@ -39,10 +39,3 @@ struct FirmwareMemory: Equatable {
         return start..<start + UInt64(Self.generationIDByteCount)
     }
 }
-
-extension BoardDescription {
-    /// Where the 16 bytes of the generation id are, on a board that has one.
-    public var generationIDAddress: PhysicalAddress? {
-        generationID == nil ? nil : FirmwareMemory(ram: memory.first)?.generationID.lowerBound
-    }
-}

@@ -74,18 +74,16 @@ public struct PSCISettings: Sendable, Hashable {
 }
 
 extension Policy {
-    /// The policy with other settings.
+    /// `base`, such as a model's, with other settings.
     public init(
-        _ settings: PSCISettings, version: Version, conduit: Conduit,
-        optional: Capabilities = .optionalByDefault, idleStates: IdleStates = .byDefault
+        _ settings: PSCISettings = PSCISettings(), over base: Policy, version: Version? = nil, conduit: Conduit? = nil
     ) {
         self.init(
-            version: version, conduit: conduit,
-            optional: optional.union(settings.enabled).subtracting(settings.disabled),
-            powerStateFormat: settings.powerStateFormat ?? .original,
-            idleStates: settings.idleStates ?? idleStates,
-            trustedOS: settings.trustedOS ?? .none,
-            coresPerCluster: settings.coresPerCluster ?? Policy.maximumCoresPerCluster)
+            version: version ?? base.version, conduit: conduit ?? base.conduit,
+            optional: base.capabilities.union(settings.enabled).subtracting(settings.disabled),
+            powerStateFormat: settings.powerStateFormat ?? base.powerStateFormat,
+            idleStates: settings.idleStates ?? base.idleStates, trustedOS: settings.trustedOS ?? base.trustedOS,
+            coresPerCluster: settings.coresPerCluster ?? base.coresPerCluster)
     }
 }
 

@@ -51,7 +51,7 @@ extension MachineConfiguration {
             "model": model.name,
             "counter.frequency": "\(model.counterFrequency)",
             "counter.hibernation": model.counterGoesOn ? "goes on" : "restarts",
-            "memory.base": hexadecimal(Virt1Layout.ramBase),
+            "memory.base": hexadecimal(model.ramBase),
             "memory.size": "\(memoryByteCount)",
             "kernel.kind": files.isFlat ? "flat" : "linux",
             "kernel.sha256": "\(files.kernel)",
@@ -60,8 +60,7 @@ extension MachineConfiguration {
         ]
         facts.merge(cpuFacts) { $1 }
         facts.merge(psciFacts) { $1 }
-        facts.merge(boardFacts) { $1 }
-        facts.merge(virtioFacts(files)) { $1 }
+        facts.merge(components.facts(files)) { $1 }
         facts.merge(firmwareFacts) { $1 }
         return Environment(facts)
     }
@@ -95,59 +94,9 @@ extension MachineConfiguration {
         ]
     }
 
-    private var boardFacts: [String: String] {
-        typealias Layout = Virt1Layout
-        return [
-            "gic.distributor": hexadecimal(Layout.distributor.lowerBound),
-            "gic.redistributors": hexadecimal(Layout.redistributorBase),
-            "uart.base": hexadecimal(Layout.uart.lowerBound), "uart.spi": "\(Layout.uartSPI)",
-            "rtc.base": hexadecimal(Layout.rtc.lowerBound), "rtc.spi": "\(Layout.rtcSPI)",
-        ]
-    }
-
-    private func virtioFacts(_ files: MeasuredFiles) -> [String: String] {
-        var facts: [String: String] = [:]
-        func add(slot: Int, type: VirtioDeviceID, features: VirtioFeatures, _ more: [String: String] = [:]) {
-            let prefix = "virtio.\(slot)."
-            facts[prefix + "type"] = "\(type)"
-            facts[prefix + "base"] = hexadecimal(Virt1Layout.virtio(slot: slot).lowerBound)
-            facts[prefix + "spi"] = "\(Virt1Layout.virtioSPI(slot: slot))"
-            facts[prefix + "features"] = hexadecimal(features.union(.common).rawValue)
-            for (name, value) in more { facts[prefix + name] = value }
-        }
-        for (slot, disk) in disks.enumerated() {
-            add(
-                slot: slot, type: .block, features: BlockDevice.features(isReadOnly: disk.isReadOnly),
-                [
-                    "sectors": files.diskSectors.indices.contains(slot) ? "\(files.diskSectors[slot])" : "unknown",
-                    "serial": Virt1Layout.diskSerial(slot: slot),
-                ])
-        }
-        for (index, network) in networks.enumerated() {
-            add(
-                slot: Virt1Layout.networkSlot(index), type: .network, features: NetworkDevice.features,
-                ["mac": "\(macAddress(ofNetwork: index))", "mtu": "\(network.mtu)"])
-        }
-        add(slot: Virt1Layout.consoleSlot, type: .console, features: ConsoleDevice.features)
-        add(slot: Virt1Layout.entropySlot, type: .entropy, features: EntropyDevice.features)
-        return facts
-    }
-
-    /// How the machine is described, and what only some descriptions have.
+    /// How the machine is described.
     private var firmwareFacts: [String: String] {
-        typealias Layout = Virt1Layout
         let board = model.board(self, chosen: BoardDescription.Chosen())
-        var facts = [
-            "firmware.kind": firmware.argument, "firmware.tables": "\(Fingerprint(of: board.tablesToCompare))",
-        ]
-        if firmware == .acpi {
-            facts["events.base"] = hexadecimal(Layout.events.lowerBound)
-            facts["events.spi"] = "\(Layout.eventsSPI)"
-        }
-        if let generationID, let address = board.generationIDAddress {
-            facts["generation-id.address"] = hexadecimal(address)
-            facts["generation-id.value"] = GenerationIDArgument.text(generationID)
-        }
-        return facts
+        return ["firmware.kind": firmware.argument, "firmware.tables": "\(Fingerprint(of: board.tablesToCompare))"]
     }
 }

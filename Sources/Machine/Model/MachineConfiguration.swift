@@ -48,7 +48,7 @@ public enum KernelFormat: String, Sendable, CaseIterable {
 
 /// Everything that makes a machine.
 public struct MachineConfiguration: Sendable {
-    public var model = MachineModel.virt1
+    public var model: MachineModel
     public var cpuCount = 1
     /// Bytes of RAM, a multiple of 2 MiB.
     public var memoryByteCount: UInt64 = 512 << 20
@@ -59,7 +59,8 @@ public struct MachineConfiguration: Sendable {
     public var commandLine = ""
     public var disks: [DiskConfiguration] = []
     public var networks: [NetworkConfiguration] = []
-    public var psci = Policy()
+    /// The model's, unless another one is chosen.
+    public var psci: Policy
     /// How the guest is told of its machine.
     public var firmware = FirmwareKind.deviceTree
     /// With ACPI, the FACS's hardware signature: a guest takes its hibernation image only if it is the same. 0: it checks nothing.
@@ -80,8 +81,11 @@ public struct MachineConfiguration: Sendable {
     /// What entropy starts from with the instruction clock.
     public var seed: UInt64 = 0
 
-    public init(kernel: String) {
+    /// A machine of a model, with that model's PSCI.
+    public init(kernel: String, model: MachineModel = .virt1) {
         self.kernel = kernel
+        self.model = model
+        psci = model.psci
     }
 
     /// A counter that is made from the time of day, so that a guest that resumes finds that it went on meanwhile.
@@ -98,9 +102,9 @@ public struct MachineConfiguration: Sendable {
 
 /// Why a machine cannot be made or started. The text is for the user, one line.
 public enum MachineError: Error, CustomStringConvertible {
-    case cpuCount(Int)
+    case cpuCount(Int, limit: Int)
     case memorySize(UInt64)
-    case tooManyDisks(Int)
+    case tooManyDisks(Int, limit: Int)
     case generationID(byteCount: Int)
     case file(path: String, role: String, reason: String)
     case kernel(path: String, KernelImageError)
@@ -115,12 +119,12 @@ public enum MachineError: Error, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .cpuCount(let count):
-            "\(count) CPUs cannot be had; give --cpus a number from 1 to \(Virt1Layout.maximumCPUCount)"
+        case .cpuCount(let count, let limit):
+            "\(count) CPUs cannot be had; give --cpus a number from 1 to \(limit)"
         case .memorySize(let bytes):
             "\(bytes >> 20) MiB of memory cannot be had; give --memory a size from 2 MiB to 256 GiB, in steps of 2 MiB"
-        case .tooManyDisks(let count):
-            "\(count) disks are too many; this machine has slots for \(Virt1Layout.maximumDiskCount)"
+        case .tooManyDisks(let count, let limit):
+            "\(count) disks are too many; this machine has slots for \(limit)"
         case .generationID(let count):
             "a generation id has 16 bytes and not \(count); give --generation-id 32 hexadecimal digits"
         case .file(let path, let role, let reason):

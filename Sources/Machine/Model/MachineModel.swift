@@ -1,9 +1,9 @@
 // Machine models: versioned promises of what a guest finds.
 //
-// Responsible for: the model's name and the values that belong to it. Once released, a model never changes.
+// Responsible for: what belongs to a model, as values. Once released, a model never changes. Each model has a folder of its own;
+// nothing outside of it names the model's layout. Not responsible for what a person chooses (`MachineConfiguration`).
 
 import Arm64
-import Devices
 import Firmware
 import Hypervisor
 import PSCI
@@ -18,54 +18,47 @@ public struct MachineModel: Sendable {
     /// Whether a guest that is resumed from hibernation finds that its counter went on with the host's time, or that it
     /// began at zero again. Linux takes the time that it slept from a counter that goes on.
     public let counterGoesOn: Bool
-
-    /// The first model: the `virt` layout, GICv3, PL011, PL031 and 32 virtio-mmio slots.
-    public static let virt1 = MachineModel(
-        name: "virt-1", cpu: .dormouse1, counterFrequency: 1_000_000_000, counterGoesOn: true)
+    /// The firmware interface of a machine for which nobody chooses another.
+    public let psci: Policy
+    /// Where RAM begins.
+    let ramBase: PhysicalAddress
+    let maximumCPUCount: Int
+    /// virtio-mmio slots that disks, from the first one up, and networks, from the last one down, share.
+    let maximumDiskCount: Int
+    /// What a machine of this model has, as a pure function of its configuration.
+    let components: @Sendable (MachineConfiguration) -> MachineComponents
 
     /// Every model there is.
     public static let all = [virt1]
 
-    /// The board that a device tree describes for this model and configuration.
+    /// The slot of a network.
+    func networkSlot(_ network: Int) -> Int { maximumDiskCount - 1 - network }
+
+    /// The board that firmware describes for this model and configuration.
     func board(_ configuration: MachineConfiguration, chosen: BoardDescription.Chosen) -> BoardDescription {
-        typealias Layout = Virt1Layout
-        /// A device tree counts PPIs from INTID 16.
-        func ppi(_ intid: Int) -> BoardDescription.Interrupt { .ppi(UInt32(intid - 16)) }
+        let components = components(configuration)
         return BoardDescription(
             model: "dormouse,\(name)",
             compatible: ["dormouse,\(name)", "linux,dummy-virt"],
             cpus: configuration.describedCores.map { configuration.topology.affinities[$0].rawValue },
-            memory: [Layout.ramBase..<Layout.ramBase + configuration.memoryByteCount],
-            gic: BoardDescription.GIC(
-                distributor: Layout.distributor,
-                redistributors: [Layout.redistributors(cpuCount: configuration.cpuCount)]),
-            timer: BoardDescription.Timer(
-                secure: ppi(Layout.TimerINTID.secure), physical: ppi(Layout.TimerINTID.physical),
-                virtual: ppi(Layout.TimerINTID.virtual), hypervisor: ppi(Layout.TimerINTID.hypervisor)),
+            memory: [configuration.ram],
+            gic: components.interruptController.board, timer: components.timers.board,
             power: BoardDescription.PowerInterface(
                 majorVersion: Int(configuration.psci.version.major), conduit: configuration.psci.conduit.deviceTreeName,
                 idle: configuration.idleDescription),
-            uart: BoardDescription.Device(registers: Layout.uart, interrupt: .spi(UInt32(Layout.uartSPI))),
-            rtc: BoardDescription.Device(registers: Layout.rtc, interrupt: .spi(UInt32(Layout.rtcSPI))),
-            virtio: (0..<Layout.virtioSlotCount).map {
-                BoardDescription.Device(
-                    registers: Layout.virtio(slot: $0), interrupt: .spi(UInt32(Layout.virtioSPI(slot: $0))))
-            },
-            generationID: configuration.generationID.map {
-                BoardDescription.GenerationID(bytes: $0, interrupt: .spi(UInt32(Layout.generationIDSPI)))
-            },
+            devices: components.devices.flatMap(\.description),
             acpi: configuration.firmware == .acpi
-                ? BoardDescription.ACPI(
-                    hardwareSignature: configuration.hardwareSignature, events: Self.events) : nil,
+                ? BoardDescription.ACPI(hardwareSignature: configuration.hardwareSignature) : nil,
             chosen: chosen)
     }
 }
 
-extension MachineModel {
-    private static let events = BoardDescription.EventDevice(
-        device: .init(registers: Virt1Layout.events, interrupt: .spi(UInt32(Virt1Layout.eventsSPI))),
-        powerButton: EventDevice.Event.powerButton.rawValue, sleepButton: EventDevice.Event.sleepButton.rawValue,
-        generationID: EventDevice.Event.generationID.rawValue)
+extension MachineConfiguration {
+    /// Where the guest's RAM is.
+    var ram: Range<PhysicalAddress> { model.ramBase..<model.ramBase + memoryByteCount }
+
+    /// What the machine has.
+    var components: MachineComponents { model.components(self) }
 }
 
 extension Conduit {

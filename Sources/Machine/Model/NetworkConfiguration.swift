@@ -35,14 +35,14 @@ public struct NetworkConfiguration: Sendable, Hashable {
 extension MachineConfiguration {
     /// The MAC address of the network with this index: what was chosen, or one that follows from its slot.
     public func macAddress(ofNetwork index: Int) -> MACAddress {
-        networks[index].mac ?? MACAddress(virtualMachine: UInt8(truncatingIfNeeded: Virt1Layout.networkSlot(index)))
+        networks[index].mac ?? MACAddress(virtualMachine: UInt8(truncatingIfNeeded: model.networkSlot(index)))
     }
 
     func checkNetworks() throws(MachineError) {
         guard !networks.isEmpty else { return }
         guard clock != .instructions else { throw .network(.instructionClock) }
-        guard disks.count + networks.count <= Virt1Layout.maximumDiskCount else {
-            throw .network(.tooMany(networks: networks.count, disks: disks.count))
+        guard disks.count + networks.count <= model.maximumDiskCount else {
+            throw .network(.tooMany(networks: networks.count, disks: disks.count, limit: model.maximumDiskCount))
         }
         var seen: Set<MACAddress> = []
         for index in networks.indices {
@@ -58,7 +58,7 @@ extension MachineConfiguration {
 /// Why a network cannot be had. The text is for the user, one line.
 public enum NetworkError: Error, CustomStringConvertible {
     case instructionClock
-    case tooMany(networks: Int, disks: Int)
+    case tooMany(networks: Int, disks: Int, limit: Int)
     case sameMAC(MACAddress)
     case mtu(UInt16)
     case socket(StreamSocketError)
@@ -70,9 +70,9 @@ public enum NetworkError: Error, CustomStringConvertible {
         switch self {
         case .instructionClock:
             "a network is not deterministic; leave --net out with --clock=instructions, or take the host's clock"
-        case .tooMany(let networks, let disks):
+        case .tooMany(let networks, let disks, let limit):
             "\(networks) networks and \(disks) disks are too many; this machine has slots for "
-                + "\(Virt1Layout.maximumDiskCount) together"
+                + "\(limit) together"
         case .sameMAC(let mac):
             "two networks have the MAC address \(mac); give one of them another with mac="
         case .mtu(let mtu):

@@ -17,7 +17,7 @@ extension VirtualMachine {
     ///
     /// - Returns: false if the machine has no buttons: a device tree has none that Linux knows.
     public func press(_ button: MachineButton) -> Bool {
-        guard configuration.firmware == .acpi else { return false }
+        guard let eventDevice else { return false }
         eventDevice.raise(button == .power ? .powerButton : .sleepButton)
         wake(.host)
         return true
@@ -33,12 +33,12 @@ extension VirtualMachine {
         else { return false }
         generationID.withLock { $0 = bytes }
         memory.write(bytes, at: address)
-        switch configuration.firmware {
-        case .acpi: eventDevice.raise(.generationID)
-        case .deviceTree:
+        if let eventDevice {
+            eventDevice.raise(.generationID)
+        } else {
             // Edge-triggered: the GIC keeps that it rose.
-            generationIDInterrupt.set(true)
-            generationIDInterrupt.set(false)
+            generationIDInterrupt?.set(true)
+            generationIDInterrupt?.set(false)
         }
         return true
     }

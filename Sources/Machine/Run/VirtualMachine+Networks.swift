@@ -9,32 +9,24 @@ public struct LinkDownEvent: Sendable {
     public var reason: String
 }
 
-extension VirtualMachine {
-    /// Connects every network of a configuration that was checked.
-    static func openNetworks(
-        _ configuration: MachineConfiguration, events: MachineEvents
-    ) throws(MachineError) -> [NetworkDevice] {
-        var networks: [NetworkDevice] = []
-        for (index, network) in configuration.networks.enumerated() {
-            let backend: any NetworkBackend
-            do throws(NetworkError) { backend = try open(network, index: index) } catch { throw .network(error) }
-            let linkDown = events.linkDown
-            do {
-                networks.append(
-                    try NetworkDevice(
-                        mac: configuration.macAddress(ofNetwork: index), mtu: network.mtu, backend: backend,
-                        onLinkDown: { linkDown?(LinkDownEvent(network: index, reason: $0)) }))
-            } catch { throw .host(error.description) }
-        }
-        return networks
+extension NetworkConfiguration {
+    /// Connects a network of a configuration that was checked.
+    func open(
+        index: Int, mac: MACAddress, onLinkDown: (@Sendable (LinkDownEvent) -> Void)?
+    ) throws(MachineError) -> NetworkDevice {
+        let backend: any NetworkBackend
+        do throws(NetworkError) { backend = try open(index: index) } catch { throw .network(error) }
+        do {
+            return try NetworkDevice(
+                mac: mac, mtu: mtu, backend: backend,
+                onLinkDown: { onLinkDown?(LinkDownEvent(network: index, reason: $0)) })
+        } catch { throw .host(error.description) }
     }
 
-    private static func open(
-        _ network: NetworkConfiguration, index: Int
-    ) throws(NetworkError) -> any NetworkBackend {
-        switch network.kind {
+    private func open(index: Int) throws(NetworkError) -> any NetworkBackend {
+        switch kind {
         case .user:
-            let passt = try PasstProcess(network: index, mtu: network.mtu)
+            let passt = try PasstProcess(network: index, mtu: mtu)
             return StreamSocketBackend(descriptor: passt.descriptor) {
                 "passt has ended" + (passt.lastWords.map { ": \($0)" } ?? "")
             }

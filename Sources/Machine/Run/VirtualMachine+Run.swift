@@ -29,9 +29,10 @@ extension VirtualMachine {
                 alarmThread?.join()
             }
             do throws(MachineError) {
-                let rtc = rtc
-                let alarmClock = alarmClock
-                alarmThread = try HostThread { alarmClock.run(rtc) }
+                if let rtc {
+                    let alarmClock = alarmClock
+                    alarmThread = try HostThread { alarmClock.run(rtc) }
+                }
                 for cpu in emulator.cpus {
                     threads.append(try HostThread { [self] in runCore(cpu) })
                 }
@@ -158,7 +159,7 @@ extension VirtualMachine {
     private func runDeterministically() {
         var activities = emulator.cpus.map { _ in Activity.off }
         while !hasEnded {
-            rtc.poll()
+            rtc?.poll()
             for cpu in emulator.cpus where !hasEnded {
                 activities[cpu.index] = turn(cpu, activities[cpu.index])
             }
@@ -250,7 +251,7 @@ extension VirtualMachine {
 
     /// The counter at the time of the real-time clock's alarm; nil if none is set.
     private var alarmCounter: UInt64? {
-        guard let alarm = rtc.nextAlarm, let clock = instructionClock else { return nil }
+        guard let alarm = rtc?.nextAlarm, let clock = instructionClock else { return nil }
         let seconds = alarm > Self.deterministicEpoch ? alarm - Self.deterministicEpoch : 0
         return seconds.multipliedReportingOverflow(by: clock.frequency).partialValue
     }

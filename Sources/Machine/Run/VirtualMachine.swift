@@ -50,13 +50,13 @@ public final class VirtualMachine: @unchecked Sendable {
     public let memory: GuestMemory
     let emulator: EmulatedVM
     let gic: GIC
-    let uart: PL011
-    let rtc: PL031
-    /// Seen by a guest with ACPI only.
-    let eventDevice: EventDevice
-    let generationIDInterrupt: InterruptLine
-    let virtio: [VirtioMMIODevice]
-    let console: ConsoleDevice
+    /// What the machine's components were made into, in the order of their list.
+    let components: [MadeComponent]
+    let uart: PL011?
+    let rtc: PL031?
+    let eventDevice: EventDevice?
+    let generationIDInterrupt: InterruptLine?
+    let console: ConsoleDevice?
     let disks: [BlockDevice]
     let networks: [NetworkDevice]
     /// Set if something is to go wrong with the disks, or is to be logged.
@@ -111,7 +111,7 @@ public final class VirtualMachine: @unchecked Sendable {
 
         let memory: GuestMemory
         do {
-            memory = try GuestMemory(base: Virt1Layout.ramBase, byteCount: configuration.memoryByteCount)
+            memory = try GuestMemory(base: configuration.model.ramBase, byteCount: configuration.memoryByteCount)
         } catch { throw .memory(error) }
         self.memory = memory
 
@@ -123,10 +123,6 @@ public final class VirtualMachine: @unchecked Sendable {
         }
         let parking = (0..<cpuCount).map { _ in Parking() }
         self.parking = parking
-        let gic = GIC(
-            mpidrs: configuration.mpidrs, interruptInputs: cpuInputs, wakeRequested: { parking[$0].wake() })
-        self.gic = gic
-
         let log = try Self.openDiskLog(configuration.laboratory)
         let diskLaboratory = Self.makeDiskLaboratory(configuration.laboratory, log: log)
         self.diskLaboratory = diskLaboratory
@@ -134,35 +130,34 @@ public final class VirtualMachine: @unchecked Sendable {
             log?.said(bytes)
             events.consoleOutput(bytes)
         }
-        let ready = events.consoleReady
-        uart = PL011(interrupt: gic.spi(Virt1Layout.uartSPI), output: { output([$0]) }, inputReady: ready)
         let alarmClock = AlarmClock()
         self.alarmClock = alarmClock
-        rtc = PL031(
-            interrupt: gic.spi(Virt1Layout.rtcSPI), clock: Self.timeOfDay(instructionClock),
-            alarmChanged: { alarmClock.alarmChanged() })
-        eventDevice = EventDevice(interrupt: gic.spi(Virt1Layout.eventsSPI))
-        generationIDInterrupt = gic.spi(Virt1Layout.generationIDSPI)
+        let list = configuration.components
+        var parts = MachineParts(
+            configuration, events: events, memory: memory, entropy: entropy,
+            timeOfDay: Self.timeOfDay(instructionClock), alarmClock: alarmClock, diskLaboratory: diskLaboratory,
+            consoleOutput: output, interruptInputs: cpuInputs, wakeRequested: { parking[$0].wake() })
+        try parts.make(list)
+        let made = parts
+        // Without one no CPU could be interrupted; every list begins with it.
+        guard let gic = made.gic else { throw .host("the machine has no interrupt controller") }
+        self.gic = gic
+        components = made.made
+        uart = made.uart
+        rtc = made.rtc
+        eventDevice = made.eventDevice
+        generationIDInterrupt = made.generationIDInterrupt
         generationID = Mutex(configuration.generationID)
-        console = ConsoleDevice(output: output, onRoom: ready)
-        disks = try Self.openDisks(configuration, laboratory: diskLaboratory)
-        networks = try Self.openNetworks(configuration, events: events)
-        virtio = Self.makeVirtio(
-            disks: disks, networks: networks, console: console, entropy: EntropyDevice(source: entropy), memory: memory,
-            gic: gic)
+        console = made.console
+        disks = made.disks
+        networks = configuration.networks.indices.compactMap { made.networks[$0] }
 
         do {
             var emulation = EmulatedVMConfiguration(
                 cpuCount: cpuCount, model: configuration.cpuModel, memory: memory,
-                bus: Self.makeBus(
-                    cpuCount: cpuCount, gic: gic, uart: uart, rtc: rtc,
-                    events: configuration.firmware == .acpi ? eventDevice : nil, virtio: virtio),
+                bus: PhysicalBus(regions: made.regions),
                 clock: clock, entropy: entropy, interruptController: gic,
-                timerLines: { cpu in
-                    TimerLines(
-                        virtualTimer: gic.ppi(Virt1Layout.TimerINTID.virtual, cpu: cpu),
-                        physicalTimer: gic.ppi(Virt1Layout.TimerINTID.physical, cpu: cpu))
-                })
+                timerLines: { list.timers.lines(made, cpu: $0) })
             emulation.engine = configuration.engine
             emulator = try EmulatedVM(emulation)
         } catch { throw .memory(error) }
@@ -178,13 +173,14 @@ public final class VirtualMachine: @unchecked Sendable {
 
     /// Throws if there is no such machine.
     public static func check(_ configuration: MachineConfiguration) throws(MachineError) {
-        guard (1...Virt1Layout.maximumCPUCount).contains(configuration.cpuCount) else {
-            throw .cpuCount(configuration.cpuCount)
+        let model = configuration.model
+        guard (1...model.maximumCPUCount).contains(configuration.cpuCount) else {
+            throw .cpuCount(configuration.cpuCount, limit: model.maximumCPUCount)
         }
         let memory = configuration.memoryByteCount
         guard memory >= 2 << 20, memory <= 256 << 30, memory % (2 << 20) == 0 else { throw .memorySize(memory) }
-        guard configuration.disks.count <= Virt1Layout.maximumDiskCount else {
-            throw .tooManyDisks(configuration.disks.count)
+        guard configuration.disks.count <= model.maximumDiskCount else {
+            throw .tooManyDisks(configuration.disks.count, limit: model.maximumDiskCount)
         }
         if let id = configuration.generationID, id.count != GenerationIDArgument.byteCount {
             throw .generationID(byteCount: id.count)
@@ -203,58 +199,6 @@ public final class VirtualMachine: @unchecked Sendable {
     private static func makeDiskLaboratory(_ laboratory: Laboratory, log: DiskLogWriter?) -> DiskLaboratory? {
         guard !laboratory.disks.isEmpty || log != nil else { return nil }
         return DiskLaboratory(laboratory.disks, log: log)
-    }
-
-    private static func openDisks(
-        _ configuration: MachineConfiguration, laboratory: DiskLaboratory?
-    ) throws(MachineError) -> [BlockDevice] {
-        var disks: [BlockDevice] = []
-        for (slot, disk) in configuration.disks.enumerated() {
-            let file: DiskFile
-            do {
-                file = try DiskFile(path: disk.path, readOnly: disk.isReadOnly, isRaw: disk.isRaw)
-            } catch { throw .disk(error) }
-            do {
-                disks.append(
-                    try BlockDevice(
-                        file: file, serial: Virt1Layout.diskSerial(slot: slot), laboratory: laboratory,
-                        synchronous: configuration.clock == .instructions))
-            } catch { throw .host(error.description) }
-        }
-        return disks
-    }
-
-    private static func makeVirtio(
-        disks: [BlockDevice], networks: [NetworkDevice], console: ConsoleDevice, entropy: EntropyDevice,
-        memory: GuestMemory, gic: GIC
-    ) -> [VirtioMMIODevice] {
-        let bySlot = Dictionary(
-            uniqueKeysWithValues: networks.enumerated().map { (Virt1Layout.networkSlot($0), $1) })
-        return (0..<Virt1Layout.virtioSlotCount).map { slot in
-            let device: (any VirtioDevice)? =
-                switch slot {
-                case Virt1Layout.consoleSlot: console
-                case Virt1Layout.entropySlot: entropy
-                default: disks.indices.contains(slot) ? disks[slot] : bySlot[slot]
-                }
-            return VirtioMMIODevice(
-                memory: memory, interrupt: gic.spi(Virt1Layout.virtioSPI(slot: slot)), device: device)
-        }
-    }
-
-    private static func makeBus(
-        cpuCount: Int, gic: GIC, uart: PL011, rtc: PL031, events: EventDevice?, virtio: [VirtioMMIODevice]
-    ) -> PhysicalBus {
-        typealias Region = PhysicalBus.Region
-        var regions = [
-            Region(range: Virt1Layout.distributor, device: gic.distributor),
-            Region(range: Virt1Layout.redistributors(cpuCount: cpuCount), device: gic.redistributors),
-            Region(range: Virt1Layout.uart, device: uart),
-            Region(range: Virt1Layout.rtc, device: rtc),
-        ]
-        if let events { regions.append(Region(range: Virt1Layout.events, device: events)) }
-        regions += virtio.enumerated().map { Region(range: Virt1Layout.virtio(slot: $0), device: $1) }
-        return PhysicalBus(regions: regions)
     }
 
     /// Seconds since the epoch: the host's, or with the instruction clock those since a fixed day.
@@ -281,8 +225,8 @@ public final class VirtualMachine: @unchecked Sendable {
     public func sendConsoleInput(_ bytes: [UInt8]) -> Int {
         if !bytes.isEmpty { wake(.console) }
         return switch configuration.console {
-        case .pl011: uart.receive(bytes)
-        case .virtio: console.receive(bytes)
+        case .pl011: uart?.receive(bytes) ?? 0
+        case .virtio: console?.receive(bytes) ?? 0
         }
     }
 
@@ -298,19 +242,14 @@ public final class VirtualMachine: @unchecked Sendable {
         machine.generationID = generationID.withLock(\.self)
         let plan = try guest.plan(machine.model.board(machine, chosen: chosen))
         // First: a device with a thread of its own may be writing to RAM.
-        for device in virtio { device.reset() }
+        for component in components { component.quiesce() }
         // RAM is as good as new after a cold reset, whether or not MEM_PROTECT asked for it; giving it back to the host makes
         // it zero.
         if !keepsMemory.load(ordering: .acquiring) { madvise(memory.host, Int(memory.byteCount), MADV_DONTNEED) }
         for page in 0..<memory.byteCount >> GuestMemory.pageShift where memory.watched[Int(page)] != 0 {
             memory.didWrite(at: memory.base + page << GuestMemory.pageShift, count: 1)
         }
-        gic.reset()
-        uart.reset()
-        rtc.reset()
-        eventDevice.reset()
-        // What ACPI describes is a port that firmware has set up.
-        if configuration.firmware == .acpi { uart.enable() }
+        for component in components { component.reset() }
         try guest.load(plan, into: memory)
         return plan
     }

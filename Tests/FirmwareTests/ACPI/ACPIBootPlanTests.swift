@@ -31,7 +31,7 @@ struct ACPIBootPlanTests {
         .needsDeviceTreeCompiler)
     func minimalTree() throws {
         var board = BoardDescription.withACPI(chosen: .init(bootArguments: "panic=1", rngSeed: [1, 2], kaslrSeed: 3))
-        board.generationID = nil
+        board.devices.removeAll { $0 is BoardDescription.GenerationID }
         let result = try DeviceTreeCompiler.convert(try tree(try plan(board)), from: .blob, to: .source)
         #expect(result.status == 0)
         #expect(result.complaints == "")
@@ -83,7 +83,7 @@ struct ACPIBootPlanTests {
         #expect(starts == [end - 0x3_0000, end - 0x2_0000, end - 0x1_0000, end - 0xF000])
         #expect(board.generationIDAddress == end - 0xF000)
         var tree = BoardDescription.virt(memoryMiB: memoryMiB)
-        tree.generationID = board.generationID
+        tree.devices.append(BoardDescription.GenerationID.test)
         #expect(tree.generationIDAddress == end - 0xF000)
     }
 
@@ -164,7 +164,7 @@ struct ACPIBootPlanTests {
     )
     func generationIDInTree() throws {
         var board = BoardDescription.virt()
-        board.generationID = .init(bytes: Array(0..<16), interrupt: .spi(10))
+        board.devices.append(BoardDescription.GenerationID.test)
         let plan = try plan(board)
         let result = try DeviceTreeCompiler.convert(try tree(plan), from: .blob, to: .source)
         #expect(result.complaints == "")

@@ -18,9 +18,7 @@ struct ACPITablesTests {
 
     private static let boards: [NamedBoard] = {
         var bare = BoardDescription.withACPI(virtioSlots: 0)
-        bare.uart = nil
-        bare.rtc = nil
-        bare.generationID = nil
+        bare.devices.removeAll { !($0 is BoardDescription.EventDevice) }
         var smc = BoardDescription.withACPI(virtioSlots: 1)
         smc.power = .init(majorVersion: 1, conduit: .smc)
         var idle = BoardDescription.withACPI(cpus: (0..<64).map { $0 }, virtioSlots: 1)
@@ -115,7 +113,7 @@ struct ACPITablesTests {
         #expect(Array(xsdt.prefix(4)) == Array("XSDT".utf8))
         let listed = stride(from: 36, to: xsdt.word(at: 4), by: 8).map { xsdt.long(at: $0) }
         let names = listed.map { String(decoding: at($0).prefix(4), as: UTF8.self) }
-        #expect(names == ["FACP", "APIC", "GTDT"] + (named.board.uart == nil ? [] : ["SPCR"]))
+        #expect(names == ["FACP", "APIC", "GTDT"] + (named.board.serialPort == nil ? [] : ["SPCR"]))
         let fadt = at(listed[0])
         // ACPI 6.5, table 5.9: X_FIRMWARE_CTRL and X_DSDT.
         #expect(fadt.long(at: 132) == tables.facs.address)

@@ -7,9 +7,7 @@ import Testing
 @Suite("The time and alarm device", .needsASLCompiler)
 struct ClockTests {
     private static let dsdt: [UInt8] = {
-        let board = BoardDescription.withACPI(virtioSlots: 0)
-        guard let acpi = board.acpi, let memory = FirmwareMemory(ram: board.memory.first) else { return [] }
-        return DSDT.bytes(of: board, events: acpi.events, memory: memory)
+        DSDT.bytes(of: .withACPI(virtioSlots: 0))
     }()
 
     /// Edges of days, months, leap years and centuries, and what lies between.

@@ -17,12 +17,15 @@ extension BoardDescription {
                 redistributors: [0x080A_0000..<0x080A_0000 + UInt64(cpus.count) * 0x2_0000]),
             timer: Timer(secure: .ppi(13), physical: .ppi(14), virtual: .ppi(11), hypervisor: .ppi(10)),
             power: PowerInterface(majorVersion: 1, conduit: .hvc),
-            uart: Device(registers: 0x0900_0000..<0x0900_1000, interrupt: .spi(1)),
-            rtc: Device(registers: 0x0901_0000..<0x0901_1000, interrupt: .spi(2)),
-            virtio: (0..<virtioSlots).map { slot in
-                let base = 0x0A00_0000 + UInt64(slot) * 0x200
-                return Device(registers: base..<base + 0x200, interrupt: .spi(16 + UInt32(slot)))
-            },
+            devices: [
+                SerialPort(Device(registers: 0x0900_0000..<0x0900_1000, interrupt: .spi(1))),
+                RealTimeClock(Device(registers: 0x0901_0000..<0x0901_1000, interrupt: .spi(2))),
+            ]
+                + (0..<virtioSlots).map { slot in
+                    let base = 0x0A00_0000 + UInt64(slot) * 0x200
+                    return VirtioTransport(
+                        slot: slot, Device(registers: base..<base + 0x200, interrupt: .spi(16 + UInt32(slot))))
+                },
             chosen: chosen)
     }
 
@@ -31,12 +34,16 @@ extension BoardDescription {
         cpus: [UInt64] = [0], memoryMiB: UInt64 = 512, virtioSlots: Int = 32, chosen: Chosen = Chosen()
     ) -> BoardDescription {
         var board = virt(cpus: cpus, memoryMiB: memoryMiB, virtioSlots: virtioSlots, chosen: chosen)
-        board.generationID = GenerationID(bytes: Array(0..<16), interrupt: .spi(10))
-        board.acpi = ACPI(
-            hardwareSignature: 0xC0FF_EE01,
-            events: EventDevice(
-                device: Device(registers: 0x0908_0000..<0x0908_1000, interrupt: .spi(9)), powerButton: 1,
-                sleepButton: 2, generationID: 4))
+        board.devices += [
+            EventDevice(
+                Device(registers: 0x0908_0000..<0x0908_1000, interrupt: .spi(9)), powerButton: 1, sleepButton: 2),
+            GenerationID.test,
+        ]
+        board.acpi = ACPI(hardwareSignature: 0xC0FF_EE01)
         return board
     }
+}
+
+extension BoardDescription.GenerationID {
+    static let test = Self(bytes: Array(0..<16), interrupt: .spi(10), event: 4)
 }

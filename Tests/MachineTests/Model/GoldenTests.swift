@@ -27,8 +27,8 @@ struct GoldenTests {
         /// Few things, or everything that there can be.
         var machine: MachineConfiguration {
             get throws {
-                var machine = MachineConfiguration(kernel: "Image")
-                machine.model = try #require(MachineModel.all.first { $0.name == model })
+                var machine = MachineConfiguration(
+                    kernel: "Image", model: try #require(MachineModel.all.first { $0.name == model }))
                 machine.commandLine = "quiet"
                 machine.firmware = name.hasSuffix("acpi") ? .acpi : .deviceTree
                 guard name.hasPrefix("full") else { return machine }
@@ -37,7 +37,7 @@ struct GoldenTests {
                     try PSCISettings(
                         argument: "cores-per-cluster=2,states=core-standby,core-retention,core-power-down,"
                             + "cluster-power-down,system-power-down"),
-                    version: .v1_3, conduit: .hvc)
+                    over: machine.model.psci)
                 machine.memoryByteCount = 3 << 30
                 machine.disks = [
                     DiskConfiguration(path: "/a/0.img"), DiskConfiguration(path: "/a/1.img", isReadOnly: true),

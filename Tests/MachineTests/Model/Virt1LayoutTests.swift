@@ -24,7 +24,7 @@ struct Virt1LayoutTests {
 
     @Test("Networks take the slots from 29 down, console and entropy the two behind, and disks those from 0 up")
     func slots() {
-        #expect((0..<3).map(Virt1Layout.networkSlot) == [29, 28, 27])
+        #expect((0..<3).map(MachineModel.virt1.networkSlot) == [29, 28, 27])
         #expect(Virt1Layout.consoleSlot == 30 && Virt1Layout.entropySlot == 31 && Virt1Layout.virtioSlotCount == 32)
         #expect(Virt1Layout.maximumDiskCount == 30)
     }
@@ -55,6 +55,6 @@ struct Virt1LayoutTests {
     @Test("A machine with a device tree and no generation id is described as it always was")
     func unchanged() {
         let board = MachineModel.virt1.board(MachineConfiguration(kernel: "Image"), chosen: .init())
-        #expect(board.acpi == nil && board.generationID == nil)
+        #expect(board.acpi == nil && board.generationIDAddress == nil)
     }
 }

@@ -17,7 +17,7 @@ struct PSCISettingsTests {
         #expect(settings.powerStateFormat == .extendedStateID)
         #expect(settings.coresPerCluster == 4)
         #expect(settings.trustedOS == .fixed)
-        let policy = Policy(settings, version: .v1_3, conduit: .smc)
+        let policy = Policy(settings, over: .virt1, conduit: .smc)
         #expect(!policy.capabilities.contains(.systemOff2))
         #expect(policy.capabilities.contains(.migrate))
         #expect(policy.idleStates == [.coreStandby, .coreRetention, .corePowerDown])
@@ -155,7 +155,7 @@ struct PSCISettingsTests {
     func idleStates() throws {
         var configuration = MachineConfiguration(kernel: "unread")
         configuration.cpuCount = 3
-        configuration.psci = Policy(coresPerCluster: 2)
+        configuration.psci = .virt1("cores-per-cluster=2")
         let idle = try #require(configuration.idleDescription)
         #expect(idle.clusters == [0, 0, 1])
         #expect(idle.hasDomains)
@@ -163,16 +163,16 @@ struct PSCISettingsTests {
         // Last in level 1, as OS-initiated mode wants it.
         #expect(idle.clusterStates.map(\.suspendParameter) == [0x0101_1033])
 
-        configuration.psci = Policy(
-            optional: Capabilities.optionalByDefault.subtracting(Capabilities(.psciSetSuspendMode)),
-            powerStateFormat: .extendedStateID, idleStates: .all)
+        configuration.psci = .virt1(
+            without: Capabilities(.psciSetSuspendMode),
+            "format=extended,states=" + IdleStates.arguments.map(\.name).joined(separator: ","))
         let flat = try #require(configuration.idleDescription)
         #expect(!flat.hasDomains)
         #expect(flat.cpuStates.map(\.suspendParameter) == [0x2, 0x4000_0003])
         #expect(flat.clusterStates.map(\.suspendParameter) == [0x4000_0023, 0x4000_0033])
         #expect(flat.systemStates.map(\.suspendParameter) == [0x4000_0233, 0x4000_0333])
 
-        configuration.psci = Policy(idleStates: [])
+        configuration.psci = .virt1("states=none")
         #expect(configuration.idleDescription == nil)
     }
 
@@ -181,9 +181,9 @@ struct PSCISettingsTests {
         var configuration = MachineConfiguration(kernel: "unread")
         configuration.cpuCount = 3
         configuration.laboratory.withheldCores = [1]
-        configuration.psci = Policy(version: .v1_1)
+        configuration.psci = .virt1(version: .v1_1)
         #expect(configuration.describedCores == [0, 2])
-        configuration.psci = Policy(version: .v1_2)
+        configuration.psci = .virt1(version: .v1_2)
         #expect(configuration.describedCores == [0, 1, 2])
     }
 }

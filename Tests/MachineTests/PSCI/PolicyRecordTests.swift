@@ -38,7 +38,8 @@ struct PolicyRecordTests {
     func roundTrip(version: Version, trustedOS: TrustedOS) throws {
         for settings in ["", "format=extended", "states=none,cores-per-cluster=3", "disable=SYSTEM_OFF2,MEM_PROTECT"] {
             let policy = Policy(
-                settings.isEmpty ? PSCISettings() : try PSCISettings(argument: settings), version: version,
+                settings.isEmpty ? PSCISettings() : try PSCISettings(argument: settings), over: .virt1,
+                version: version,
                 conduit: .smc)
             let data = try JSONEncoder().encode(PolicyRecord(policy))
             #expect(try JSONDecoder().decode(PolicyRecord.self, from: data).policy == policy)
@@ -48,11 +49,11 @@ struct PolicyRecordTests {
     @Test("What is not known, or does not go together, is no policy: nothing is guessed")
     func unknown() {
         func changed(_ change: (inout PolicyRecord) -> Void) -> Policy? {
-            var record = PolicyRecord(Policy())
+            var record = PolicyRecord(.virt1)
             change(&record)
             return record.policy
         }
-        #expect(changed { _ in } == Policy())
+        #expect(changed { _ in } == .virt1)
         #expect(changed { $0.version = "1.4" } == nil)
         #expect(changed { $0.conduit = "svc" } == nil)
         #expect(changed { $0.functions.append("CLEAN_INV_MEMREGION") } == nil)

@@ -56,8 +56,6 @@ enum Virt1Layout {
         return base..<base + virtioStride
     }
 
-    static func networkSlot(_ network: Int) -> Int { maximumDiskCount - 1 - network }
-
     static func virtioSPI(slot: Int) -> Int { firstVirtioSPI + slot }
 
     /// What the disk in a slot answers to VIRTIO_BLK_T_GET_ID.

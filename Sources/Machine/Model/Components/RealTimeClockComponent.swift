@@ -1,0 +1,28 @@
+// The real-time clock: a PL031.
+
+import Devices
+import Firmware
+import Hypervisor
+
+struct RealTimeClockComponent: Component {
+    var registers: Range<PhysicalAddress>
+    var spi: Int
+
+    let name = "rtc"
+    var windows: [Range<PhysicalAddress>] { [registers] }
+    var spis: [Int] { [spi] }
+
+    func facts(_ files: MeasuredFiles) -> [String: String] {
+        ["base": hexadecimal(registers.lowerBound), "spi": "\(spi)"]
+    }
+
+    var description: [any BoardDevice] { [BoardDescription.RealTimeClock(.init(registers, spi: spi))] }
+
+    func make(_ parts: inout MachineParts) -> MadeComponent {
+        let alarmClock = parts.alarmClock
+        let rtc = PL031(
+            interrupt: parts.spi(spi), clock: parts.timeOfDay, alarmChanged: { alarmClock.alarmChanged() })
+        parts.rtc = rtc
+        return MadeComponent(devices: [rtc], reset: { rtc.reset() })
+    }
+}

@@ -1,0 +1,35 @@
+// The serial port: a PL011, the guest's console.
+
+import Devices
+import Firmware
+import Hypervisor
+
+struct SerialPortComponent: Component {
+    var registers: Range<PhysicalAddress>
+    var spi: Int
+    /// Whether firmware has turned it on before the guest runs, as ACPI's description of it means.
+    var isSetUp: Bool
+
+    let name = "uart"
+    var windows: [Range<PhysicalAddress>] { [registers] }
+    var spis: [Int] { [spi] }
+
+    func facts(_ files: MeasuredFiles) -> [String: String] {
+        ["base": hexadecimal(registers.lowerBound), "spi": "\(spi)"]
+    }
+
+    var description: [any BoardDevice] { [BoardDescription.SerialPort(.init(registers, spi: spi))] }
+
+    func make(_ parts: inout MachineParts) -> MadeComponent {
+        let output = parts.consoleOutput
+        let uart = PL011(
+            interrupt: parts.spi(spi), output: { output([$0]) }, inputReady: parts.events.consoleReady)
+        parts.uart = uart
+        return MadeComponent(
+            devices: [uart],
+            reset: { [isSetUp] in
+                uart.reset()
+                if isSetUp { uart.enable() }
+            })
+    }
+}

@@ -1,0 +1,48 @@
+// A virtio-mmio slot, with a device behind it or none.
+
+import Devices
+import Firmware
+import Hypervisor
+
+/// What is behind a slot.
+protocol VirtioFunction: Sendable {
+    var type: VirtioDeviceID { get }
+    /// What it offers beside `VirtioFeatures.common`.
+    var features: VirtioFeatures { get }
+    /// What else a guest could tell.
+    func facts(_ files: MeasuredFiles) -> [String: String]
+    func make(_ parts: inout MachineParts) throws(MachineError) -> any VirtioDevice
+}
+
+struct VirtioComponent: Component {
+    /// Counted from 0.
+    var slot: Int
+    var registers: Range<PhysicalAddress>
+    var spi: Int
+    var function: (any VirtioFunction)?
+
+    var name: String { "virtio.\(slot)" }
+    var windows: [Range<PhysicalAddress>] { [registers] }
+    var spis: [Int] { [spi] }
+
+    /// An empty slot has none: all slots are in what firmware says.
+    func facts(_ files: MeasuredFiles) -> [String: String] {
+        guard let function else { return [:] }
+        var facts = function.facts(files)
+        facts["type"] = "\(function.type)"
+        facts["base"] = hexadecimal(registers.lowerBound)
+        facts["spi"] = "\(spi)"
+        facts["features"] = hexadecimal(function.features.union(.common).rawValue)
+        return facts
+    }
+
+    var description: [any BoardDevice] {
+        [BoardDescription.VirtioTransport(slot: slot, .init(registers, spi: spi))]
+    }
+
+    func make(_ parts: inout MachineParts) throws(MachineError) -> MadeComponent {
+        let device = VirtioMMIODevice(
+            memory: parts.memory, interrupt: parts.spi(spi), device: try function?.make(&parts))
+        return MadeComponent(devices: [device], quiesce: { device.reset() })
+    }
+}

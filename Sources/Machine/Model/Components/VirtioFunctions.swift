@@ -1,0 +1,76 @@
+// What there can be behind a virtio-mmio slot: a disk, a network, a console, entropy.
+
+import Devices
+import Hypervisor
+
+struct DiskFunction: VirtioFunction {
+    var disk: DiskConfiguration
+    /// Its index in `MachineConfiguration.disks`.
+    var index: Int
+    /// What it answers to VIRTIO_BLK_T_GET_ID.
+    var serial: String
+
+    let type = VirtioDeviceID.block
+    var features: VirtioFeatures { BlockDevice.features(isReadOnly: disk.isReadOnly) }
+
+    func facts(_ files: MeasuredFiles) -> [String: String] {
+        [
+            "sectors": files.diskSectors.indices.contains(index) ? "\(files.diskSectors[index])" : "unknown",
+            "serial": serial,
+        ]
+    }
+
+    func make(_ parts: inout MachineParts) throws(MachineError) -> any VirtioDevice {
+        let file: DiskFile
+        do {
+            file = try DiskFile(path: disk.path, readOnly: disk.isReadOnly, isRaw: disk.isRaw)
+        } catch { throw .disk(error) }
+        do {
+            let device = try BlockDevice(
+                file: file, serial: serial, laboratory: parts.diskLaboratory,
+                synchronous: parts.configuration.clock == .instructions)
+            parts.disks.append(device)
+            return device
+        } catch { throw .host(error.description) }
+    }
+}
+
+struct NetworkFunction: VirtioFunction {
+    var network: NetworkConfiguration
+    /// Its index in `MachineConfiguration.networks`.
+    var index: Int
+    var mac: MACAddress
+
+    let type = VirtioDeviceID.network
+    var features: VirtioFeatures { NetworkDevice.features }
+
+    func facts(_ files: MeasuredFiles) -> [String: String] { ["mac": "\(mac)", "mtu": "\(network.mtu)"] }
+
+    func make(_ parts: inout MachineParts) throws(MachineError) -> any VirtioDevice {
+        let device = try network.open(index: index, mac: mac, onLinkDown: parts.events.linkDown)
+        parts.networks[index] = device
+        return device
+    }
+}
+
+struct ConsoleFunction: VirtioFunction {
+    let type = VirtioDeviceID.console
+    var features: VirtioFeatures { ConsoleDevice.features }
+
+    func facts(_ files: MeasuredFiles) -> [String: String] { [:] }
+
+    func make(_ parts: inout MachineParts) -> any VirtioDevice {
+        let device = ConsoleDevice(output: parts.consoleOutput, onRoom: parts.events.consoleReady)
+        parts.console = device
+        return device
+    }
+}
+
+struct EntropyFunction: VirtioFunction {
+    let type = VirtioDeviceID.entropy
+    var features: VirtioFeatures { EntropyDevice.features }
+
+    func facts(_ files: MeasuredFiles) -> [String: String] { [:] }
+
+    func make(_ parts: inout MachineParts) -> any VirtioDevice { EntropyDevice(source: parts.entropy) }
+}

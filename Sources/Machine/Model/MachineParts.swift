@@ -1,0 +1,69 @@
+// What the components of a machine are made from, and what of them the machine itself has to do with.
+
+import Devices
+import Hypervisor
+
+/// The materials, and the devices that a machine knows by name.
+struct MachineParts {
+    let configuration: MachineConfiguration
+    let events: MachineEvents
+    let memory: GuestMemory
+    let entropy: any EntropySource
+    /// Seconds since 1970-01-01 UTC.
+    let timeOfDay: @Sendable () -> UInt64
+    let alarmClock: AlarmClock
+    /// Set if something is to go wrong with the disks, or is to be logged.
+    let diskLaboratory: DiskLaboratory?
+    /// What a console says.
+    let consoleOutput: @Sendable ([UInt8]) -> Void
+    /// Drives a core's IRQ input.
+    let interruptInputs: [@Sendable (Bool) -> Void]
+    /// Wakes a core that waits with its power off.
+    let wakeRequested: @Sendable (Int) -> Void
+
+    /// What answers where.
+    private(set) var regions: [PhysicalBus.Region] = []
+    private(set) var made: [MadeComponent] = []
+
+    /// Made before everything that has an interrupt.
+    var gic: GIC?
+    var uart: PL011?
+    var rtc: PL031?
+    var eventDevice: EventDevice?
+    var generationIDInterrupt: InterruptLine?
+    var console: ConsoleDevice?
+    var disks: [BlockDevice] = []
+    /// By index in the configuration.
+    var networks: [Int: NetworkDevice] = [:]
+
+    init(
+        _ configuration: MachineConfiguration, events: MachineEvents, memory: GuestMemory, entropy: any EntropySource,
+        timeOfDay: @escaping @Sendable () -> UInt64, alarmClock: AlarmClock, diskLaboratory: DiskLaboratory?,
+        consoleOutput: @escaping @Sendable ([UInt8]) -> Void, interruptInputs: [@Sendable (Bool) -> Void],
+        wakeRequested: @escaping @Sendable (Int) -> Void
+    ) {
+        self.configuration = configuration
+        self.events = events
+        self.memory = memory
+        self.entropy = entropy
+        self.timeOfDay = timeOfDay
+        self.alarmClock = alarmClock
+        self.diskLaboratory = diskLaboratory
+        self.consoleOutput = consoleOutput
+        self.interruptInputs = interruptInputs
+        self.wakeRequested = wakeRequested
+    }
+
+    /// Makes every component of the list, in its order.
+    mutating func make(_ components: MachineComponents) throws(MachineError) {
+        for component in components.all {
+            let made = try component.make(&self)
+            regions += zip(component.windows, made.devices).map { PhysicalBus.Region(range: $0, device: $1) }
+            self.made.append(made)
+        }
+    }
+
+    /// The wire of an SPI, or of a PPI by INTID; one that leads nowhere before there is an interrupt controller.
+    func spi(_ number: Int) -> InterruptLine { gic?.spi(number) ?? InterruptLine { _ in } }
+    func ppi(_ intid: Int, cpu: Int) -> InterruptLine { gic?.ppi(intid, cpu: cpu) ?? InterruptLine { _ in } }
+}
