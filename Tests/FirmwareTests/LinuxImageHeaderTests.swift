@@ -4,9 +4,11 @@ import Testing
 /// An arm64 Image's first 64 bytes, as Documentation/arch/arm64/booting.rst lays them out.
 func imageHeader(textOffset: UInt64 = 0, imageSize: UInt64 = 0x200_0000, flags: UInt64 = 0b1010) -> [UInt8] {
     func littleEndian(_ value: UInt64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) } }
-    return Array("MZ@\u{FA}".unicodeScalars.map { UInt8($0.value) }) + [0, 0, 0, 0x14] + littleEndian(textOffset)
-        + littleEndian(imageSize) + littleEndian(flags) + [UInt8](repeating: 0, count: 24)
-        + [0x41, 0x52, 0x4D, 0x64, 0x40, 0, 0, 0]
+    // In steps: Swift 6.2 does not type-check it as one expression.
+    var header: [UInt8] = [0x4D, 0x5A, 0x40, 0xFA, 0, 0, 0, 0x14]
+    for value in [textOffset, imageSize, flags] { header += littleEndian(value) }
+    header += [UInt8](repeating: 0, count: 24)
+    return header + [0x41, 0x52, 0x4D, 0x64, 0x40, 0, 0, 0]
 }
 
 private func header(_ bytes: [UInt8]) throws(KernelImageError) -> LinuxImageHeader {
