@@ -82,17 +82,31 @@ public final class GIC: InterruptControllerInterface {
         return core.withState { $0.writeSystemRegister(register, value, cpu: cpu) }
     }
 
-    /// Power-on state, for a reset of the guest. Devices keep the levels of their wires, or reset them themselves.
+    /// Power-on state, as firmware hands it over, for a reset of the guest. Devices keep the levels of their wires, or reset
+    /// them themselves.
     public func reset() {
         core.withState { $0.reset() }
     }
 
-    /// What powering a PE off or on does to its CPU interface: ICC_*_EL1 as after reset, so that it takes no interrupt
-    /// before it is set up again. The redistributor keeps its state, as it is in another power domain.
+    /// What powering a PE off does to its CPU interface: ICC_*_EL1 as after reset, so that it takes no interrupt before it
+    /// is set up again, and none that any PE may take goes to it. The redistributor keeps its state, as it is in another
+    /// power domain.
     public func resetCPUInterface(_ cpu: Int) {
         guard core.outputs.indices.contains(cpu) else { return }
         core.withState { state in
             state.changeParticipation(of: cpu) { $0.interface = CPUInterface() }
+        }
+    }
+
+    /// What firmware has done before a PE enters the guest: its CPU interface is as after reset, and its redistributor is
+    /// awake, even if the guest had put it to sleep.
+    public func powerOn(_ cpu: Int) {
+        guard core.outputs.indices.contains(cpu) else { return }
+        core.withState { state in
+            state.changeParticipation(of: cpu) {
+                $0.interface = CPUInterface()
+                $0.isAsleep = false
+            }
         }
     }
 

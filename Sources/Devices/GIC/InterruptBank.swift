@@ -14,8 +14,8 @@ enum InterruptGroup: Int, Sendable {
 
 /// 32 interrupts, one bit each.
 struct InterruptBank: Sendable {
-    /// 1: group 1.
-    private(set) var groups: UInt32 = 0
+    /// 1: group 1. All are, as firmware leaves them to a guest: nothing signals group 0.
+    private(set) var groups = UInt32.max
     private(set) var enabled: UInt32 = 0
     /// Pending because of an edge, an SGI or a write to ISPENDR, until acknowledged or cleared.
     private(set) var latched: UInt32 = 0

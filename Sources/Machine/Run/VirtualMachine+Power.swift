@@ -59,6 +59,7 @@ extension VirtualMachine {
             events.suspended?(.suspended)
             return .systemSuspend(CoreStart(entry: entryPoint, contextID: contextID))
         case .turnOffCaller:
+            gic.resetCPUInterface(cpu.index)
             return .turnOff
         case .systemOff:
             finish(.poweredOff)
@@ -99,7 +100,7 @@ extension VirtualMachine {
 
     /// Starts a core that waited with its context lost.
     func powerUp(_ cpu: EmulatedCPU, _ start: CoreStart) {
-        gic.resetCPUInterface(cpu.index)
+        gic.powerOn(cpu.index)
         cpu.powerUp(entry: start.entry, context: start.contextID)
         firmware.coreWoke(cpu.index)
     }

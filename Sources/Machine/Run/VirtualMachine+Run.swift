@@ -68,7 +68,7 @@ extension VirtualMachine {
     /// Makes a core that was asked to start ready to run; false if it was not.
     private func startIfAsked(_ cpu: EmulatedCPU) -> Bool {
         guard let start = power.takeStart(of: cpu.index) else { return false }
-        gic.resetCPUInterface(cpu.index)
+        gic.powerOn(cpu.index)
         cpu.reset(entry: start.entry, context: start.contextID)
         firmware.coreStarted(cpu.index)
         return true

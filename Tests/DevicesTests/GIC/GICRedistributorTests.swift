@@ -24,9 +24,11 @@ struct GICRedistributorTests {
         }
     }
 
-    @Test("GICR_WAKER: asleep after reset, and ChildrenAsleep follows ProcessorSleep")
+    @Test("GICR_WAKER: awake after reset, as firmware leaves it, and ChildrenAsleep follows ProcessorSleep")
     func waker() {
         let bench = GICBench()
+        #expect(bench.readR(0, R.WAKER) == 0)
+        bench.writeR(0, R.WAKER, 0b10)
         #expect(bench.readR(0, R.WAKER) == 0b110)
         bench.writeR(0, R.WAKER, 0)
         #expect(bench.readR(0, R.WAKER) == 0)
@@ -48,6 +50,42 @@ struct GICRedistributorTests {
         #expect(bench.gic.hasWakeRequest(cpu: 0))
         bench.writeR(0, R.WAKER, 0)
         #expect(bench.irq())
+    }
+
+    @Test("A guest that leaves GICR_WAKER and GICx_IGROUPR as it finds them gets its interrupts")
+    func untouched() {
+        let bench = GICBench(2)
+        bench.writeD(D.CTLR, 0b10)
+        for cpu in 0..<2 {
+            bench.write(I.PMR, 0xFF, cpu)
+            bench.write(I.IGRPEN1, 1, cpu)
+            bench.writeR(cpu, R.SGI + D.ISENABLER, 1 << 27)
+            bench.gic.ppi(27, cpu: cpu).set(true)
+            #expect(bench.irq(cpu))
+            #expect(bench.acknowledge(cpu) == 27)
+        }
+        bench.write(I.EOIR1, 27, 0)
+        bench.gic.ppi(27, cpu: 0).set(false)
+        bench.enable(40)
+        bench.line(40).set(true)
+        #expect(bench.acknowledge(0) == 40)
+    }
+
+    @Test("A PE that is powered on finds its redistributor awake, and its interrupts as they were")
+    func powerOn() {
+        let bench = GICBench.running(2)
+        bench.enable(27, cpu: 1)
+        bench.writeR(1, R.WAKER, 0b10)
+        bench.gic.resetCPUInterface(1)
+        #expect(bench.readR(1, R.WAKER) == 0b110)
+        bench.gic.powerOn(1)
+        #expect(bench.readR(1, R.WAKER) == 0)
+        #expect(bench.read(I.IGRPEN1, 1) == 0)
+        bench.gic.ppi(27, cpu: 1).set(true)
+        #expect(!bench.irq(1))
+        bench.write(I.PMR, 0xFF, 1)
+        bench.write(I.IGRPEN1, 1, 1)
+        #expect(bench.irq(1))
     }
 
     @Test("SGIs are edge-triggered for ever, PPIs as configured")
