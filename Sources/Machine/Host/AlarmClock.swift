@@ -4,14 +4,27 @@
 // interrupt, which the PL031 raises when it is looked at.
 
 import Devices
-import Glibc
 import Synchronization
 
 /// Looks at a PL031 when its alarm is due.
 final class AlarmClock: Sendable {
-    private let place = Parking()
+    private let time: @Sendable () -> UInt64
+    private let timeOfDay: @Sendable () -> UInt64
+    private let place: Parking
     private let changes = Atomic<Int>(0)
     private let isStopped = Atomic(false)
+
+    /// - Parameters:
+    ///   - time: the clock to sleep by, in nanoseconds.
+    ///   - timeOfDay: nanoseconds since 1970-01-01 UTC.
+    init(
+        time: @escaping @Sendable () -> UInt64 = { HostClock.now },
+        timeOfDay: @escaping @Sendable () -> UInt64 = { WallClock.now }
+    ) {
+        self.time = time
+        self.timeOfDay = timeOfDay
+        place = Parking(time: time)
+    }
 
     /// The alarm was set, cleared or changed.
     func alarmChanged() {
@@ -27,7 +40,7 @@ final class AlarmClock: Sendable {
         while !isStopped.load(ordering: .acquiring) {
             let seen = changes.load(ordering: .sequentiallyConsistent)
             rtc.poll()
-            place.wait(until: rtc.nextAlarm.map(Self.deadline)) {
+            place.wait(until: rtc.nextAlarm.map(deadline)) {
                 isStopped.load(ordering: .acquiring) || changes.load(ordering: .sequentiallyConsistent) != seen
             }
         }
@@ -39,14 +52,13 @@ final class AlarmClock: Sendable {
         place.wake()
     }
 
-    /// When to look next, on the monotonic clock: when the time of day reaches `alarm` seconds, but within a minute, as the
-    /// time of day may be set.
-    private static func deadline(_ alarm: UInt64) -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        let nanosecondsPerSecond: Int64 = 1_000_000_000
-        let seconds = Int64(clamping: alarm) &- Int64(time.tv_sec)
-        let wait = min(max(seconds, 0), 60) &* nanosecondsPerSecond &- (seconds > 0 ? Int64(time.tv_nsec) : 0)
-        return HostClock.now &+ UInt64(max(wait, 1_000_000))
+    /// When to look next: when the time of day reaches `alarm` seconds, but within a minute, as the time of day may be set.
+    private func deadline(_ alarm: UInt64) -> UInt64 {
+        let nanosecondsPerSecond: UInt64 = 1_000_000_000
+        let now = timeOfDay()
+        let seconds = now / nanosecondsPerSecond
+        var wait: UInt64 = 0
+        if alarm > seconds { wait = min(alarm - seconds, 60) * nanosecondsPerSecond - now % nanosecondsPerSecond }
+        return time() &+ max(wait, 1_000_000)
     }
 }

@@ -1,4 +1,5 @@
-// The guest's time from the host's monotonic clock.
+// The guest's time from the host's clock since boot, CLOCK_BOOTTIME: it goes on while the host sleeps, as it does while the
+// guest is hibernated. CLOCK_MONOTONIC stands still then.
 
 import Glibc
 import Hypervisor
@@ -7,25 +8,32 @@ import Hypervisor
 final class HostClock: GuestClock {
     /// The host's time at which the counter would have been zero; possibly before the host's own zero, so it wraps.
     private let start: UInt64
+    private let time: @Sendable () -> UInt64
 
-    /// - Parameter counter: where it begins: not at zero for a guest whose counter went on while it was hibernated.
-    init(counter: UInt64 = 0) {
-        start = Self.now &- counter
+    /// - Parameters:
+    ///   - counter: where it begins: not at zero for a guest whose counter went on while it was hibernated.
+    ///   - time: the host's clock, in nanoseconds.
+    init(counter: UInt64 = 0, time: @escaping @Sendable () -> UInt64 = { HostClock.now }) {
+        self.time = time
+        start = time() &- counter
     }
 
-    /// The host's monotonic clock, in nanoseconds.
-    static var now: UInt64 {
+    /// The host's time since it was booted, in nanoseconds: monotonic, and counting while the host sleeps.
+    static var now: UInt64 { read(CLOCK_BOOTTIME) }
+
+    /// A clock of the host's, in nanoseconds.
+    static func read(_ clock: clockid_t) -> UInt64 {
         var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
+        clock_gettime(clock, &time)
         return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
     }
 
     var frequency: UInt64 { 1_000_000_000 }
-    var counter: UInt64 { Self.now &- start }
+    var counter: UInt64 { time() &- start }
 
-    /// The moment on the host's monotonic clock at which the counter reaches `counter`.
+    /// The moment on the host's clock at which the counter reaches `counter`.
     func hostTime(ofCounter counter: UInt64) -> UInt64 {
-        let now = Self.now
+        let now = time()
         let current = now &- start
         guard counter > current else { return now }
         let (time, overflow) = now.addingReportingOverflow(counter - current)

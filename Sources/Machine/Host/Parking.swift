@@ -1,4 +1,7 @@
-// Where a vCPU's thread waits: a condition variable on the monotonic clock.
+// Where a vCPU's thread waits: a condition variable, with deadlines on the clock that guests' counters are made from.
+//
+// No condition variable knows CLOCK_BOOTTIME. So a thread sleeps on CLOCK_MONOTONIC, which stands still while the host sleeps,
+// and looks at the other clock once a second: no deadline that came meanwhile is missed by more than that.
 
 import Glibc
 
@@ -9,7 +12,14 @@ final class Parking: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-    init() {
+    /// The longest sleep between two looks at the clock, in nanoseconds.
+    static let longestSleep: UInt64 = 1_000_000_000
+
+    private let time: @Sendable () -> UInt64
+
+    /// - Parameter time: the clock of the deadlines, in nanoseconds.
+    init(time: @escaping @Sendable () -> UInt64 = { HostClock.now }) {
+        self.time = time
         pthread_mutex_init(mutex, nil)
         var attributes = pthread_condattr_t()
         pthread_condattr_init(&attributes)
@@ -25,7 +35,7 @@ final class Parking: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    /// Sleeps until `isReady` holds, or the host's monotonic clock reaches `deadline` nanoseconds.
+    /// Sleeps until `isReady` holds, or the clock reaches `deadline` nanoseconds.
     ///
     /// Whoever makes `isReady` true calls `wake` afterwards, so that nothing is missed.
     func wait(until deadline: UInt64?, isReady: () -> Bool) {
@@ -36,9 +46,11 @@ final class Parking: @unchecked Sendable {
                 pthread_cond_wait(condition, mutex)
                 continue
             }
-            var time = timespec(
-                tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
-            if pthread_cond_timedwait(condition, mutex, &time) == ETIMEDOUT { return }
+            let now = time()
+            guard now < deadline else { return }
+            let end = HostClock.read(CLOCK_MONOTONIC) &+ min(deadline - now, Self.longestSleep)
+            var endTime = timespec(tv_sec: Int(end / 1_000_000_000), tv_nsec: Int(end % 1_000_000_000))
+            pthread_cond_timedwait(condition, mutex, &endTime)
         }
     }
 

@@ -23,7 +23,7 @@ public struct DiskConfiguration: Sendable, Hashable {
 
 /// How a guest's time passes.
 public enum ClockKind: String, Sendable, CaseIterable {
-    /// With the host's monotonic clock.
+    /// With the host's clock, which goes on while the host sleeps.
     case host
     /// By one nanosecond for each instruction: deterministic, on one thread, idle time skipped.
     case instructions

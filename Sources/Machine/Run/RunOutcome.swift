@@ -26,7 +26,7 @@ public struct RunOutcome: Sendable {
     }
 }
 
-/// The end of a run, in nanoseconds on the host's monotonic clock unless it is said otherwise.
+/// The end of a run, in nanoseconds on the host's clock (`HostClock`) unless it is said otherwise.
 public struct EndTimes: Sendable, Hashable {
     /// When the guest made the call that ended it, or somebody else did.
     public var end: UInt64 = 0

@@ -79,7 +79,7 @@ public final class VirtualMachine: @unchecked Sendable {
     let generationID: Mutex<[UInt8]?>
     /// The last calls of firmware functions that end a run or fall back, for the report.
     let calls = Mutex<FirmwareCallRecord>(FirmwareCallRecord())
-    /// When the current run ended and how long its disks took to flush, in nanoseconds of the host's monotonic clock.
+    /// When the current run ended and how long its disks took to flush, in nanoseconds of the host's clock.
     let endTimes = Mutex(EndTimes())
     /// The guest's counter when the machine was made.
     let initialCounter: UInt64
