@@ -34,6 +34,9 @@ public struct EmulatedVMConfiguration: Sendable {
     public var codeCacheByteCount = 512 << 20
     /// How guest code is executed.
     public var engine = Engine.auto
+    /// Whether requests and the end of a slice are noticed between any two blocks, whatever the engine: then all engines do
+    /// the same at the same instruction. Costs translated code two comparisons for each block.
+    public var isRepeatable = false
 
     public init(
         cpuCount: Int, model: CPUModel, memory: GuestMemory, bus: PhysicalBus, clock: any GuestClock,
@@ -75,7 +78,9 @@ public final class EmulatedVM: @unchecked Sendable {
         var newBlock = CodeCache.NewBlock()
         #if arch(x86_64)
         translator = configuration.engine.patience.flatMap {
-            Translator(byteCount: configuration.codeCacheByteCount, patience: $0)
+            Translator(
+                byteCount: configuration.codeCacheByteCount, patience: $0,
+                looksBetweenBlocks: configuration.isRepeatable)
         }
         if let translator { newBlock = .init(hostCode: translator.exit, patience: translator.patience) }
         #endif

@@ -10,10 +10,11 @@ extension EmulatedCPU {
 
     /// Does what another thread, a timer or the end of a slice asks for. Returns an exit if the run is to end.
     func attend(remaining: Int?) -> Exit? {
-        serviceRequests()
         if takeExitRequest() { return .interrupted }
         if let remaining, remaining <= 0 { return .budgetExhausted }
         if nextTimerEvent != .max && counter >= nextTimerEvent { updateTimers() }
+        // After the timers, whose interrupt is a request too: `nextBlock` takes it, if it is not masked.
+        serviceRequests()
         if context.isCrowded { growTables() }
         return nil
     }

@@ -438,7 +438,8 @@ extension EmulatedCPU {
                         break execute
                     }
                     writeDAIF(op.pointee)
-                    if mustTakeInterrupt {
+                    // Masked or not, as in translated code, so that both are in the same block afterwards.
+                    if hasPendingInterrupt && op.pointee.code != .setDAIF {
                         state.slice &-= Int(op.pointee.a)
                         state.pc = pc &+ op.pointee.immediate
                         continue dispatch

@@ -31,6 +31,8 @@ struct Region {
     private(set) var blocks: [RegionBlock] = []
     let mode: BlockMode
     let features: HostFeatures
+    /// Whether a block may be left before its first instruction: see `EmulatedVMConfiguration.isRepeatable`.
+    let looksBetweenBlocks: Bool
     /// For each general register the number of the host register that it lives in, or `noHome`.
     private(set) var homes = [UInt8](repeating: Region.noHome, count: 40)
     private(set) var mapped = RegisterSet.none
@@ -56,10 +58,14 @@ struct Region {
     ///
     /// - Parameters:
     ///   - head: the block that became hot.
+    ///   - looksBetweenBlocks: whether each block begins with a look at requests and the slice.
     ///   - find: the block at an offset of the page, if it is worth to be translated.
-    init(head: Block, mode: BlockMode, features: HostFeatures, find: (UInt64) -> Block?) {
+    init(
+        head: Block, mode: BlockMode, features: HostFeatures, looksBetweenBlocks: Bool, find: (UInt64) -> Block?
+    ) {
         self.mode = mode
         self.features = features
+        self.looksBetweenBlocks = looksBetweenBlocks
         var operations = head.operationCount
         blocks.append(RegionBlock(block: head, offset: head.physicalAddress & 0xFFF))
         var next = 0
@@ -243,7 +249,8 @@ struct Region {
     private func liveIn(_ index: Int) -> RegisterSet {
         let source = blocks[index]
         var defined = RegisterSet.none
-        var needed = RegisterSet.none
+        // Who leaves before the first instruction stores what may have been written until then.
+        var needed = looksBetweenBlocks ? source.written : .none
         var written = source.written
         forEachOperation(of: source) { operation, use in
             needed |= use.reads.subtracting(defined)

@@ -194,6 +194,7 @@ struct RegionCompiler {
         flagOrigin = .unknown
         hostFloatIsChecked = false
         heldVectors = HeldVectors()
+        if region.looksBetweenBlocks { emitLook(source) }
         let operations = source.block.operations
         let count = source.block.operationCount
         position = 0
@@ -230,6 +231,15 @@ struct RegionCompiler {
             indexedAddress = nil
             position += 1
         }
+    }
+
+    /// Goes back to the dispatcher before the first instruction of a block if the slice is over or somebody wants attention.
+    private mutating func emitLook(_ source: RegionBlock) {
+        let exit = Exit(written: leaving, count: 0, isBackward: false)
+        assembler.test(.r14, .r14, wide: true)
+        deferred.append(.stop(assembler.jump(if: .le), displacement: source.offset, exit))
+        assembler.arithmetic(.cmp, state(CPUState.Offset.request), constant: 0, wide: false)
+        deferred.append(.stop(assembler.jump(if: .ne), displacement: source.offset, exit))
     }
 
     // MARK: Slow paths

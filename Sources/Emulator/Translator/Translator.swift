@@ -18,6 +18,8 @@ final class Translator: @unchecked Sendable {
     let features: HostFeatures
     /// How often a block is interpreted before it is translated.
     let patience: Int32
+    /// Whether each block begins with a look at requests and the slice, as between blocks that are interpreted.
+    private let looksBetweenBlocks: Bool
 
     private struct State {
         var half = 0
@@ -32,12 +34,14 @@ final class Translator: @unchecked Sendable {
     /// - Parameters:
     ///   - byteCount: the most that code may take.
     ///   - patience: how often a block is interpreted before it is translated.
+    ///   - looksBetweenBlocks: whether requests and the end of a slice are noticed between any two blocks.
     /// - Returns: nil if the host has no executable memory for us, or too old a CPU.
-    init?(byteCount: Int, patience: Int32) {
+    init?(byteCount: Int, patience: Int32, looksBetweenBlocks: Bool) {
         let byteCount = max(byteCount, Self.minimumByteCount)
         guard let memory = ExecutableMemory(byteCount: byteCount) else { return nil }
         self.memory = memory
         self.patience = patience
+        self.looksBetweenBlocks = looksBetweenBlocks
         features = HostFeatures(using: memory)
         guard features.hasSSE42 else { return nil }
         stubs = TranslatorStubs(at: memory.writable)
@@ -65,7 +69,9 @@ final class Translator: @unchecked Sendable {
         state.withLockIfAvailable { state -> Outcome in
             let page = head.physicalAddress & ~0xFFF
             let enough = patience / 4
-            let region = Region(head: head, mode: mode, features: features) { offset in
+            let region = Region(
+                head: head, mode: mode, features: features, looksBetweenBlocks: looksBetweenBlocks
+            ) { offset in
                 guard let block = cache.find(page | offset, mode: mode), block.isValid,
                     block.patience <= patience - enough
                 else { return nil }

@@ -159,6 +159,7 @@ public final class VirtualMachine: @unchecked Sendable {
                 clock: clock, entropy: entropy, interruptController: gic,
                 timerLines: { list.timers.lines(made, cpu: $0) })
             emulation.engine = configuration.engine
+            emulation.isRepeatable = isDeterministic
             emulator = try EmulatedVM(emulation)
         } catch { throw .memory(error) }
         power = PowerController(

@@ -71,7 +71,11 @@ final class EmulatedGuest: CaseRunner {
     let memory: GuestMemory
     private var cases: [OracleCase] = []
 
-    init(engine: Engine, codeCacheByteCount: Int) throws {
+    /// What to do at the end of a run, and how many instructions the next one has; nil if there is nothing to be done.
+    var betweenRuns: (() -> Int)?
+
+    /// - Parameter isRepeatable: whether engines are to do the same at the same instruction.
+    init(engine: Engine, codeCacheByteCount: Int, isRepeatable: Bool = false) throws {
         memory = try GuestMemory(base: Layout.ram, byteCount: Layout.ramByteCount)
         var configuration = EmulatedVMConfiguration(
             cpuCount: 1, model: .dormouse1, memory: memory, bus: PhysicalBus(regions: []), clock: InstructionClock(),
@@ -79,6 +83,7 @@ final class EmulatedGuest: CaseRunner {
             timerLines: { _ in TimerLines(virtualTimer: .unconnected, physicalTimer: .unconnected) })
         configuration.codeCacheByteCount = codeCacheByteCount
         configuration.engine = engine
+        configuration.isRepeatable = isRepeatable
         machine = try EmulatedVM(configuration)
         let supervisor = try Data(
             contentsOf: URL(fileURLWithPath: OraclePrograms.directory.get() + "/supervisor.bin"))
@@ -131,7 +136,7 @@ final class EmulatedGuest: CaseRunner {
     private func runSupervisor(patience: UInt64 = EmulatedGuest.patience) -> Exit {
         let end = cpu.instructionCount + patience
         while true {
-            let exit = cpu.run(budget: Int(patience))
+            let exit = cpu.run(budget: betweenRuns?() ?? Int(patience))
             // WFE and YIELD give way to other CPUs before the budget is used up.
             if exit == .budgetExhausted && cpu.instructionCount < end { continue }
             return exit

@@ -167,9 +167,11 @@ final class SystemMachine {
     /// - Parameters:
     ///   - timersInterrupt: whether each CPU's timers are wired to its IRQ input.
     ///   - engine: the one that the test is being run with, if nil.
+    ///   - isRepeatable: whether engines are to do the same at the same instruction.
     init(
         cpuCount: Int = 1, ramByteCount: UInt64 = 1 << 30, codeCacheByteCount: Int = 16 << 20,
-        devices: [PhysicalBus.Region] = [], timersInterrupt: Bool = false, engine: Engine? = nil
+        devices: [PhysicalBus.Region] = [], timersInterrupt: Bool = false, engine: Engine? = nil,
+        isRepeatable: Bool = false
     ) throws {
         memory = try GuestMemory(base: Layout.ram, byteCount: ramByteCount)
         let wires = wires
@@ -186,6 +188,7 @@ final class SystemMachine {
             })
         configuration.codeCacheByteCount = codeCacheByteCount
         configuration.engine = engine ?? TestEngine.current
+        configuration.isRepeatable = isRepeatable
         vm = try EmulatedVM(configuration)
         wires.connect(vm.cpus)
         for vector in 0..<UInt64(16) {
