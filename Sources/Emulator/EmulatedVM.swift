@@ -37,6 +37,8 @@ public struct EmulatedVMConfiguration: Sendable {
     /// Whether requests and the end of a slice are noticed between any two blocks, whatever the engine: then all engines do
     /// the same at the same instruction. Costs translated code two comparisons for each block.
     public var isRepeatable = false
+    /// Called when an event was sent to a CPU whose `run` has returned `Exit.waitForEvent`, on the sender's thread.
+    public var eventSent: @Sendable (Int) -> Void = { _ in }
 
     public init(
         cpuCount: Int, model: CPUModel, memory: GuestMemory, bus: PhysicalBus, clock: any GuestClock,

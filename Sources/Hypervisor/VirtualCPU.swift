@@ -13,6 +13,9 @@ public enum Exit: Sendable, Equatable {
     /// WFI with nothing pending: nothing to do before an interrupt, or until the counter reaches `deadline`
     /// (in ticks of the guest's physical counter; nil if no timer is armed).
     case waitForInterrupt(deadline: UInt64?)
+    /// WFE with nothing to wake it: nothing to do before `VirtualCPU.hasWakeUpEvent`, or until the counter reaches
+    /// `deadline`.
+    case waitForEvent(deadline: UInt64?)
     /// The budget given to `run` is used up.
     case budgetExhausted
     /// `requestExit` was called.
@@ -41,6 +44,10 @@ public protocol VirtualCPU: AnyObject {
 
     /// Whether an interrupt is pending, masked or not: what ends a WFI. Callable from any thread.
     var hasPendingInterrupt: Bool { get }
+
+    /// Whether a WFE is over: an event was sent, or an interrupt is pending that is not masked. For the thread of `run`,
+    /// after `Exit.waitForEvent`.
+    var hasWakeUpEvent: Bool { get }
 
     /// General-purpose register 0 to 30.
     func register(_ index: Int) -> UInt64

@@ -64,9 +64,10 @@ extension EmulatedCPU {
         state.pc = state.system.pointee.vbarEL1 &+ group &+ kind
     }
 
-    /// ERET. The local monitor is cleared, as the architecture says.
+    /// ERET. The local monitor is cleared and the event register set, as the architecture says.
     func returnFromException() {
         state.system.pointee.exclusiveAddress = 0
+        sendEvent(toAll: false)
         let address = state.system.pointee.elrEL1
         pstate = pstate.returning(spsr: state.system.pointee.spsrEL1)
         if !isStepping { state.system.pointee.pstate &= ~PSTATE.ss }

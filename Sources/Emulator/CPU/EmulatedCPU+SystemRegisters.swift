@@ -12,10 +12,17 @@ enum RegisterAccess<Value> {
     case exception(Syndrome)
 }
 
-/// CNTKCTL_EL1: what EL0 may use.
-private enum CNTKCTL {
+/// CNTKCTL_EL1: what EL0 may use, and the event stream.
+enum CNTKCTL {
     static let el0PCTEN: UInt64 = 1 << 0
     static let el0VCTEN: UInt64 = 1 << 1
+    /// EVNTEN: the event stream is on.
+    static let evntEN: UInt64 = 1 << 2
+    /// EVNTDIR: it follows the bit's falling edges, not its rising ones.
+    static let evntDIR: UInt64 = 1 << 3
+    /// EVNTI: which bit of the counter it follows.
+    static let evntIShift: UInt64 = 4
+    static let evntIMask: UInt64 = 0xF
     static let el0VTEN: UInt64 = 1 << 8
     static let el0PTEN: UInt64 = 1 << 9
     /// EL0PCTEN, EL0VCTEN, EVNTEN, EVNTDIR, EVNTI, EL0VTEN, EL0PTEN.
@@ -187,6 +194,7 @@ extension EmulatedCPU {
         switch register {
         case .cntkctlEL1:
             system.pointee.cntkctlEL1 = value & CNTKCTL.writable
+            eventStreamSeen = counter
             return true
         case .cntvCTLEL0: system.pointee.cntvCtl = value & (TimerControl.enable | TimerControl.mask)
         case .cntvCVALEL0: system.pointee.cntvCval = value

@@ -62,6 +62,15 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     @exclusivity(unchecked) var virtualTimerOutput: TimerOutput
     @exclusivity(unchecked) var physicalTimerOutput: TimerOutput
 
+    // Events: see `EmulatedCPU+Events`.
+    /// The event register.
+    let eventRegister = Atomic(false)
+    /// Whether `run` has returned `Exit.waitForEvent` and was not called since.
+    let waitsForEvent = Atomic(false)
+    /// The counter when the event register was last found to be clear, or cleared: edges of the event stream after that count.
+    @exclusivity(unchecked) var eventStreamSeen: UInt64 = 0
+    @exclusivity(unchecked) var monitorWait = MonitorWait()
+
     // Counting.
     /// Guest instructions executed before the current `run`, and within it up to the last slice.
     @exclusivity(unchecked) var retired: UInt64 = 0
@@ -116,6 +125,7 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         running.store(true, ordering: .sequentiallyConsistent)
         defer { running.store(false, ordering: .sequentiallyConsistent) }
         raiseRequest()
+        if waitsForEvent.load(ordering: .relaxed) { endWaitForEvent() }
         return interpret(budget: budget)
     }
 
@@ -164,6 +174,7 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         invalidateAllTranslations()
         selectContext()
         updateTimers()
+        resetEvents()
     }
 
     public func injectUndefinedInstruction() {

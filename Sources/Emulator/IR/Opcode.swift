@@ -178,6 +178,8 @@ public enum Opcode: UInt8, Sendable {
     case generateException
     /// WFI, WFE, YIELD: `sub` says which
     case wait
+    /// SEV if `sub` is 1, SEVL if it is 0
+    case sendEvent
     /// The instruction is undefined; imm is its word
     case undefined
 }

@@ -241,6 +241,8 @@ extension EmulatedCPU {
         if isEL0 && which != .yield {
             let allowed = state.system.pointee.sctlrEL1 & (which == .wfi ? SCTLR.nTWI : SCTLR.nTWE) != 0
             if !allowed {
+                // Only what would wait is trapped.
+                if which == .wfe && takeEvent() { return nil }
                 takeException(.waitTrapped(isWFE: which == .wfe), returnAddress: state.pc &- 4, faultAddress: nil)
                 return nil
             }
@@ -250,7 +252,8 @@ extension EmulatedCPU {
             if hasPendingInterrupt { return nil }
             return .waitForInterrupt(deadline: nextTimerEvent == .max ? nil : nextTimerEvent)
         }
-        // Whoever waits for an event or yields waits for another CPU: let that run.
+        if which == .wfe { return waitForEvent(isBudgeted: isBudgeted) }
+        // Whoever yields waits for another CPU: let that run.
         if isBudgeted { return .budgetExhausted }
         yieldThread()
         return nil

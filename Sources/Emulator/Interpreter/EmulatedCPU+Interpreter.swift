@@ -401,6 +401,8 @@ extension EmulatedCPU {
                         completeBarrier()
                         continue dispatch
                     }
+                case .sendEvent:
+                    sendEvent(toAll: op.pointee.sub != 0)
                 case .clearExclusive:
                     state.system.pointee.exclusiveAddress = 0
                 case .readState64:

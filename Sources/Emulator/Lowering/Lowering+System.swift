@@ -67,13 +67,16 @@ extension Lowering {
         return true
     }
 
-    /// The hint space: what is not WFI, WFE or YIELD needs nothing here.
+    /// The hint space: what is not YIELD, WFE, WFI, SEV or SEVL needs nothing here.
     private static func hint(_ word: UInt32, into context: inout LoweringContext) -> Bool {
         let which: WaitOpcode
         switch word.bits(11, 5) {
         case 1: which = .yield
         case 2: which = .wfe
         case 3: which = .wfi
+        case 4, 5:
+            context.emit(Operation(.sendEvent, sub: word.bits(11, 5) == 4 ? 1 : 0))
+            return true
         default: return true
         }
         context.emit(

@@ -147,7 +147,7 @@ struct OperandUse {
             // At EL0 it may be trapped.
             self.init(reads: n, isEL0 ? .helper : .guarded)
         case .loadElement, .storeElement, .systemInstruction,
-            .readSystemRegister, .writeSystemRegister:
+            .readSystemRegister, .writeSystemRegister, .sendEvent:
             self.init(.helper)
         case .clearUpperHalf:
             self.init()

@@ -71,6 +71,8 @@ extension EmulatedCPU {
         case .barrier:
             // A DSB that has something to wait for must not be inside a block.
             return !mustCompleteBarrier
+        case .sendEvent:
+            sendEvent(toAll: op.sub != 0)
         case .systemInstruction:
             let instruction = SystemInstruction(rawValue: UInt16(truncatingIfNeeded: op.immediate))
             return systemInstruction(instruction, operand: x[Int(op.n)], rt: op.a) == nil

@@ -93,7 +93,9 @@ extension VirtualMachine {
             case .secureMonitorCall:
                 guard goOn(cpu, firmwareCall(cpu, conduit: .smc)) else { return }
             case .waitForInterrupt(let deadline):
-                waitForInterrupt(cpu, until: deadline)
+                wait(cpu, until: deadline) { cpu.hasPendingInterrupt }
+            case .waitForEvent(let deadline):
+                wait(cpu, until: deadline) { cpu.hasWakeUpEvent }
             case .budgetExhausted, .interrupted:
                 break
             case .failed(let reason):
@@ -136,9 +138,10 @@ extension VirtualMachine {
         }
     }
 
-    private func waitForInterrupt(_ cpu: EmulatedCPU, until deadline: UInt64?) {
+    /// Waits by WFI or WFE, until it is over or the counter reaches `deadline`.
+    private func wait(_ cpu: EmulatedCPU, until deadline: UInt64?, isOver: () -> Bool) {
         let time = deadline.flatMap { hostClock?.hostTime(ofCounter: $0) }
-        parking[cpu.index].wait(until: time) { hasEnded || cpu.hasPendingInterrupt }
+        parking[cpu.index].wait(until: time) { hasEnded || isOver() }
     }
 
     // MARK: One thread for all
@@ -149,7 +152,10 @@ extension VirtualMachine {
     private enum Activity {
         case off
         case running
+        /// In WFI.
         case waiting(until: UInt64?)
+        /// In WFE.
+        case waitingForEvent(until: UInt64?)
         /// In standby by CPU_SUSPEND.
         case standby
         case poweredDown(CoreStart)
@@ -172,7 +178,7 @@ extension VirtualMachine {
         switch activity {
         case .off:
             guard startIfAsked(cpu) else { return .off }
-        case .waiting:
+        case .waiting, .waitingForEvent:
             guard nextEvent(cpu, activity) == .now else { return activity }
         case .standby:
             guard nextEvent(cpu, activity) == .now else { return activity }
@@ -189,6 +195,7 @@ extension VirtualMachine {
         case .hypercall: after = firmwareCall(cpu, conduit: .hvc)
         case .secureMonitorCall: after = firmwareCall(cpu, conduit: .smc)
         case .waitForInterrupt(let deadline): return .waiting(until: deadline)
+        case .waitForEvent(let deadline): return .waitingForEvent(until: deadline)
         case .budgetExhausted, .interrupted: return .running
         case .failed(let reason):
             finish(.crashed(reason))
@@ -211,22 +218,28 @@ extension VirtualMachine {
     }
 
     private func nextEvent(_ cpu: EmulatedCPU, _ activity: Activity) -> NextEvent {
-        let deadline: UInt64?
-        let isReady: Bool
-        switch activity {
-        case .running: return .now
-        case .off: return power.hasStart(of: cpu.index) ? .now : .never
-        case .waiting(let until):
-            deadline = until
-            isReady = cpu.hasPendingInterrupt
-        case .standby, .poweredDown, .systemSuspended:
-            deadline = cpu.nextTimerDeadline
-            if case .systemSuspended = activity, systemSuspend.isWoken { return .now }
-            isReady = gic.hasWakeRequest(cpu: cpu.index)
-        }
-        if isReady { return .now }
+        let deadline: UInt64? =
+            switch activity {
+            case .running, .off: nil
+            case .waiting(let until), .waitingForEvent(let until): until
+            // Looking at the deadline drives the timers' lines.
+            case .standby, .poweredDown, .systemSuspended: cpu.nextTimerDeadline
+            }
+        if isReady(cpu, activity) { return .now }
         guard let deadline else { return .never }
         return deadline <= instructionClock?.counter ?? 0 ? .now : .at(deadline)
+    }
+
+    /// Whether there is something to be done for a core, whatever the time.
+    private func isReady(_ cpu: EmulatedCPU, _ activity: Activity) -> Bool {
+        switch activity {
+        case .running: true
+        case .off: power.hasStart(of: cpu.index)
+        case .waiting: cpu.hasPendingInterrupt
+        case .waitingForEvent: cpu.hasWakeUpEvent
+        case .standby, .poweredDown: gic.hasWakeRequest(cpu: cpu.index)
+        case .systemSuspended: systemSuspend.isWoken || gic.hasWakeRequest(cpu: cpu.index)
+        }
     }
 
     /// Moves the clock to the next event if every core waits for one; without any, waits for the world outside.
@@ -242,9 +255,10 @@ extension VirtualMachine {
         if let next {
             instructionClock?.skip(to: next)
         } else {
-            // Only console input can change anything: it arrives as an interrupt of some core.
+            // Only console input can change anything: it arrives as an interrupt of some core. An interrupt that a core does
+            // not wait for is none, or it would keep this thread awake for ever.
             parking[0].wait(until: HostClock.now + 10_000_000) {
-                hasEnded || systemSuspend.isWoken || emulator.cpus.contains(where: \.hasPendingInterrupt)
+                hasEnded || zip(emulator.cpus, activities).contains { isReady($0, $1) }
             }
         }
     }

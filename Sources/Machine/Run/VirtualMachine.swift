@@ -160,6 +160,7 @@ public final class VirtualMachine: @unchecked Sendable {
                 timerLines: { list.timers.lines(made, cpu: $0) })
             emulation.engine = configuration.engine
             emulation.isRepeatable = isDeterministic
+            emulation.eventSent = { parking[$0].wake() }
             emulator = try EmulatedVM(emulation)
         } catch { throw .memory(error) }
         power = PowerController(

@@ -1,4 +1,4 @@
-// Loops that wait by YIELD or WFE, as Linux's cpu_relax() does: the CPU's own timer has to end them.
+// Loops that wait by YIELD, or by WFE with events that never cease: the CPU's own timer has to end them.
 
 import Arm64
 import Emulator
@@ -19,9 +19,11 @@ struct WaitingTests {
         let isAsserted = Atomic(false)
     }
 
+    /// YIELD, as in Linux's cpu_relax(); SEVL, after which WFE does not wait.
     @Test(
-        "A timer fires in a loop that does nothing but wait", arguments: [("YIELD", 0xD503_203F), ("WFE", 0xD503_205F)])
-    func timerFires(_ instruction: (name: String, word: UInt32)) throws {
+        "A timer fires in a loop that does nothing but wait",
+        arguments: [("YIELD", [0xD503_203F, 0xD503_203F]), ("WFE", [0xD503_20BF, 0xD503_205F])] as [(String, [UInt32])])
+    func timerFires(_ wait: (name: String, words: [UInt32])) throws {
         let base: UInt64 = 0x4000_0000
         let memory = try GuestMemory(base: base, byteCount: 2 << 20)
         let line = Line()
@@ -37,8 +39,9 @@ struct WaitingTests {
         let program: [UInt32] = [
             0xD51B_E341,  // MSR CNTV_CVAL_EL0, X1
             0xD51B_E322,  // MSR CNTV_CTL_EL0, X2
-            instruction.word,
-            0x17FF_FFFF,  // B to the instruction before
+            wait.words[0],
+            wait.words[1],
+            0x17FF_FFFE,  // B to the first of them
         ]
         memory.write(program.flatMap { withUnsafeBytes(of: $0.littleEndian, Array.init) }, at: base)
         cpu.reset(entry: base, context: 0)

@@ -136,7 +136,8 @@ final class EmulatedGuest: CaseRunner {
     private func runSupervisor(patience: UInt64 = EmulatedGuest.patience) -> Exit {
         let end = cpu.instructionCount + patience
         while true {
-            let exit = cpu.run(budget: betweenRuns?() ?? Int(patience))
+            var exit = cpu.run(budget: betweenRuns?() ?? Int(patience))
+            if case .waitForEvent = exit { exit = .budgetExhausted }
             // WFE and YIELD give way to other CPUs before the budget is used up.
             if exit == .budgetExhausted && cpu.instructionCount < end { continue }
             return exit

@@ -251,6 +251,8 @@ extension A64 {
     static let yield = A64(0xD503_203F)
     static let wfe = A64(0xD503_205F)
     static let wfi = A64(0xD503_207F)
+    static let sev = A64(0xD503_209F)
+    static let sevl = A64(0xD503_20BF)
     /// DSB SY.
     static let dsb = A64(0xD503_3F9F)
     /// DSB ISH.

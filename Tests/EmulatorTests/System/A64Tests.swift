@@ -64,6 +64,8 @@ struct A64Tests {
             (.nop, 0xD503_201F),  // nop
             (.yield, 0xD503_203F),  // yield
             (.wfe, 0xD503_205F),  // wfe
+            (.sev, 0xD503_209F),  // sev
+            (.sevl, 0xD503_20BF),  // sevl
             (.wfi, 0xD503_207F),  // wfi
             (.dsb, 0xD503_3F9F),  // dsb sy
             (.dsbISH, 0xD503_3B9F),  // dsb ish

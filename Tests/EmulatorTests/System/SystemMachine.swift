@@ -162,6 +162,7 @@ final class SystemMachine {
     let vm: EmulatedVM
     private var monitorEnd = Layout.monitor + 0x1000
     let wires = Wires()
+    let eventsSent = EventsSent()
     private var stubs: [[UInt32]: PhysicalAddress] = [:]
 
     /// - Parameters:
@@ -189,6 +190,7 @@ final class SystemMachine {
         configuration.codeCacheByteCount = codeCacheByteCount
         configuration.engine = engine ?? TestEngine.current
         configuration.isRepeatable = isRepeatable
+        configuration.eventSent = { [eventsSent] in eventsSent.note($0) }
         vm = try EmulatedVM(configuration)
         wires.connect(vm.cpus)
         for vector in 0..<UInt64(16) {
@@ -199,6 +201,27 @@ final class SystemMachine {
             vm.cpus[cpu].reset(entry: Layout.monitor, context: 0)
             try set(.vbarEL1, Layout.monitor, on: cpu)
         }
+    }
+
+    /// The CPUs that were told of an event while they waited for one.
+    final class EventsSent: Sendable {
+        private struct State {
+            var cpus: [Int] = []
+            var onEvent: @Sendable (Int) -> Void = { _ in }
+        }
+        private let state = Mutex(State())
+
+        func note(_ cpu: Int) {
+            let onEvent = state.withLock { state in
+                state.cpus.append(cpu)
+                return state.onEvent
+            }
+            onEvent(cpu)
+        }
+
+        func onEvent(_ body: @escaping @Sendable (Int) -> Void) { state.withLock { $0.onEvent = body } }
+
+        var cpus: [Int] { state.withLock(\.cpus) }
     }
 
     /// The timers' lines, which are made before the CPUs whose input they drive.

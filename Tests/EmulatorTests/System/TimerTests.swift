@@ -203,9 +203,9 @@ struct TimerTests {
         #expect(elapsed > 780_000 && elapsed < 820_000)
     }
 
-    @Test("A request to exit ends a tight loop, one without memory accesses or with WFE too", arguments: 0..<4)
+    @Test("A request to exit ends a tight loop, one without memory accesses or with YIELD too", arguments: 0..<4)
     func requestExit(which: Int) throws {
-        let loops: [[A64]] = [[.b(0)], [.ldr(.x1, .x20), .cbz(.x1, -1)], [.wfe, .b(-1)], [.adr(.x1, 0), .br(.x1)]]
+        let loops: [[A64]] = [[.b(0)], [.ldr(.x1, .x20), .cbz(.x1, -1)], [.yield, .b(-1)], [.adr(.x1, 0), .br(.x1)]]
         let machine = try SystemMachine()
         machine.load(loops[which], at: Self.code)
         try machine.prepare(at: Self.code, spsr: Mode.el1h.rawValue | PSTATEBit.daif)
