@@ -1,6 +1,6 @@
 // The process state, in the layout of SPSR_EL1.
 //
-// Responsible for: the fields that the CPU models have, what an exception makes of them and what an exception return
+// Responsible for: the fields that CPU models have, what an exception makes of them and what an exception return
 // takes back. Not responsible for the debug architecture's say in PSTATE.SS. Follows DDI 0487, sections D1.4 (process
 // state), D1.3.4 (illegal exception returns) and SPSR_EL1. UAO, DIT, TCO, BTYPE, SSBS and all of AArch32 do not exist
 // here: their bits read as zero.
@@ -34,8 +34,13 @@ public struct PSTATE: RawRepresentable, Hashable, Sendable {
     @inlinable public static var daif: UInt64 { d | a | i | f }
     /// M[4:0], the mode.
     @inlinable public static var modeMask: UInt64 { 0x1F }
-    /// Every field that exists.
+    /// Every field that some CPU model has.
     @inlinable public static var implemented: UInt64 { nzcv | pan | ss | il | daif | modeMask }
+    /// All fields, with the features that they need.
+    static let fields = [
+        FeatureBits(nzcv | ss | il | daif | modeMask),
+        FeatureBits(pan, needs: .pan),
+    ]
 
     /// The exception level and stack pointer in use: M[4:0].
     public enum Mode: UInt64, Sendable {
@@ -87,7 +92,7 @@ extension PSTATE {
         return state
     }
 
-    /// What ERET at EL1 makes of this state when SPSR_EL1 is `spsr`.
+    /// What ERET at EL1 makes of this state when SPSR_EL1 is `spsr`, of which only fields that the CPU model has count.
     ///
     /// A return to a mode that does not exist here is illegal: the mode stays and IL is set. SS is as in `spsr`; it
     /// stays so only where the debug architecture says that the next instruction is stepped.

@@ -20,7 +20,7 @@ struct EncodingTableTests {
             let special = EncodingTable.all.filter { $0.isSpecialCase(of: row) }
             for word in [row.value, row.value | ~row.mask, row.value | ~row.mask & 0x5555_5555]
             where !special.contains(where: { $0.matches(word) }) {
-                #expect(Decoder.shared.decode(word) == row.instruction, "0x\(String(word, radix: 16))")
+                #expect(CPUModel.dormouse1.decoder.decode(word) == row.instruction, "0x\(String(word, radix: 16))")
             }
         }
     }
@@ -72,7 +72,7 @@ struct DecoderTests {
                 if count & 6 == 0 { word ^= 1 << UInt32(truncatingIfNeeded: random.next() & 31) }
             }
             let expected = search.instruction(of: word)
-            let found = Decoder.shared.decode(word)
+            let found = CPUModel.dormouse1.decoder.decode(word)
             if expected != nil { decoded += 1 }
             guard found == expected else {
                 let names = [found, expected].map { $0.map { "\($0)" } ?? "nothing" }

@@ -277,8 +277,9 @@ import Testing
 
     @Test("SCTLR_EL1 keeps what exists and its ones")
     func sctlr() {
-        #expect(SCTLR.effective(0) == 0x3050_0980)
-        #expect(SCTLR.effective(.max) == 0x34DD_DB9F)
-        #expect(SCTLR.reset == SCTLR.effective(SCTLR.reset))
+        let sctlr = CPUModel.dormouse1.sctlr
+        #expect(sctlr.effective(0) == 0x3050_0980)
+        #expect(sctlr.effective(.max) == 0x34DD_DB9F)
+        #expect(sctlr.effective(SCTLR.reset) == 0x30D5_0980)
     }
 }

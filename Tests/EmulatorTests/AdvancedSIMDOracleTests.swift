@@ -69,7 +69,7 @@ struct AdvancedSIMDOracleTests {
     @Test("Every encoding leaves the same registers and FPSR.QC as QEMU")
     func results() throws {
         for (word, expected) in AdvancedSIMDOracle.results {
-            let instruction = try #require(Decoder.shared.decode(word))
+            let instruction = try #require(CPUModel.dormouse1.decoder.decode(word))
             #expect(try Self.hash(of: word) == expected, "\(instruction) \(String(word, radix: 16))")
         }
     }

@@ -1,33 +1,101 @@
-// CPU models: what the identification registers of a core say.
+// CPU models: a set of features, and what follows from it.
 //
-// Responsible for: reading those registers. Which fields a model sets is in a file per model. Not responsible for
-// registers that a guest can write, nor for who may read what: at EL0 only CTR_EL0 and DCZID_EL0 are not undefined.
+// Responsible for: what a core decodes, which system registers and instructions it has, which bits its control registers have,
+// and what its identification registers say. Which features a model has is in a file per model; what a feature consists of,
+// in `FeatureTables`. Not responsible for who may read what: at EL0 only CTR_EL0 and DCZID_EL0 are not undefined.
 // Follows DDI 0487, sections D17.1.1 (the ID space) and D19.2 (the registers).
 
 /// A CPU model.
 ///
-/// Its values are a contract: a hibernated guest must find every one of them again, so a released model never changes.
-/// An ID register advertises exactly what is implemented.
+/// It is a contract: a hibernated guest must find every value and every instruction again, and no others, so a released model
+/// never changes. An ID register advertises exactly what is implemented.
 public struct CPUModel: Sendable {
     /// How people and records call it.
     public let name: String
+    /// What it has beyond what every A64 CPU has.
+    public let features: Set<CPUFeature>
+    /// Those of `features` that its ID registers do not tell of. Empty, but for a model that was released so.
+    public let unadvertised: Set<CPUFeature>
     /// The fields of the identification registers that are not zero, by register.
     public let fields: [SystemRegister: [IDField]]
     /// The caches that CCSIDR_EL1 describes, by the value of CSSELR_EL1.
     public let caches: [UInt64: Cache]
+    /// The bits of SCTLR_EL1, TCR_EL1, PSTATE (as SPSR_EL1 holds it) and CPACR_EL1 that it has.
+    public let sctlr: ControlBits
+    public let tcr: ControlBits
+    public let pstate: ControlBits
+    public let cpacr: ControlBits
+    /// Registers with a name here that it lacks.
+    private let lackingRegisters: Set<SystemRegister>
+    private let lackingInstructions: Set<SystemInstruction>
+    private let instructionSet: InstructionSet
     private let values: [SystemRegister: UInt64]
+    /// The fields that do not follow from features.
+    let sizes: [SystemRegister: [IDField]]
+    let tables: FeatureTables
     /// Cores that share Aff1. A GICv3 SGI reaches all of up to 16 with one target list.
     public var coresPerCluster = 16
 
-    init(name: String, fields: [SystemRegister: [IDField]], caches: [UInt64: Cache]) {
+    /// - Parameters:
+    ///   - features: with what they need, whether it is named or not.
+    ///   - sizes: fields of ID registers that do not follow from features.
+    ///   - tables: what there is to have.
+    init(
+        name: String, features: Set<CPUFeature>, unadvertised: Set<CPUFeature> = [],
+        sizes: [SystemRegister: [IDField]], caches: [UInt64: Cache], tables: FeatureTables = FeatureTables()
+    ) {
+        let features = CPUFeature.closure(of: features)
         self.name = name
-        self.fields = fields
+        self.features = features
+        self.unadvertised = unadvertised.intersection(features)
+        self.sizes = sizes
         self.caches = caches
+        self.tables = tables
+        let advertised = features.subtracting(unadvertised)
+        var fields = sizes
+        for field in tables.fields {
+            let value = field.value(with: advertised)
+            if value != 0 { fields[field.register, default: []].append(IDField(field.name, field.lsb, value)) }
+        }
+        self.fields = fields
         values = fields.mapValues { $0.reduce(0) { $0 | $1.value << $1.lsb } }
+        sctlr = ControlBits(tables.sctlr, ones: SCTLR.res1, with: features)
+        tcr = ControlBits(tables.tcr, with: features)
+        pstate = ControlBits(tables.pstate, with: features)
+        cpacr = ControlBits(tables.cpacr, with: features)
+        lackingRegisters = Set(tables.registers.filter { !features.contains($0.value) }.keys)
+        lackingInstructions = Set(tables.instructions.filter { !features.contains($0.value) }.keys)
+        instructionSet = InstructionSet(
+            tables.encodings.filter { $0.feature.map(features.contains) ?? true })
+    }
+
+    /// A model of another name that has more features, or lacks some. What those need comes with them, and what needs those goes.
+    public func with(
+        name: String, adding added: Set<CPUFeature> = [], removing removed: Set<CPUFeature> = []
+    ) -> CPUModel {
+        var model = CPUModel(
+            name: name, features: CPUFeature.removing(removed, from: features.union(added)), unadvertised: unadvertised,
+            sizes: sizes, caches: caches, tables: tables)
+        model.coresPerCluster = coresPerCluster
+        return model
     }
 
     /// Every model there is.
     public static let all: [CPUModel] = [.dormouse1]
+
+    /// Finds the instructions of this model. One for all copies of a model, made when it is first asked for.
+    public var decoder: Decoder { instructionSet.decoder }
+
+    /// The names of `features`, in their canonical order: the instruction set as a record keeps it.
+    public var featureNames: [String] { features.sorted().map(\.name) }
+
+    /// Whether `register` belongs to a feature that this model lacks, so that it is undefined.
+    public func lacks(_ register: SystemRegister) -> Bool { lackingRegisters.contains(register) }
+
+    /// Whether this model has a system instruction; all others are undefined.
+    public func has(_ instruction: SystemInstruction) -> Bool {
+        SystemInstruction.names[instruction] != nil && !lackingInstructions.contains(instruction)
+    }
 
     /// One field of an identification register.
     public struct IDField: Hashable, Sendable {

@@ -4,11 +4,8 @@
 // candidate rows; where that list is long (Advanced SIMD), bits 15:10 split it again. Within a list, rows that fix
 // more bits come first, so that an alias-like special case wins over the general one.
 
-/// Finds the encoding of instruction words.
+/// Finds the encoding of instruction words. `CPUModel.decoder` is that of a model.
 public struct Decoder: Sendable {
-    /// The decoder of every instruction that the table holds.
-    public static let shared = Decoder(table: EncodingTable.all)
-
     /// A run of `candidates`.
     private struct Bucket {
         var start: UInt32

@@ -17,6 +17,16 @@ public enum EncodingGroup: String, Sendable, CaseIterable {
     case floatingPoint
     case advancedSIMD
     case cryptography
+
+    /// The feature that all of the group needs, where a row names no other.
+    public var feature: CPUFeature? {
+        switch self {
+        // Vectors of floating point too: a CPU has FEAT_FP and FEAT_AdvSIMD, or neither.
+        case .floatingPoint, .vectorLoadsAndStores: .fp
+        case .advancedSIMD, .cryptography: .advSIMD
+        default: nil
+        }
+    }
 }
 
 /// One instruction encoding of A64.
@@ -24,6 +34,8 @@ public struct Encoding: Sendable {
     /// Which instruction this is: the case is named after the Arm ARM's section.
     public let instruction: Instruction
     public let group: EncodingGroup
+    /// The feature that a CPU decodes it with; nil if every A64 CPU does.
+    public let feature: CPUFeature?
     /// The 32 bits from bit 31 down: `0` and `1` are fixed, every other character is a field; spaces are ignored.
     public let pattern: StaticString
     /// Ones where the pattern fixes a bit.
@@ -32,8 +44,11 @@ public struct Encoding: Sendable {
     public let value: UInt32
 
     /// - Precondition: `pattern` has 32 significant characters (a mistake in the table, found by its test).
-    public init(_ instruction: Instruction, _ group: EncodingGroup, _ pattern: StaticString) {
+    public init(
+        _ instruction: Instruction, _ group: EncodingGroup, _ pattern: StaticString, needs feature: CPUFeature? = nil
+    ) {
         self.instruction = instruction
+        self.feature = feature ?? group.feature
         self.group = group
         self.pattern = pattern
         var mask: UInt32 = 0

@@ -90,12 +90,12 @@ extension EncodingTable {
 
     /// Advanced SIMD three-register extension, and scalar.
     private static let threeRegisterExtension: [Encoding] = [
-        Encoding(.sqrdmlahVector, .advancedSIMD, "0 Q 1 01110 ss 0 mmmmm 1 0000 1 nnnnn ddddd"),
-        Encoding(.sqrdmlahVector, .advancedSIMD, "0 1 1 11110 ss 0 mmmmm 1 0000 1 nnnnn ddddd"),
-        Encoding(.sqrdmlshVector, .advancedSIMD, "0 Q 1 01110 ss 0 mmmmm 1 0001 1 nnnnn ddddd"),
-        Encoding(.sqrdmlshVector, .advancedSIMD, "0 1 1 11110 ss 0 mmmmm 1 0001 1 nnnnn ddddd"),
-        Encoding(.sdotVector, .advancedSIMD, "0 Q 0 01110 ss 0 mmmmm 1 0010 1 nnnnn ddddd"),
-        Encoding(.udotVector, .advancedSIMD, "0 Q 1 01110 ss 0 mmmmm 1 0010 1 nnnnn ddddd"),
+        Encoding(.sqrdmlahVector, .advancedSIMD, "0 Q 1 01110 ss 0 mmmmm 1 0000 1 nnnnn ddddd", needs: .rdm),
+        Encoding(.sqrdmlahVector, .advancedSIMD, "0 1 1 11110 ss 0 mmmmm 1 0000 1 nnnnn ddddd", needs: .rdm),
+        Encoding(.sqrdmlshVector, .advancedSIMD, "0 Q 1 01110 ss 0 mmmmm 1 0001 1 nnnnn ddddd", needs: .rdm),
+        Encoding(.sqrdmlshVector, .advancedSIMD, "0 1 1 11110 ss 0 mmmmm 1 0001 1 nnnnn ddddd", needs: .rdm),
+        Encoding(.sdotVector, .advancedSIMD, "0 Q 0 01110 ss 0 mmmmm 1 0010 1 nnnnn ddddd", needs: .dotProd),
+        Encoding(.udotVector, .advancedSIMD, "0 Q 1 01110 ss 0 mmmmm 1 0010 1 nnnnn ddddd", needs: .dotProd),
     ]
 
     /// Advanced SIMD two-register miscellaneous, and scalar.
@@ -298,11 +298,11 @@ extension EncodingTable {
         Encoding(.sqdmulhByElement, .advancedSIMD, "0 1 0 11111 ss L mmmmm 1100 H 0 nnnnn ddddd"),
         Encoding(.sqrdmulhByElement, .advancedSIMD, "0 Q 0 01111 ss L mmmmm 1101 H 0 nnnnn ddddd"),
         Encoding(.sqrdmulhByElement, .advancedSIMD, "0 1 0 11111 ss L mmmmm 1101 H 0 nnnnn ddddd"),
-        Encoding(.sqrdmlahByElement, .advancedSIMD, "0 Q 1 01111 ss L mmmmm 1101 H 0 nnnnn ddddd"),
-        Encoding(.sqrdmlahByElement, .advancedSIMD, "0 1 1 11111 ss L mmmmm 1101 H 0 nnnnn ddddd"),
-        Encoding(.sqrdmlshByElement, .advancedSIMD, "0 Q 1 01111 ss L mmmmm 1111 H 0 nnnnn ddddd"),
-        Encoding(.sqrdmlshByElement, .advancedSIMD, "0 1 1 11111 ss L mmmmm 1111 H 0 nnnnn ddddd"),
-        Encoding(.sdotByElement, .advancedSIMD, "0 Q 0 01111 ss L mmmmm 1110 H 0 nnnnn ddddd"),
-        Encoding(.udotByElement, .advancedSIMD, "0 Q 1 01111 ss L mmmmm 1110 H 0 nnnnn ddddd"),
+        Encoding(.sqrdmlahByElement, .advancedSIMD, "0 Q 1 01111 ss L mmmmm 1101 H 0 nnnnn ddddd", needs: .rdm),
+        Encoding(.sqrdmlahByElement, .advancedSIMD, "0 1 1 11111 ss L mmmmm 1101 H 0 nnnnn ddddd", needs: .rdm),
+        Encoding(.sqrdmlshByElement, .advancedSIMD, "0 Q 1 01111 ss L mmmmm 1111 H 0 nnnnn ddddd", needs: .rdm),
+        Encoding(.sqrdmlshByElement, .advancedSIMD, "0 1 1 11111 ss L mmmmm 1111 H 0 nnnnn ddddd", needs: .rdm),
+        Encoding(.sdotByElement, .advancedSIMD, "0 Q 0 01111 ss L mmmmm 1110 H 0 nnnnn ddddd", needs: .dotProd),
+        Encoding(.udotByElement, .advancedSIMD, "0 Q 1 01111 ss L mmmmm 1110 H 0 nnnnn ddddd", needs: .dotProd),
     ]
 }

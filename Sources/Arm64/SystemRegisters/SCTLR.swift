@@ -35,19 +35,16 @@ public enum SCTLR {
     @inlinable public static var uci: UInt64 { 1 << 26 }
 
     /// Bits that read as one whatever is written: ITD, SED, EOS, TSCXT, EIS, nTLSMD, LSMAOE.
-    @inlinable public static var res1: UInt64 {
+    static var res1: UInt64 {
         1 << 7 | 1 << 8 | 1 << 11 | 1 << 20 | 1 << 22 | 1 << 28 | 1 << 29
     }
 
-    /// Bits that can be written; all others are RES0 or in `res1`.
-    @inlinable public static var writable: UInt64 {
-        m | a | c | sa | sa0 | uma | i | dze | uct | nTWI | nTWE | wxn | span | uci
-    }
+    /// All fields, with the features that they need. Without FEAT_PAN there is nothing for SPAN to decide, and it is RES1.
+    static let fields = [
+        FeatureBits(m | a | c | sa | sa0 | uma | i | dze | uct | nTWI | nTWE | wxn | uci),
+        FeatureBits(span, needs: .pan, onesWithout: true),
+    ]
 
-    /// What the register holds after `value` is written to it.
-    @inlinable
-    public static func effective(_ value: UInt64) -> UInt64 { value & writable | res1 }
-
-    /// The reset value: MMU and caches off, no traps, PAN left alone. The Arm ARM leaves most of it UNKNOWN.
-    @inlinable public static var reset: UInt64 { res1 | nTWI | nTWE | span }
+    /// What the writable fields are after reset: MMU and caches off, no traps, PAN left alone. The Arm ARM leaves most of it UNKNOWN.
+    @inlinable public static var reset: UInt64 { nTWI | nTWE | span }
 }

@@ -1,7 +1,7 @@
 // The system instructions by name: their encodings, and their names for traces.
 //
 // Follows DDI 0487, sections C5.3 (cache maintenance), C5.4 (address translation) and C5.5 (TLB maintenance). Those of
-// EL1 and EL0 that the CPU models advertise. A table, and only that.
+// EL1 and EL0 that some CPU model has. A table, and only that.
 
 extension SystemInstruction {
     @inlinable public static var dcIVAC: Self { Self(0, 7, 6, 1) }
@@ -99,5 +99,29 @@ extension SystemInstruction {
         .tlbiRVAAE1OS: "TLBI RVAAE1OS",
         .tlbiRVALE1OS: "TLBI RVALE1OS",
         .tlbiRVAALE1OS: "TLBI RVAALE1OS",
+    ]
+
+    /// The feature that an instruction needs; those that are not listed every CPU model has. TLBI by range in the Outer
+    /// Shareable domain needs FEAT_TLBIOS too, which comes with FEAT_TLBIRANGE.
+    static let features: [SystemInstruction: CPUFeature] = [
+        .dcCVAP: .dpb,
+        .tlbiVMALLE1OS: .tlbios,
+        .tlbiVAE1OS: .tlbios,
+        .tlbiASIDE1OS: .tlbios,
+        .tlbiVAAE1OS: .tlbios,
+        .tlbiVALE1OS: .tlbios,
+        .tlbiVAALE1OS: .tlbios,
+        .tlbiRVAE1: .tlbirange,
+        .tlbiRVAAE1: .tlbirange,
+        .tlbiRVALE1: .tlbirange,
+        .tlbiRVAALE1: .tlbirange,
+        .tlbiRVAE1IS: .tlbirange,
+        .tlbiRVAAE1IS: .tlbirange,
+        .tlbiRVALE1IS: .tlbirange,
+        .tlbiRVAALE1IS: .tlbirange,
+        .tlbiRVAE1OS: .tlbirange,
+        .tlbiRVAAE1OS: .tlbirange,
+        .tlbiRVALE1OS: .tlbirange,
+        .tlbiRVAALE1OS: .tlbirange,
     ]
 }

@@ -43,8 +43,3 @@ extension SystemInstruction: CustomStringConvertible {
 
     public var description: String { name }
 }
-
-extension SystemInstruction {
-    /// Whether the CPU models have this instruction; all others are undefined.
-    public var isImplemented: Bool { Self.names[self] != nil }
-}

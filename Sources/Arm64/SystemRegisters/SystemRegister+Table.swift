@@ -350,3 +350,40 @@ extension SystemRegister {
         .pmccfiltrEL0: "PMCCFILTR_EL0",
     ]
 }
+
+extension SystemRegister {
+    /// The feature that a register needs; those that are not listed are no feature's.
+    static let features: [SystemRegister: CPUFeature] = [
+        .pan: .pan,
+        .fpcr: .fp,
+        .fpsr: .fp,
+        .rndr: .rng,
+        .rndrrs: .rng,
+        .iccPMREL1: .gicv3,
+        .iccIAR0EL1: .gicv3,
+        .iccEOIR0EL1: .gicv3,
+        .iccHPPIR0EL1: .gicv3,
+        .iccBPR0EL1: .gicv3,
+        .iccAP0R0EL1: .gicv3,
+        .iccAP0R1EL1: .gicv3,
+        .iccAP0R2EL1: .gicv3,
+        .iccAP0R3EL1: .gicv3,
+        .iccAP1R0EL1: .gicv3,
+        .iccAP1R1EL1: .gicv3,
+        .iccAP1R2EL1: .gicv3,
+        .iccAP1R3EL1: .gicv3,
+        .iccDIREL1: .gicv3,
+        .iccRPREL1: .gicv3,
+        .iccSGI1REL1: .gicv3,
+        .iccASGI1REL1: .gicv3,
+        .iccSGI0REL1: .gicv3,
+        .iccIAR1EL1: .gicv3,
+        .iccEOIR1EL1: .gicv3,
+        .iccHPPIR1EL1: .gicv3,
+        .iccBPR1EL1: .gicv3,
+        .iccCTLREL1: .gicv3,
+        .iccSREEL1: .gicv3,
+        .iccIGRPEN0EL1: .gicv3,
+        .iccIGRPEN1EL1: .gicv3,
+    ]
+}

@@ -31,8 +31,10 @@ public enum TCR {
     /// Hardware manages dirty state, if HA is set too.
     @inlinable public static var hd: UInt64 { 1 << 40 }
 
-    /// Bits that can be written (bits 6 and 35 are RES0); all others are RES0.
-    @inlinable public static var writable: UInt64 {
-        (hd << 1 - 1) & ~(1 << 6 | 1 << 35)
-    }
+    /// All fields, with the features that they need. Bits 6 and 35 are RES0.
+    static let fields = [
+        FeatureBits((asidSize - 1) & ~(1 << 6 | 1 << 35) | tbi0 | tbi1),
+        FeatureBits(asidSize, needs: .asid16),
+        FeatureBits(ha | hd, needs: .hafdbs),
+    ]
 }

@@ -69,7 +69,7 @@ extension EmulatedCPU {
         state.system.pointee.exclusiveAddress = 0
         sendEvent(toAll: false)
         let address = state.system.pointee.elrEL1
-        pstate = pstate.returning(spsr: state.system.pointee.spsrEL1)
+        pstate = pstate.returning(spsr: configuration.model.pstate.effective(state.system.pointee.spsrEL1))
         if !isStepping { state.system.pointee.pstate &= ~PSTATE.ss }
         state.pc = address
     }

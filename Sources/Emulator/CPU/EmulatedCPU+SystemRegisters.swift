@@ -155,7 +155,7 @@ extension EmulatedCPU {
         let system = state.system
         switch register {
         case .sctlrEL1:
-            system.pointee.sctlrEL1 = SCTLR.effective(value)
+            system.pointee.sctlrEL1 = configuration.model.sctlr.effective(value)
             translationRegistersChanged()
         case .tcrEL1:
             system.pointee.tcrEL1 = value
@@ -172,8 +172,7 @@ extension EmulatedCPU {
         case .actlrEL1, .amairEL1, .afsr0EL1, .afsr1EL1:
             // Implementation defined, with nothing in them here.
             break
-        // FPEN is all there is to trap.
-        case .cpacrEL1: system.pointee.cpacrEL1 = value & CPACR.fpen
+        case .cpacrEL1: system.pointee.cpacrEL1 = configuration.model.cpacr.effective(value)
         case .vbarEL1: system.pointee.vbarEL1 = value & ~0x7FF
         case .esrEL1: system.pointee.esrEL1 = value & 0xFFFF_FFFF
         case .spsrEL1: system.pointee.spsrEL1 = value & 0xFFFF_FFFF
@@ -257,12 +256,4 @@ extension EmulatedCPU {
         let field = SystemRegister(op0: 0, op1: 3, crn: 4, crm: operation.sub, op2: op2)
         return .systemRegisterTrapped(field, rt: operation.d, isRead: false)
     }
-}
-
-/// CPACR_EL1.
-enum CPACR {
-    /// FPEN: 0b11 no traps, 0b01 EL0 trapped, else both.
-    static let fpen: UInt64 = 3 << 20
-    /// FPEN when only EL0 is trapped.
-    static let fpenEL1: UInt64 = 1 << 20
 }

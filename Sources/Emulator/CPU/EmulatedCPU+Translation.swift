@@ -15,7 +15,9 @@ extension EmulatedCPU {
     func translationRegistersChanged() {
         let system = state.system.pointee
         let new = TranslationRegime(
-            sctlr: system.sctlrEL1, tcr: system.tcrEL1, ttbr0: system.ttbr0EL1, ttbr1: system.ttbr1EL1,
+            // TCR_EL1 reads as it was written; only what the model has counts.
+            sctlr: system.sctlrEL1, tcr: configuration.model.tcr.effective(system.tcrEL1), ttbr0: system.ttbr0EL1,
+            ttbr1: system.ttbr1EL1,
             mair: system.mairEL1, physicalAddressBits: regime.physicalAddressBits)
         // What is cached depends on these; a TTBR is different: its ASID selects a context, and a new table under
         // the same ASID needs a TLBI by the architecture's rules.

@@ -29,7 +29,7 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     let clock: any GuestClock
     /// The clock, if this CPU drives it.
     let instructionClock: InstructionClock?
-    @exclusivity(unchecked) var builder = BlockBuilder()
+    @exclusivity(unchecked) var builder: BlockBuilder
 
     // Translation.
     @exclusivity(unchecked) var regime = TranslationRegime(sctlr: 0, tcr: 0, ttbr0: 0, ttbr1: 0, mair: 0)
@@ -90,6 +90,7 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         self.index = index
         self.configuration = configuration
         codeCache = vm.codeCache
+        builder = BlockBuilder(for: configuration.model)
         #if arch(x86_64)
         translator = vm.translator
         translatesHotBlocks = translator != nil
@@ -165,11 +166,12 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         state.fpcr = 0
         state.fpsr = 0
         state.system.pointee = SystemState()
-        state.system.pointee.sctlrEL1 = SCTLR.reset
+        let sctlr = configuration.model.sctlr.effective(SCTLR.reset)
+        state.system.pointee.sctlrEL1 = sctlr
         state.x[0] = context
         state.pc = entry
         regime = TranslationRegime(
-            sctlr: SCTLR.reset, tcr: 0, ttbr0: 0, ttbr1: 0, mair: 0,
+            sctlr: sctlr, tcr: 0, ttbr0: 0, ttbr1: 0, mair: 0,
             physicalAddressBits: configuration.model.physicalAddressBits)
         invalidateAllTranslations()
         selectContext()

@@ -11,8 +11,13 @@ struct BlockBuilder {
     /// that is never reached.
     static let instructionLimit = 32
 
-    private var context = LoweringContext()
-    private let decoder = Decoder.shared
+    private var context: LoweringContext
+    private let decoder: Decoder
+
+    init(for model: CPUModel) {
+        context = LoweringContext(for: model)
+        decoder = model.decoder
+    }
 
     /// The operations of the block just built.
     var operations: [Operation] { context.operations }

@@ -20,7 +20,11 @@ public struct LoweringContext {
     /// Whether the block has tested already that floating point is not trapped.
     public var floatingPointIsChecked = false
 
-    public init() {
+    /// The CPU model that the block is for.
+    public let model: CPUModel
+
+    public init(for model: CPUModel) {
+        self.model = model
         operations.reserveCapacity(256)
     }
 

@@ -96,7 +96,7 @@ extension Lowering {
             context.emit(
                 Operation(code, sub: value, d: 31, a: context.instructionCount, immediate: context.offset &+ 4))
             return true
-        case 0b000_100 where !context.isEL0:
+        case 0b000_100 where !context.isEL0 && !context.model.lacks(.pan):
             context.emit(Operation(.writePAN, sub: value & 1))
         case 0b000_101 where !context.isEL0:
             context.emit(Operation(.writeSPSel, sub: value & 1))
@@ -110,7 +110,7 @@ extension Lowering {
     private static func systemInstruction(_ word: UInt32, into context: inout LoweringContext) -> Bool {
         let instruction = SystemInstruction(instruction: word)
         guard instruction.op1 == 0 && !context.isEL0 || instruction.op1 == 3 else { return false }
-        guard instruction.isImplemented else { return false }
+        guard context.model.has(instruction) else { return false }
         if instruction == .dcZVA {
             context.emit(Operation(.zeroCacheLine, n: context.source(word.rd), a: word.rd))
         } else {
@@ -145,6 +145,7 @@ extension Lowering {
 
     private static func readRegister(_ word: UInt32, into context: inout LoweringContext) -> Bool {
         let register = SystemRegister(instruction: word)
+        guard !context.model.lacks(register) else { return false }
         let d = context.destination(word.rd)
         if let offset = plainValue(register, isEL0: context.isEL0) {
             context.emit(Operation(.readState64, d: d, immediate: offset))
@@ -174,6 +175,7 @@ extension Lowering {
 
     private static func writeRegister(_ word: UInt32, into context: inout LoweringContext) -> Bool {
         let register = SystemRegister(instruction: word)
+        guard !context.model.lacks(register) else { return false }
         let n = context.source(word.rd)
         switch register {
         case .tpidrroEL0 where context.isEL0:

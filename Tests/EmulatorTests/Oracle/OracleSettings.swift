@@ -35,8 +35,8 @@ struct OracleSettings {
 
     /// Whether ours takes `word` for undefined at EL0.
     static func isUndefined(_ word: UInt32) -> Bool {
-        guard let instruction = Decoder.shared.decode(word) else { return true }
-        var context = LoweringContext()
+        guard let instruction = CPUModel.dormouse1.decoder.decode(word) else { return true }
+        var context = LoweringContext(for: .dormouse1)
         context.begin(isEL0: true, stackIsMisaligned: false)
         return !Lowering.lower(word, as: instruction, into: &context)
     }

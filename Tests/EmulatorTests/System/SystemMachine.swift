@@ -169,16 +169,17 @@ final class SystemMachine {
     ///   - timersInterrupt: whether each CPU's timers are wired to its IRQ input.
     ///   - engine: the one that the test is being run with, if nil.
     ///   - isRepeatable: whether engines are to do the same at the same instruction.
+    ///   - interrupts: the GIC's side of the system registers, if there is one.
     init(
         cpuCount: Int = 1, ramByteCount: UInt64 = 1 << 30, codeCacheByteCount: Int = 16 << 20,
         devices: [PhysicalBus.Region] = [], timersInterrupt: Bool = false, engine: Engine? = nil,
-        isRepeatable: Bool = false
+        isRepeatable: Bool = false, model: CPUModel = .dormouse1, interrupts: (any InterruptControllerInterface)? = nil
     ) throws {
         memory = try GuestMemory(base: Layout.ram, byteCount: ramByteCount)
         let wires = wires
         var configuration = EmulatedVMConfiguration(
-            cpuCount: cpuCount, model: .dormouse1, memory: memory, bus: PhysicalBus(regions: devices), clock: clock,
-            entropy: NoEntropy(), interruptController: nil,
+            cpuCount: cpuCount, model: model, memory: memory, bus: PhysicalBus(regions: devices), clock: clock,
+            entropy: NoEntropy(), interruptController: interrupts,
             timerLines: { cpu in
                 guard timersInterrupt else {
                     return TimerLines(virtualTimer: .unconnected, physicalTimer: .unconnected)
