@@ -45,9 +45,9 @@ extension EmulatedCPU {
         enterVector(0, returnAddress: returnAddress)
     }
 
-    /// Takes the IRQ that is pending.
+    /// Takes the IRQ that is pending. The branch before it may have left a tag in the PC, which no fetch has removed yet.
     func takeInterrupt() {
-        enterVector(Vector.interrupt, returnAddress: state.pc)
+        enterVector(Vector.interrupt, returnAddress: withoutTag(state.pc))
     }
 
     private func enterVector(_ kind: UInt64, returnAddress: UInt64) {

@@ -11,8 +11,9 @@ struct Block {
     enum Offset {
         /// Guest physical address of the first instruction.
         static let physicalAddress = 0
-        /// UInt32: 1 while the block may be entered; 0 after its page was written to.
-        static let isValid = 8
+        /// UInt32: `BlockMode.entryTag` of what the block was made for, while it may be entered; 0 after its page was
+        /// written to.
+        static let entryTag = 8
         /// UInt16: guest instructions.
         static let instructionCount = 12
         /// UInt16: operations, links included.
@@ -36,11 +37,22 @@ struct Block {
     var physicalAddress: UInt64 { base.load(fromByteOffset: Offset.physicalAddress, as: UInt64.self) }
 
     @inline(__always)
-    var isValid: Bool { base.load(fromByteOffset: Offset.isValid, as: UInt32.self) != 0 }
+    private var entryTag: UInt32 {
+        get { base.load(fromByteOffset: Offset.entryTag, as: UInt32.self) }
+        nonmutating set { base.storeBytes(of: newValue, toByteOffset: Offset.entryTag, as: UInt32.self) }
+    }
+
+    /// Whether the block may be entered, by who has looked at the mode already.
+    @inline(__always)
+    var isValid: Bool { entryTag != 0 }
+
+    /// Whether the block may be entered, and was made for `mode`.
+    @inline(__always)
+    func isValid(for mode: BlockMode) -> Bool { entryTag == mode.entryTag }
 
     /// - Parameter exit: what `hostCode` becomes, so that translated code does not enter the block any more.
     func invalidate(exit: UInt64) {
-        base.storeBytes(of: 0, toByteOffset: Offset.isValid, as: UInt32.self)
+        entryTag = 0
         hostCode = exit
     }
 
@@ -61,12 +73,13 @@ struct Block {
 
     /// Fills in a new block's header and operations; `base` has room for `byteCount(of:)`.
     func initialize(
-        physicalAddress: UInt64, instructionCount: Int, operations: [Operation], hostCode: UInt64, patience: Int32
+        physicalAddress: UInt64, mode: BlockMode, instructionCount: Int, operations: [Operation], hostCode: UInt64,
+        patience: Int32
     ) {
         self.hostCode = hostCode
         self.patience = patience
         base.storeBytes(of: physicalAddress, toByteOffset: Offset.physicalAddress, as: UInt64.self)
-        base.storeBytes(of: 1, toByteOffset: Offset.isValid, as: UInt32.self)
+        entryTag = mode.entryTag
         base.storeBytes(of: UInt16(instructionCount), toByteOffset: Offset.instructionCount, as: UInt16.self)
         base.storeBytes(of: UInt16(operations.count), toByteOffset: Offset.operationCount, as: UInt16.self)
         operations.withUnsafeBytes { source in

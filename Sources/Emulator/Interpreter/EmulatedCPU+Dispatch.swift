@@ -44,8 +44,8 @@ extension EmulatedCPU {
         let pc = state.pc
         let cached = JumpCache.entry(pc, in: context.jumpCache)
         var block: Block
-        if cached[0] == pc | mode.rawValue, let base = UnsafeMutableRawPointer(bitPattern: UInt(cached[1])),
-            Block(base: base).isValid, state.system.pointee.pstate & PSTATE.il == 0
+        if cached[0] == pc, let base = UnsafeMutableRawPointer(bitPattern: UInt(cached[1])),
+            Block(base: base).isValid(for: mode), state.system.pointee.pstate & PSTATE.il == 0
         {
             block = Block(base: base)
         } else {
@@ -135,7 +135,8 @@ extension EmulatedCPU {
             guard let made else { return transientBlock(physical, mode: mode) }
             block = made
         }
-        entry[0] = pc | mode.rawValue
+        // The PC is aligned, without a tag, and translates: `fetchAddress` has seen to it.
+        entry[0] = pc
         entry[1] = UInt64(UInt(bitPattern: block.base))
         context.noteExecuted(pc)
         return block
@@ -210,7 +211,7 @@ extension EmulatedCPU {
             from: words(at: physical), limit: limit, isEL0: mode.isEL0, stackIsMisaligned: mode.stackIsMisaligned)
         let block = Block(base: stepMemory)
         block.initialize(
-            physicalAddress: physical, instructionCount: count, operations: builder.operations, hostCode: 0,
+            physicalAddress: physical, mode: mode, instructionCount: count, operations: builder.operations, hostCode: 0,
             patience: .max)
         return block
     }

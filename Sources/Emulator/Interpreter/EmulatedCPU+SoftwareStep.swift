@@ -30,7 +30,8 @@ extension EmulatedCPU {
         guard state.system.pointee.pstate & PSTATE.ss != 0 else {
             // Active and pending: the instruction before this one was the step.
             takeException(
-                .softwareStep(fromEL0: isEL0, wasExclusiveLoad: false), returnAddress: state.pc, faultAddress: nil)
+                .softwareStep(fromEL0: isEL0, wasExclusiveLoad: false), returnAddress: withoutTag(state.pc),
+                faultAddress: nil)
             return nil
         }
         guard let words = fetchWords(mode: mode) else { return nil }
@@ -38,7 +39,8 @@ extension EmulatedCPU {
             from: words, limit: 1, isEL0: mode.isEL0, stackIsMisaligned: mode.stackIsMisaligned)
         let block = Block(base: stepMemory)
         block.initialize(
-            physicalAddress: 0, instructionCount: count, operations: builder.operations, hostCode: 0, patience: .max)
+            physicalAddress: 0, mode: mode, instructionCount: count, operations: builder.operations, hostCode: 0,
+            patience: .max)
         state.system.pointee.pstate &= ~PSTATE.ss
         stepIsUnderWay = true
         return block

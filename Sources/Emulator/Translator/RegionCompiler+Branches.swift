@@ -98,7 +98,7 @@ extension RegionCompiler {
         }
         emitStores(leaving)
         emitStores(heldVectors)
-        emitJumpCacheLookup(op.a, isAligned: false)
+        emitJumpCacheLookup(op.a)
     }
 }
 

@@ -409,31 +409,26 @@ struct RegionCompiler {
     /// Leaves for another page, with everything stored.
     mutating func emitLeavePage(_ displacement: UInt64, _ exit: Exit) {
         emitAddress(displacement)
-        emitJumpCacheLookup(exit.count, isAligned: true)
+        emitJumpCacheLookup(exit.count)
     }
 
-    /// Jumps to the code for the address in RAX if the jump cache knows it, with everything stored.
-    mutating func emitJumpCacheLookup(_ instructions: UInt8, isAligned: Bool) {
+    /// Jumps to the code for the address in RAX, whatever that is, if the jump cache knows it, with everything stored.
+    mutating func emitJumpCacheLookup(_ instructions: UInt8) {
         assembler.store(.rax, state(CPUState.Offset.pc))
         count(instructions)
         assembler.jump(if: .le).resolve(to: stubs.lookUpUnlinked)
         assembler.arithmetic(.cmp, state(CPUState.Offset.request), constant: 0, wide: false)
         assembler.jump(if: .ne).resolve(to: stubs.lookUpUnlinked)
-        if !isAligned {
-            assembler.test(.register(.rax), constant: 3, wide: false)
-            assembler.jump(if: .ne).resolve(to: stubs.lookUpUnlinked)
-        }
         assembler.loadAddress(.rcx, .indexed(.rax, .rax), wide: false)
         assembler.arithmetic(.and, .register(.rcx), constant: Int32(JumpCache.indexMask), wide: false)
         assembler.arithmetic(.add, .rcx, state(CPUState.Offset.jumpCache))
-        if region.mode.rawValue == 0 {
-            assembler.arithmetic(.cmp, .rax, .memory(.rcx))
-        } else {
-            assembler.loadAddress(.rdx, .memory(.rax, Int32(region.mode.rawValue)))
-            assembler.arithmetic(.cmp, .rdx, .memory(.rcx))
-        }
+        assembler.arithmetic(.cmp, .rax, .memory(.rcx))
         assembler.jump(if: .ne).resolve(to: stubs.lookUpUnlinked)
         assembler.move(.rdx, .memory(.rcx, 8))
+        // The mode is compared where no address is: see `JumpCache`.
+        assembler.arithmetic(
+            .cmp, .memory(.rdx, Int32(Block.Offset.entryTag)), constant: Int32(region.mode.entryTag), wide: false)
+        assembler.jump(if: .ne).resolve(to: stubs.lookUpUnlinked)
         assembler.arithmetic(.and, .register(.rax), constant: -0x1000)
         assembler.store(.rax, state(CPUState.Offset.pageOfPC))
         // JMP to the address in memory.
