@@ -70,6 +70,7 @@ extension EmulatedCPU {
     /// Contexts keep global entries apart for each ASID, so whatever can hit those is done in every context.
     func invalidate(_ invalidation: TLBInvalidation) {
         recentPages.forget()
+        hasDroppedTranslations = true
         switch invalidation.scope {
         case .all:
             invalidateAllTranslations()

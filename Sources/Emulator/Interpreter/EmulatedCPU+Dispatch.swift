@@ -54,6 +54,10 @@ extension EmulatedCPU {
                 return nil
             }
             block = found
+            if hasDroppedTranslations {
+                hasDroppedTranslations = false
+                forgetLinks()
+            }
         }
         if let slot = state.link {
             // Where hot blocks are translated, the dispatcher has to see each time that one is interpreted.

@@ -124,6 +124,27 @@ struct WallTests {
         }
     }
 
+    @Test("A page that is executed while its address comes to lead elsewhere is not joined with what is there then")
+    func remappedWhileExecuting() throws {
+        let (machine, tables) = try SystemMachine.withMMU()
+        let (window, alias): (UInt64, UInt64) = (0x5555_0000_0000, 0x5555_0000_1000)
+        let pages = [SystemMachine.Layout.free, SystemMachine.Layout.free + 0x1000]
+        for (number, page) in pages.enumerated() {
+            machine.load(
+                [.sys(.tlbiVAAE1, .x1), .b(2), .nop, .movz(.x9, number), .hvc(1)], at: page)
+        }
+        tables.map(window, to: pages[0], .code)
+        // So that the first page's translation is known, and its branch has not been taken.
+        #expect(try machine.run(at: window + 8) == .call(1))
+        tables.map(window, to: pages[1], .code)
+        tables.map(alias, to: pages[0], .code)
+        for _ in 0..<3 {
+            #expect(try machine.run(at: window, [.x1: window >> 12]) == .call(1))
+            #expect(try machine.run(at: alias, [.x1: 0, .x9: 7]) == .call(1))
+            #expect(machine.x(9) == 0)
+        }
+    }
+
     @Test("A tag in the PC is gone once the branch is done, also if an interrupt comes first")
     func taggedPC() throws {
         let (machine, _) = try SystemMachine.withMMU(tcr: TCRBit.tbi0)
