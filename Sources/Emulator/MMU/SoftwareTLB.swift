@@ -123,6 +123,9 @@ final class TranslationContext {
     @exclusivity(unchecked) private var filled = InlineArray<3, Bool>(repeating: true)
     /// Which pages may have entries in the jump cache.
     private let executedPages: AddressFilter
+    /// Whether the jump cache, and the instruction pages, may hold anything.
+    @exclusivity(unchecked) private var hasExecuted = true
+    @exclusivity(unchecked) private var hasFetched = true
 
     init() {
         // Mapped rather than allocated, so that a context that is hardly used costs hardly any memory.
@@ -247,12 +250,14 @@ final class TranslationContext {
         let entry = instructionPage(address)
         entry[0] = address & TLBGeometry.pageMask | level
         entry[1] = physical & TLBGeometry.pageMask
+        hasFetched = true
         noteSize(sizeLog2, at: address)
     }
 
     /// Remembers that the jump cache got an entry for `address`.
     func noteExecuted(_ address: UInt64) {
         executedPages.insert(address, sizeLog2: TLBGeometry.pageShift)
+        hasExecuted = true
     }
 
     // MARK: Filling
@@ -285,7 +290,8 @@ final class TranslationContext {
             displacements[index] = 0
             filled[index] = false
         }
-        memset(instructionPages, 0xFF, Self.instructionPageBytes)
+        if hasFetched { memset(instructionPages, 0xFF, Self.instructionPageBytes) }
+        hasFetched = false
         memset(memory + Self.victimOffset, 0xFF, Self.victimBytes)
         invalidateJumpCache()
         largeSizes = 0
