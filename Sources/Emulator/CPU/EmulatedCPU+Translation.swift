@@ -94,6 +94,12 @@ extension EmulatedCPU {
         recentPages.forget()
         for context in contexts { context.dropWrites(toPhysicalPage: page) }
     }
+
+    /// Drops write permission to every guest physical page.
+    func dropAllWrites() {
+        recentPages.forget()
+        for context in contexts { context.dropWrites() }
+    }
 }
 
 /// Guest memory, as a walk sees it.

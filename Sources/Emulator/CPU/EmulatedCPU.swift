@@ -82,7 +82,7 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     @exclusivity(unchecked) var published: UInt64 = 0
 
     // Requests from other threads.
-    private let mailbox = Mutex<[CPURequest]>([])
+    private let mailbox = Mutex(CPUMailbox())
     private let posted = Atomic<UInt64>(0)
     private let completed = Atomic<UInt64>(0)
     private let running = Atomic<Bool>(false)
@@ -212,8 +212,8 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     /// Puts a request into the mailbox. Callable from any thread.
     func post(_ request: CPURequest) {
         mailbox.withLock {
-            $0.append(request)
-            posted.wrappingAdd(1, ordering: .sequentiallyConsistent)
+            $0.post(request)
+            posted.store($0.posted, ordering: .sequentiallyConsistent)
         }
         raiseRequest()
     }
@@ -226,23 +226,18 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     func serviceRequests() {
         requestFlag.pointee.store(0, ordering: .sequentiallyConsistent)
         guard postedRequests != completedRequests else { return }
-        let requests = mailbox.withLock { mailbox in
-            defer { mailbox.removeAll(keepingCapacity: true) }
-            return mailbox
-        }
-        for request in requests {
-            switch request {
-            case .invalidate(let invalidation):
-                invalidate(invalidation)
-            case .dropWrites(let page):
-                // The instructions are not read before this is done: see `makeBlock`.
-                dropWrites(to: page)
-            case .releaseBlocks:
-                releaseBlocks()
-            }
-        }
-        completed.wrappingAdd(UInt64(requests.count), ordering: .sequentiallyConsistent)
+        let requests = mailbox.withLock { $0.take() }
+        if requests.invalidatesEverything { invalidateAllTranslations() }
+        for invalidation in requests.invalidations { invalidate(invalidation) }
+        // The instructions of these pages are not read before this is done: see `makeBlock`.
+        if requests.dropsAllWrites { dropAllWrites() }
+        for page in requests.unwritablePages { dropWrites(to: page) }
+        if requests.releasesBlocks { releaseBlocks() }
+        completed.store(requests.posted, ordering: .sequentiallyConsistent)
     }
+
+    /// What is held of other CPUs' requests, for tests.
+    var heldRequests: CPUMailbox { mailbox.withLock { $0 } }
 
     /// True once after `requestExit`.
     func takeExitRequest() -> Bool {

@@ -343,6 +343,9 @@ final class TranslationContext {
         invalidateJumpCache()
     }
 
+    /// Drops write permission from every entry.
+    func dropWrites() { forEachEntry { $0.writeTag = TLBEntry.invalidTag } }
+
     /// Drops write permission from every entry of the guest physical page.
     func dropWrites(toPhysicalPage page: UInt64) {
         forEachEntry { entry in
@@ -377,6 +380,14 @@ enum JumpCache {
 
     static func invalidate(page: UInt64, in cache: UnsafeMutableRawPointer) {
         // The page's instructions have consecutive entries.
-        memset(entry(page & TLBGeometry.pageMask, in: cache), 0xFF, entriesPerPage * 16)
+        empty(entry(page & TLBGeometry.pageMask, in: cache), entriesPerPage, in: cache)
+    }
+
+    static func invalidateAll(in cache: UnsafeMutableRawPointer) { empty(cache, entryCount, in: cache) }
+
+    private static func empty(_ first: UnsafeMutableRawPointer, _ count: Int, in cache: UnsafeMutableRawPointer) {
+        memset(first, 0xFF, count * 16)
+        // Safe: the cache has `byteCount` bytes. If the last entry was another page's, that is looked up once more.
+        cache.storeBytes(of: 0, toByteOffset: byteCount - 16, as: UInt64.self)
     }
 }
