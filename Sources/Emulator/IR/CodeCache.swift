@@ -64,6 +64,8 @@ final class CodeCache: @unchecked Sendable {
         var half = 0
         var used = 0
         var blocks = 0
+        /// The slots of `pages` that have a table: no more than fit into a half.
+        var tables: [Int] = []
     }
     private let state = Mutex(State())
     /// What the hostCode and patience of a new block are.
@@ -149,6 +151,7 @@ final class CodeCache: @unchecked Sendable {
                 memset(table, 0, Self.instructionsPerPage * 4)
                 atomicMemoryFence(ordering: .releasing)
                 slot.pointee = UInt64(UInt(bitPattern: table))
+                state.tables.append(slot - pages)
             }
             guard let table = UnsafeMutablePointer<UInt32>(bitPattern: UInt(slot.pointee)) else { return .full }
             let index = Int(physical >> 2) & (Self.instructionsPerPage - 1)
@@ -200,23 +203,23 @@ final class CodeCache: @unchecked Sendable {
     func flush() {
         state.withLock { state in
             drops.wrappingAdd(1, ordering: .sequentiallyConsistent)
-            // Writes to the pages are not noticed from here on, so nobody may enter their blocks any more.
-            for slot in 0..<pageCount * BlockMode.count {
+            // Writes to the pages are not noticed from here on, so nobody may enter their blocks any more. Only pages that had
+            // blocks are touched: the rest of these arrays takes no memory of the host's. A page that was to get a block and
+            // did not stays watched, which its next write ends.
+            for slot in state.tables {
                 guard let table = UnsafeMutablePointer<UInt32>(bitPattern: UInt(pages[slot])) else { continue }
                 for index in 0..<Self.instructionsPerPage where table[index] != 0 {
                     Block(base: arena + Int(table[index]) * Self.unit).invalidate(exit: newBlock.hostCode)
                 }
+                // Safe: nobody holds a page table's address longer than a lookup, and the half stays intact until the
+                // next flush.
+                pages[slot] = 0
             }
-            // Safe: nobody holds a page table's address longer than a lookup, and the half stays intact until the
-            // next flush.
-            memset(pages, 0, pagesByteCount)
-            for page in 0..<pageCount {
-                watchByte(memory.base + UInt64(page) << GuestMemory.pageShift)
-                    .bitwiseAnd(~Watch.hasBlocks)
+            for slot in state.tables {
+                let page = UInt64(slot / BlockMode.count)
+                watchByte(memory.base + page << GuestMemory.pageShift).bitwiseAnd(~Watch.hasBlocks)
             }
-            state.half ^= 1
-            state.used = 0
-            state.blocks = 0
+            state = State(half: state.half ^ 1)
         }
     }
 
