@@ -2,7 +2,7 @@
 //
 // Responsible for: counting requests, doing what the rules say of them, the write caches, and the log of a run. Not
 // responsible for: what the rules are (`DiskFaults`), or what the machine does when the power has gone. A laboratory is slow
-// on purpose of being simple: one lock for all disks, and what is not flushed is in memory.
+// on purpose of being simple: one lock for all disks, and what is not flushed is in memory, up to a limit.
 
 import Glibc
 import Hypervisor
@@ -76,7 +76,7 @@ public final class DiskLaboratory: Sendable {
             var done = write
             if case .short(let sectors)? = action { done = write.prefix(sectors: sectors) }
             if holdsBack {
-                disk.cache.append(done)
+                for write in disk.cache.append(done) { try disk.file.write(write) }
             } else {
                 try disk.file.write(done)
             }

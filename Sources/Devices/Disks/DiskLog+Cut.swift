@@ -22,18 +22,17 @@ extension DiskLog {
     /// there.
     public func contents(after cut: PowerCut, diskCount: Int) -> [[DiskWrite]] {
         var media = [[DiskWrite]](repeating: [], count: diskCount)
-        var caches = media
+        var caches = [UnflushedWrites](repeating: UnflushedWrites(), count: diskCount)
         for entry in entries.prefix(max(0, cut.position)) {
             switch entry {
             case .write(let disk, let write) where disk < diskCount:
-                caches[disk].append(write)
+                media[disk] += caches[disk].append(write)
             case .flush(let disk) where disk < diskCount:
-                media[disk] += caches[disk]
-                caches[disk] = []
+                media[disk] += caches[disk].removeAll()
             case .read, .write, .flush, .console: break
             }
         }
-        for disk in media.indices { media[disk] += caches[disk].survivors(cut.unflushed) }
+        for disk in media.indices { media[disk] += caches[disk].writes.survivors(cut.unflushed) }
         if let sectors = cut.tornSectors, entries.indices.contains(cut.position),
             case .write(let disk, let write) = entries[cut.position], disk < diskCount
         {

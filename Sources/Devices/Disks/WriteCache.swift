@@ -1,22 +1,77 @@
 // The volatile write cache of a disk whose power may go: what was written and not flushed, in memory.
 
-/// Writes in their order, found again by sector.
-struct WriteCache {
+/// Writes in their order, as many as a disk's cache has room for.
+///
+/// A guest that never flushes fills it; the oldest then go to the medium, as those of a real disk do. That is part of what a
+/// power cut leaves, so a real cut and one that is constructed from a log both keep their unflushed writes in this.
+struct UnflushedWrites {
+    /// What a cache holds at most, in bytes.
+    static let byteLimit = 256 << 20
+    /// What a write counts for beside its bytes: that of none must not be free.
+    private static let overhead = 64
+
     private(set) var writes: [DiskWrite] = []
-    /// The last write to each sector.
+    private var byteCount = 0
+    private let limit: Int
+
+    init(byteLimit: Int = UnflushedWrites.byteLimit) { limit = byteLimit }
+
+    private static func cost(_ write: DiskWrite) -> Int { write.bytes.count + overhead }
+
+    /// Adds a write; returns those that leave for the medium, in their order: none, or the oldest until half of the cache is
+    /// free.
+    mutating func append(_ write: DiskWrite) -> [DiskWrite] {
+        writes.append(write)
+        byteCount += Self.cost(write)
+        guard byteCount > limit else { return [] }
+        var count = 0
+        while count < writes.count, byteCount > limit / 2 {
+            byteCount -= Self.cost(writes[count])
+            count += 1
+        }
+        defer { writes.removeFirst(count) }
+        return Array(writes.prefix(count))
+    }
+
+    /// Empties the cache; returns what was in it.
+    mutating func removeAll() -> [DiskWrite] {
+        defer { self = UnflushedWrites(byteLimit: limit) }
+        return writes
+    }
+}
+
+/// Unflushed writes that are found again by sector.
+struct WriteCache {
+    private var unflushed: UnflushedWrites
+    /// The last write to each sector, by its position in `writes`.
     private var latest: [UInt64: Int] = [:]
 
-    var isEmpty: Bool { writes.isEmpty }
+    init(byteLimit: Int = UnflushedWrites.byteLimit) { unflushed = UnflushedWrites(byteLimit: byteLimit) }
 
-    mutating func append(_ write: DiskWrite) {
-        for sector in 0..<UInt64(write.bytes.count) / DiskFile.sectorByteCount {
-            latest[write.sector &+ sector] = writes.count
+    var writes: [DiskWrite] { unflushed.writes }
+    var isEmpty: Bool { unflushed.writes.isEmpty }
+
+    /// Adds a write; returns those that leave for the medium.
+    mutating func append(_ write: DiskWrite) -> [DiskWrite] {
+        let leaving = unflushed.append(write)
+        if leaving.isEmpty {
+            note(writes.count - 1)
+        } else {
+            latest = [:]
+            for position in writes.indices { note(position) }
         }
-        writes.append(write)
+        return leaving
+    }
+
+    private mutating func note(_ position: Int) {
+        let write = unflushed.writes[position]
+        for sector in 0..<UInt64(write.bytes.count) / DiskFile.sectorByteCount {
+            latest[write.sector &+ sector] = position
+        }
     }
 
     mutating func removeAll() {
-        writes = []
+        _ = unflushed.removeAll()
         latest = [:]
     }
 
