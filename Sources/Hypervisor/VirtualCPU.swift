@@ -84,4 +84,23 @@ public protocol GuestClock: AnyObject, Sendable {
 public protocol EntropySource: AnyObject, Sendable {
     /// 64 fresh bits.
     func next() -> UInt64
+
+    /// `count` fresh bytes.
+    func bytes(count: Int) -> [UInt8]
+}
+
+extension EntropySource {
+    /// Whole words of `next`, little-endian; what is left of the last one is dropped.
+    public func bytes(count: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count + 8)
+        while bytes.count < count {
+            let word = next()
+            for byte in 0..<8 {
+                bytes.append(UInt8(truncatingIfNeeded: word >> (8 * byte)))
+            }
+        }
+        bytes.removeLast(bytes.count - count)
+        return bytes
+    }
 }

@@ -25,6 +25,9 @@ public final class DiskLaboratory: Sendable {
         var powerCut: @Sendable () -> Void = {}
     }
 
+    /// The longest write, which has to be in memory as a whole. A guest may ask for 4 GiB at once; none does that is no attack.
+    private static let maximumWriteByteCount = 64 << 20
+
     private let faults: [Int: DiskFaults]
     /// Whether the power may go, so that nothing may be on the medium before it is flushed.
     private let holdsBack: Bool
@@ -71,6 +74,7 @@ public final class DiskLaboratory: Sendable {
     }
 
     func write(_ index: Int, _ buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
+        guard buffers.byteCount <= Self.maximumWriteByteCount else { throw tooLong(index) }
         let write = DiskWrite(sector: offset / DiskFile.sectorByteCount, bytes: buffers.bytes(in: memory))
         try perform(.write, index) { (disk, action) throws(DiskFileError) in
             var done = write
@@ -85,6 +89,11 @@ public final class DiskLaboratory: Sendable {
         } torn: { (disk, sectors) throws(DiskFileError) in
             try disk.file.write(write.prefix(sectors: sectors))
         }
+    }
+
+    private func tooLong(_ index: Int) -> DiskFileError {
+        let path = state.withLock { $0.disks[index].file.path }
+        return .failed(operation: DiskFaults.Request.write.rawValue, path: path, errno: EFBIG)
     }
 
     func synchronize(_ index: Int) throws(DiskFileError) {
@@ -174,6 +183,7 @@ final class LaboratoryDisk: DiskStorage {
     var isReadOnly: Bool { file.isReadOnly }
     var byteCount: UInt64 { file.byteCount }
     var hasPower: Bool { laboratory.hasPower }
+    var isInterrupted: Bool { file.isInterrupted }
 
     func read(into buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
         try laboratory.read(index, into: buffers, of: memory, at: offset)

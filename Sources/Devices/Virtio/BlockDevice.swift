@@ -95,7 +95,11 @@ public final class BlockDevice: VirtioDevice {
         backend.setQueue(nil)
     }
 
-    /// Waits until every request that the guest has made available is done, and all that was written is on stable
+    public func setEnding(_ isEnding: Bool) {
+        file.isInterrupted = isEnding
+    }
+
+    /// Waits until every request that the guest has made available is done, unless they are left undone, and all that was written is on stable
     /// storage. The machine calls this when a run ends, once no vCPU runs any more. After a power cut nothing more is
     /// done.
     public func flush() throws(DiskFileError) {
@@ -154,7 +158,8 @@ private final class Backend: Sendable {
     /// for a whole queue.
     private func processNext() -> Bool {
         queue.withLock { queue in
-            guard disk.hasPower, let chain = queue?.next(), let memory = queue?.memory, let features = queue?.features
+            guard disk.hasPower, !disk.isInterrupted, let chain = queue?.next(), let memory = queue?.memory,
+                let features = queue?.features
             else {
                 return false
             }
@@ -165,7 +170,8 @@ private final class Backend: Sendable {
                     || writtenThrough.withLock { $0?.overlaps(request.outgoingSectors) } ?? false
                 let written = request.execute(
                     on: disk, identity: identity, flushesWrites: flushesWrites, memory: memory)
-                guard disk.hasPower else { return false }
+                // A request that was cut short is not answered.
+                guard disk.hasPower, !disk.isInterrupted else { return false }
                 queue?.complete(chain, written: written)
                 queue?.notifyDriver()
                 return true

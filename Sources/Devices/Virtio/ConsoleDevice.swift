@@ -30,6 +30,7 @@ public final class ConsoleDevice: VirtioDevice {
     private let onRoom: @Sendable () -> Void
     private let receiveQueue = Mutex<Virtqueue?>(nil)
     private let transmitQueue = Mutex<Virtqueue?>(nil)
+    private let isEnding = Atomic(false)
 
     /// A console.
     ///
@@ -79,13 +80,23 @@ public final class ConsoleDevice: VirtioDevice {
         transmitQueue.withLock { $0 = nil }
     }
 
+    public func setEnding(_ isEnding: Bool) {
+        self.isEnding.store(isEnding, ordering: .releasing)
+    }
+
     private func transmit() {
         transmitQueue.withLock { queue in
-            while let chain = queue?.next(), let memory = queue?.memory {
-                chain.readable.forEachPiece(ofAtMost: Self.maximumOutputByteCount, in: memory, output)
+            while !hasEnded, let chain = queue?.next(), let memory = queue?.memory {
+                chain.readable.forEachPiece(ofAtMost: Self.maximumOutputByteCount, in: memory) { piece in
+                    output(piece)
+                    return !hasEnded
+                }
+                if hasEnded { return }
                 queue?.complete(chain, written: 0)
             }
             queue?.notifyDriver()
         }
     }
+
+    private var hasEnded: Bool { isEnding.load(ordering: .acquiring) }
 }

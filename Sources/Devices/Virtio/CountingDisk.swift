@@ -25,6 +25,7 @@ final class CountingDisk: DiskStorage {
     var isReadOnly: Bool { disk.isReadOnly }
     var byteCount: UInt64 { disk.byteCount }
     var hasPower: Bool { disk.hasPower }
+    var isInterrupted: Bool { disk.isInterrupted }
 
     func read(into buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
         try count(reads) { () throws(DiskFileError) in try disk.read(into: buffers, of: memory, at: offset) }

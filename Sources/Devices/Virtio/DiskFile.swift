@@ -6,6 +6,7 @@
 import Glibc
 import Hypervisor
 import Storage
+import Synchronization
 
 /// Why a disk cannot be used.
 public enum DiskFileError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -19,6 +20,8 @@ public enum DiskFileError: Error, Equatable, Sendable, CustomStringConvertible {
     /// A file that is no raw disk, by its signature.
     case foreign(path: String, ForeignFormat)
     case failed(operation: String, path: String, errno: Int32)
+    /// The run is to end, and the rest of a request was not done.
+    case interrupted(path: String)
 
     public var description: String {
         switch self {
@@ -45,6 +48,8 @@ public enum DiskFileError: Error, Equatable, Sendable, CustomStringConvertible {
             "disk \(path) \(format.words), or insist on what it is with ,format=raw behind its path"
         case .failed(let operation, let path, let code):
             "cannot \(operation) disk \(path): \(String(cString: strerror(code))); check the host's storage"
+        case .interrupted(let path):
+            "a request to disk \(path) was left undone, because the run was to end"
         }
     }
 }
@@ -60,6 +65,8 @@ public final class DiskFile: Sendable {
 
     /// Segments that the host takes in one call (IOV_MAX).
     private static let maximumVectorCount = 1024
+    /// The most bytes that the host is asked for in one call: a guest may ask for 4 GiB, and the run may have to end meanwhile.
+    static let pieceByteCount = 1 << 20
 
     public let path: String
     public let isReadOnly: Bool
@@ -67,6 +74,7 @@ public final class DiskFile: Sendable {
     public let byteCount: UInt64
 
     private let descriptor: Int32
+    private let isInterruptedFlag = Atomic(false)
 
     /// Opens and locks the disk at `path`. A file that may not be written has to be opened read-only explicitly.
     ///
@@ -172,28 +180,37 @@ public final class DiskFile: Sendable {
 
     // MARK: Input and output
 
+    /// Whether requests of the guest are left undone from now on, the rest of those that are under way included. Callable from
+    /// any thread.
+    var isInterrupted: Bool {
+        get { isInterruptedFlag.load(ordering: .acquiring) }
+        set { isInterruptedFlag.store(newValue, ordering: .releasing) }
+    }
+
     /// Fills `buffers` from `offset` on. On an error, some of them may have been written.
     func read(into buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
         defer { buffers.didWrite(in: memory) }
-        try transfer(buffers.vectors(in: memory), at: offset, operation: "read") {
+        try transfer(buffers.vectors(in: memory), at: offset, operation: "read", isInterruptible: true) {
             preadv(descriptor, $0, $1, $2)
         }
     }
 
     /// Writes all of `buffers` from `offset` on. On an error, some of it may be on the disk.
     func write(_ buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
-        try transfer(buffers.vectors(in: memory), at: offset, operation: "write") {
+        try transfer(buffers.vectors(in: memory), at: offset, operation: "write", isInterruptible: true) {
             pwritev(descriptor, $0, $1, $2)
         }
     }
 
-    /// Writes what a laboratory held back.
+    /// Writes what a laboratory held back, whatever becomes of the run.
     func write(_ write: DiskWrite) throws(DiskFileError) {
         let result = write.bytes.withUnsafeBytes { buffer -> Result<Void, DiskFileError> in
             // Safe: the vector is used while the bytes are borrowed, and only read from.
             let vector = iovec(iov_base: UnsafeMutableRawPointer(mutating: buffer.baseAddress), iov_len: buffer.count)
             do throws(DiskFileError) {
-                try transfer(buffer.isEmpty ? [] : [vector], at: write.offset, operation: "write") {
+                try transfer(
+                    buffer.isEmpty ? [] : [vector], at: write.offset, operation: "write", isInterruptible: false
+                ) {
                     pwritev(descriptor, $0, $1, $2)
                 }
                 return .success(())
@@ -210,17 +227,19 @@ public final class DiskFile: Sendable {
         }
     }
 
-    /// Calls `body` until all bytes are transferred: the host may do less than it was asked for.
+    /// Calls `body` until all bytes are transferred, a piece at a time; and the host may do less than it was asked for.
     private func transfer(
-        _ vectors: [iovec], at offset: UInt64, operation: String,
+        _ vectors: [iovec], at offset: UInt64, operation: String, isInterruptible: Bool,
         by body: (UnsafePointer<iovec>, Int32, off_t) -> Int
     ) throws(DiskFileError) {
         var vectors = vectors[...]
         var offset = off_t(offset)
         while !vectors.isEmpty {
-            let count = vectors.withUnsafeBufferPointer { buffer -> Int in
+            if isInterruptible, isInterrupted { throw .interrupted(path: path) }
+            let piece = vectors.piece(ofAtMost: Self.pieceByteCount, count: Self.maximumVectorCount)
+            let count = piece.withUnsafeBufferPointer { buffer -> Int in
                 guard let base = buffer.baseAddress else { return 0 }
-                return body(base, Int32(min(buffer.count, Self.maximumVectorCount)), offset)
+                return body(base, Int32(buffer.count), offset)
             }
             if count < 0 {
                 guard errno == EINTR else { throw .failed(operation: operation, path: path, errno: errno) }
@@ -235,6 +254,18 @@ public final class DiskFile: Sendable {
 }
 
 extension ArraySlice<iovec> {
+    /// What comes first of it: at most `byteCount` bytes in at most `count` segments.
+    fileprivate func piece(ofAtMost byteCount: Int, count: Int) -> [iovec] {
+        var piece: [iovec] = []
+        var room = byteCount
+        for vector in prefix(count) where room > 0 {
+            let length = Swift.min(vector.iov_len, room)
+            piece.append(iovec(iov_base: vector.iov_base, iov_len: length))
+            room -= length
+        }
+        return piece
+    }
+
     /// Drops what has been transferred; `count` is at most the bytes that are there.
     fileprivate mutating func removeFirst(bytes count: Int) {
         var count = count

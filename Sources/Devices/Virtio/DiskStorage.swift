@@ -13,6 +13,8 @@ protocol DiskStorage: AnyObject, Sendable {
     var byteCount: UInt64 { get }
     /// Whether the disk still answers. A request that was not answered when the power went never is.
     var hasPower: Bool { get }
+    /// Whether the run is to end, so that requests are left undone.
+    var isInterrupted: Bool { get }
 
     /// Fills `buffers` from `offset` on. On an error, some of them may have been written.
     func read(into buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError)

@@ -18,6 +18,7 @@ public final class EntropyDevice: VirtioDevice {
 
     private let source: any EntropySource
     private let queue = Mutex<Virtqueue?>(nil)
+    private let isEnding = Atomic(false)
 
     public init(source: any EntropySource) {
         self.source = source
@@ -29,8 +30,8 @@ public final class EntropyDevice: VirtioDevice {
 
     public func queueNotified(_ index: Int) {
         queue.withLock { queue in
-            while let chain = queue?.next(), let memory = queue?.memory {
-                let bytes = randomBytes(count: min(chain.writable.byteCount, Self.maximumByteCount))
+            while !isEnding.load(ordering: .acquiring), let chain = queue?.next(), let memory = queue?.memory {
+                let bytes = source.bytes(count: min(chain.writable.byteCount, Self.maximumByteCount))
                 queue?.complete(chain, written: chain.writable.write(bytes[...], in: memory))
             }
             queue?.notifyDriver()
@@ -41,16 +42,7 @@ public final class EntropyDevice: VirtioDevice {
         queue.withLock { $0 = nil }
     }
 
-    private func randomBytes(count: Int) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(count + 8)
-        while bytes.count < count {
-            let word = source.next()
-            for byte in 0..<8 {
-                bytes.append(UInt8(truncatingIfNeeded: word >> (8 * byte)))
-            }
-        }
-        bytes.removeLast(bytes.count - count)
-        return bytes
+    public func setEnding(_ isEnding: Bool) {
+        self.isEnding.store(isEnding, ordering: .releasing)
     }
 }

@@ -44,18 +44,22 @@ struct GuestBuffers: Sendable {
     func bytes(in memory: GuestMemory) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(byteCount)
-        forEachPiece(ofAtMost: .max, in: memory) { bytes += $0 }
+        forEachPiece(ofAtMost: .max, in: memory) { piece in
+            bytes += piece
+            return true
+        }
         return bytes
     }
 
-    /// Calls `body` with all bytes in order, copied out of guest memory in pieces: a driver may mean gigabytes.
-    func forEachPiece(ofAtMost count: Int, in memory: GuestMemory, _ body: ([UInt8]) -> Void) {
+    /// Calls `body` with all bytes in order, copied out of guest memory in pieces, as long as it returns true: a driver may mean
+    /// gigabytes.
+    func forEachPiece(ofAtMost count: Int, in memory: GuestMemory, _ body: ([UInt8]) -> Bool) {
         for segment in segments {
             var done = 0
             while done < segment.count {
                 let piece = min(count, segment.count - done)
                 // Safe: the segment is in RAM, so the address of a byte in it does not overflow.
-                body(memory.read(at: segment.address &+ UInt64(done), count: piece) ?? [])
+                guard body(memory.read(at: segment.address &+ UInt64(done), count: piece) ?? []) else { return }
                 done += piece
             }
         }

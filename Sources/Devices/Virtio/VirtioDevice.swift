@@ -67,8 +67,16 @@ public protocol VirtioDevice: AnyObject, Sendable {
 
     /// Back to the state after creation: when this returns, no queue is touched any more.
     func reset()
+
+    /// The run is to end, and nobody waits for what the driver asked for; or (false) another one begins. How long a request is, is
+    /// the driver's choice: a device that works on one looks at this often, and leaves the rest undone. Callable from any
+    /// thread, and does not wait.
+    func setEnding(_ isEnding: Bool)
 }
 
 extension VirtioDevice {
     public var configurationGeneration: UInt32 { 0 }
+
+    /// For a device that does little for each call, whatever its driver asks for.
+    public func setEnding(_ isEnding: Bool) {}
 }

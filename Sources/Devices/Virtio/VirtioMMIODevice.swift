@@ -96,6 +96,11 @@ public final class VirtioMMIODevice: MMIODevice {
         }
     }
 
+    /// Tells the device whether the run is to end (`VirtioDevice.setEnding`). Callable from any thread.
+    public func setEnding(_ isEnding: Bool) {
+        device?.setEnding(isEnding)
+    }
+
     private static func initialState(of device: (any VirtioDevice)?) -> State {
         State(queues: (device?.queueSizes ?? []).map { QueueRegisters(queueNumMax: $0) })
     }

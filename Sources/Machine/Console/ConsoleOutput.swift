@@ -26,7 +26,7 @@ public final class ConsoleOutput: Sendable {
     /// Bytes that wait for the reader before the guest has to.
     private static let maximumPendingByteCount = 1 << 16
     /// How long `finish` waits for a reader that holds up the end of an abandoned output, in nanoseconds.
-    private static let patience: UInt64 = 1_000_000_000
+    private static let patience: UInt64 = 500_000_000
 
     private let descriptor: Int32
     private let state = Mutex(State())
@@ -69,10 +69,14 @@ public final class ConsoleOutput: Sendable {
         done.wake()
     }
 
-    /// Waits until everything is written. If the reader does not read, that takes until `abandon` is called, and a
-    /// second more.
+    /// Waits until everything is written. If the reader does not read, that takes until `abandon` is called, and half a
+    /// second more. May be called again, and does not wait again then.
     public func finish() {
-        state.withLock { $0.isClosing = true }
+        let isFirst = state.withLock { state in
+            defer { state.isClosing = true }
+            return !state.isClosing
+        }
+        guard isFirst else { return }
         work.wake()
         done.wait(until: nil) { state.withLock { $0.isDone || $0.isAbandoned } }
         done.wait(until: HostClock.now + Self.patience) { state.withLock { $0.isDone } }

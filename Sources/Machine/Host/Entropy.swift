@@ -1,5 +1,6 @@
 // Where unpredictable bits come from.
 
+import Glibc
 import Hypervisor
 import Synchronization
 
@@ -8,6 +9,29 @@ final class HostEntropy: EntropySource {
     func next() -> UInt64 {
         var generator = SystemRandomNumberGenerator()
         return generator.next()
+    }
+
+    /// The most that getentropy(3) gives at once.
+    private static let maximumByteCount = 256
+
+    /// In few system calls: a guest asks for as much as it likes.
+    func bytes(count: Int) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        bytes.withUnsafeMutableBytes { buffer in
+            var done = 0
+            while done < count {
+                let piece = min(Self.maximumByteCount, count - done)
+                // Safe: the piece is in the buffer.
+                if let base = buffer.baseAddress, getentropy(base + done, piece) == 0 {
+                    done += piece
+                } else {
+                    // A host whose kernel does not have it; the standard library knows other ways.
+                    buffer[done] = UInt8(truncatingIfNeeded: next())
+                    done += 1
+                }
+            }
+        }
+        return bytes
     }
 }
 

@@ -40,6 +40,8 @@ struct MadeComponent: Sendable {
     var devices: [any MMIODevice] = []
     /// When it returns, the component touches the guest's RAM no more. Called before RAM is emptied.
     var quiesce: @Sendable () -> Void = {}
+    /// Told that the run is to end, so that it leaves long work undone; and (false) that another one begins. Callable from any thread.
+    var setEnding: @Sendable (Bool) -> Void = { _ in }
     /// Power-on state. Called in the order of the list, once RAM is empty.
     var reset: @Sendable () -> Void = {}
 }

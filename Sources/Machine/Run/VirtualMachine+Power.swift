@@ -134,6 +134,9 @@ extension VirtualMachine {
         }
         for cpu in emulator.cpus { cpu.requestExit() }
         for place in parking { place.wake() }
+        if !how.finishesRequests {
+            for component in components { component.setEnding(true) }
+        }
     }
 
     var hasEnded: Bool { end.withLock { $0 != nil } }
@@ -141,5 +144,17 @@ extension VirtualMachine {
     /// Ends the run from outside: a signal, or the user. Callable from any thread, at any time.
     public func stop(because reason: StopReason) {
         finish(.stopped(reason))
+    }
+}
+
+extension RunEnd {
+    /// Whether what the guest had asked of its devices is still done. A guest that is at its end by its own doing waits for nothing that
+    /// matters to it, but may be careless; one that is reset or has lost its power did not have its answers yet, and nobody waits for a
+    /// guest that asked for much.
+    fileprivate var finishesRequests: Bool {
+        switch self {
+        case .poweredOff, .hibernated: true
+        case .reset, .crashed, .stopped: false
+        }
     }
 }

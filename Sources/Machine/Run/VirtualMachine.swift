@@ -244,7 +244,10 @@ public final class VirtualMachine: @unchecked Sendable {
         machine.generationID = generationID.withLock(\.self)
         let plan = try guest.plan(machine.model.board(machine, chosen: chosen))
         // First: a device with a thread of its own may be writing to RAM.
-        for component in components { component.quiesce() }
+        for component in components {
+            component.quiesce()
+            component.setEnding(false)
+        }
         // RAM is as good as new after a cold reset, whether or not MEM_PROTECT asked for it; giving it back to the host makes
         // it zero.
         if !keepsMemory.load(ordering: .acquiring) { madvise(memory.host, Int(memory.byteCount), MADV_DONTNEED) }

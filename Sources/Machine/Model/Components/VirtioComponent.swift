@@ -43,6 +43,7 @@ struct VirtioComponent: Component {
     func make(_ parts: inout MachineParts) throws(MachineError) -> MadeComponent {
         let device = VirtioMMIODevice(
             memory: parts.memory, interrupt: parts.spi(spi), device: try function?.make(&parts))
-        return MadeComponent(devices: [device], quiesce: { device.reset() })
+        return MadeComponent(
+            devices: [device], quiesce: { device.reset() }, setEnding: { device.setEnding($0) })
     }
 }
