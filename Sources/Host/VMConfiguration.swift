@@ -4,6 +4,7 @@
 // the PSCI policy function by function: a default may change with a new Dormouse, a VM that was made must not. Not responsible
 // for reading and writing the file (`VMConfiguration+TOML`).
 
+import Devices
 import Hibernation
 import Machine
 import PSCI
@@ -51,6 +52,13 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         public var readonly: Bool
         /// `raw`: it is taken for a raw disk although it looks like something else; nil if it has to look like one.
         public var format: String?
+        /// `report` or `stop`; `report` if it is not there.
+        public var onError: String?
+
+        enum CodingKeys: String, CodingKey {
+            case path, readonly, format
+            case onError = "on-error"
+        }
 
         static let raw = "raw"
 
@@ -58,6 +66,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
             path = disk.path
             readonly = disk.isReadOnly
             format = disk.isRaw ? Self.raw : nil
+            onError = disk.onError == .report ? nil : disk.onError.rawValue
         }
 
         func disk() throws(VMConfigurationError) -> DiskConfiguration {
@@ -65,7 +74,9 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
                 throw VMConfigurationError(
                     "the format of disk \(path) is none but \"\(Self.raw)\"; leave it out, or convert the disk")
             }
-            return DiskConfiguration(path: path, isReadOnly: readonly, isRaw: format == Self.raw)
+            var disk = DiskConfiguration(path: path, isReadOnly: readonly, isRaw: format == Self.raw)
+            if let onError { disk.onError = try VMConfiguration.value(onError, "on-error") }
+            return disk
         }
     }
 
@@ -160,7 +171,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         return machine
     }
 
-    private static func value<Value: RawRepresentable<String> & CaseIterable>(
+    fileprivate static func value<Value: RawRepresentable<String> & CaseIterable>(
         _ text: String, _ key: String
     ) throws(VMConfigurationError) -> Value {
         guard let value = Value(rawValue: text) else {

@@ -49,7 +49,7 @@ struct Run: ParsableCommand {
             // The run is over, and its end is what the exit code has to tell.
             Message.write(error.description)
         }
-        Message.write(outcome.end.words(findings))
+        Message.write(outcome.end.words(findings, machine.diskFailures))
         return outcome.end.exitCode
     }
 }

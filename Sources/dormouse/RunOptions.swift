@@ -24,7 +24,8 @@ struct MachineOptions: ParsableArguments {
         name: .customLong("disk"),
         help: ArgumentHelp(
             "A raw disk image. May be repeated; the guest sees the disks in this order. FILE,readonly=on is not written; "
-                + "FILE,format=raw is taken as it is, whatever it looks like.",
+                + "FILE,format=raw is taken as it is, whatever it looks like; with FILE,on-error=stop the guest is paused while the "
+                + "host cannot do what the disk is asked for.",
             valueName: "file"),
         transform: DiskArgument.parse)
     var disks: [DiskConfiguration] = []
@@ -179,7 +180,7 @@ func list(_ values: [String]) -> String {
 private enum DiskArgument {
     static func parse(_ argument: String) throws -> DiskConfiguration {
         guard let disk = DiskConfiguration(argument: argument) else {
-            throw ValidationError("name a raw disk image, as FILE, FILE,readonly=on or FILE,format=raw")
+            throw ValidationError("name a raw disk image, as FILE, FILE,readonly=on, FILE,format=raw or FILE,on-error=stop")
         }
         return disk
     }

@@ -54,6 +54,7 @@ final class Session: Sendable {
         case nil: break
         }
         events.linkDown = { log.warning("network \($0.network) is down: \($0.reason); the guest runs on without it") }
+        events.disk = { log.warning("\($0.words)") }
         events.suspended = { log.notice("\($0.words)") }
         var configuration = configuration
         configuration.engine = options.engine

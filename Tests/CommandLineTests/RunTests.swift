@@ -7,6 +7,10 @@ import Testing
 @Suite("Runs of bare-metal guests", .needs(Guest.areBuilt, Guest.missing))
 struct RunTests {
     private func run(_ guest: Guest, _ arguments: String...) async throws -> Finished {
+        try await run(guest, arguments)
+    }
+
+    private func run(_ guest: Guest, _ arguments: [String]) async throws -> Finished {
         try await Command.run(["run", "--kernel", guest.path] + arguments)
     }
 
@@ -158,6 +162,51 @@ struct RunTests {
             }
             #expect(first.exitCode == 143)
         }
+    }
+
+    @Test("A host's storage that fails is told of once for each reason, and at the end")
+    func failingDisk() async throws {
+        let directory = try TemporaryDirectory()
+        let disk = try directory.file("disk.img", [UInt8](repeating: 0, count: 1 << 20))
+        let rules = (1...3).flatMap { ["--lab", "disk0.write#\($0)=ENOSPC"] }
+        let path = "\(directory.path)/report.json"
+        let result = try await run(.sleeper, ["--disk", disk, "--report", path] + rules)
+        let warnings = result.errorLines.filter { $0.contains("cannot write disk \(disk): No space left on device") }
+        #expect(warnings.count == 1)
+        let end = try #require(result.errorLines.last)
+        #expect(end.contains("to disk \(disk) failed (No space left on device)"))
+        let report = try report(at: path)
+        #expect("dormouse: \(report.end.words)" == end)
+        #expect(report.disks[0].failures > 0)
+    }
+
+    @Test("With on-error=stop the guest waits for the host, and does not know of it")
+    func waitingForDisk() async throws {
+        let directory = try TemporaryDirectory()
+        let disk = try directory.file("disk.img", [UInt8](repeating: 0, count: 1 << 20))
+        let result = try await run(.sleeper, ["--disk", "\(disk),on-error=stop", "--lab", "disk0.write#1=ENOSPC"])
+        #expect(result.exitCode == 40)
+        #expect(result.errorLines.count == 3)
+        #expect(result.errorLines.first?.contains("the guest is paused") == true)
+        #expect(result.errorLines.dropFirst().first?.contains("the guest goes on") == true)
+        #expect(result.errorLines.last == "dormouse: hibernated")
+        #expect(!result.output.contains("not ok"))
+    }
+
+    @Test("A guest that is paused because of a disk is ended by a signal like any other")
+    func endedWhileWaiting() async throws {
+        let directory = try TemporaryDirectory()
+        let disk = try directory.file("disk.img", [UInt8](repeating: 0, count: 1 << 20))
+        let rules = (1...100).flatMap { ["--lab", "disk0.write#\($0)=EIO"] }
+        let arguments = ["run", "--kernel", Guest.sleeper.path, "--disk", "\(disk),on-error=stop"] + rules
+        let result = try await Command.run(arguments) { running in
+            #expect(try await running.waits(for: "# clean boot"))
+            try await Task.sleep(for: .milliseconds(300))
+            running.send(SIGTERM)
+        }
+        #expect(result.exitCode == 143)
+        #expect(result.errorLines.count == 2)
+        #expect(result.errorLines.last == "dormouse: stopped by SIGTERM")
     }
 
     @Test("Any file is run as flat code if that is said")

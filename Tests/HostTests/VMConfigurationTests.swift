@@ -16,6 +16,7 @@ struct VMConfigurationTests {
         machine.commandLine = "console=ttyAMA0 a='b' # no comment"
         machine.disks = [
             DiskConfiguration(path: "/disks/a.img"), DiskConfiguration(path: "/disks/ö.img", isReadOnly: true),
+            DiskConfiguration(path: "/disks/c.img", onError: .stop),
         ]
         machine.networks = [
             NetworkConfiguration(.user), NetworkConfiguration(.tap(interface: "tap0"), mtu: 9000),
@@ -45,6 +46,15 @@ struct VMConfigurationTests {
         #expect(machine.networks.map(\.mtu) == [1500, 9000, 1500])
         #expect(machine.firmware == .acpi)
         #expect(machine.generationID == Array(16..<32))
+    }
+
+    @Test("A policy for errors of a disk that there is none of is refused, with those that there are")
+    func unknownErrorPolicy() throws {
+        let text = try VMConfiguration(Self.machine, hibernation: .init()).toml()
+        try #require(text.contains("on-error = 'stop'"), "\(text)")
+        let configuration = try VMConfiguration(toml: text.replacing("on-error = 'stop'", with: "on-error = 'halt'"))
+        let error = #expect(throws: VMConfigurationError.self) { try configuration.machine() }
+        #expect(error?.description.contains("\"report\", \"stop\"") == true)
     }
 
     @Test("A file from before ACPI describes a machine with a device tree and no generation id")

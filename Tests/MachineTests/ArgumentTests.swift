@@ -1,3 +1,4 @@
+import Devices
 import PSCI
 import Testing
 
@@ -45,6 +46,20 @@ struct ArgumentTests {
         #expect(
             DiskConfiguration(argument: argument)
                 == DiskConfiguration(path: path, isReadOnly: isReadOnly, isRaw: isRaw))
+    }
+
+    @Test(
+        "What is done about errors is said behind the path, in any order with the rest, and each once",
+        arguments: [
+            ("a.img,on-error=stop", DiskConfiguration(path: "a.img", onError: .stop)),
+            ("a.img,on-error=report", DiskConfiguration(path: "a.img")),
+            ("a.img,on-error=stop,readonly=on", DiskConfiguration(path: "a.img", isReadOnly: true, onError: .stop)),
+            ("a.img,readonly=on,on-error=stop", DiskConfiguration(path: "a.img", isReadOnly: true, onError: .stop)),
+            ("a,on-error=stop,on-error=report", DiskConfiguration(path: "a,on-error=stop")),
+            ("a.img,on-error=later", DiskConfiguration(path: "a.img,on-error=later")),
+        ])
+    func diskErrors(argument: String, disk: DiskConfiguration) {
+        #expect(DiskConfiguration(argument: argument) == disk)
     }
 
     @Test("A disk without a path is none", arguments: ["", ",readonly=on", ",readonly=off", ",format=raw"])

@@ -29,6 +29,13 @@ struct RunEndTests {
         #expect(end.exitCode.rawValue == code)
         #expect(end.kind == kind)
         #expect(end.words([]) == words)
+        let failures = [
+            DiskFailures(path: "a.img", counts: [ENOSPC: 196]),
+            DiskFailures(path: "b.img", counts: [EIO: 1, ENOSPC: 2]),
+        ]
+        #expect(
+            end.words([], failures) == words + "; 196 requests to disk a.img failed (No space left on device)"
+                + "; 3 requests to disk b.img failed (1 Input/output error, 2 No space left on device)")
     }
 
     @Test("Errors of the user and errors of the host have different exit codes")

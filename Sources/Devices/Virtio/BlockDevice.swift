@@ -56,10 +56,15 @@ public final class BlockDevice: VirtioDevice {
     /// - Parameters:
     ///   - serial: what the guest finds as the disk's serial number: the first 20 bytes of it in UTF-8.
     ///   - laboratory: the laboratory that the disk is in.
+    ///   - onError: what is done about errors of the host's storage.
+    ///   - retryMilliseconds: how long a request that is held waits before it is tried again.
+    ///   - tell: called with what is to be said of the disk, on the thread that works.
     ///   - synchronous: execute requests on the vCPU's thread, within the notification that announces them, so that
     ///     a run is deterministic. Otherwise the device has a thread of its own.
     public init(
-        file: DiskFile, serial: String, laboratory: DiskLaboratory? = nil, synchronous: Bool = false
+        file: DiskFile, serial: String, laboratory: DiskLaboratory? = nil, onError: DiskErrorPolicy = .report,
+        retryMilliseconds: Int = 1000, synchronous: Bool = false,
+        tell: @escaping @Sendable (DiskEvent) -> Void = { _ in }
     ) throws(WorkerThreadError) {
         features = Self.features(isReadOnly: file.isReadOnly)
 
@@ -70,7 +75,9 @@ public final class BlockDevice: VirtioDevice {
         self.configuration = configuration
 
         self.file = file
-        let backend = Backend(disk: CountingDisk(laboratory?.attach(file) ?? file), serial: serial)
+        var disk: any DiskStorage = laboratory?.attach(file) ?? file
+        if onError == .stop { disk = PatientDisk(disk, retryMilliseconds: retryMilliseconds, tell: tell) }
+        let backend = Backend(disk: CountingDisk(disk) { tell(.failed($0)) }, serial: serial)
         self.backend = backend
         worker = synchronous ? nil : try WorkerThread { backend.processAvailable() }
     }

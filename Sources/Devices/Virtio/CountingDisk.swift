@@ -1,4 +1,5 @@
-// A disk that counts what is asked of it, for the report. What comes after a power cut is not counted.
+// A disk that counts what is asked of it, for the report, and says when it begins to fail. What comes after a power cut is not
+// counted.
 
 import Hypervisor
 import Synchronization
@@ -9,17 +10,21 @@ final class CountingDisk: DiskStorage {
     private let reads = Atomic<UInt64>(0)
     private let writes = Atomic<UInt64>(0)
     private let flushes = Atomic<UInt64>(0)
-    private let failures = Atomic<UInt64>(0)
+    /// By errno.
+    private let failures = Mutex<[Int32: UInt64]>([:])
+    private let firstFailure: @Sendable (DiskFileError) -> Void
 
-    init(_ disk: any DiskStorage) {
+    /// - Parameter firstFailure: called with the first error for each reason.
+    init(_ disk: any DiskStorage, firstFailure: @escaping @Sendable (DiskFileError) -> Void = { _ in }) {
         self.disk = disk
+        self.firstFailure = firstFailure
     }
 
     /// What was counted so far.
     var activity: DiskActivity {
         DiskActivity(
             reads: reads.load(ordering: .relaxed), writes: writes.load(ordering: .relaxed),
-            flushes: flushes.load(ordering: .relaxed), failures: failures.load(ordering: .relaxed))
+            flushes: flushes.load(ordering: .relaxed), failuresByReason: failures.withLock { $0 })
     }
 
     var isReadOnly: Bool { disk.isReadOnly }
@@ -46,7 +51,13 @@ final class CountingDisk: DiskStorage {
         do throws(DiskFileError) {
             try request()
         } catch {
-            failures.wrappingAdd(1, ordering: .relaxed)
+            // The end of the run is no failure of the disk.
+            guard case .failed(_, _, let code) = error else { throw error }
+            let isFirst = failures.withLock { failures in
+                failures[code, default: 0] += 1
+                return failures[code] == 1
+            }
+            if isFirst { firstFailure(error) }
             throw error
         }
     }

@@ -35,6 +35,9 @@ public struct DiskActivity: Sendable, Hashable {
     public var writes: UInt64 = 0
     /// The guest's, and the machine's own at the end of each run.
     public var flushes: UInt64 = 0
-    /// How many of all these failed.
-    public var failures: UInt64 = 0
+    /// How many of all these failed, by the host's reason (errno).
+    public var failuresByReason: [Int32: UInt64] = [:]
+
+    /// How many failed.
+    public var failures: UInt64 { failuresByReason.values.reduce(0, &+) }
 }

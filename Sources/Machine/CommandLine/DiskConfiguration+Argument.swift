@@ -1,13 +1,18 @@
 // A disk as an option says it.
 
+import Devices
+
 extension DiskConfiguration {
     /// What may follow a path, and what it sets. Anything else, commas included, belongs to the path.
     private static let suffixes: [(key: String, value: String, set: @Sendable (inout DiskConfiguration) -> Void)] = [
         ("readonly", "on", { $0.isReadOnly = true }), ("readonly", "off", { $0.isReadOnly = false }),
         ("format", "raw", { $0.isRaw = true }), ("format", "auto", { $0.isRaw = false }),
+        ("on-error", DiskErrorPolicy.report.rawValue, { $0.onError = .report }),
+        ("on-error", DiskErrorPolicy.stop.rawValue, { $0.onError = .stop }),
     ]
 
-    /// `FILE`, with `,readonly=on`, `,readonly=off`, `,format=raw` or `,format=auto` behind it; nil if there is no path.
+    /// `FILE`, with `,readonly=on`, `,readonly=off`, `,format=raw`, `,format=auto`, `,on-error=report` or `,on-error=stop` behind it;
+    /// nil if there is no path.
     ///
     /// Each key is taken off once, so a file whose own name ends like one is named with another behind it.
     public init?(argument: String) {

@@ -14,10 +14,16 @@ public struct DiskConfiguration: Sendable, Hashable {
     /// Whether it is taken for a raw disk although it looks like something else.
     public var isRaw: Bool
 
-    public init(path: String, isReadOnly: Bool = false, isRaw: Bool = false) {
+    /// What is done about errors of the host's storage. The guest does not see the choice.
+    public var onError: DiskErrorPolicy
+
+    public init(
+        path: String, isReadOnly: Bool = false, isRaw: Bool = false, onError: DiskErrorPolicy = .report
+    ) {
         self.path = path
         self.isReadOnly = isReadOnly
         self.isRaw = isRaw
+        self.onError = onError
     }
 }
 

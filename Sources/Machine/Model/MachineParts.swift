@@ -14,6 +14,8 @@ struct MachineParts {
     let alarmClock: AlarmClock
     /// Set if something is to go wrong with the disks, or is to be logged.
     let diskLaboratory: DiskLaboratory?
+    /// Who hears what a disk says.
+    let diskEvents = DiskEvents()
     /// What a console says.
     let consoleOutput: @Sendable ([UInt8]) -> Void
     /// Drives a core's IRQ input.

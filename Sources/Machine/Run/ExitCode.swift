@@ -68,8 +68,13 @@ extension RunEnd {
     }
 
     /// One line for people. A power-off with a hibernation image on a disk is how a guest hibernates that has no
-    /// SYSTEM_OFF2, so that is said; what the disks of a guest hold that ended otherwise is not.
-    public func words(_ findings: [HibernationFinding]) -> String {
+    /// SYSTEM_OFF2, so that is said; what the disks of a guest hold that ended otherwise is not. Requests that the host could not do
+    /// are told of in every case: a guest that was told of an error may have gone on.
+    public func words(_ findings: [HibernationFinding], _ failures: [DiskFailures] = []) -> String {
+        ([words(of: findings)] + failures.map(\.words)).joined(separator: "; ")
+    }
+
+    private func words(of findings: [HibernationFinding]) -> String {
         switch self {
         case .poweredOff:
             let places = findings.compactMap(\.place)

@@ -12,7 +12,8 @@ extension RunReport {
     ) {
         dormouse = dormouseVersion
         end = End(
-            kind: outcome.end.kind, exitCode: outcome.end.exitCode.rawValue, words: outcome.end.words(findings))
+            kind: outcome.end.kind, exitCode: outcome.end.exitCode.rawValue,
+            words: outcome.end.words(findings, machine.diskFailures))
         boots = outcome.boots
         wallSeconds = outcome.wallSeconds
         cpuSeconds = outcome.cpuSeconds

@@ -87,6 +87,7 @@ extension VirtualMachine {
     /// Runs a core until it turns itself off or the run ends.
     private func runUntilOff(_ cpu: EmulatedCPU) {
         while !hasEnded {
+            waitWhilePaused(cpu.index)
             switch cpu.run(budget: nil) {
             case .hypercall:
                 guard goOn(cpu, firmwareCall(cpu, conduit: .hvc)) else { return }

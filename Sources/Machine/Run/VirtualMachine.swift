@@ -25,19 +25,23 @@ public struct MachineEvents: Sendable {
     public var suspended: (@Sendable (SuspendEvent) -> Void)?
     /// A network has gone.
     public var linkDown: (@Sendable (LinkDownEvent) -> Void)?
+    /// The host cannot do what a disk is asked for, or can again.
+    public var disk: (@Sendable (DiskTrouble) -> Void)?
 
     public init(
         consoleOutput: @escaping @Sendable ([UInt8]) -> Void = { _ in },
         consoleReady: @escaping @Sendable () -> Void = {},
         firmwareCall: (@Sendable (FirmwareCallEvent) -> Void)? = nil,
         suspended: (@Sendable (SuspendEvent) -> Void)? = nil,
-        linkDown: (@Sendable (LinkDownEvent) -> Void)? = nil
+        linkDown: (@Sendable (LinkDownEvent) -> Void)? = nil,
+        disk: (@Sendable (DiskTrouble) -> Void)? = nil
     ) {
         self.consoleOutput = consoleOutput
         self.consoleReady = consoleReady
         self.firmwareCall = firmwareCall
         self.suspended = suspended
         self.linkDown = linkDown
+        self.disk = disk
     }
 }
 
@@ -85,6 +89,8 @@ public final class VirtualMachine: @unchecked Sendable {
     let initialCounter: UInt64
     /// Whether the last run ended with a warm reset, so that the next one keeps what is in RAM.
     let keepsMemory = Atomic(false)
+    /// How many reasons there are for the guest to be paused.
+    let pauses = Atomic(0)
 
     /// Makes a machine and opens its disks. Nothing runs yet.
     public init(_ configuration: MachineConfiguration, events: MachineEvents) throws(MachineError) {
@@ -168,6 +174,7 @@ public final class VirtualMachine: @unchecked Sendable {
         laboratory = LaboratoryRun(configuration.laboratory)
         firmware = PSCI.Firmware(policy: configuration.psci, platform: power)
         inputs.connect(emulator.cpus, parking)
+        made.diskEvents.connect { [weak self] in self?.heard($0, ofDisk: $1) }
         diskLaboratory?.onPowerCut { [weak self] in self?.finish(.stopped(.powerCut)) }
     }
 

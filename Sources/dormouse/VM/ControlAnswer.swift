@@ -8,7 +8,7 @@ enum ControlAnswer {
         guard let machine else { return ControlReply(done: false, detail: "the guest is not running yet; try again") }
         switch verb {
         case .status:
-            return ControlReply(done: true, detail: machine.isSuspended ? "suspended to RAM" : "running")
+            return ControlReply(done: true, detail: machine.stateWords)
         case .wake:
             machine.wake(.host)
             return ControlReply(done: true, detail: "woken")
@@ -20,5 +20,12 @@ enum ControlAnswer {
                     done: false,
                     detail: "this guest has no \(button.rawValue) button; only one whose firmware is \"acpi\" has")
         }
+    }
+}
+
+extension VirtualMachine {
+    fileprivate var stateWords: String {
+        if isPaused { return "paused, because the host cannot do what a disk was asked for" }
+        return isSuspended ? "suspended to RAM" : "running"
     }
 }

@@ -95,7 +95,7 @@ struct Start: ParsableCommand {
             if outcome.end.isUnexpected { session.log.debug("the cores at the end:\n\(machine.dump())") }
             for failure in ended.findings.compactMap(\.failure) { Message.write(failure) }
             write(report, machine, outcome, ended, plan)
-            let words = outcome.end.words(ended.findings)
+            let words = outcome.end.words(ended.findings, machine.diskFailures)
             Message.write(words)
             server.finish(
                 VMState.End(

@@ -26,9 +26,12 @@ struct DiskFunction: VirtioFunction {
             file = try DiskFile(path: disk.path, readOnly: disk.isReadOnly, isRaw: disk.isRaw)
         } catch { throw .disk(error) }
         do {
+            let events = parts.diskEvents
+            let index = index
             let device = try BlockDevice(
-                file: file, serial: serial, laboratory: parts.diskLaboratory,
-                synchronous: parts.configuration.clock == .instructions)
+                file: file, serial: serial, laboratory: parts.diskLaboratory, onError: disk.onError,
+                synchronous: parts.configuration.clock == .instructions,
+                tell: { events.tell($0, ofDisk: index) })
             parts.disks.append(device)
             return device
         } catch { throw .host(error.description) }
