@@ -18,7 +18,8 @@ struct MachineChange: CustomTestStringConvertible, Sendable {
 @Suite("Environment of a machine")
 struct MachineEnvironmentTests {
     private static let files = MeasuredFiles(
-        isFlat: false, kernel: Fingerprint(of: [1]), initrd: Fingerprint(of: [2]), diskSectors: [2048, 4096])
+        isFlat: false, kernel: Fingerprint(of: [1]), initrd: Fingerprint(of: [2]),
+        disks: [DiskGeometry(byteCount: 2048 * 512), DiskGeometry(byteCount: 4096 * 512)])
 
     private static var machine: MachineConfiguration {
         machine(of: .virt1)
@@ -40,11 +41,12 @@ struct MachineEnvironmentTests {
         MachineChange(testDescription: "a disk less", machine: { $0.disks.removeLast() }),
         MachineChange(
             testDescription: "a disk more", machine: { $0.disks.append(DiskConfiguration(path: "/b")) },
-            files: { $0.diskSectors.append(8) }),
+            files: { $0.disks.append(DiskGeometry(byteCount: 8 * 512)) }),
         MachineChange(testDescription: "a read-only disk", machine: { $0.disks[0].isReadOnly = true }),
         MachineChange(
-            testDescription: "disks moved", machine: { $0.disks.swapAt(0, 1) }, files: { $0.diskSectors.swapAt(0, 1) }),
-        MachineChange(testDescription: "a disk's size", files: { $0.diskSectors[0] += 1 }),
+            testDescription: "disks moved", machine: { $0.disks.swapAt(0, 1) }, files: { $0.disks.swapAt(0, 1) }),
+        MachineChange(testDescription: "a disk's size", files: { $0.disks[0].byteCount += 512 }),
+        MachineChange(testDescription: "a disk's block size", files: { $0.disks[0].blockByteCount = 4096 }),
         MachineChange(testDescription: "kernel", files: { $0.kernel = Fingerprint(of: [9]) }),
         MachineChange(testDescription: "flat code", files: { $0.isFlat = true }),
         MachineChange(testDescription: "initrd", files: { $0.initrd = Fingerprint(of: [9]) }),

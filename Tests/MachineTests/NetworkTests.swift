@@ -95,7 +95,7 @@ struct NetworkTests {
             var configuration = MachineConfiguration(kernel: "unread")
             configuration.networks = networks
             return configuration.environment(
-                MeasuredFiles(isFlat: true, kernel: Fingerprint(of: []), initrd: nil, diskSectors: []))
+                MeasuredFiles(isFlat: true, kernel: Fingerprint(of: []), initrd: nil, disks: []))
         }
         let user = environment([NetworkConfiguration(.user)])
         #expect(user["virtio.29.type"] == "network" && user["virtio.29.mac"] == "52:54:00:00:00:1d")

@@ -51,6 +51,15 @@ public final class BlockDevice: VirtioDevice {
         return features
     }
 
+    /// The configuration space.
+    static func configuration(_ geometry: DiskGeometry) -> [UInt8] {
+        var configuration = [UInt8](repeating: 0, count: Configuration.byteCount)
+        configuration.store(geometry.sectorCount, at: Configuration.capacity)
+        configuration.store(segMax, at: Configuration.segMax)
+        configuration.store(geometry.blockByteCount, at: Configuration.blkSize)
+        return configuration
+    }
+
     /// A disk over `file`.
     ///
     /// - Parameters:
@@ -68,11 +77,7 @@ public final class BlockDevice: VirtioDevice {
     ) throws(WorkerThreadError) {
         features = Self.features(isReadOnly: file.isReadOnly)
 
-        var configuration = [UInt8](repeating: 0, count: Configuration.byteCount)
-        configuration.store(file.byteCount / DiskFile.sectorByteCount, at: Configuration.capacity)
-        configuration.store(Self.segMax, at: Configuration.segMax)
-        configuration.store(UInt32(DiskFile.sectorByteCount), at: Configuration.blkSize)
-        self.configuration = configuration
+        configuration = Self.configuration(file.geometry)
 
         self.file = file
         var disk: any DiskStorage = laboratory?.attach(file) ?? file

@@ -54,6 +54,25 @@ public enum DiskFileError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
+/// What a guest is told of the size of a disk.
+public struct DiskGeometry: Sendable, Hashable {
+    /// Bytes of a logical block, unless the host's device has larger ones; an image file has these.
+    public static let usualBlockByteCount: UInt32 = 512
+
+    /// Bytes, a multiple of 512.
+    public var byteCount: UInt64
+    /// Bytes of a logical block: what partition tables and file systems count in, and the least that the host's device writes.
+    public var blockByteCount: UInt32
+
+    public init(byteCount: UInt64, blockByteCount: UInt32 = usualBlockByteCount) {
+        self.byteCount = byteCount
+        self.blockByteCount = blockByteCount
+    }
+
+    /// In units of 512 bytes, whatever a block has (virtio 1.2 §5.2.4).
+    public var sectorCount: UInt64 { byteCount / DiskFile.sectorByteCount }
+}
+
 /// An open disk. Its lock lasts as long as the object: exclusive for a writable disk, shared for a read-only one.
 ///
 /// The lock is an open-file-description lock on the whole file, so it also counts between two machines in one process,
@@ -70,8 +89,10 @@ public final class DiskFile: Sendable {
 
     public let path: String
     public let isReadOnly: Bool
-    /// Bytes, a multiple of 512, as they were when the file was opened.
-    public let byteCount: UInt64
+    /// What the guest is told of its size, as it was when the file was opened.
+    public let geometry: DiskGeometry
+    /// Bytes, a multiple of 512.
+    public var byteCount: UInt64 { geometry.byteCount }
 
     private let descriptor: Int32
     private let isInterruptedFlag = Atomic(false)
@@ -87,7 +108,7 @@ public final class DiskFile: Sendable {
             throw Self.openError(errno, path: path, readOnly: readOnly)
         }
         do throws(DiskFileError) {
-            byteCount = try Self.checkedByteCount(of: descriptor, path: path, isRaw: isRaw)
+            geometry = try Self.checkedGeometry(of: descriptor, path: path, isRaw: isRaw)
             try Self.lock(descriptor, path: path, readOnly: readOnly)
         } catch {
             close(descriptor)
@@ -107,11 +128,13 @@ public final class DiskFile: Sendable {
     func unlock() { DiskLock.unlock(descriptor) }
 
     /// The size of the disk at `path`, without locking it. `isRaw` as above.
-    public static func byteCount(ofDiskAt path: String, isRaw: Bool = false) throws(DiskFileError) -> UInt64 {
+    public static func geometry(
+        ofDiskAt path: String, isRaw: Bool = false
+    ) throws(DiskFileError) -> DiskGeometry {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw openError(errno, path: path, readOnly: true) }
         defer { close(descriptor) }
-        return try checkedByteCount(of: descriptor, path: path, isRaw: isRaw)
+        return try checkedGeometry(of: descriptor, path: path, isRaw: isRaw)
     }
 
     private static func openError(_ code: Int32, path: String, readOnly: Bool) -> DiskFileError {
@@ -124,9 +147,9 @@ public final class DiskFile: Sendable {
         }
     }
 
-    private static func checkedByteCount(
+    private static func checkedGeometry(
         of descriptor: Int32, path: String, isRaw: Bool
-    ) throws(DiskFileError) -> UInt64 {
+    ) throws(DiskFileError) -> DiskGeometry {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
             throw .failed(operation: "examine", path: path, errno: errno)
@@ -147,7 +170,20 @@ public final class DiskFile: Sendable {
         guard byteCount.isMultiple(of: sectorByteCount) else {
             throw .partialSector(path: path, byteCount: byteCount)
         }
-        return byteCount
+        guard status.st_mode & S_IFMT == S_IFBLK else { return DiskGeometry(byteCount: byteCount) }
+        return DiskGeometry(byteCount: byteCount, blockByteCount: try blockByteCount(of: descriptor, path: path))
+    }
+
+    /// BLKSSZGET of linux/fs.h: _IO(0x12, 104).
+    private static let getLogicalBlockSize: UInt = 0x1268
+
+    /// Bytes of a logical sector of a block device.
+    private static func blockByteCount(of descriptor: Int32, path: String) throws(DiskFileError) -> UInt32 {
+        var size: Int32 = 0
+        guard ioctl(descriptor, getLogicalBlockSize, &size) == 0 else {
+            throw .failed(operation: "examine", path: path, errno: errno)
+        }
+        return UInt32(exactly: size) ?? DiskGeometry.usualBlockByteCount
     }
 
     /// What the file is, if it is no raw disk. What a guest writes to its own disk counts like anything else: the guest of a disk

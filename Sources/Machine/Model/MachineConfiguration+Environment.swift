@@ -19,13 +19,13 @@ public struct MeasuredFiles: Sendable, Hashable {
     public var kernel: Fingerprint
     public var initrd: Fingerprint?
     /// Of every disk, in the order of the slots.
-    public var diskSectors: [UInt64]
+    public var disks: [DiskGeometry]
 
-    public init(isFlat: Bool, kernel: Fingerprint, initrd: Fingerprint?, diskSectors: [UInt64]) {
+    public init(isFlat: Bool, kernel: Fingerprint, initrd: Fingerprint?, disks: [DiskGeometry]) {
         self.isFlat = isFlat
         self.kernel = kernel
         self.initrd = initrd
-        self.diskSectors = diskSectors
+        self.disks = disks
     }
 
     /// Reads the files of a configuration.
@@ -34,11 +34,10 @@ public struct MeasuredFiles: Sendable, Hashable {
         isFlat = image.isFlat
         kernel = try image.kernelFingerprint()
         initrd = try image.initrdFingerprint()
-        diskSectors = []
+        disks = []
         for disk in configuration.disks {
             do throws(DiskFileError) {
-                diskSectors.append(
-                    try DiskFile.byteCount(ofDiskAt: disk.path, isRaw: disk.isRaw) / DiskFile.sectorByteCount)
+                disks.append(try DiskFile.geometry(ofDiskAt: disk.path, isRaw: disk.isRaw))
             } catch { throw .disk(error) }
         }
     }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("What the record keeps of firmware")
 struct FirmwareEnvironmentTests {
-    private static let files = MeasuredFiles(isFlat: false, kernel: Fingerprint(of: [1]), initrd: nil, diskSectors: [])
+    private static let files = MeasuredFiles(isFlat: false, kernel: Fingerprint(of: [1]), initrd: nil, disks: [])
 
     private func environment(_ change: (inout MachineConfiguration) -> Void) -> Environment {
         var configuration = MachineConfiguration(kernel: "Image")

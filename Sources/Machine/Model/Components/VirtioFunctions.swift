@@ -14,10 +14,13 @@ struct DiskFunction: VirtioFunction {
     var features: VirtioFeatures { BlockDevice.features(isReadOnly: disk.isReadOnly) }
 
     func facts(_ files: MeasuredFiles) -> [String: String] {
-        [
-            "sectors": files.diskSectors.indices.contains(index) ? "\(files.diskSectors[index])" : "unknown",
-            "serial": serial,
-        ]
+        let geometry = files.disks.indices.contains(index) ? files.disks[index] : nil
+        var facts = ["sectors": geometry.map { "\($0.sectorCount)" } ?? "unknown", "serial": serial]
+        // A fact of its own only where it is not what every disk had when records began.
+        if let size = geometry?.blockByteCount, size != DiskGeometry.usualBlockByteCount {
+            facts["block-size"] = "\(size)"
+        }
+        return facts
     }
 
     func make(_ parts: inout MachineParts) throws(MachineError) -> any VirtioDevice {
