@@ -1,5 +1,6 @@
 // What is typed reaches the guest, and the end of it ends nothing.
 
+import Foundation
 import TestSupport
 import Testing
 
@@ -23,6 +24,41 @@ extension EndToEnd {
             #expect(end.guestFailure == nil)
             #expect(end.console.contains("dormouse: powering off"))
             #expect(end.exitCode == ExitCode.poweredOff)
+        }
+
+        private static let repetitions = ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] == nil ? 1 : 20
+
+        @Test(
+            "Forty lines that are piped in before the kernel runs arrive whole, on both consoles",
+            arguments: [LinuxGuest.bookworm, .systemOff, .systemOff2], ["pl011", "virtio"])
+        func earlyInput(guest: LinuxGuest, console: String) throws {
+            let scratch = try Scratch("early-input-\(guest.rawValue)-\(console)")
+            var machine = GuestMachine(guest, test: "shell")
+            machine.append[0] = console == "virtio" ? "console=hvc0" : "console=ttyAMA0"
+            machine.options = ["--console", console]
+            // The answer is not what is echoed.
+            let commands = (1...40).map { "echo line \($0) of forty, $((\($0) + 1000))\n" }
+            let answers = (1...40).map { "line \($0) of forty, \($0 + 1000)" }
+            for repetition in 1...Self.repetitions {
+                let run = try scratch.start(machine, "\(repetition)-boot", input: .pipe)
+                try run.send(commands.joined() + "poweroff -f\n")
+                try run.closeInput()
+                let end = try run.waitForEnd()
+                #expect(end.exitCode == ExitCode.poweredOff)
+                let lines = end.console.split(separator: "\n").map(String.init)
+                #expect(lines.filter(answers.contains) == answers)
+            }
+        }
+
+        @Test("A guest that uses the UART is not shown with its other console between")
+        func otherConsole() throws {
+            let scratch = try Scratch("other-console")
+            let run = try scratch.start(GuestMachine(.systemOff2, test: "shell"), "1-boot", input: .pipe)
+            try run.send("echo other-$((6 * 7)) >/dev/hvc0; echo own-$((6 * 7)); poweroff -f\n")
+            let end = try run.waitForEnd()
+            #expect(end.exitCode == ExitCode.poweredOff)
+            #expect(end.console.contains("own-42"))
+            #expect(!end.console.contains("other-42"))
         }
     }
 }

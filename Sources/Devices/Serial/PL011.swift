@@ -34,8 +34,8 @@ public final class PL011: MMIODevice {
 
     /// Sends bytes to the guest, and returns how many were taken, from the first one on.
     ///
-    /// None is lost: those that were not taken because the FIFO is full, or because the guest has not enabled its
-    /// receiver, stay with the caller until `inputReady` is called.
+    /// None is lost: those that were not taken because the FIFO is full, or because the guest does not read (`PL011Reader`), stay
+    /// with the caller until `inputReady` is called.
     public func receive(_ bytes: some Sequence<UInt8>) -> Int {
         // One more than can fit says whether the sender has to wait.
         let candidates = Array(bytes.prefix(PL011State.fifoDepth + 1))

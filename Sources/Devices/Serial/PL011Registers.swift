@@ -73,6 +73,8 @@ enum PL011Register {
         static let transmit: UInt32 = 1 << 5
         static let receiveTimeout: UInt32 = 1 << 6
         static let overrun: UInt32 = 1 << 10
+        /// Either says that there are characters to read.
+        static let received = receive | receiveTimeout
         static let all: UInt32 = 0x7FF
     }
 

@@ -11,8 +11,8 @@ struct PL011State: Sendable {
     static let fifoDepth = 16
     private static let identification = PrimeCellIdentification(partNumber: 0x011, revision: 1)
 
-    /// A ring of received characters.
-    private var fifo = InlineArray<16, UInt8>(repeating: 0)
+    /// A ring of received characters, each with the error bits that it has in UARTDR.
+    private var fifo = InlineArray<16, UInt16>(repeating: 0)
     private var head = 0
     private var count = 0
     /// A character came while the FIFO was full, and none since that was kept.
@@ -29,6 +29,9 @@ struct PL011State: Sendable {
     private var fractionalDivisor: UInt32 = 0
     private var lowPowerDivisor: UInt32 = 0
     private var dmaControl: UInt32 = 0
+
+    /// Whether the guest reads what it is sent.
+    private var reader = PL011Reader()
 
     /// Whoever sends to the guest has more than fitted, and waits to be told.
     var isSenderWaiting = false
@@ -49,8 +52,10 @@ struct PL011State: Sendable {
     private var depth: Int { areFIFOsEnabled ? Self.fifoDepth : 1 }
     private var isLoopback: Bool { control & Register.CRField.loopback != 0 }
 
-    /// Whether characters from outside get in. While not, they wait outside.
-    private var isListening: Bool {
+    /// Whether the guest reads, so that characters from outside get in. While not, they wait outside.
+    var isRead: Bool { isReceiverOn && reader.isReading }
+
+    private var isReceiverOn: Bool {
         let needed = Register.CRField.uartEnable | Register.CRField.receiveEnable
         return control & needed == needed && !isLoopback
     }
@@ -70,21 +75,46 @@ struct PL011State: Sendable {
 
     /// Takes as many characters as fit, in order, and returns how many.
     mutating func receive(_ characters: [UInt8]) -> Int {
-        let taken = isListening ? min(characters.count, max(0, depth - count)) : 0
-        for character in characters.prefix(taken) { push(character) }
+        let taken = isRead ? min(characters.count, max(0, depth - count)) : 0
+        for character in characters.prefix(taken) { push(UInt16(character)) }
         isSenderWaiting = taken < characters.count
         return taken
+    }
+
+    /// Takes a break: the line is held low for longer than a character. It is one character, zero, with an error. Returns whether
+    /// there was room for it; a receiver that is off hears nothing.
+    mutating func receiveBreak() -> Bool {
+        guard isReceiverOn, count < depth else { return false }
+        push(UInt16(Register.DRField.breakError))
+        rawInterrupts |= Register.Interrupt.breakError
+        return true
     }
 
     /// Whether the waiting sender is to be told now that there is room: once for each time that it had to wait, when
     /// at least half of the FIFO is free, so that it need not come for every character.
     mutating func takeSenderIsToContinue() -> Bool {
-        guard isSenderWaiting, isListening, count <= depth / 2 else { return false }
+        guard isSenderWaiting, isRead, count <= depth / 2 else { return false }
         isSenderWaiting = false
         return true
     }
 
-    private mutating func push(_ character: UInt8) {
+    /// Looks whether the guest began or ceased to read.
+    private mutating func setInterruptMask(_ value: UInt32) {
+        interruptMask = value & Register.Interrupt.all
+        switch reader.interruptMaskWritten(
+            enablesReceive: interruptMask & Register.Interrupt.received != 0, fifo: count)
+        {
+        case .nothing: break
+        case .takeBack:
+            for index in 0..<count { reader.withdrawn.append(fifo[(head + index) % Self.fifoDepth]) }
+            count = 0
+            rawInterrupts &= ~Register.Interrupt.received
+        case .giveBack:
+            for character in reader.takeWithdrawn() { push(character) }
+        }
+    }
+
+    private mutating func push(_ character: UInt16) {
         guard count < depth else {
             overran = true
             receiveStatus |= Register.RSRField.overrun
@@ -102,12 +132,14 @@ struct PL011State: Sendable {
     private mutating func pop() -> UInt32 {
         let status = overran ? Register.DRField.overrun : 0
         guard count > 0 else { return status }
-        let character = fifo[head]
+        let character = UInt32(fifo[head])
         head = (head + 1) % Self.fifoDepth
         count -= 1
         if count < receiveTrigger { rawInterrupts &= ~Register.Interrupt.receive }
         if count == 0 { rawInterrupts &= ~Register.Interrupt.receiveTimeout }
-        return UInt32(character) | status
+        receiveStatus = receiveStatus & ~Register.RSRField.breakError
+        if character & Register.DRField.breakError != 0 { receiveStatus |= Register.RSRField.breakError }
+        return character | status
     }
 
     // MARK: Modem lines
@@ -146,7 +178,8 @@ struct PL011State: Sendable {
 
     /// A register, by word-aligned offset.
     mutating func read(_ offset: UInt64) -> UInt32 {
-        switch offset {
+        reader.isRead(offset)
+        return switch offset {
         case Register.DR: pop()
         case Register.RSR: receiveStatus
         case Register.FR: flags
@@ -166,6 +199,7 @@ struct PL011State: Sendable {
 
     /// Stores to a register, by word-aligned offset; returns the character to transmit, if this did.
     mutating func write(_ offset: UInt64, _ value: UInt32) -> UInt8? {
+        reader.isWritten()
         switch offset {
         case Register.DR: return transmit(UInt8(truncatingIfNeeded: value))
         case Register.RSR: receiveStatus = 0
@@ -175,7 +209,7 @@ struct PL011State: Sendable {
         case Register.LCR_H: lineControl = value & Register.LCR_HField.writable
         case Register.CR: setControl(value)
         case Register.IFLS: levelSelect = value & Register.IFLSField.writable
-        case Register.IMSC: interruptMask = value & Register.Interrupt.all
+        case Register.IMSC: setInterruptMask(value)
         case Register.ICR: rawInterrupts &= ~value
         case Register.DMACR: dmaControl = value & Register.DMACRWritable
         default: break
@@ -188,7 +222,7 @@ struct PL011State: Sendable {
         // The character is gone already, so the FIFO went through its trigger level, which is what asserts this.
         rawInterrupts |= Register.Interrupt.transmit
         guard isLoopback else { return character }
-        push(character)
+        push(UInt16(character))
         return nil
     }
 }

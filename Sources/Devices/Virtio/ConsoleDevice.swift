@@ -16,6 +16,11 @@ public final class ConsoleDevice: VirtioDevice {
         case transmit = 1
     }
 
+    private struct Receiver {
+        var queue: Virtqueue?
+        var knock = ConsoleKnock()
+    }
+
     /// The most bytes that are handed to `output` at once.
     private static let maximumOutputByteCount = 1 << 16
 
@@ -28,7 +33,7 @@ public final class ConsoleDevice: VirtioDevice {
 
     private let output: @Sendable ([UInt8]) -> Void
     private let onRoom: @Sendable () -> Void
-    private let receiveQueue = Mutex<Virtqueue?>(nil)
+    private let receiver = Mutex(Receiver())
     private let transmitQueue = Mutex<Virtqueue?>(nil)
     private let isEnding = Atomic(false)
 
@@ -44,24 +49,30 @@ public final class ConsoleDevice: VirtioDevice {
         self.onRoom = onRoom
     }
 
-    /// Gives the guest input, and returns how many of `bytes` it took: fewer if it has no room, none before its
-    /// driver is up. Callable from any thread.
+    /// Gives the guest input, and returns how many of `bytes` it took: fewer if it has no room, none before its driver reads
+    /// (`ConsoleKnock`). What it did not take is to be offered again when there is room, and now and then. Callable from any thread.
     public func receive(_ bytes: some Collection<UInt8>) -> Int {
-        receiveQueue.withLock { queue in
+        receiver.withLock { receiver in
+            guard !bytes.isEmpty, var queue = receiver.queue else { return 0 }
+            defer { receiver.queue = queue }
+            guard receiver.knock.isAnswered(&queue) else { return 0 }
             var rest = Array(bytes)[...]
-            while !rest.isEmpty, let chain = queue?.next(), let memory = queue?.memory {
-                let count = chain.writable.write(rest, in: memory)
+            // No more buffers than the driver can have made available before: it may add empty ones for ever.
+            var left = queue.size
+            while !rest.isEmpty, left > 0, let chain = queue.next() {
+                left -= 1
+                let count = chain.writable.write(rest, in: queue.memory)
                 rest = rest.dropFirst(count)
-                queue?.complete(chain, written: count)
+                queue.complete(chain, written: count)
             }
-            queue?.notifyDriver()
+            queue.notifyDriver()
             return bytes.count - rest.count
         }
     }
 
     public func setQueue(_ queue: Virtqueue?, at index: Int) {
         switch Queue(rawValue: index) {
-        case .receive: receiveQueue.withLock { $0 = queue }
+        case .receive: receiver.withLock { $0 = Receiver(queue: queue) }
         case .transmit: transmitQueue.withLock { $0 = queue }
         case nil: break
         }
@@ -76,7 +87,7 @@ public final class ConsoleDevice: VirtioDevice {
     }
 
     public func reset() {
-        receiveQueue.withLock { $0 = nil }
+        receiver.withLock { $0 = Receiver() }
         transmitQueue.withLock { $0 = nil }
     }
 

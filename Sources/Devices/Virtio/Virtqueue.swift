@@ -169,6 +169,37 @@ public struct Virtqueue: @unchecked Sendable {
         notifications.usedBuffer()
     }
 
+    /// Whether the driver has looked at everything that was given back to it. Only one with VIRTIO_F_EVENT_IDX says so.
+    var isDriverUpToDate: Bool {
+        features.contains(.eventIdx) && loadAcquire(available + availableRingEnd) == nextUsed
+    }
+
+    /// Whether one of the buffers that are available begins at one of `addresses`. If not, the driver is asked to notify the
+    /// device of the next one.
+    mutating func hasAvailable(at addresses: [PhysicalAddress]) -> Bool {
+        guard !isBroken else { return false }
+        var position = nextAvailable
+        // The second time after the driver was asked: it may have added one meanwhile.
+        for _ in 0..<2 {
+            let index = loadAcquire(available + Layout.index)
+            guard index &- nextAvailable <= size else { return false }
+            while position != index {
+                // Safe: the slot is less than the size that the available area was checked for.
+                let entry = available + Layout.ring + Int(position % size) * Layout.availableEntryByteCount
+                let head = Int(UInt16(littleEndian: entry.load(as: UInt16.self)))
+                if let descriptor = try? descriptors.descriptor(at: head), addresses.contains(descriptor.address) {
+                    return true
+                }
+                position &+= 1
+            }
+            guard features.contains(.eventIdx) else { return false }
+            storeRelease(index, at: used + usedRingEnd)
+            memory.didWrite(at: usedAddress + UInt64(usedRingEnd), count: UInt64(MemoryLayout<UInt16>.size))
+            atomicMemoryFence(ordering: .sequentiallyConsistent)
+        }
+        return false
+    }
+
     /// Gives up on the queue: the driver broke a rule, and the device needs a reset.
     mutating func fail(_ fault: VirtqueueFault) {
         isBroken = true

@@ -23,6 +23,9 @@ public final class ConsoleInput: Sendable {
     private static let maximumPendingByteCount = 1 << 16
     /// Bytes read, and offered to the guest, at once.
     private static let chunkByteCount = 4096
+    /// How soon the guest is offered again what it did not take, in milliseconds, the first time and at most. It says when it has
+    /// room, but whether anybody reads is known by asking only.
+    private static let retryInterval: ClosedRange<Int32> = 50...1000
     /// How often a terminal that belongs to somebody else is asked about, in milliseconds.
     private static let claimInterval: Int32 = 1000
 
@@ -65,8 +68,9 @@ public final class ConsoleInput: Sendable {
         var escapes = EscapeSequence()
         var pending: ArraySlice<UInt8> = []
         var isAtEnd = false
+        var retryInterval = Self.retryInterval.lowerBound
         while !isStopped.load(ordering: .acquiring) {
-            deliver(&pending)
+            if deliver(&pending) { retryInterval = Self.retryInterval.lowerBound }
             var isClaimed = true
             var isWanted = !isAtEnd
             switch source {
@@ -76,7 +80,12 @@ public final class ConsoleInput: Sendable {
             case .stream:
                 isWanted = isWanted && pending.count < Self.maximumPendingByteCount
             }
-            guard waitForInput(isWanted: isWanted, timeout: isClaimed ? -1 : Self.claimInterval) else { continue }
+            var timeout = isClaimed ? -1 : Self.claimInterval
+            if !pending.isEmpty {
+                timeout = isClaimed ? retryInterval : min(timeout, retryInterval)
+                retryInterval = min(retryInterval * 2, Self.retryInterval.upperBound)
+            }
+            guard waitForInput(isWanted: isWanted, timeout: timeout) else { continue }
             switch readChunk() {
             case .again: break
             case .end: isAtEnd = true
@@ -95,14 +104,16 @@ public final class ConsoleInput: Sendable {
         }
     }
 
-    /// Offers the guest what waits, as long as it takes it.
-    private func deliver(_ pending: inout ArraySlice<UInt8>) {
+    /// Offers the guest what waits, as long as it takes it. Returns whether it took some.
+    private func deliver(_ pending: inout ArraySlice<UInt8>) -> Bool {
+        let count = pending.count
         while !pending.isEmpty {
             let chunk = Array(pending.prefix(Self.chunkByteCount))
             let taken = send(chunk)
             pending = pending.dropFirst(taken)
-            if taken < chunk.count { return }
+            if taken < chunk.count { break }
         }
+        return pending.count < count
     }
 
     /// Waits for `wakeUp`, and for input if it is wanted. Returns whether there is some, or the end.

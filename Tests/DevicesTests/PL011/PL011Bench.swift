@@ -22,12 +22,18 @@ final class PL011Bench: Sendable {
             inputReady: { [outside] in outside.readyCount.add(1, ordering: .sequentiallyConsistent) })
     }
 
-    /// Set up as Linux does: FIFOs on, receiver and transmitter on.
+    /// Set up as Linux does: FIFOs on, receiver and transmitter on; and waiting for a character without interrupts.
     static func running() -> PL011Bench {
         let bench = PL011Bench()
         bench.write(LCR_H, 0x70)
         bench.write(CR, 0x301)
+        bench.poll()
         return bench
+    }
+
+    /// Asks for a character again and again.
+    func poll() {
+        for _ in 0..<100 { _ = read(Self.FR) }
     }
 
     var isInterrupting: Bool { outside.interrupt.load(ordering: .sequentiallyConsistent) }
@@ -68,5 +74,6 @@ final class PL011Bench: Sendable {
     static let RX: UInt64 = 1 << 4
     static let TX: UInt64 = 1 << 5
     static let RT: UInt64 = 1 << 6
+    static let BE: UInt64 = 1 << 9
     static let OE: UInt64 = 1 << 10
 }

@@ -129,6 +129,7 @@ struct PL011Tests {
         arguments: [0x300, 0x101] as [UInt64])
     func disabledReceiver(_ control: UInt64) {
         let bench = U()
+        bench.write(U.IMSC, U.RX | U.RT)
         bench.write(U.CR, control)
         bench.write(U.LCR_H, 0x70)
         #expect(bench.uart.receive([1, 2, 3]) == 0)
