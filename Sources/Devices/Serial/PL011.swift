@@ -56,6 +56,9 @@ public final class PL011: MMIODevice {
         }
     }
 
+    /// Whether the guest reads what it is sent, with interrupts or by asking again and again.
+    public var isRead: Bool { state.withLock { $0.isRead } }
+
     /// Power-on state, for a reset of the guest. Characters that the guest has not read are gone.
     public func reset() {
         withState { state in

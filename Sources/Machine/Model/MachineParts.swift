@@ -16,7 +16,9 @@ struct MachineParts {
     let diskLaboratory: DiskLaboratory?
     /// Who hears what a disk says.
     let diskEvents = DiskEvents()
-    /// What a console says.
+    /// Which console is shown.
+    let consoleSelection: ConsoleSelection
+    /// What a console says that is shown.
     let consoleOutput: @Sendable ([UInt8]) -> Void
     /// Drives a core's IRQ input.
     let interruptInputs: [@Sendable (Bool) -> Void]
@@ -51,6 +53,7 @@ struct MachineParts {
         self.timeOfDay = timeOfDay
         self.alarmClock = alarmClock
         self.diskLaboratory = diskLaboratory
+        consoleSelection = ConsoleSelection(typed: configuration.console)
         self.consoleOutput = consoleOutput
         self.interruptInputs = interruptInputs
         self.wakeRequested = wakeRequested

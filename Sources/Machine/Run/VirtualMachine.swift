@@ -61,6 +61,7 @@ public final class VirtualMachine: @unchecked Sendable {
     let eventDevice: EventDevice?
     let generationIDInterrupt: InterruptLine?
     let console: ConsoleDevice?
+    let consoleSelection: ConsoleSelection
     let disks: [BlockDevice]
     let networks: [NetworkDevice]
     /// Set if something is to go wrong with the disks, or is to be logged.
@@ -155,6 +156,7 @@ public final class VirtualMachine: @unchecked Sendable {
         generationIDInterrupt = made.generationIDInterrupt
         generationID = Mutex(configuration.generationID)
         console = made.console
+        consoleSelection = made.consoleSelection
         disks = made.disks
         networks = configuration.networks.indices.compactMap { made.networks[$0] }
 
@@ -261,6 +263,7 @@ public final class VirtualMachine: @unchecked Sendable {
         for page in 0..<memory.byteCount >> GuestMemory.pageShift where memory.watched[Int(page)] != 0 {
             memory.didWrite(at: memory.base + page << GuestMemory.pageShift, count: 1)
         }
+        consoleSelection.reset()
         for component in components { component.reset() }
         try guest.load(plan, into: memory)
         return plan

@@ -22,8 +22,11 @@ struct SerialPortComponent: Component {
 
     func make(_ parts: inout MachineParts) -> MadeComponent {
         let output = parts.consoleOutput
+        let selection = parts.consoleSelection
         let uart = PL011(
-            interrupt: parts.spi(spi), output: { output([$0]) }, inputReady: parts.events.consoleReady)
+            interrupt: parts.spi(spi), output: { if selection.shows(.pl011) { output([$0]) } },
+            inputReady: parts.events.consoleReady)
+        selection.usesUART { uart.isRead }
         parts.uart = uart
         return MadeComponent(
             devices: [uart],

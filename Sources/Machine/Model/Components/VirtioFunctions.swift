@@ -66,7 +66,13 @@ struct ConsoleFunction: VirtioFunction {
     func facts(_ files: MeasuredFiles) -> [String: String] { [:] }
 
     func make(_ parts: inout MachineParts) -> any VirtioDevice {
-        let device = ConsoleDevice(output: parts.consoleOutput, onRoom: parts.events.consoleReady)
+        let output = parts.consoleOutput
+        let selection = parts.consoleSelection
+        let device = ConsoleDevice(
+            output: { bytes in
+                selection.uses(.virtio)
+                if selection.shows(.virtio) { output(bytes) }
+            }, onRoom: parts.events.consoleReady)
         parts.console = device
         return device
     }
