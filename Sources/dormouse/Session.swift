@@ -81,6 +81,7 @@ final class Session: Sendable {
                 case .wake: wake()
                 case .powerButton: press(.power)
                 case .sleepButton: press(.sleep)
+                case .sendBreak: sendBreak()
                 case .help: output.write(Array("\n\(EscapeSequence.help)".utf8))
                 }
             }
@@ -119,6 +120,14 @@ final class Session: Sendable {
     private func press(_ button: MachineButton) {
         guard let machine = current, !machine.press(button) else { return }
         log.warning("there is no \(button.rawValue) button with a device tree; start the guest with --firmware acpi")
+    }
+
+    private func sendBreak() {
+        switch current?.sendBreak() {
+        case .notHeard?: log.warning("the guest's UART is off or full, and does not hear a break")
+        case .noLine?: log.warning("the virtio console has no line on which a break could be sent; --console pl011 has")
+        case .sent?, nil: break
+        }
     }
 
     private func stop(_ reason: StopReason) {

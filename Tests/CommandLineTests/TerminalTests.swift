@@ -6,16 +6,16 @@ import Testing
 
 @Suite("On a terminal", .needs(Guest.areBuilt, Guest.missing))
 struct TerminalTests {
-    /// Runs an idle guest on a terminal of its own, in the foreground, and calls `body` once the terminal is raw.
+    /// Runs a guest, an idle one if nothing is said, on a terminal of its own, in the foreground, and calls `body` once the terminal is raw.
     private func run(
-        _ body: @escaping @Sendable (Pseudoterminal, pid_t) async throws -> Void
+        _ kernel: String = Guest.idle.path, _ body: @escaping @Sendable (Pseudoterminal, pid_t) async throws -> Void
     ) async throws -> (TerminationStatus, Pseudoterminal) {
         let terminal = try Pseudoterminal()
         // setsid replaces itself by the command: the process stays the same.
         let result = try await Subprocess.run(
             .name("setsid"),
             arguments: [
-                "--ctty", Command.path.string, "run", "--kernel", Guest.idle.path, "--append", "seconds=600",
+                "--ctty", Command.path.string, "run", "--kernel", kernel, "--append", "seconds=600",
             ],
             environment: Command.environment,
             input: .fileDescriptor(terminal.slave, closeAfterSpawningProcess: false),
@@ -42,6 +42,32 @@ struct TerminalTests {
         let (status, terminal) = try await run { terminal, _ in terminal.type("\u{3}\u{1}h\u{1}x") }
         #expect(status == .exited(34))
         #expect(terminal.read().contains("Ctrl-A x:"))
+    }
+
+    @Test("Ctrl-A b is a break on the guest's UART")
+    func sendBreak() async throws {
+        // Turns the UART on, waits for a character and powers off if it is a break; else it hibernates.
+        let words: [UInt32] = [
+            // mov x1, #0x09000000; mov w2, #0x301; str w2, [x1, #0x30]; mov w2, #0x21; str w2, [x1]
+            0xD2A1_2001, 0x5280_6022, 0xB900_3022, 0x5280_0422, 0xB900_0022,
+            // 1: ldr w2, [x1, #0x18]; tbnz w2, #4, 1b; ldr w2, [x1]; tbz w2, #10, 2f
+            0xB940_1822, 0x3727_FFE2, 0xB940_0022, 0x3650_00A2,
+            // SYSTEM_OFF: mov w0, #0x84000000; movk w0, #8; hvc #0; b .
+            0x52B0_8000, 0x7280_0100, 0xD400_0002, 0x1400_0000,
+            // 2: SYSTEM_OFF2: mov w0, #0x84000000; movk w0, #0x15; mov w1, #0; mov w2, #0; hvc #0; b .
+            0x52B0_8000, 0x7280_02A0, 0x5280_0001, 0x5280_0002, 0xD400_0002, 0x1400_0000,
+        ]
+        let directory = try TemporaryDirectory()
+        let code = words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
+        let kernel = try directory.file("guest.bin", code)
+        for (keys, end) in [("\u{1}b", "powered off"), ("b", "hibernated")] {
+            let (_, terminal) = try await run(kernel) { terminal, _ in
+                let isUp = try await terminal.waits(for: "!")
+                #expect(isUp)
+                terminal.type(keys)
+            }
+            #expect(terminal.read().hasSuffix("dormouse: \(end)\r\n"))
+        }
     }
 
     @Test(

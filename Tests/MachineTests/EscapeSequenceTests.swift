@@ -23,6 +23,12 @@ struct EscapeSequenceTests {
         #expect(pieces("ls\r\u{1}xrest") == [input("ls\r"), .command(.quit), input("rest")])
     }
 
+    @Test("Ctrl-A b sends a break, and the help says so")
+    func sendBreak() {
+        #expect(pieces("a\u{1}bh") == [input("a"), .command(.sendBreak), input("h")])
+        #expect(EscapeSequence.help.contains("Ctrl-A b: send a break"))
+    }
+
     @Test("Ctrl-A h and Ctrl-A ? are for help", arguments: ["h", "?"])
     func help(key: String) {
         #expect(pieces("\u{1}\(key)") == [.command(.help)])

@@ -2,7 +2,7 @@
 //
 // Responsible for: the registers of DDI 0183 to the guest, bytes and flow control to the host. Not responsible for:
 // terminals, nor for keeping what does not fit into the FIFO. There is no DMA and no infrared, a character takes no
-// time, and none is ever received with an error but an overrun in loopback mode.
+// time, and none is ever received with an error but a break, and an overrun in loopback mode.
 
 import Hypervisor
 import Synchronization
@@ -40,6 +40,12 @@ public final class PL011: MMIODevice {
         // One more than can fit says whether the sender has to wait.
         let candidates = Array(bytes.prefix(PL011State.fifoDepth + 1))
         return withState { $0.receive(candidates) }
+    }
+
+    /// Sends a break, and returns whether the guest heard it: its receiver is on and its FIFO not full. Linux takes the next character for a
+    /// SysRq command.
+    public func receiveBreak() -> Bool {
+        withState { $0.receiveBreak() }
     }
 
     public func read(offset: UInt64, size: Int, cpu: Int) -> UInt64 {

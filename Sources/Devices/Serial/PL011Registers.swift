@@ -19,10 +19,12 @@ enum PL011Register {
     static let DMACR: UInt64 = 0x048
 
     enum DRField {
+        static let breakError: UInt32 = 1 << 10
         static let overrun: UInt32 = 1 << 11
     }
 
     enum RSRField {
+        static let breakError: UInt32 = 1 << 2
         static let overrun: UInt32 = 1 << 3
     }
 
@@ -72,6 +74,7 @@ enum PL011Register {
         static let receive: UInt32 = 1 << 4
         static let transmit: UInt32 = 1 << 5
         static let receiveTimeout: UInt32 = 1 << 6
+        static let breakError: UInt32 = 1 << 9
         static let overrun: UInt32 = 1 << 10
         /// Either says that there are characters to read.
         static let received = receive | receiveTimeout

@@ -9,6 +9,7 @@ public enum ConsoleCommand: Sendable, Hashable, CaseIterable {
     case wake
     case powerButton
     case sleepButton
+    case sendBreak
     case help
 
     /// The keys that mean it, after Ctrl-A.
@@ -18,6 +19,7 @@ public enum ConsoleCommand: Sendable, Hashable, CaseIterable {
         case .wake: "w"
         case .powerButton: "p"
         case .sleepButton: "s"
+        case .sendBreak: "b"
         case .help: "h?"
         }
     }
@@ -29,6 +31,7 @@ public enum ConsoleCommand: Sendable, Hashable, CaseIterable {
         case .wake: "wake a guest that is suspended to RAM"
         case .powerButton: "press the power button (a guest with ACPI powers off)"
         case .sleepButton: "press the sleep button (a guest with ACPI goes to sleep)"
+        case .sendBreak: "send a break to the guest's UART (for Linux, the next key is a SysRq command)"
         case .help: "this help"
         }
     }

@@ -241,6 +241,22 @@ public final class VirtualMachine: @unchecked Sendable {
         }
     }
 
+    /// What became of a break.
+    public enum BreakOutcome: Sendable {
+        case sent
+        /// The guest's receiver is off, or its FIFO full.
+        case notHeard
+        /// The console is no serial line.
+        case noLine
+    }
+
+    /// Sends a break to the guest's console. Callable from any thread.
+    public func sendBreak() -> BreakOutcome {
+        guard configuration.console == .pl011 else { return .noLine }
+        wake(.console)
+        return uart.receiveBreak() ? .sent : .notHeard
+    }
+
     // MARK: Starting
 
     /// Puts every device into its power-on state and loads the guest. After a warm reset, RAM keeps what was in it, but for

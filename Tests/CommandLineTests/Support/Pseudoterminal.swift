@@ -53,6 +53,16 @@ final class Pseudoterminal: Sendable {
         return isRaw == untilRaw
     }
 
+    /// Waits, for at most ten seconds, until `text` was written to the terminal; what was written up to then is read.
+    func waits(for text: String) async throws -> Bool {
+        var written = ""
+        for _ in 0..<1000 where !written.contains(text) {
+            try await Task.sleep(for: .milliseconds(10))
+            written += read()
+        }
+        return written.contains(text)
+    }
+
     /// What was written to the terminal so far and not been read yet.
     func read() -> String {
         var bytes: [UInt8] = []
