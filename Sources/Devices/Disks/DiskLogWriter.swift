@@ -6,8 +6,12 @@ import SystemPackage
 
 /// A log that grows. What the guest says is kept until the next entry, so that it stands before what came after.
 public final class DiskLogWriter: Sendable {
+    /// What is kept of what the guest says before it is written: a guest may say much and ask its disks for nothing.
+    private static let maximumSaidByteCount = 1 << 20
+
     private let path: String
     private let file: FileDescriptor
+    /// What was said since the last entry; whoever writes to the file has it.
     private let console = Mutex<[UInt8]>([])
     /// Why the log is not whole.
     private let failed = Mutex<DiskFileError?>(nil)
@@ -34,17 +38,22 @@ public final class DiskLogWriter: Sendable {
 
     /// The guest wrote to its console. Callable from any thread.
     public func said(_ bytes: [UInt8]) {
-        console.withLock { $0 += bytes }
+        console.withLock { console in
+            console += bytes
+            guard console.count >= Self.maximumSaidByteCount else { return }
+            // `check` finds that it failed.
+            try? write(DiskLog.Entry.console(console).bytes)
+            console = []
+        }
     }
 
-    /// Adds what was done, after what was said before. One caller at a time.
+    /// Adds what was done, after what was said before.
     func append(_ entry: DiskLog.Entry) throws(DiskFileError) {
-        let said = console.withLock { console in
-            defer { console = [] }
-            return console
+        try console.withLock { console throws(DiskFileError) in
+            if !console.isEmpty { try write(DiskLog.Entry.console(console).bytes) }
+            console = []
+            try write(entry.bytes)
         }
-        if !said.isEmpty { try write(DiskLog.Entry.console(said).bytes) }
-        try write(entry.bytes)
     }
 
     /// Throws if the log is not whole: a run with such a log has failed.

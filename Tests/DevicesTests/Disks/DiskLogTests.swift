@@ -41,6 +41,27 @@ struct DiskLogTests {
         }
     }
 
+    @Test("What a guest says is written before it fills memory, whole and before what came after")
+    func longText() throws {
+        let directory = try TemporaryDisk(sectors: 1)
+        let path = directory.directory + "/log"
+        defer { unlink(path) }
+        let log = try DiskLogWriter(path: path)
+        for _ in 0..<48 { log.said([UInt8](repeating: 65, count: 1 << 16)) }
+        var status = stat()
+        #expect(stat(path, &status) == 0)
+        #expect(status.st_size > 2 << 20)
+        try log.append(.flush(disk: 0))
+        var bytes = [UInt8](repeating: 0, count: 4 << 20)
+        let descriptor = open(path, O_RDONLY)
+        defer { close(descriptor) }
+        let count = read(descriptor, &bytes, bytes.count)
+        let entries = try DiskLog(bytes: Array(bytes.prefix(count))).entries
+        let texts = entries.compactMap { if case .console(let text) = $0 { text.count } else { nil } }
+        #expect(texts.reduce(0, +) == 3 << 20)
+        #expect(entries.last == .flush(disk: 0))
+    }
+
     @Test("Requests are logged in the order in which they were done, those that failed are not, and texts between them")
     func recording() throws {
         let directory = try TemporaryDisk(sectors: 1)
