@@ -16,6 +16,8 @@ enum Register: UInt32 {
 
 /// A system register, by op0, op1, CRn, CRm and op2 (DDI 0487, D17).
 enum SystemName: UInt32 {
+    case mdscrEL1 = 0b10_000_0000_0010_010
+    case oslarEL1 = 0b10_000_0001_0000_100
     case midrEL1 = 0b11_000_0000_0000_000
     case idAA64PFR0EL1 = 0b11_000_0000_0100_000
     case sctlrEL1 = 0b11_000_0001_0000_000
@@ -35,12 +37,15 @@ enum SystemName: UInt32 {
     case mairEL1 = 0b11_000_1010_0010_000
     case vbarEL1 = 0b11_000_1100_0000_000
     case isrEL1 = 0b11_000_1100_0001_000
+    case contextidrEL1 = 0b11_000_1101_0000_001
+    case tpidrEL1 = 0b11_000_1101_0000_100
     case cntkctlEL1 = 0b11_000_1110_0001_000
     case ctrEL0 = 0b11_011_0000_0000_001
     case dczidEL0 = 0b11_011_0000_0000_111
     case nzcv = 0b11_011_0100_0010_000
     case daif = 0b11_011_0100_0010_001
     case fpcr = 0b11_011_0100_0100_000
+    case fpsr = 0b11_011_0100_0100_001
     case tpidrEL0 = 0b11_011_1101_0000_010
     case tpidrroEL0 = 0b11_011_1101_0000_011
     case cntfrqEL0 = 0b11_011_1110_0000_000
@@ -73,6 +78,7 @@ enum SystemOperation: UInt32 {
     case tlbiVAALE1 = 0b000_1000_0111_111
     case tlbiVMALLE1IS = 0b000_1000_0011_000
     case tlbiVAE1IS = 0b000_1000_0011_001
+    case tlbiVAAE1IS = 0b000_1000_0011_011
     case tlbiASIDE1IS = 0b000_1000_0011_010
     case tlbiVAALE1IS = 0b000_1000_0011_111
     case tlbiRVAE1 = 0b000_1000_0110_001
@@ -276,6 +282,13 @@ extension A64 {
     }
     /// FMOV Dd, Xn.
     static func fmov(d: UInt32, _ n: Register) -> A64 { A64(0x9E67_0000 | n.rawValue << 5 | d) }
+    /// LDP Qt, Qt2, [Xn, #offset].
+    static func ldp(q t: UInt32, _ t2: UInt32, _ n: Register, _ offset: Int) -> A64 {
+        A64(0xAD40_0000 | signed(offset / 16, bits: 7) << 15 | t2 << 10 | n.rawValue << 5 | t)
+    }
+    static func stp(q t: UInt32, _ t2: UInt32, _ n: Register, _ offset: Int) -> A64 {
+        A64(0xAD00_0000 | signed(offset / 16, bits: 7) << 15 | t2 << 10 | n.rawValue << 5 | t)
+    }
     /// LDR Qt, [Xn].
     static func ldr(q t: UInt32, _ n: Register) -> A64 { A64(0x3DC0_0000 | n.rawValue << 5 | t) }
 }
