@@ -2,8 +2,9 @@
 
 /// Writes in their order, as many as a disk's cache has room for.
 ///
-/// A guest that never flushes fills it; the oldest then go to the medium, as those of a real disk do. That is part of what a
-/// power cut leaves, so a real cut and one that is constructed from a log both keep their unflushed writes in this.
+/// A guest that never flushes fills it; the oldest then go to the medium, as those of a real disk do. That is part of
+/// what a power cut leaves, so a real cut and one that is constructed from a log both keep their unflushed writes in
+/// this.
 struct UnflushedWrites {
     /// What a cache holds at most, in bytes.
     static let byteLimit = 256 << 20
@@ -18,8 +19,8 @@ struct UnflushedWrites {
 
     private static func cost(_ write: DiskWrite) -> Int { write.bytes.count + overhead }
 
-    /// Adds a write; returns those that leave for the medium, in their order: none, or the oldest until half of the cache is
-    /// free.
+    /// Adds a write; returns those that leave for the medium, in their order: none, or the oldest until half of the
+    /// cache is free.
     mutating func append(_ write: DiskWrite) -> [DiskWrite] {
         writes.append(write)
         byteCount += Self.cost(write)

@@ -1,9 +1,9 @@
 // What CPUs ask of one another.
 //
-// Responsible for: the requests, and what a CPU holds of them until it does them. A CPU that is off, waits, or is not run
-// does none, for as long as others like, so what it holds has a bound: beyond that, many requests become one that asks for
-// more than all of them. Everything that can be asked for is to forget something, so asking for more is always right, and
-// the order does not matter. Not responsible for waiting until it is done: see `EmulatedVM.waitForRequests`.
+// Responsible for: the requests, and what a CPU holds of them until it does them. A CPU that is off, waits, or is not
+// run does none, for as long as others like, so what it holds has a bound: beyond that, many requests become one that
+// asks for more than all of them. Everything that can be asked for is to forget something, so asking for more is always
+// right, and the order does not matter. Not responsible for waiting until it is done: see `EmulatedVM.waitForRequests`.
 
 import Arm64
 import Glibc

@@ -45,7 +45,8 @@ extension EmulatedCPU {
         enterVector(0, returnAddress: returnAddress)
     }
 
-    /// Takes the IRQ that is pending. The branch before it may have left a tag in the PC, which no fetch has removed yet.
+    /// Takes the IRQ that is pending. The branch before it may have left a tag in the PC, which no fetch has removed
+    /// yet.
     func takeInterrupt() {
         enterVector(Vector.interrupt, returnAddress: withoutTag(state.pc))
     }

@@ -53,8 +53,8 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     @exclusivity(unchecked) var pendingSyndrome = Syndrome.undefined
     @exclusivity(unchecked) var pendingFaultAddress: UInt64?
 
-    /// Whether a translation was dropped since the dispatcher last looked for a block: what is executed may be on a page that
-    /// its address does not lead to any more, and is not linked with what that leads to.
+    /// Whether a translation was dropped since the dispatcher last looked for a block: what is executed may be on a
+    /// page that its address does not lead to any more, and is not linked with what that leads to.
     @exclusivity(unchecked) var hasDroppedTranslations = false
 
     /// Whether other CPUs were asked for something that the next DSB has to wait for.

@@ -203,9 +203,9 @@ final class CodeCache: @unchecked Sendable {
     func flush() {
         state.withLock { state in
             drops.wrappingAdd(1, ordering: .sequentiallyConsistent)
-            // Writes to the pages are not noticed from here on, so nobody may enter their blocks any more. Only pages that had
-            // blocks are touched: the rest of these arrays takes no memory of the host's. A page that was to get a block and
-            // did not stays watched, which its next write ends.
+            // Writes to the pages are not noticed from here on, so nobody may enter their blocks any more. Only pages
+            // that had blocks are touched: the rest of these arrays takes no memory of the host's. A page that was to
+            // get a block and did not stays watched, which its next write ends.
             for slot in state.tables {
                 guard let table = UnsafeMutablePointer<UInt32>(bitPattern: UInt(pages[slot])) else { continue }
                 for index in 0..<Self.instructionsPerPage where table[index] != 0 {

@@ -233,8 +233,8 @@ final class TranslationContext {
 
     private var instructionPages: UnsafeMutableRawPointer { memory + AccessPrivilege.count * Self.initialTableBytes }
 
-    /// Two words: the key (virtual page | exception level, or all ones), and the physical page. Of the key's low twelve bits,
-    /// which are ours, only the lowest is ever looked for: no address has the key of an empty entry.
+    /// Two words: the key (virtual page | exception level, or all ones), and the physical page. Of the key's low twelve
+    /// bits, which are ours, only the lowest is ever looked for: no address has the key of an empty entry.
     private func instructionPage(_ address: UInt64) -> UnsafeMutablePointer<UInt64> {
         let index = Int(truncatingIfNeeded: address >> TLBGeometry.pageShift) & (Self.instructionPageCount - 1)
         return (instructionPages + index * 16).assumingMemoryBound(to: UInt64.self)
@@ -360,9 +360,9 @@ final class TranslationContext {
 /// instructions share one, since hardly ever both begin a block.
 ///
 /// A guest can put any 64 bits into its PC, so the key is the address and nothing else: what a block was made for is in
-/// the block (`BlockMode.entryTag`), and is compared there. The keys of blocks are addresses that were fetched from, so a
-/// misaligned or tagged PC equals none of them. An empty entry has a key that is looked for in another place: all ones, which
-/// belong into the last entry, and zero in the last one.
+/// the block (`BlockMode.entryTag`), and is compared there. The keys of blocks are addresses that were fetched from, so
+/// a misaligned or tagged PC equals none of them. An empty entry has a key that is looked for in another place: all
+/// ones, which belong into the last entry, and zero in the last one.
 enum JumpCache {
     static let entryCount = 8192
     static let byteCount = entryCount * 16
