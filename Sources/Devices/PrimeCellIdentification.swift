@@ -8,7 +8,7 @@ struct PrimeCellIdentification: Sendable {
     private static let cell: UInt32 = 0xB105_F00D
 
     /// PeriphID0 to 3 as one number: part number, designer, revision, configuration.
-    private let peripheral: UInt32
+    let peripheral: UInt32
 
     init(partNumber: UInt32, revision: UInt32) {
         peripheral = partNumber & 0xFFF | Self.arm << 12 | revision << 20

@@ -36,7 +36,8 @@ public struct StartPlan: Sendable {
         self.vm = vm
         let state = try vm.state()
         let today = try vm.configuration()
-        let machine = try Self.machine(of: today, vm)
+        var machine = try Self.machine(of: today, vm)
+        machine.laboratory.withheldCores = request.withheldCores
         let files = try MeasuredFiles(of: machine)
         let environment = machine.environment(files)
         let findings = machine.disks.map { HibernationFinding(path: $0.path) }
@@ -54,7 +55,8 @@ public struct StartPlan: Sendable {
         }
         var prepared: MachineConfiguration
         if case .keep = decision, let slept {
-            let kept = try Self.keptMachine(slept, vm)
+            var kept = try Self.keptMachine(slept, vm)
+            kept.laboratory.withheldCores = request.withheldCores
             let keptFiles = try MeasuredFiles(of: kept)
             let keptEnvironment = kept.environment(keptFiles)
             // What cannot be given again (a kernel that was not kept, a disk of another size) still differs.
@@ -177,6 +179,8 @@ public struct StartRequest: Sendable, Hashable {
     public var acceptsDiskChange = false
     /// Whether a clean boot takes the image off the disks itself, rather than leaving it to the guest.
     public var discardsImage = false
+    /// Cores that the laboratory withholds in this start: before PSCI 1.2 the guest is not told of them.
+    public var withheldCores: Set<Int> = []
 
     public init() {}
 }

@@ -79,7 +79,7 @@ struct ClockTests {
         let day = ManualClock(1_800_000_000 * 1_000_000_000)
         let isRaised = Flag()
         let rtc = PL031(
-            interrupt: InterruptLine { if $0 { isRaised.set() } },
+            revision: .r1p0, interrupt: InterruptLine { if $0 { isRaised.set() } },
             clock: { day.now / 1_000_000_000 }, alarmChanged: {})
         let alarm = AlarmClock(time: { host.now }, timeOfDay: { day.now })
         // RTCMR an hour ahead, RTCIMSC.

@@ -63,6 +63,26 @@ struct MachineEnvironmentTests {
         MachineChange(testDescription: "clusters", machine: { $0.psci = .virt1("cores-per-cluster=1") }),
     ]
 
+    private static let hiddenCore = MachineChange(
+        testDescription: "a core that firmware does not tell of",
+        machine: {
+            $0.psci = .virt1(version: .v1_1)
+            $0.laboratory.withheldCores = [1]
+        })
+
+    @Test("A core that the laboratory withholds is missed before PSCI 1.2, and recorded")
+    func withheld() {
+        var told = Self.machine
+        told.psci = .virt1(version: .v1_1)
+        let differences = Self.environment(Self.hiddenCore).differences(from: told.environment(Self.files))
+        #expect(differences.map(\.path) == ["cpu.withheld"])
+        #expect(differences.map(\.consequence) == [.mustMatch])
+        // From 1.2 on a core may be there and not to be had, and the guest's tables do not depend on it.
+        var later = Self.machine
+        later.laboratory.withheldCores = [1]
+        #expect(later.environment(Self.files) == Self.machine.environment(Self.files))
+    }
+
     private static let invisibleChanges: [MachineChange] = [
         MachineChange(testDescription: "kernel's path", machine: { $0.kernel = "/b/kernel" }),
         MachineChange(testDescription: "initrd's path", machine: { $0.initrd = "/b/initrd" }),
@@ -93,7 +113,9 @@ struct MachineEnvironmentTests {
     }
 
     /// A released model never changes. If this fails and the model was released, the change needs another model.
-    @Test("The environment of a released model is what its golden file says", arguments: MachineModel.all.map(\.name))
+    @Test(
+        "The environment of a released model is what its golden file says",
+        arguments: MachineModel.all.map(\.name))
     func golden(name: String) throws {
         let machine = Self.machine(of: try #require(MachineModel.all.first { $0.name == name }))
         let path = String(#filePath.dropLast("EnvironmentTests.swift".count)) + "Golden/\(name).json"

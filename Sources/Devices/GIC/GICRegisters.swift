@@ -91,6 +91,8 @@ enum GICIdentification {
     static let implementer: UInt32 = 0x4400_0000
 
     private static let first: UInt64 = 0xFFD0
+    /// Where GICx_PIDR2 is.
+    static let PIDR2: UInt64 = 0xFFE8
     /// PIDR4 to 7, PIDR0 to 3, CIDR0 to 3. GICx_PIDR2.ArchRev says GICv3; the component class is a generic one.
     private static let values: [UInt32] = [0, 0, 0, 0, 0, 0, 0x30, 0, 0x0D, 0xF0, 0x05, 0xB1]
 

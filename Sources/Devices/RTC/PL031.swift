@@ -10,6 +10,20 @@ import Synchronization
 
 /// A PL031: 4 KiB of registers, one interrupt.
 public final class PL031: MMIODevice {
+    /// Revisions as the PeriphID2 of the part has them.
+    public enum Revision: UInt32, Sendable, CaseIterable {
+        case r1p0 = 0
+        /// The last one, which most boards have, and other monitors.
+        case r1p3 = 1
+
+        fileprivate var identification: PrimeCellIdentification {
+            PrimeCellIdentification(partNumber: 0x031, revision: rawValue)
+        }
+
+        /// PeriphID0 to 3, the first in the lowest byte.
+        public var peripheralID: UInt32 { identification.peripheral }
+    }
+
     /// Bytes of the register window.
     public static let windowSize: UInt64 = 0x1000
 
@@ -19,19 +33,20 @@ public final class PL031: MMIODevice {
     private let alarmChanged: @Sendable () -> Void
 
     /// - Parameters:
+    ///   - revision: which one it says that it is, in PeriphID2. They differ in nothing else.
     ///   - interrupt: RTCINTR, level-sensitive.
     ///   - clock: the time of day in seconds since the epoch; it may be set back. Called with the
     ///     device locked, so it must not use the device.
     ///   - alarmChanged: called on a vCPU's thread after the guest did something that changes `nextAlarm`.
     public init(
-        interrupt: InterruptLine,
+        revision: Revision, interrupt: InterruptLine,
         clock: @escaping @Sendable () -> UInt64,
         alarmChanged: @escaping @Sendable () -> Void = {}
     ) {
         self.interrupt = InterruptOutput(interrupt)
         self.clock = clock
         self.alarmChanged = alarmChanged
-        state = Mutex(PL031State(time: clock()))
+        state = Mutex(PL031State(time: clock(), identification: revision.identification))
     }
 
     /// When the alarm will interrupt the guest, in seconds of `clock`; nil if it will not, as it is masked or has
@@ -64,7 +79,7 @@ public final class PL031: MMIODevice {
 
     /// Power-on state, for a reset of the guest; the clock shows the host's time again.
     public func reset() {
-        withState { $0 = PL031State(time: $0.time) }
+        withState { $0 = PL031State(time: $0.time, identification: $0.identification) }
         alarmChanged()
     }
 

@@ -19,8 +19,7 @@ enum PL031Register {
 
 /// The state of a PL031 at a moment in time.
 struct PL031State: Sendable {
-    private static let identification = PrimeCellIdentification(partNumber: 0x031, revision: 0)
-
+    let identification: PrimeCellIdentification
     /// Seconds since the epoch, up to which the alarm has been looked for.
     private(set) var time: UInt64
     /// What the guest added to the time of the host by setting the clock.
@@ -31,8 +30,9 @@ struct PL031State: Sendable {
     private var rawInterrupt: UInt32 = 0
 
     /// The state after reset.
-    init(time: UInt64) {
+    init(time: UInt64, identification: PrimeCellIdentification) {
         self.time = time
+        self.identification = identification
     }
 
     var isInterruptAsserted: Bool { rawInterrupt & interruptMask != 0 }
@@ -70,7 +70,7 @@ struct PL031State: Sendable {
         case PL031Register.IMSC: interruptMask
         case PL031Register.RIS: rawInterrupt
         case PL031Register.MIS: rawInterrupt & interruptMask
-        default: Self.identification.read(offset) ?? 0
+        default: identification.read(offset) ?? 0
         }
     }
 

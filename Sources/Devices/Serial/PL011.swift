@@ -12,6 +12,11 @@ public final class PL011: MMIODevice {
     /// Bytes of the register window.
     public static let windowSize: UInt64 = 0x1000
 
+    /// PeriphID0 to 3, the first in the lowest byte.
+    public static var peripheralID: UInt32 { PL011State.identification.peripheral }
+    /// Characters that the receive FIFO holds.
+    public static var fifoDepth: Int { PL011State.fifoDepth }
+
     private let state = Mutex(PL011State())
     private let interrupt: InterruptOutput
     private let output: @Sendable (UInt8) -> Void

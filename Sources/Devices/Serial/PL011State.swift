@@ -9,7 +9,7 @@ struct PL011State: Sendable {
 
     /// Characters that the receive FIFO holds. Revision 1 of the PL011 has 16; from revision 3 on it would be 32.
     static let fifoDepth = 16
-    private static let identification = PrimeCellIdentification(partNumber: 0x011, revision: 1)
+    static let identification = PrimeCellIdentification(partNumber: 0x011, revision: 1)
 
     /// A ring of received characters, each with the error bits that it has in UARTDR.
     private var fifo = InlineArray<16, UInt16>(repeating: 0)

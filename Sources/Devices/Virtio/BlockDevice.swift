@@ -23,7 +23,8 @@ extension VirtioFeatures {
 public final class BlockDevice: VirtioDevice {
     private static let queueSize: UInt16 = 256
     /// Header and status take a descriptor each; the rest of the queue is for data.
-    private static let segMax = UInt32(queueSize) - 2
+    public static let segMax = UInt32(queueSize) - 2
+    public static let queueSizes: [UInt16] = [queueSize]
 
     /// Offsets in `struct virtio_blk_config` (§5.2.4), in bytes.
     private enum Configuration {
@@ -36,7 +37,7 @@ public final class BlockDevice: VirtioDevice {
 
     public let deviceID = VirtioDeviceID.block
     public let features: VirtioFeatures
-    public let queueSizes = [queueSize]
+    public let queueSizes: [UInt16] = BlockDevice.queueSizes
     public let configuration: [UInt8]
 
     private let file: DiskFile

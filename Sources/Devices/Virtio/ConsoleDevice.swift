@@ -27,7 +27,8 @@ public final class ConsoleDevice: VirtioDevice {
     public let deviceID = VirtioDeviceID.console
     public static let features: VirtioFeatures = []
     public let features: VirtioFeatures = ConsoleDevice.features
-    public let queueSizes: [UInt16] = [128, 128]
+    public static let queueSizes: [UInt16] = [128, 128]
+    public let queueSizes: [UInt16] = ConsoleDevice.queueSizes
     /// `struct virtio_console_config` (§5.3.4): no field is valid without a feature.
     public let configuration = [UInt8](repeating: 0, count: 12)
 

@@ -13,7 +13,8 @@ public final class EntropyDevice: VirtioDevice {
     public let deviceID = VirtioDeviceID.entropy
     public static let features: VirtioFeatures = []
     public let features: VirtioFeatures = EntropyDevice.features
-    public let queueSizes: [UInt16] = [64]
+    public static let queueSizes: [UInt16] = [64]
+    public let queueSizes: [UInt16] = EntropyDevice.queueSizes
     public let configuration: [UInt8] = []
 
     private let source: any EntropySource

@@ -19,12 +19,13 @@ public final class VirtioMMIODevice: MMIODevice {
     /// Bytes of a slot's window.
     public static let windowByteCount: UInt64 = 0x200
 
+    /// VendorID, "DORM". The driver need not know it (§4.2.2).
+    public static let vendorID: UInt32 = 0x4D52_4F44
+
     private enum Constant {
         /// "virt".
         static let magicValue: UInt32 = 0x7472_6976
         static let version: UInt32 = 2
-        /// "DORM". The driver need not know it (§4.2.2).
-        static let vendorID: UInt32 = 0x4D52_4F44
         /// What the registers of a shared memory region read as when there is no such region (§4.2.2).
         static let noSharedMemory = UInt32.max
     }
@@ -128,7 +129,7 @@ public final class VirtioMMIODevice: MMIODevice {
         case .magicValue: return Constant.magicValue
         case .version: return Constant.version
         case .deviceID: return (device?.deviceID ?? .none).rawValue
-        case .vendorID: return Constant.vendorID
+        case .vendorID: return Self.vendorID
         default: break
         }
         // §4.2.2: an empty slot has nothing beyond the registers above.

@@ -36,9 +36,13 @@ struct ACPITables {
         let dsdt = place("DSDT", DSDT.bytes(of: board))
         var listed = [
             place("FACP", FADT.bytes(facs: facs.address, dsdt: dsdt.address, power: board.power)),
-            place("APIC", MADT.bytes(cpus: board.cpus, gic: board.gic)),
+            place(
+                "APIC",
+                MADT.bytes(
+                    cpus: board.cpus, gic: board.gic, performanceInterrupt: acpi.performanceInterrupt)),
             place("GTDT", GTDT.bytes(timer: board.timer)),
         ]
+        if let topology = acpi.topology { listed.append(place("PPTT", PPTT.bytes(topology: topology))) }
         if let port = board.serialPort { listed.append(place("SPCR", SPCR.bytes(uart: port.device))) }
         let xsdt = place("XSDT", XSDT.bytes(tables: listed.map(\.address)))
         let rsdp = Placed(

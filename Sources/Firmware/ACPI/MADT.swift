@@ -15,13 +15,18 @@ enum MADT {
     private static let gicVersion: UInt8 = 3
     private static let enabled: UInt32 = 1
 
-    static func bytes(cpus: [UInt64], gic: BoardDescription.GIC) -> [UInt8] {
+    static func bytes(
+        cpus: [UInt64], gic: BoardDescription.GIC, performanceInterrupt: BoardDescription.Interrupt? = nil
+    ) -> [UInt8] {
         var table = ACPITable("APIC", revision: revision)
         // No local interrupt controller address, no flags: both are a PC's.
         table.body.append(zeros: 8)
         table.body.append(contentsOf: distributor(gic.distributor))
         for (index, affinity) in cpus.enumerated() {
-            table.body.append(contentsOf: cpuInterface(UInt32(truncatingIfNeeded: index), affinity: affinity))
+            table.body.append(
+                contentsOf: cpuInterface(
+                    UInt32(truncatingIfNeeded: index), affinity: affinity,
+                    performanceGSI: performanceInterrupt?.gsi ?? 0))
         }
         for region in gic.redistributors { table.body.append(contentsOf: redistributors(region)) }
         return table.bytes
@@ -39,13 +44,17 @@ enum MADT {
     }
 
     /// Section 5.2.12.14. A GICv3 without EL2 has system registers, and no addresses nor a maintenance interrupt to tell.
-    private static func cpuInterface(_ index: UInt32, affinity: UInt64) -> [UInt8] {
+    private static func cpuInterface(_ index: UInt32, affinity: UInt64, performanceGSI: UInt32) -> [UInt8] {
         var bytes = begin(Structure.gicCPUInterface)
         bytes.append(littleEndian: index)
         bytes.append(littleEndian: index)
         bytes.append(littleEndian: enabled)
-        // Parking protocol version, performance interrupt, parked address, GICC, GICV, GICH, VGIC interrupt, GICR.
-        bytes.append(zeros: 4 + 4 + 8 + 8 + 8 + 8 + 4 + 8)
+        // Parking protocol version.
+        bytes.append(zeros: 4)
+        // Level-triggered, as no flag says otherwise.
+        bytes.append(littleEndian: performanceGSI)
+        // Parked address, GICC, GICV, GICH, VGIC interrupt, GICR.
+        bytes.append(zeros: 8 + 8 + 8 + 8 + 4 + 8)
         bytes.append(littleEndian: affinity)
         bytes.append(zeros: Int(Structure.gicCPUInterface.length) - bytes.count)
         return bytes

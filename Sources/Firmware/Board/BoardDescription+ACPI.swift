@@ -11,8 +11,54 @@ extension BoardDescription {
         /// The FACS's. 0: Linux checks nothing.
         public var hardwareSignature: UInt32
 
-        public init(hardwareSignature: UInt32) {
+        /// The CPUs' performance monitors interrupt by it; nil: nothing is said of that. Linux complains of each CPU then.
+        public var performanceInterrupt: Interrupt?
+        /// Which CPUs are together; nil: nothing is said of that.
+        public var topology: Topology?
+
+        public init(
+            hardwareSignature: UInt32, performanceInterrupt: Interrupt? = nil, topology: Topology? = nil
+        ) {
             self.hardwareSignature = hardwareSignature
+            self.performanceInterrupt = performanceInterrupt
+            self.topology = topology
+        }
+    }
+
+    /// Which CPUs are together, and what caches each has.
+    public struct Topology: Sendable, Hashable {
+        /// The cluster of every CPU.
+        public var clusters: [Int]
+        /// Each CPU's own.
+        public var caches: [Cache]
+
+        public init(clusters: [Int], caches: [Cache]) {
+            self.clusters = clusters
+            self.caches = caches
+        }
+    }
+
+    /// A cache of a CPU.
+    public struct Cache: Sendable, Hashable {
+        public enum Kind: Sendable, Hashable {
+            case data
+            case instruction
+            case unified
+        }
+
+        public var kind: Kind
+        public var sets: UInt32
+        /// Ways.
+        public var associativity: UInt8
+        public var lineByteCount: UInt16
+
+        var byteCount: UInt32 { sets &* UInt32(associativity) &* UInt32(lineByteCount) }
+
+        public init(kind: Kind, sets: UInt32, associativity: UInt8, lineByteCount: UInt16) {
+            self.kind = kind
+            self.sets = sets
+            self.associativity = associativity
+            self.lineByteCount = lineByteCount
         }
     }
 }

@@ -29,8 +29,9 @@ public struct Environment: Hashable, Sendable {
         set { facts[path] = newValue }
     }
 
-    /// The canonical form: a JSON object with sorted keys, in UTF-8 without white space, of which the fingerprint is made.
-    public var canonicalJSON: [UInt8] { Self.canonicalJSON(schema, facts) }
+    /// The canonical form: a JSON object with sorted keys, in UTF-8 without white space, of which the fingerprint is made. Without
+    /// what is known of the model anyway (Environment+Unsaid.swift).
+    public var canonicalJSON: [UInt8] { Self.canonicalJSON(schema, tellingFacts) }
 
     /// SHA-256 of the canonical form: another one for every change that a guest can see.
     public var fingerprint: Fingerprint { Fingerprint(of: canonicalJSON) }
@@ -38,7 +39,7 @@ public struct Environment: Hashable, Sendable {
     /// The same without the facts that may change under a guest that is resumed. The hardware signature comes from this one:
     /// a kernel that reads another signature throws its image away, which no change of a boot parameter is worth.
     public var resumeFingerprint: Fingerprint {
-        Fingerprint(of: Self.canonicalJSON(schema, facts.filter { Consequence(ofPath: $0.key) != .mayChange }))
+        Fingerprint(of: Self.canonicalJSON(schema, tellingFacts.filter { Consequence(ofPath: $0.key) != .mayChange }))
     }
 
     private static func canonicalJSON(_ schema: Int, _ facts: [String: String]) -> [UInt8] {

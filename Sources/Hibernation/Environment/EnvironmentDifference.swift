@@ -38,8 +38,9 @@ extension Environment {
         }
         // A device that is only there once is one difference, not one for each of its properties.
         var devices: Set<String> = []
-        let paths = Set(facts.keys).union(recorded.facts.keys).sorted(by: Self.isBefore)
-        for path in paths where facts[path] != recorded.facts[path] {
+        let (now, then) = (allFacts, recorded.allFacts)
+        let paths = Set(now.keys).union(then.keys).sorted(by: Self.isBefore)
+        for path in paths where now[path] != then[path] {
             if let device = Self.device(of: path), self.has(device) != recorded.has(device) {
                 guard devices.insert(device).inserted else { continue }
                 differences.append(
@@ -50,7 +51,7 @@ extension Environment {
             }
             differences.append(
                 EnvironmentDifference(
-                    path: path, recorded: recorded.facts[path], today: facts[path],
+                    path: path, recorded: then[path], today: now[path],
                     consequence: Consequence(ofPath: path)))
         }
         let direct = differences.filter { !Self.derived.contains($0.path) }

@@ -50,6 +50,7 @@ struct MadeComponent: Sendable {
 struct MachineComponents: Sendable {
     var interruptController: InterruptControllerComponent
     var timers: TimerComponent
+    var processors = ProcessorDescription()
     /// In the order in which they are described, and reset.
     var devices: [any Component]
 
@@ -62,6 +63,17 @@ struct MachineComponents: Sendable {
             for (path, value) in component.facts(files) { facts[component.name + "." + path] = value }
         }
         return facts
+    }
+}
+
+extension MachineComponents {
+    /// Changes every device of a kind: what a model has that is like another one but for something.
+    mutating func change<Kind: Component>(_ kind: Kind.Type, _ change: (inout Kind) -> Void) {
+        for index in devices.indices {
+            guard var device = devices[index] as? Kind else { continue }
+            change(&device)
+            devices[index] = device
+        }
     }
 }
 

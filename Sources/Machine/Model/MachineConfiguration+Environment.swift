@@ -71,6 +71,9 @@ extension MachineConfiguration {
             "cpu.count": "\(cpuCount)",
             "cpu.mpidr": mpidrs.map(hexadecimal).joined(separator: " "),
         ]
+        // A core that is there and that firmware does not tell of: before PSCI 1.2 a guest sees one less.
+        let hidden = Set(0..<cpuCount).subtracting(describedCores).sorted()
+        if !hidden.isEmpty { facts["cpu.withheld"] = hidden.map(String.init).joined(separator: " ") }
         // MPIDR_EL1 is each core's own; all others are the model's.
         for register in cpu.fields.keys where register != .mpidrEL1 {
             facts["cpu.\(register)"] = cpu.value(of: register, cpu: 0).map(hexadecimal)

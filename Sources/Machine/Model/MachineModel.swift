@@ -48,7 +48,7 @@ public struct MachineModel: Sendable {
                 idle: configuration.idleDescription),
             devices: components.devices.flatMap(\.description),
             acpi: configuration.firmware == .acpi
-                ? BoardDescription.ACPI(hardwareSignature: configuration.hardwareSignature) : nil,
+                ? components.processors.acpi(configuration) : nil,
             chosen: chosen)
     }
 }

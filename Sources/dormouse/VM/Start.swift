@@ -88,6 +88,7 @@ struct Start: ParsableCommand {
             if case .reset = outcome.end, !options.noReboot, !session.isStopped {
                 session.log.info("the guest reset; starting it again")
                 request = StartRequest()
+                request.withheldCores = withheldCores
                 earlier = outcome
                 continue
             }
@@ -105,12 +106,17 @@ struct Start: ParsableCommand {
         }
     }
 
+    private var withheldCores: Set<Int> {
+        options.laboratory.reduce(into: []) { $0.formUnion($1.withheldCores) }
+    }
+
     private var request: StartRequest {
         var request = StartRequest()
         request.onChange = onChange
         request.isFresh = fresh
         request.acceptsDiskChange = acceptDiskChange
         request.discardsImage = discardImage
+        request.withheldCores = withheldCores
         return request
     }
 

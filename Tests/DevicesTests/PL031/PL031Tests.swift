@@ -18,6 +18,7 @@ private final class Bench: Sendable {
 
     init() {
         rtc = PL031(
+            revision: .r1p0,
             interrupt: InterruptLine { [outside] in outside.interrupt.store($0, ordering: .sequentiallyConsistent) },
             clock: { [outside] in outside.time.load(ordering: .sequentiallyConsistent) },
             alarmChanged: { [outside] in outside.changes.add(1, ordering: .sequentiallyConsistent) })
@@ -207,5 +208,16 @@ struct PL031Tests {
         bench.time = 0
         bench.rtc.poll()
         #expect(bench.read(Bench.DR) == 0)
+    }
+
+    /// DDI 0224, "Peripheral Identification Registers"; the last revision is what QEMU's board and most others have.
+    @Test("Each revision says which it is", arguments: [(.r1p0, 0x04), (.r1p3, 0x14)] as [(PL031.Revision, UInt64)])
+    func revisions(revision: PL031.Revision, periphID2: UInt64) {
+        let rtc = PL031(revision: revision, interrupt: InterruptLine { _ in }, clock: { 0 })
+        let words = (0..<4).map { rtc.read(offset: 0xFE0 + 4 * $0, size: 4, cpu: 0) }
+        #expect(words == [0x31, 0x10, periphID2, 0x00])
+        rtc.reset()
+        #expect(rtc.read(offset: 0xFE8, size: 4, cpu: 0) == periphID2)
+        #expect(revision.peripheralID >> 16 == UInt32(periphID2))
     }
 }

@@ -23,14 +23,30 @@ struct ACPITablesTests {
         smc.power = .init(majorVersion: 1, conduit: .smc)
         var idle = BoardDescription.withACPI(cpus: (0..<64).map { $0 }, virtioSlots: 1)
         idle.power.idle = idleStates
+        var described = BoardDescription.withACPI(cpus: [0, 1, 0x100], virtioSlots: 1)
+        described.acpi?.performanceInterrupt = .ppi(7)
+        described.acpi?.topology = topology
+        described.devices.removeAll { $0 is BoardDescription.RealTimeClock }
+        described.devices.append(
+            BoardDescription.RealTimeClock(
+                .init(registers: 0x0901_0000..<0x0901_1000, interrupt: .spi(2)), acpiForm: .primeCell))
         return [
-            NamedBoard("one CPU", .withACPI()), NamedBoard("no devices", bare), NamedBoard("PSCI by SMC", smc),
+            NamedBoard("topology and a PrimeCell clock", described), NamedBoard("one CPU", .withACPI()),
+            NamedBoard("no devices", bare), NamedBoard("PSCI by SMC", smc),
             NamedBoard("64 CPUs with all idle states", idle),
             NamedBoard(
                 "64 CPUs in clusters, 256 GiB",
                 .withACPI(cpus: (0..<64).map { ($0 / 16) << 8 | $0 % 16 }, memoryMiB: 256 << 10)),
         ]
     }()
+
+    /// Three CPUs in two clusters, with 32 KiB of each kind of cache.
+    private static let topology = BoardDescription.Topology(
+        clusters: [0, 0, 1],
+        caches: [
+            .init(kind: .data, sets: 128, associativity: 4, lineByteCount: 64),
+            .init(kind: .instruction, sets: 128, associativity: 4, lineByteCount: 64),
+        ])
 
     private static let idleStates: BoardDescription.Idle = {
         func state(_ name: String, _ parameter: UInt32, losesContext: Bool) -> BoardDescription.Idle.State {
@@ -113,7 +129,9 @@ struct ACPITablesTests {
         #expect(Array(xsdt.prefix(4)) == Array("XSDT".utf8))
         let listed = stride(from: 36, to: xsdt.word(at: 4), by: 8).map { xsdt.long(at: $0) }
         let names = listed.map { String(decoding: at($0).prefix(4), as: UTF8.self) }
-        #expect(names == ["FACP", "APIC", "GTDT"] + (named.board.serialPort == nil ? [] : ["SPCR"]))
+        #expect(
+            names == ["FACP", "APIC", "GTDT"] + (named.board.acpi?.topology == nil ? [] : ["PPTT"])
+                + (named.board.serialPort == nil ? [] : ["SPCR"]))
         let fadt = at(listed[0])
         // ACPI 6.5, table 5.9: X_FIRMWARE_CTRL and X_DSDT.
         #expect(fadt.long(at: 132) == tables.facs.address)
@@ -157,6 +175,41 @@ struct ACPITablesTests {
         #expect(source.components(separatedBy: "_CCA, One").count == 33)
         // 512 MiB above 1 GiB, less 64 KiB, plus a page.
         #expect(source.contains("0x5FFF1000"))
+    }
+
+    /// ACPI 6.5, section 5.2.30: a package without a parent, clusters in it, CPUs as leaves with the MADT's ids and their caches.
+    @Test("The disassembly has the clusters, in them the CPUs, and each CPU's own caches", .needsASLCompiler)
+    func topology() throws {
+        let board = try #require(Self.boards.first).board
+        let tables = try Self.tables(board)
+        let source = try ASLCompiler.roundTrip(try #require(tables.tables.first { $0.name == "PPTT" }).bytes).source
+        func values(_ name: String) -> [UInt32] {
+            source.split(separator: "\n").compactMap { line in
+                let parts = line.split(separator: " : ")
+                guard parts.count == 2, let label = parts[0].split(separator: "]").last,
+                    label.trimmingCharacters(in: .whitespaces) == name
+                else { return nil }
+                return UInt32(parts[1].trimmingCharacters(in: .whitespaces), radix: 16)
+            }
+        }
+        // The package at 36, clusters and CPUs behind it.
+        let parents = values("Parent")
+        #expect(parents.count == 6 && parents[0] == 0 && parents[1] == 36)
+        #expect(Set(parents[2...3]).count == 1 && parents[4] == 36)
+        #expect(values("Size") == Array(repeating: 32768, count: 6))
+        #expect(values("Number of Sets") == Array(repeating: 128, count: 6))
+        #expect(values("Line Size") == Array(repeating: 64, count: 6))
+        #expect(values("ACPI Processor ID").suffix(4) == [0, 1, 0, 2])
+        #expect(values("Private Resource Number") == [0, 0, 2, 2, 0, 2])
+    }
+
+    @Test("The MADT says by which interrupt each CPU's performance monitors would speak", .needsASLCompiler)
+    func performanceInterrupt() throws {
+        let board = try #require(Self.boards.first).board
+        let madt = try #require(try Self.tables(board).tables.first { $0.name == "APIC" })
+        let source = try ASLCompiler.roundTrip(madt.bytes).source
+        // PPI 7 is INTID 23 (Arm's Base System Architecture, table "PPI assignments").
+        #expect(source.components(separatedBy: "Performance Interrupt : 00000017").count == 4)
     }
 
     /// DEN0048, section 3: WFI comes first, the others are entered by their power_state.

@@ -19,7 +19,8 @@ extension BoardDescription {
             power: PowerInterface(majorVersion: 1, conduit: .hvc),
             devices: [
                 SerialPort(Device(registers: 0x0900_0000..<0x0900_1000, interrupt: .spi(1))),
-                RealTimeClock(Device(registers: 0x0901_0000..<0x0901_1000, interrupt: .spi(2))),
+                RealTimeClock(
+                    Device(registers: 0x0901_0000..<0x0901_1000, interrupt: .spi(2)), acpiForm: .timeAndAlarm),
             ]
                 + (0..<virtioSlots).map { slot in
                     let base = 0x0A00_0000 + UInt64(slot) * 0x200

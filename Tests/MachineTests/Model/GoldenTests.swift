@@ -53,6 +53,16 @@ struct GoldenTests {
         }
     }
 
+    private static let files = MeasuredFiles(
+        isFlat: false, kernel: Fingerprint(of: [1]), initrd: Fingerprint(of: [2]), disks: [DiskGeometry(byteCount: 1 << 20), DiskGeometry(byteCount: 2 << 20)])
+
+    @Test("What a record keeps of it is its golden file's", arguments: Case.all)
+    func facts(_ golden: Case) throws {
+        let facts = try golden.machine.environment(Self.files).facts
+        let text = facts.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)\n" }.joined()
+        try compare(text, with: "\(golden.model)/\(golden.name).facts")
+    }
+
     /// Compares with the golden file, or writes it.
     private func compare(_ text: String, with file: String) throws {
         let path = String(#filePath.dropLast("Model/GoldenTests.swift".count)) + "Golden/" + file

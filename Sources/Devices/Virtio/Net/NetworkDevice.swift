@@ -46,7 +46,8 @@ public final class NetworkDevice: VirtioDevice {
     public let deviceID = VirtioDeviceID.network
     public static let features: VirtioFeatures = [.netMTU, .netMAC, .netMrgRxbuf, .netStatus]
     public let features: VirtioFeatures = NetworkDevice.features
-    public let queueSizes = [queueSize, queueSize]
+    public static let queueSizes: [UInt16] = [queueSize, queueSize]
+    public let queueSizes: [UInt16] = NetworkDevice.queueSizes
 
     private let fixedConfiguration: [UInt8]
     let port: NetworkPort

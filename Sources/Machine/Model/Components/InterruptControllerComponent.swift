@@ -10,6 +10,8 @@ struct InterruptControllerComponent: Component {
     var redistributors: Range<PhysicalAddress>
     /// MPIDR_EL1 of each core.
     var mpidrs: [UInt64]
+    /// What it says of itself.
+    var identity = GIC.identity
 
     let name = "gic"
     var windows: [Range<PhysicalAddress>] { [distributor, redistributors] }
@@ -18,6 +20,10 @@ struct InterruptControllerComponent: Component {
         [
             "distributor": hexadecimal(distributor.lowerBound),
             "redistributors": hexadecimal(redistributors.lowerBound),
+            "stride": hexadecimal(UInt64(redistributors.count / max(1, mpidrs.count))),
+            "spis": "\(identity.spiCount)", "priority-bits": "\(identity.priorityBits)",
+            "typer": hexadecimal(identity.distributorType), "iidr": hexadecimal(identity.implementer),
+            "pidr2": hexadecimal(identity.peripheralID2), "icc-ctlr": hexadecimal(identity.interfaceControl),
         ]
     }
 

@@ -9,13 +9,19 @@ struct SerialPortComponent: Component {
     var spi: Int
     /// Whether firmware has turned it on before the guest runs, as ACPI's description of it means.
     var isSetUp: Bool
+    /// What it says of itself.
+    var peripheralID = PL011.peripheralID
+    var fifoDepth = PL011.fifoDepth
 
     let name = "uart"
     var windows: [Range<PhysicalAddress>] { [registers] }
     var spis: [Int] { [spi] }
 
     func facts(_ files: MeasuredFiles) -> [String: String] {
-        ["base": hexadecimal(registers.lowerBound), "spi": "\(spi)"]
+        [
+            "base": hexadecimal(registers.lowerBound), "spi": "\(spi)", "state": isSetUp ? "on" : "off",
+            "peripheral-id": hexadecimal(peripheralID), "fifo": "\(fifoDepth)",
+        ]
     }
 
     var description: [any BoardDevice] { [BoardDescription.SerialPort(.init(registers, spi: spi))] }

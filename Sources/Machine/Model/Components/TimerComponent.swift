@@ -11,15 +11,19 @@ struct TimerComponent: Component {
     var virtual: Int
     var hypervisor: Int
 
+    /// Firmware counts PPIs from this INTID.
+    static let firstPPI = 16
+
     let name = "timer"
     var windows: [Range<PhysicalAddress>] { [] }
 
-    func facts(_ files: MeasuredFiles) -> [String: String] { [:] }
+    func facts(_ files: MeasuredFiles) -> [String: String] {
+        ["secure": "\(secure)", "physical": "\(physical)", "virtual": "\(virtual)", "hypervisor": "\(hypervisor)"]
+    }
 
     /// A part of every description of a board.
     var board: BoardDescription.Timer {
-        /// Firmware counts PPIs from INTID 16.
-        func ppi(_ intid: Int) -> BoardDescription.Interrupt { .ppi(UInt32(intid - 16)) }
+        func ppi(_ intid: Int) -> BoardDescription.Interrupt { .ppi(UInt32(intid - Self.firstPPI)) }
         return BoardDescription.Timer(
             secure: ppi(secure), physical: ppi(physical), virtual: ppi(virtual), hypervisor: ppi(hypervisor))
     }

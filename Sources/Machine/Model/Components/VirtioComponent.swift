@@ -9,6 +9,8 @@ protocol VirtioFunction: Sendable {
     var type: VirtioDeviceID { get }
     /// What it offers beside `VirtioFeatures.common`.
     var features: VirtioFeatures { get }
+    /// The greatest size of each of its queues.
+    var queueSizes: [UInt16] { get }
     /// What else a guest could tell.
     func facts(_ files: MeasuredFiles) -> [String: String]
     func make(_ parts: inout MachineParts) throws(MachineError) -> any VirtioDevice
@@ -20,6 +22,8 @@ struct VirtioComponent: Component {
     var registers: Range<PhysicalAddress>
     var spi: Int
     var function: (any VirtioFunction)?
+    /// What the transport says of itself.
+    var vendorID = VirtioMMIODevice.vendorID
 
     var name: String { "virtio.\(slot)" }
     var windows: [Range<PhysicalAddress>] { [registers] }
@@ -32,6 +36,8 @@ struct VirtioComponent: Component {
         facts["type"] = "\(function.type)"
         facts["base"] = hexadecimal(registers.lowerBound)
         facts["spi"] = "\(spi)"
+        facts["vendor"] = hexadecimal(vendorID)
+        facts["queues"] = function.queueSizes.map(String.init).joined(separator: " ")
         facts["features"] = hexadecimal(function.features.union(.common).rawValue)
         return facts
     }

@@ -11,16 +11,17 @@ struct DiskFunction: VirtioFunction {
     var serial: String
 
     let type = VirtioDeviceID.block
+    var queueSizes = BlockDevice.queueSizes
+    /// Data segments that a request may have.
+    var segMax = BlockDevice.segMax
     var features: VirtioFeatures { BlockDevice.features(isReadOnly: disk.isReadOnly) }
 
     func facts(_ files: MeasuredFiles) -> [String: String] {
         let geometry = files.disks.indices.contains(index) ? files.disks[index] : nil
-        var facts = ["sectors": geometry.map { "\($0.sectorCount)" } ?? "unknown", "serial": serial]
-        // A fact of its own only where it is not what every disk had when records began.
-        if let size = geometry?.blockByteCount, size != DiskGeometry.usualBlockByteCount {
-            facts["block-size"] = "\(size)"
-        }
-        return facts
+        return [
+            "sectors": geometry.map { "\($0.sectorCount)" } ?? "unknown", "serial": serial, "seg-max": "\(segMax)",
+            "block-size": "\(geometry?.blockByteCount ?? DiskGeometry.usualBlockByteCount)",
+        ]
     }
 
     func make(_ parts: inout MachineParts) throws(MachineError) -> any VirtioDevice {
@@ -48,6 +49,7 @@ struct NetworkFunction: VirtioFunction {
     var mac: MACAddress
 
     let type = VirtioDeviceID.network
+    var queueSizes = NetworkDevice.queueSizes
     var features: VirtioFeatures { NetworkDevice.features }
 
     func facts(_ files: MeasuredFiles) -> [String: String] { ["mac": "\(mac)", "mtu": "\(network.mtu)"] }
@@ -61,6 +63,7 @@ struct NetworkFunction: VirtioFunction {
 
 struct ConsoleFunction: VirtioFunction {
     let type = VirtioDeviceID.console
+    var queueSizes = ConsoleDevice.queueSizes
     var features: VirtioFeatures { ConsoleDevice.features }
 
     func facts(_ files: MeasuredFiles) -> [String: String] { [:] }
@@ -80,6 +83,7 @@ struct ConsoleFunction: VirtioFunction {
 
 struct EntropyFunction: VirtioFunction {
     let type = VirtioDeviceID.entropy
+    var queueSizes = EntropyDevice.queueSizes
     var features: VirtioFeatures { EntropyDevice.features }
 
     func facts(_ files: MeasuredFiles) -> [String: String] { [:] }

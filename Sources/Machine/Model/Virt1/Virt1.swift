@@ -1,6 +1,7 @@
 // The model `virt-1`: the `virt` layout, GICv3, PL011, PL031 and 32 virtio-mmio slots. Released; it never changes.
 
 import Arm64
+import Devices
 import Firmware
 import Hypervisor
 import PSCI
@@ -8,7 +9,8 @@ import PSCI
 extension MachineModel {
     /// The first model.
     public static let virt1 = MachineModel(
-        name: "virt-1", cpu: .dormouse1, counterFrequency: 1_000_000_000, counterGoesOn: true, psci: .virt1,
+        name: "virt-1", cpu: .dormouse1, counterFrequency: 1_000_000_000, counterGoesOn: true,
+        psci: .virt1,
         ramBase: Virt1Layout.ramBase, maximumCPUCount: Virt1Layout.maximumCPUCount,
         maximumDiskCount: Virt1Layout.maximumDiskCount, components: Virt1Layout.components)
 }
@@ -35,7 +37,7 @@ extension Virt1Layout {
         let hasACPI = machine.firmware == .acpi
         var devices: [any Component] = [
             SerialPortComponent(registers: uart, spi: uartSPI, isSetUp: hasACPI),
-            RealTimeClockComponent(registers: rtc, spi: rtcSPI),
+            RealTimeClockComponent(registers: rtc, spi: rtcSPI, revision: .r1p0, acpiForm: .timeAndAlarm),
         ]
         devices += (0..<virtioSlotCount).map { slot in
             VirtioComponent(
