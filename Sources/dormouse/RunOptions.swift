@@ -8,6 +8,13 @@ import PSCI
 
 /// The machine: everything that a guest can see.
 struct MachineOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The machine model: \(list(MachineModel.all.map(\.name))). (default: \(MachineModel.virt1.name))",
+            valueName: "model"),
+        transform: ModelArgument.parse)
+    var model = MachineModel.virt1
+
     @Option(help: ArgumentHelp("The kernel: an uncompressed arm64 Linux Image, or flat code.", valueName: "file"))
     var kernel: String
 
@@ -114,7 +121,7 @@ struct MachineOptions: ParsableArguments {
 
     /// The machine.
     var machine: MachineConfiguration {
-        var machine = MachineConfiguration(kernel: kernel)
+        var machine = MachineConfiguration(kernel: kernel, model: model)
         machine.kernelFormat = kernelFormat
         machine.initrd = initrd
         machine.disks = disks
@@ -171,11 +178,30 @@ struct RunOptions: ParsableArguments {
     var log = Logger.Level.warning
 }
 
+extension MachineModel {
+    /// What whoever uses it has to know; nil if nothing.
+    var warning: String? {
+        isReleased
+            ? nil
+            : "the machine model \(name) is in preparation: it may be another one in the next version of Dormouse, which then "
+                + "resumes no guest that hibernated on it"
+    }
+}
+
 func list(_ values: [String]) -> String {
     values.dropLast().joined(separator: ", ") + values.suffix(1).map { " or " + $0 }.joined()
 }
 
 // MARK: Values
+
+private enum ModelArgument {
+    static func parse(_ argument: String) throws -> MachineModel {
+        guard let model = MachineModel.all.first(where: { $0.name == argument }) else {
+            throw ValidationError("give \(list(MachineModel.all.map(\.name)))")
+        }
+        return model
+    }
+}
 
 private enum DiskArgument {
     static func parse(_ argument: String) throws -> DiskConfiguration {

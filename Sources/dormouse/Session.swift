@@ -56,6 +56,7 @@ final class Session: Sendable {
         events.linkDown = { log.warning("network \($0.network) is down: \($0.reason); the guest runs on without it") }
         events.disk = { log.warning("\($0.words)") }
         events.suspended = { log.notice("\($0.words)") }
+        if let warning = configuration.model.warning { log.warning("\(warning)") }
         var configuration = configuration
         configuration.engine = options.engine
         for laboratory in options.laboratory { configuration.laboratory.add(laboratory) }

@@ -65,6 +65,22 @@ struct RunTests {
         #expect(report.configuration.seed == 7)
     }
 
+    @Test("A model in preparation is taken, with one line of warning; one that there is not is refused")
+    func models() async throws {
+        let directory = try TemporaryDirectory()
+        let path = "\(directory.path)/report.json"
+        let result = try await run(
+            .systemOff2, "--append", "end=off2", "--clock=instructions", "--model", "virt-2", "--report", path)
+        #expect(result.exitCode == 40)
+        #expect(result.errorLines.count == 2 && result.errorLines.last == "dormouse: hibernated")
+        #expect(result.errorLines.first?.contains("virt-2 is in preparation") == true)
+        #expect(try report(at: path).configuration.model == "virt-2")
+        let released = try await run(.systemOff2, "--append", "end=off2", "--clock=instructions", "--model", "virt-1")
+        #expect(released.errorLines == ["dormouse: hibernated"])
+        let unknown = try await run(.systemOff2, "--model", "virt-0")
+        #expect(unknown.exitCode == 64 && unknown.error.contains("give virt-1 or virt-2"))
+    }
+
     @Test("After a power-off, a hibernation image on a disk is told of")
     func imageAfterPowerOff() async throws {
         let directory = try TemporaryDirectory()

@@ -115,7 +115,7 @@ struct MachineEnvironmentTests {
     /// A released model never changes. If this fails and the model was released, the change needs another model.
     @Test(
         "The environment of a released model is what its golden file says",
-        arguments: MachineModel.all.map(\.name))
+        arguments: MachineModel.all.filter(\.isReleased).map(\.name))
     func golden(name: String) throws {
         let machine = Self.machine(of: try #require(MachineModel.all.first { $0.name == name }))
         let path = String(#filePath.dropLast("EnvironmentTests.swift".count)) + "Golden/\(name).json"

@@ -12,6 +12,8 @@ import PSCI
 public struct MachineModel: Sendable {
     /// How records and command lines call it.
     public let name: String
+    /// Whether it is promised to stay. One in preparation may be another one with the next version of Dormouse.
+    public let isReleased: Bool
     public let cpu: CPUModel
     /// CNTFRQ_EL0, in Hz. The value that Armv8.6 and later prescribe; one tick is a nanosecond.
     public let counterFrequency: UInt64
@@ -29,7 +31,7 @@ public struct MachineModel: Sendable {
     let components: @Sendable (MachineConfiguration) -> MachineComponents
 
     /// Every model there is.
-    public static let all = [virt1]
+    public static let all = [virt1, virt2]
 
     /// The slot of a network.
     func networkSlot(_ network: Int) -> Int { maximumDiskCount - 1 - network }

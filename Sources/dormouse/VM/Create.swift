@@ -53,6 +53,7 @@ struct Create: ParsableCommand {
                 if machine.generationID == nil { machine.generationID = VMStore.randomGenerationID() }
                 // Whatever cannot be run is better said now.
                 try VirtualMachine.check(machine)
+                if let warning = machine.model.warning { Message.write(warning) }
                 _ = try MeasuredFiles(of: machine)
                 var policy = VMConfiguration.HibernationPolicy()
                 policy.onChange = onChange

@@ -7,7 +7,7 @@ extension MachineModel {
     func with(_ change: @escaping @Sendable (inout MachineComponents) -> Void) -> MachineModel {
         let components = components
         return MachineModel(
-            name: name, cpu: cpu, counterFrequency: counterFrequency,
+            name: name, isReleased: isReleased, cpu: cpu, counterFrequency: counterFrequency,
             counterGoesOn: counterGoesOn, psci: psci, ramBase: ramBase, maximumCPUCount: maximumCPUCount,
             maximumDiskCount: maximumDiskCount,
             components: { machine in

@@ -9,7 +9,7 @@ import PSCI
 extension MachineModel {
     /// The first model.
     public static let virt1 = MachineModel(
-        name: "virt-1", cpu: .dormouse1, counterFrequency: 1_000_000_000, counterGoesOn: true,
+        name: "virt-1", isReleased: true, cpu: .dormouse1, counterFrequency: 1_000_000_000, counterGoesOn: true,
         psci: .virt1,
         ramBase: Virt1Layout.ramBase, maximumCPUCount: Virt1Layout.maximumCPUCount,
         maximumDiskCount: Virt1Layout.maximumDiskCount, components: Virt1Layout.components)

@@ -1,0 +1,32 @@
+// The model `virt-2`, in preparation: as `virt-1`, but for what is said here. It may change until it is released.
+
+import Devices
+import Firmware
+
+extension MachineModel {
+    /// The next model.
+    public static let virt2 = MachineModel(
+        name: "virt-2", isReleased: false, cpu: virt1.cpu, counterFrequency: virt1.counterFrequency,
+        counterGoesOn: virt1.counterGoesOn, psci: virt1.psci, ramBase: virt1.ramBase,
+        maximumCPUCount: virt1.maximumCPUCount, maximumDiskCount: virt1.maximumDiskCount, components: Virt2.components)
+}
+
+private enum Virt2 {
+    /// Arm's Base System Architecture has the performance monitors' interrupt there.
+    private static let performanceINTID = 23
+
+    @Sendable static func components(_ machine: MachineConfiguration) -> MachineComponents {
+        var list = MachineModel.virt1.components(machine)
+        list.processors = ProcessorDescription(performanceINTID: performanceINTID, hasTopology: true)
+        list.change(RealTimeClockComponent.self) {
+            $0.revision = .r1p3
+            // Every kernel has a driver for that, and it has an alarm.
+            $0.acpiForm = .primeCell
+        }
+        // A guest with two consoles has two logins, of which one is deaf.
+        if machine.console != .virtio {
+            list.change(VirtioComponent.self) { if $0.function is ConsoleFunction { $0.function = nil } }
+        }
+        return list
+    }
+}

@@ -1,0 +1,63 @@
+// The model virt-2 as Linux finds it: what is another thing than on virt-1.
+
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    @Suite("The model virt-2", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
+    struct Virt2Tests {
+        private static let options = ["--model", "virt-2", "--firmware", "acpi"]
+
+        @Test(
+            "With ACPI every kernel finds its clock and the time of day, and complains of nothing that is missing",
+            arguments: [LinuxGuest.systemOff2, .systemOff, .bookworm])
+        func clock(guest: LinuxGuest) throws {
+            let scratch = try Scratch("virt-2-clock-\(guest.rawValue)")
+            var machine = GuestMachine(guest, test: "firmware")
+            machine.cpus = 2
+            machine.options = Self.options
+            machine.append.removeFirst()
+            let run = try scratch.start(machine, "1-boot")
+            _ = try run.expectRightClock(count: 1)
+            let end = try run.waitForEnd()
+            #expect(end.guestFailure == nil)
+            #expect(end.exitCode == ExitCode.poweredOff)
+            #expect(end.console.contains("dormouse: firmware, clock rtc-pl031 DRMS0002:00"))
+            #expect(end.console.contains("dormouse: firmware, tables APIC DSDT FACP FACS GTDT PPTT SPCR"))
+            for complaint in ["PMU IRQ", "PPTT table", "ACPI Error", "ACPI Warning", "WARNING", "Unable to parse"] {
+                #expect(!end.console.contains(complaint), "\(complaint)")
+            }
+        }
+
+        @Test("With ACPI the clock's alarm wakes a guest that is suspended to RAM")
+        func alarm() throws {
+            let scratch = try Scratch("virt-2-alarm")
+            var machine = GuestMachine(.systemOff, test: "suspend2")
+            machine.options = Self.options
+            let end = try scratch.run(machine, "1-boot")
+            #expect(end.guestFailure == nil)
+            #expect(!end.console.contains("no alarm"))
+            #expect(end.console.ranges(of: "dormouse: woken").count == 2)
+            #expect(end.exitCode == ExitCode.poweredOff)
+        }
+
+        @Test("Linux sees clusters and caches as the machine has them, and one console")
+        func topology() throws {
+            let scratch = try Scratch("virt-2-topology")
+            var machine = GuestMachine(.systemOff2, test: "shell")
+            machine.cpus = 3
+            machine.options = Self.options + ["--psci", "cores-per-cluster=2"]
+            let run = try scratch.start(machine, "1-boot", input: .pipe)
+            try run.waitForConsole("dormouse: shell")
+            try run.send(
+                "cd /sys/devices/system/cpu; echo clusters $(cat cpu*/topology/cluster_cpus_list) packages "
+                    + "$(cat cpu*/topology/package_cpus_list) caches $(cat cpu2/cache/index*/size) consoles "
+                    + "$(cd /dev; echo ttyAMA* hvc*); sleep 1; exit\n")
+            let end = try run.waitForEnd()
+            #expect(end.exitCode == ExitCode.poweredOff)
+            #expect(
+                end.console.contains(
+                    "\nclusters 0-1 0-1 2 packages 0-2 0-2 0-2 caches 32K 32K consoles ttyAMA0 hvc*\n"))
+        }
+    }
+}
