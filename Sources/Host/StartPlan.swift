@@ -7,11 +7,16 @@ import Hibernation
 import Machine
 import PSCI
 
+/// Called while much of the disk of that path is read: how many bytes of how many are done.
+public typealias DiskProgress = (_ path: String, _ done: UInt64, _ total: UInt64) -> Void
+
 /// What one start of a VM is going to be.
 public struct StartPlan: Sendable {
     public let vm: VM
     public let state: VMState
     public let decision: StartDecision
+    /// What is worth a word about the disks of a guest that is resumed nevertheless.
+    public let diskNotices: [DiskNotice]
     /// Whether the last run ended without a word, so that only the disks say whether there is something to resume.
     public let isUnknown: Bool
     /// What was found on the disks.
@@ -31,8 +36,12 @@ public struct StartPlan: Sendable {
 
     /// Looks at everything; changes nothing.
     ///
-    /// - Parameter now: nanoseconds since 1970-01-01 UTC.
-    public init(_ vm: VM, request: StartRequest, now: UInt64) throws {
+    /// - Parameters:
+    ///   - now: nanoseconds since 1970-01-01 UTC.
+    ///   - progress: called while much of a disk is read.
+    public init(
+        _ vm: VM, request: StartRequest, now: UInt64, progress: DiskProgress = { _, _, _ in }
+    ) throws {
         self.vm = vm
         let state = try vm.state()
         let today = try vm.configuration()
@@ -46,9 +55,10 @@ public struct StartPlan: Sendable {
         self.state = state
         self.findings = findings
         isUnknown = state.run != nil
+        var disks = try Self.disks(machine, like: slept?.record, progress)
         var decision = StartDecision(
-            record: slept?.record, generation: state.generation, environment: environment,
-            disks: try Self.disks(machine, like: slept?.record), policy: policy, now: now)
+            record: slept?.record, generation: state.generation, environment: environment, disks: disks,
+            policy: policy, now: now)
         // Whatever became of the run that gave it up.
         if state.hibernation == nil, !decision.isClean, try Self.hasGivenUpImage(state, today) {
             decision = .clean(.givenUp)
@@ -62,8 +72,12 @@ public struct StartPlan: Sendable {
             // What cannot be given again (a kernel that was not kept, a disk of another size) still differs.
             let differences = keptEnvironment.differences(from: slept.record.environment)
                 .filter { $0.consequence != .mayChange }
-            let changes = DiskChange.all(
-                recorded: slept.record.disks, today: try Self.disks(kept, like: slept.record), differences: differences)
+            if kept.disks != machine.disks { disks = try Self.disks(kept, like: slept.record, progress) }
+            let changes =
+                DiskComparison(
+                    recorded: slept.record.disks, today: disks, differences: differences,
+                    isVerifying: policy.verifiesDisks
+                ).changes
             if !differences.isEmpty {
                 decision = .refuseEnvironment(differences)
             } else if !changes.isEmpty {
@@ -80,6 +94,9 @@ public struct StartPlan: Sendable {
             prepared = Self.prepared(machine, state, decision, slept)
         }
         self.decision = decision
+        diskNotices =
+            decision.resumes
+            ? DiskComparison(recorded: slept?.record.disks, today: disks, differences: []).notices : []
         generation = decision.beginsGeneration ? state.generation + 1 : state.generation
         // What a guest with ACPI knows its machine by.
         prepared.hardwareSignature = HardwareSignature.of(self.environment, generation: generation)
@@ -102,18 +119,19 @@ public struct StartPlan: Sendable {
             return StartPolicy(
                 onChange: request.onChange ?? policy.onChange, onExpiry: policy.onExpiry,
                 expiresAfter: try policy.expirySeconds(), isFresh: request.isFresh,
-                acceptsDiskChange: request.acceptsDiskChange)
+                acceptsDiskChange: request.acceptsDiskChange, verifiesDisks: request.verifiesDisks)
         } catch { throw .configuration(path: vm.configurationPath, reason: error.description) }
     }
 
     /// The disks today, looked at as closely as the record did; nil if that has nothing to compare with.
     private static func disks(
-        _ machine: MachineConfiguration, like record: HibernationRecord?
+        _ machine: MachineConfiguration, like record: HibernationRecord?, _ progress: DiskProgress
     ) throws(RawDiskError) -> [DiskFingerprint]? {
         guard let recorded = record?.disks, recorded.count == machine.disks.count else { return nil }
         var disks: [DiskFingerprint] = []
         for (disk, then) in zip(machine.disks, recorded) {
-            disks.append(try DiskFingerprint.of(diskAt: disk.path, isWhole: then.content != nil))
+            disks.append(
+                try DiskFingerprint.of(diskAt: disk.path, .like(then)) { progress(disk.path, $0, $1) })
         }
         return disks
     }
@@ -177,6 +195,8 @@ public struct StartRequest: Sendable, Hashable {
     public var onChange: OnChange?
     public var isFresh = false
     public var acceptsDiskChange = false
+    /// Resume only if all of every disk's content was compared.
+    public var verifiesDisks = false
     /// Whether a clean boot takes the image off the disks itself, rather than leaving it to the guest.
     public var discardsImage = false
     /// Cores that the laboratory withholds in this start: before PSCI 1.2 the guest is not told of them.

@@ -53,10 +53,11 @@ public struct VMRun: Sendable {
     ///
     /// - Parameters:
     ///   - findings: what is on the disks after the run.
+    ///   - progress: called while much of a disk is read.
     ///   - didReach: called after each step of the writing.
     public func finish(
         _ machine: VirtualMachine, _ outcome: RunOutcome, findings: [HibernationFinding], dormouse: String, now: UInt64,
-        didReach: (DurableFile.Step) -> Void = { _ in }
+        progress: DiskProgress = { _, _, _ in }, didReach: (DurableFile.Step) -> Void = { _ in }
     ) throws(HostError) {
         var state = try plan.vm.state()
         let end = VMState.End(
@@ -80,7 +81,7 @@ public struct VMRun: Sendable {
             let record = HibernationRecord(
                 dormouse: dormouse, time: outcome.endTimes.time, call: Self.call(outcome.end, machine),
                 environment: plan.environment, generation: plan.generation, counter: outcome.endTimes.counter,
-                disks: try Self.disks(plan.configuration))
+                disks: try Self.disks(plan.configuration, progress))
             state.hibernation = VMState.Slept(record: record, configuration: plan.configuration)
             state.lost = nil
             state.run = nil
@@ -97,12 +98,15 @@ public struct VMRun: Sendable {
     }
 
     /// The disks as they are now, looked at as closely as the policy says.
-    static func disks(_ configuration: VMConfiguration) throws(HostError) -> [DiskFingerprint] {
+    static func disks(
+        _ configuration: VMConfiguration, _ progress: DiskProgress = { _, _, _ in }
+    ) throws(HostError) -> [DiskFingerprint] {
+        let depth: DiskFingerprint.Depth = configuration.hibernation.diskHash == .full ? .full : .sampled
         var disks: [DiskFingerprint] = []
         for disk in configuration.disks ?? [] {
             do throws(RawDiskError) {
                 disks.append(
-                    try DiskFingerprint.of(diskAt: disk.path, isWhole: configuration.hibernation.diskHash == .full))
+                    try DiskFingerprint.of(diskAt: disk.path, depth) { progress(disk.path, $0, $1) })
             } catch { throw .disk(reason: "\(error)") }
         }
         return disks

@@ -31,12 +31,12 @@ struct DiskFingerprintTests {
         }
 
         func fingerprint(isWhole: Bool = false) throws -> DiskFingerprint {
-            try DiskFingerprint.of(diskAt: path, isWhole: isWhole)
+            try DiskFingerprint.of(diskAt: path, isWhole ? .full : .sampled)
         }
     }
 
     private func evidence(_ then: DiskFingerprint, _ now: DiskFingerprint) -> [String] {
-        DiskChange.all(recorded: [then], today: [now], differences: []).first?.evidence ?? []
+        DiskComparison(recorded: [then], today: [now], differences: []).changes.first?.evidence ?? []
     }
 
     @Test("A disk that nobody touched has not changed")
@@ -53,18 +53,25 @@ struct DiskFingerprintTests {
         #expect(evidence(then, try file.fingerprint()).contains("sample"))
     }
 
-    @Test("A byte that no sample sees is seen by the time, even if that was put back")
+    @Test(
+        "A byte that no sample sees is seen by the time, and if that was put back it is said that the file was touched")
     func betweenSamples() throws {
         let byteCount = 10 << 20
         let sampled = Set(DiskFingerprint.sampleOffsets(byteCount: UInt64(byteCount)))
-        let hidden = try #require((0..<UInt64(byteCount / 4096)).map { $0 * 4096 }.first { !sampled.contains($0) })
+        // Neither by the volume's sample, nor at its ends.
+        let looked = sampled.union(DiskFingerprint.sampleOffsets(byteCount: UInt64(byteCount), count: 256))
+        let hidden = try #require((512..<UInt64(byteCount / 4096)).map { $0 * 4096 }.first { !looked.contains($0) })
         let file = try File(byteCount: byteCount)
         let then = try file.fingerprint(isWhole: true)
         var sampledThen = then
         sampledThen.content = nil
         usleep(20_000)
         file.write(1, at: Int(hidden), keepingTimes: true)
-        #expect(evidence(sampledThen, try file.fingerprint()) == ["changed"])
+        let comparison = DiskComparison(recorded: [sampledThen], today: [try file.fingerprint()], differences: [])
+        #expect(comparison.changes == [] && comparison.notices.map(\.evidence) == [["changed"]])
+        usleep(20_000)
+        file.write(1, at: Int(hidden) + 1)
+        #expect(evidence(sampledThen, try file.fingerprint()) == ["modified"])
         #expect(evidence(then, try file.fingerprint(isWhole: true)) == ["content"])
     }
 

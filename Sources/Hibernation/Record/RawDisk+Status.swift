@@ -5,12 +5,17 @@ import SystemPackage
 
 extension RawDisk {
     /// What tells one file, and one version of it, from another.
-    struct Status: Hashable {
-        var device: UInt64
-        var inode: UInt64
+    struct Status {
+        /// Numbers of file system and file. The first is another one after a reboot of the host where file systems lie on loop
+        /// devices, LVM or a network; only the second tells.
+        var file: String
         /// Nanoseconds since 1970-01-01 UTC, as below.
         var modified: Int64
         var changed: Int64
+        /// Whether it is a regular file.
+        var isFile: Bool
+        /// The numbers of a block device; nil for anything else.
+        var device: (major: UInt32, minor: UInt32)?
     }
 
     /// The status of the open disk.
@@ -23,8 +28,25 @@ extension RawDisk {
         func nanoseconds(_ time: timespec) -> Int64 {
             Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
         }
+        let number = UInt64(status.st_rdev)
         return Status(
-            device: UInt64(status.st_dev), inode: UInt64(status.st_ino),
-            modified: nanoseconds(status.st_mtim), changed: nanoseconds(status.st_ctim))
+            file: "\(status.st_dev):\(status.st_ino)", modified: nanoseconds(status.st_mtim),
+            changed: nanoseconds(status.st_ctim), isFile: status.st_mode & S_IFMT == S_IFREG,
+            device: status.st_mode & S_IFMT == S_IFBLK ? (Self.major(number), Self.minor(number)) : nil)
+    }
+
+    /// Glibc's sys/sysmacros.h, whose macros Swift does not see: 12 and 20 bits of the kernel's, the lowest 8 of each where
+    /// they were when there were no others.
+    private static func major(_ number: UInt64) -> UInt32 {
+        UInt32(truncatingIfNeeded: number >> 8 & 0xFFF | number >> 32 & 0xFFFF_F000)
+    }
+
+    private static func minor(_ number: UInt64) -> UInt32 {
+        UInt32(truncatingIfNeeded: number & 0xFF | number >> 12 & 0xFFFF_FF00)
+    }
+
+    /// Waits until what others wrote to the block device is on it, and counted. It may be open for reading only.
+    func settle() {
+        while fsync(descriptor.rawValue) != 0, errno == EINTR {}
     }
 }

@@ -29,16 +29,19 @@ public struct StartPolicy: Hashable, Sendable {
     public var isFresh: Bool
     /// A disk that was written meanwhile does not keep a clean boot from being done.
     public var acceptsDiskChange: Bool
+    /// Resume only if all of every disk's content was compared.
+    public var verifiesDisks: Bool
 
     public init(
         onChange: OnChange = .refuse, onExpiry: OnExpiry = .refuse, expiresAfter: UInt64? = nil, isFresh: Bool = false,
-        acceptsDiskChange: Bool = false
+        acceptsDiskChange: Bool = false, verifiesDisks: Bool = false
     ) {
         self.onChange = onChange
         self.onExpiry = onExpiry
         self.expiresAfter = expiresAfter
         self.isFresh = isFresh
         self.acceptsDiskChange = acceptsDiskChange
+        self.verifiesDisks = verifiesDisks
     }
 }
 
@@ -108,7 +111,10 @@ public enum StartDecision: Hashable, Sendable {
             }
         }
         // A disk that was written meanwhile is never resumed over, and not booted over either unless the user knows.
-        let changes = DiskChange.all(recorded: record.disks, today: disks, differences: differences)
+        let changes =
+            DiskComparison(
+                recorded: record.disks, today: disks, differences: differences, isVerifying: policy.verifiesDisks
+            ).changes
         guard !changes.isEmpty else { return }
         switch self {
         case .clean where policy.acceptsDiskChange: break

@@ -48,12 +48,14 @@ public struct RunReport: Codable, Sendable {
         /// What differs from the environment that the guest hibernated in.
         public var differences: [EnvironmentDifference]
         public var diskChanges: [DiskChange]
+        public var diskNotices: [DiskNotice]
         /// From the call that ended the run to what is kept of it on stable storage, without what the disks' own flush took.
         public var recordMilliseconds: Double?
 
         public init(
             name: String, start: String, isUnknown: Bool, generation: UInt64, environmentFingerprint: String,
-            differences: [EnvironmentDifference], diskChanges: [DiskChange], recordMilliseconds: Double?
+            differences: [EnvironmentDifference], diskChanges: [DiskChange], diskNotices: [DiskNotice],
+            recordMilliseconds: Double?
         ) {
             self.name = name
             self.start = start
@@ -62,6 +64,7 @@ public struct RunReport: Codable, Sendable {
             self.environmentFingerprint = environmentFingerprint
             self.differences = differences
             self.diskChanges = diskChanges
+            self.diskNotices = diskNotices
             self.recordMilliseconds = recordMilliseconds
         }
     }

@@ -37,7 +37,16 @@ struct Start: ParsableCommand {
     @Flag(help: "When booting clean, take the hibernation image off the disk rather than leaving it to the guest.")
     var discardImage = false
 
+    @Flag(
+        help:
+            "Resume only if all of every disk is what the guest left: for VMs with disk-hash full, whose digests are kept."
+    )
+    var verifyDisks = false
+
     func validate() throws {
+        guard !verifyDisks || !fresh else {
+            throw ValidationError("--verify-disks is about resuming, and --fresh boots clean: give one of them")
+        }
         guard !acceptDiskChange || fresh || onChange == .clean else {
             throw ValidationError(
                 "--accept-disk-change would let a guest go on over a disk that is not its own any more: "
@@ -59,8 +68,9 @@ struct Start: ParsableCommand {
         var request = request
         var isStarted = false
         var earlier: RunOutcome?
+        let reading = ReadingMessage()
         while true {
-            let plan = try StartPlan(vm, request: request, now: WallClock.now)
+            let plan = try StartPlan(vm, request: request, now: WallClock.now, progress: reading.note)
             for line in plan.words { Message.write(line) }
             if let code = plan.refusalCode {
                 server.finish(plan.refusalEnd(code, time: WallClock.now))
@@ -117,6 +127,7 @@ struct Start: ParsableCommand {
         request.acceptsDiskChange = acceptDiskChange
         request.discardsImage = discardImage
         request.withheldCores = withheldCores
+        request.verifiesDisks = verifyDisks
         return request
     }
 
@@ -149,6 +160,7 @@ struct Start: ParsableCommand {
         do throws(HostError) {
             try run.finish(
                 machine, outcome, findings: findings, dormouse: Dormouse.version, now: WallClock.now,
+                progress: ReadingMessage().note,
                 didReach: { if $0 == step { kill(getpid(), SIGKILL) } })
         } catch {
             throw MachineError.host("the end of the run (\(outcome.end.words(findings))) cannot be kept: \(error)")

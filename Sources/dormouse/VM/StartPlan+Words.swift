@@ -34,6 +34,7 @@ extension StartPlan {
         case .refuseDisks(let changes): lines += changes.map { "changed: \($0.words)" }
         case .refuseExpired: break
         }
+        lines += diskNotices.map(\.words)
         return lines
     }
 
@@ -54,13 +55,21 @@ extension StartPlan {
             "refused: the environment changed (\(differences.map(\.path).joined(separator: ", "))) while the guest was hibernated; "
                 + "change it back, or start with --on-change keep or --on-change clean"
         case .refuseDisks(let changes):
-            "refused: \(changes.map(\.words).joined(separator: "; ")) while the guest was hibernated; "
-                + "put the disk back, or boot clean with --fresh --accept-disk-change"
+            "refused: \(changes.map(\.words).joined(separator: "; ")); " + remedy(changes)
         case .refuseExpired(let slept, let limit):
             "refused: the guest was hibernated for \(slept) s, and its policy allows \(limit) s; "
                 + "change hibernation.expires-after or on-expiry, or boot clean with --fresh"
         case .boot, .resume, .keep, .clean: ""
         }
+    }
+
+    private func remedy(_ changes: [DiskChange]) -> String {
+        if changes.allSatisfy({ $0.evidence == ["unverified"] }) {
+            return
+                "start without --verify-disks, and have digests kept from now on with hibernation.disk-hash = \"full\""
+        }
+        return
+            "resuming the guest over it would destroy what is there: put the disk back, or boot clean with --fresh --accept-disk-change"
     }
 
     func refusalEnd(_ code: Machine.ExitCode, time: UInt64) -> VMState.End {
@@ -99,7 +108,8 @@ extension StartPlan {
         RunReport.VM(
             name: vm.name, start: kind, isUnknown: isUnknown, generation: generation,
             environmentFingerprint: "\(environment.fingerprint)", differences: differences,
-            diskChanges: diskChanges, recordMilliseconds: recordNanoseconds.map { Double($0) / 1e6 })
+            diskChanges: diskChanges, diskNotices: diskNotices,
+            recordMilliseconds: recordNanoseconds.map { Double($0) / 1e6 })
     }
 }
 
