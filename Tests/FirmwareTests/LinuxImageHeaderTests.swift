@@ -48,6 +48,56 @@ struct LinuxImageHeaderTests {
         #expect(throws: KernelImageError.bigEndian) { try header(imageHeader(flags: 1)) }
     }
 
+    /// An Image that is an EFI application as well, as Linux's arch/arm64/kernel/efi-header.S makes it: sections in the file from
+    /// 0x10000 on, and BSS behind them.
+    private func efiImage(sections: [(length: UInt32, start: UInt32)]) -> [UInt8] {
+        func littleEndian(_ value: UInt32, _ count: Int = 4) -> [UInt8] {
+            (0..<count).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
+        }
+        var bytes = imageHeader(imageSize: 0x10_0000) + Array("PE\0\0".utf8)
+        bytes += littleEndian(0xAA64, 2) + littleEndian(UInt32(sections.count), 2) + littleEndian(0) + littleEndian(0)
+        bytes += littleEndian(0) + littleEndian(160, 2) + littleEndian(0x206, 2) + [UInt8](repeating: 0, count: 160)
+        for section in sections {
+            bytes += Array(".section".utf8) + littleEndian(0x8_0000) + littleEndian(section.start)
+            bytes += littleEndian(section.length) + littleEndian(section.start) + [UInt8](repeating: 0, count: 16)
+        }
+        return bytes
+    }
+
+    @Test(
+        "A kernel whose file ends before its last section does is refused with both sizes, and a signature may follow")
+    func cutShort() throws {
+        let image = efiImage(sections: [(0x3_0000, 0x1_0000), (0x2_0000, 0x4_0000), (0, 0x9_0000)])
+        for byteCount in [0x6_0000, 0x6_05C0] as [UInt64] {
+            #expect(try LinuxImageHeader(prefix: image, fileByteCount: byteCount).imageSize == 0x10_0000)
+        }
+        let error = KernelImageError.cutShort(byteCount: 0x5_FFFF, expected: 0x6_0000)
+        #expect(throws: error) { try LinuxImageHeader(prefix: image, fileByteCount: 0x5_FFFF) }
+        #expect(error.description.contains("\(0x5_FFFF)") && error.description.contains("\(0x6_0000)"))
+    }
+
+    @Test("A PE header that is not there, cut off or full of nonsense says nothing of the size, and crashes nothing")
+    func strangeSections() throws {
+        let image = efiImage(sections: [(.max, .max), (1, 1)])
+        #expect(throws: KernelImageError.self) { try LinuxImageHeader(prefix: image, fileByteCount: 1 << 30) }
+        for count in 64..<image.count {
+            // Before the first section's own bytes there is nothing to compare with.
+            let prefix = Array(image.prefix(count))
+            if count < 248 + 24 {
+                _ = try LinuxImageHeader(prefix: prefix, fileByteCount: UInt64(count))
+            } else {
+                #expect(throws: KernelImageError.self) {
+                    try LinuxImageHeader(prefix: prefix, fileByteCount: UInt64(count))
+                }
+            }
+        }
+        for pointer in [0, 0x1FF, 0x7FFF_FFFF, 0xFFFF_FFFF] as [UInt32] {
+            var strange = image
+            for index in 0..<4 { strange[60 + index] = UInt8(truncatingIfNeeded: pointer >> (index * 8)) }
+            _ = try LinuxImageHeader(prefix: strange, fileByteCount: UInt64(strange.count))
+        }
+    }
+
     @Test("What is no Image is named, with what to do about it", arguments: formats)
     func otherFormats(bytes: [UInt8], format: KernelFileFormat, word: String) {
         #expect(throws: KernelImageError.notAnImage(format)) {

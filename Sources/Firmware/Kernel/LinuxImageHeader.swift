@@ -12,6 +12,8 @@ public enum KernelImageError: Error, Equatable, CustomStringConvertible {
     case tooShort(byteCount: UInt64)
     /// An arm64 Image for a big-endian CPU.
     case bigEndian
+    /// An arm64 Image that ends before its last section does.
+    case cutShort(byteCount: UInt64, expected: UInt64)
 
     public var description: String {
         switch self {
@@ -22,6 +24,9 @@ public enum KernelImageError: Error, Equatable, CustomStringConvertible {
                 + "\(LinuxImageHeader.byteCount)); fetch it again"
         case .bigEndian:
             "is a big-endian kernel; give one built with CONFIG_CPU_LITTLE_ENDIAN"
+        case .cutShort(let byteCount, let expected):
+            "is cut short: it has \(byteCount) bytes, and its header tells of \(expected); fetch it again, and check that "
+                + "the disk is not full"
         }
     }
 }
@@ -90,5 +95,9 @@ public struct LinuxImageHeader: Sendable, Equatable {
         textOffset = declaredSize == 0 ? Self.legacyTextOffset : field(at: Field.textOffset)
         pageSize = PageSize(rawValue: flags >> Flags.pageSizeShift & Flags.pageSizeMask) ?? .unspecified
         canBePlacedAnywhere = flags & Flags.placedAnywhere != 0
+        // Not `image_size`, which counts the BSS that no file has.
+        if let expected = PESections.byteCount(prefix: prefix), fileByteCount < expected {
+            throw .cutShort(byteCount: fileByteCount, expected: expected)
+        }
     }
 }
