@@ -143,14 +143,40 @@ struct BootPlanTests {
         }
     }
 
-    @Test("A flat image is loaded and entered 0x80000 above the start of RAM, the device tree at the start")
+    @Test("A flat image is loaded and entered 0x80000 above the start of RAM")
     func flatImage() throws {
         let plan = try BootPlan.flatImage(byteCount: 0x1_0001, board: .virt())
         #expect(plan.entry == 0x4008_0000)
         #expect(try range(plan) { $0 == .kernel } == 0x4008_0000..<0x4009_0001)
-        #expect(plan.x0 == 0x4000_0000)
-        #expect(try tree(plan).range.lowerBound == 0x4000_0000)
+        #expect(plan.x0 == (try tree(plan).range.lowerBound))
         #expect(throws: BootPlanError.self) { try BootPlan.flatImage(byteCount: 512 * mib, board: .virt()) }
         #expect(throws: BootPlanError.self) { try BootPlan.flatImage(byteCount: .max, board: .virt()) }
+    }
+
+    @Test(
+        "A flat image's device tree is above it, at 128 MiB or half of RAM or behind the image, whichever is the right one",
+        arguments: [
+            (1024, 1 * mib, 128 * mib), (256, 1 * mib, 128 * mib), (64, 1 * mib, 32 * mib), (4, 1 * mib, 2 * mib),
+            // Half of 6 MiB is in the middle of a block.
+            (6, 1 * mib, 4 * mib),
+            (64, 40 * mib, 42 * mib), (1024, 300 * mib + 1, 302 * mib),
+        ] as [(UInt64, UInt64, UInt64)])
+    func flatImageTree(memoryMiB: UInt64, byteCount: UInt64, offset: UInt64) throws {
+        let plan = try BootPlan.flatImage(byteCount: byteCount, board: .virt(memoryMiB: memoryMiB))
+        #expect(plan.x0 == ramBase + offset)
+        #expect(try tree(plan).range.lowerBound == plan.x0)
+    }
+
+    @Test("Where RAM ends before that, the tree follows the image, and an image that leaves it no room is refused")
+    func flatImageInLittleMemory() throws {
+        let plan = try BootPlan.flatImage(byteCount: 0x1_0001, board: .virt(memoryMiB: 2))
+        #expect(plan.x0 == 0x4009_1000)
+        #expect(try tree(plan).range.upperBound <= ramBase + 2 * mib)
+        let room = 64 * mib - 0x8_0000
+        #expect(throws: BootPlanError.self) {
+            try BootPlan.flatImage(byteCount: room - 1, board: .virt(memoryMiB: 64))
+        }
+        let tight = try BootPlan.flatImage(byteCount: room - mib, board: .virt(memoryMiB: 64))
+        #expect(tight.x0 == ramBase + 63 * mib)
     }
 }

@@ -78,6 +78,7 @@ public struct BootPlan: Sendable, Equatable {
     public static let flatImageOffset: UInt64 = 0x8_0000
 
     private static let blockSize: UInt64 = 2 << 20
+    private static let pageSize: UInt64 = 4 << 10
 
     /// Plans the start of an arm64 Linux.
     ///
@@ -128,25 +129,28 @@ public struct BootPlan: Sendable, Equatable {
 
     /// Plans the start of a flat bare-metal image: no header, loaded and entered at `flatImageOffset`.
     ///
-    /// The device tree lies at the start of RAM, so that everything above the image is the guest's own.
+    /// The device tree lies above the image, as far as programs for other `virt` boards expect it: a flat image says nothing
+    /// of the bss and the stack behind its own bytes.
     public static func flatImage(byteCount: UInt64, board: BoardDescription) throws(BootPlanError) -> BootPlan {
         guard board.acpi == nil else { throw .flatImageWithACPI }
-        var layout = try Layout(ram: board.memory.first, keptAtEnd: firmwareByteCount(board))
+        let firmwareByteCount = firmwareByteCount(board)
+        var layout = try Layout(ram: board.memory.first, keptAtEnd: firmwareByteCount)
         let image = try layout.place(byteCount: byteCount, atOffset: flatImageOffset)
-        try layout.check()
+        // Where the tree goes depends on its size; only a tree for ACPI would tell of its own place.
         let (description, firmware) = try describe(board, treeSlot: layout.base..<image.lowerBound)
         let tree = try flattened(description)
-        guard UInt64(tree.count) <= flatImageOffset else {
-            throw .deviceTree(.tooLarge(byteCount: tree.count, limit: Int(flatImageOffset)))
-        }
-        let treeRange = layout.base..<layout.base + UInt64(tree.count)
+        let treeRange = try layout.placeTree(byteCount: UInt64(tree.count))
+        try layout.check()
         return BootPlan(
             placements: [
-                Placement(content: .deviceTree(tree), range: treeRange),
                 Placement(content: .kernel, range: image),
+                Placement(content: .deviceTree(tree), range: treeRange),
             ] + firmware,
             entry: image.lowerBound, x0: treeRange.lowerBound)
     }
+
+    /// How far above the start of RAM the device tree of a flat image is, if there is twice as much.
+    private static let flatImageTreeOffset: UInt64 = 128 << 20
 
     /// How much of RAM at most is left to a kernel that does not say how much it needs.
     private static let legacyKernelSpace: UInt64 = 128 << 20
@@ -192,6 +196,21 @@ public struct BootPlan: Sendable, Equatable {
             let (aligned, alignOverflow) = end.addingReportingOverflow(blockSize - 1)
             let (start, startOverflow) = (aligned / blockSize * blockSize).addingReportingOverflow(offset)
             guard !alignOverflow, !startOverflow else { throw .sizesOutOfRange }
+            try keepFree(byteCount: byteCount, from: start)
+            return start..<start + byteCount
+        }
+
+        /// A place for a flat image's device tree: at `flatImageTreeOffset` or in the middle of RAM, whichever is less, or
+        /// behind what is there already. In a RAM that is too small for that, right behind it.
+        mutating func placeTree(byteCount: UInt64) throws(BootPlanError) -> Range<PhysicalAddress> {
+            let taken = end
+            keepFree(untilOffset: min(self.byteCount / 2, flatImageTreeOffset))
+            let range = try place(byteCount: byteCount)
+            if range.upperBound - base <= self.byteCount - min(keptAtEnd, self.byteCount) { return range }
+            let (aligned, overflow) = taken.addingReportingOverflow(pageSize - 1)
+            guard !overflow else { throw .sizesOutOfRange }
+            let start = aligned / pageSize * pageSize
+            end = start
             try keepFree(byteCount: byteCount, from: start)
             return start..<start + byteCount
         }
