@@ -1,3 +1,5 @@
+import Glibc
+import SystemPackage
 import Testing
 
 @Suite("dormouse image inspect")
@@ -48,6 +50,51 @@ struct ImageTests {
         #expect(result.output.contains("\n  original signature  SWAPSPACE2\n"))
         #expect(result.errorLines.count == 1)
         #expect(result.error.hasPrefix("dormouse: the hibernation image on disk \(disk) is torn: "))
+    }
+
+    @Test("The image of a sparse disk of 32 GiB, all of it used, takes a bit of memory for each page")
+    func memory() async throws {
+        let directory = try TemporaryDirectory()
+        let path = try directory.file("disk.img")
+        let pageCount: UInt64 = (32 << 30) / 4096
+        try #require(truncate(path, Int(pageCount) * 4096) == 0)
+        let disk = try FileDescriptor.open(FilePath(path), .writeOnly)
+        defer { try? disk.close() }
+        func write(_ words: [UInt64], at page: UInt64) throws {
+            try words.withUnsafeBytes { _ = try disk.writeAll(toAbsoluteOffset: Int64(page) * 4096, $0) }
+        }
+        // The map from page 1 on, and the image's pages behind it.
+        let mapPageCount = pageCount / 512 + 1
+        var next = mapPageCount + 1
+        let storedPageCount = pageCount - next
+        var written: UInt64 = 0
+        for map in 1...mapPageCount {
+            let count = min(511, storedPageCount - written)
+            let entries = (0..<count).map { next + $0 } + [UInt64](repeating: 0, count: 511 - Int(count))
+            try write(entries + [map < mapPageCount ? map + 1 : 0], at: map)
+            next += count
+            written += count
+        }
+        // `struct swsusp_info`: the kernel's version, and the numbers of pages of memory, of the image and of all.
+        var information = [UInt64](repeating: 0, count: 512)
+        information[0] = 0x2023_3120_534D_5020
+        information[50] = storedPageCount * 4
+        information[52] = storedPageCount - 2
+        information[53] = storedPageCount
+        information[54] = storedPageCount * 4096
+        try write(information, at: mapPageCount + 1)
+        // `union swap_header` and `struct swsusp_header`, uncompressed.
+        var header = [UInt8](repeating: 0, count: 4096)
+        header.replaceSubrange(1024..<1025, with: [1])
+        withUnsafeBytes(of: UInt32(pageCount - 1).littleEndian) { header.replaceSubrange(1028..<1032, with: $0) }
+        header[4064] = 1
+        header[4072] = 2
+        header.replaceSubrange(4076..<4096, with: "SWAPSPACE2S1SUSPEND\0".utf8)
+        try disk.writeAll(toAbsoluteOffset: 0, header)
+        let result = try await Command.shell("ulimit -d 65536; exec \"$0\" image inspect --no-checksum \"$1\"", path)
+        #expect(result.exitCode == 0, "\(result.error)")
+        #expect(
+            result.output.contains("\(storedPageCount) pages, and \(mapPageCount) for their map"), "\(result.output)")
     }
 
     @Test("What was found of swap without image is listed")

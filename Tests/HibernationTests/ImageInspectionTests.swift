@@ -132,6 +132,31 @@ struct ImageInspectionTests {
 
     private func map(ofFirst page: UInt64) -> UInt64 { page }
 
+    @Test("A page that is in the map twice is found, however far the pages between are apart")
+    func farRepeats() throws {
+        // A swap file's pages may be anywhere on a disk of 1 TiB.
+        let pageCount = 1 << 28
+        let disk = try TestDisk(byteCount: pageCount * 4096)
+        try disk.makeSwap(at: 150 * 4096, byteCount: 100 * 4096, pageSize: 4096)
+        let map = 300
+        for (last, isTwice) in [(UInt64(pageCount) - 1, true), (UInt64(pageCount) - 3, false)] {
+            let entries: [UInt64] = [400, UInt64(pageCount) - 1, 401, UInt64(pageCount) - 2, 1 << 20, last]
+            disk.write(
+                (entries + [UInt64](repeating: 0, count: 512 - entries.count)).flatMap { littleEndian($0) },
+                at: map * 4096)
+            disk.hibernate(
+                at: 150 * 4096, pageSize: 4096, hwSig: 0, crc32: 0, image: UInt64(map),
+                flags: SyntheticImage.Compression.none.rawValue)
+            let image = try #require(
+                try HibernationImage.find(onDiskAt: disk.path, SwapSelection(resumeOffset: 150)))
+            // Its first page, of zeros, is no image's.
+            #expect(
+                try ImageInspection(image, onDiskAt: disk.path).verdict
+                    == .torn(isTwice ? .pageRepeats(page: UInt64(pageCount) - 1) : .information))
+            disk.write(Array("SWAPSPACE2".utf8), at: 150 * 4096 + 4096 - 10)
+        }
+    }
+
     @Test("A first page that contradicts itself is found", arguments: [400, 416, 424, 432])
     func information(offset: Int) throws {
         let (disk, _, entries) = try disk()

@@ -9,6 +9,7 @@ public enum ImageDamage: Error, Sendable, Equatable, CustomStringConvertible {
     case pageOutside(index: Int, page: UInt64)
     case pageRepeats(page: UInt64)
     case pageMissing(page: UInt64)
+    case scattered
     case noPages
     case information
     case pageCount(expected: UInt64, found: UInt64)
@@ -19,7 +20,9 @@ public enum ImageDamage: Error, Sendable, Equatable, CustomStringConvertible {
     /// A name of the check for programs.
     public var check: String {
         switch self {
-        case .noMap, .mapOutside, .mapRepeats, .mapGoesOn, .pageOutside, .pageRepeats, .pageMissing, .noPages: "map"
+        case .noMap, .mapOutside, .mapRepeats, .mapGoesOn, .pageOutside, .pageRepeats, .pageMissing, .scattered,
+            .noPages:
+            "map"
         case .information: "information"
         case .pageCount: "page-count"
         case .blockLength, .block: "compressed-data"
@@ -37,6 +40,7 @@ public enum ImageDamage: Error, Sendable, Equatable, CustomStringConvertible {
         case .pageOutside(let index, let page): "page \(index) of it is in page \(page), which is not in the swap area"
         case .pageRepeats(let page): "page \(page) of the swap area is in it twice"
         case .pageMissing(let page): "page \(page) of the swap area is behind the end of the disk"
+        case .scattered: "its pages are strewn over more of the disk than can be checked"
         case .noPages: "its page map is empty"
         case .information: "its first page does not say how large it is, or contradicts itself"
         case .pageCount(let expected, let found): "it should have \(expected) pages and has \(found)"

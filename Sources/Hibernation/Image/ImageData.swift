@@ -10,7 +10,7 @@ struct ImageData {
     private let pages: AreaPages
     private let compression: HibernationImage.Compression
     /// What is still to be read.
-    private var rest: ArraySlice<UInt64>
+    private var rest: SwapMapEntries
     /// Pages that were read, from `position` on not yet used.
     private var buffer: [UInt8] = []
     private var position = 0
@@ -25,10 +25,14 @@ struct ImageData {
     /// Read at a time.
     private static let readByteCount = 1 << 20
 
-    init(_ entries: ArraySlice<UInt64>, in pages: AreaPages, compression: HibernationImage.Compression) {
+    /// The data of the image that `map` is of.
+    init(
+        _ map: SwapMap, in pages: AreaPages, compression: HibernationImage.Compression
+    ) throws(ImageCheckFailure) {
         self.pages = pages
         self.compression = compression
-        rest = entries
+        rest = SwapMapEntries(map, in: pages)
+        _ = try rest.next(1)
         output = BlockOutput(capacity: Self.blockPageCount * pages.pageSize)
     }
 
@@ -97,11 +101,10 @@ struct ImageData {
         buffer.removeSubrange(..<position)
         position = 0
         let wanted = max(count, Self.readByteCount) - buffer.count
-        let next = rest.prefix(wanted / pages.pageSize)
+        let next = try rest.next(wanted / pages.pageSize)
         let start = buffer.count
         buffer.append(contentsOf: repeatElement(0, count: next.count * pages.pageSize))
-        try pages.read(next, into: &buffer, at: start)
-        rest = rest.dropFirst(next.count)
+        try pages.read(next[...], into: &buffer, at: start)
         return buffer.count >= count
     }
 }

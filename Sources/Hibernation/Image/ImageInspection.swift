@@ -61,21 +61,21 @@ public struct ImageInspection: Sendable, Equatable {
 
     private mutating func check(on disk: RawDisk, readingData: Bool) throws(ImageCheckFailure) {
         let map = try SwapMap.read(of: image, on: disk)
-        storedPageCount = map.entries.count
+        storedPageCount = map.entryCount
         mapPageCount = map.mapPages.count
-        guard let first = map.entries.first else { throw .damage(.noPages) }
+        guard let first = map.firstEntry else { throw .damage(.noPages) }
         let pages = try AreaPages(image, on: disk)
         let information = ImageInformation(page: try pages.read(first))
         self.information = information
         kernel = information.kernel
         guard information.isConsistent(pageSize: image.pageSize) else { throw .damage(.information) }
         if image.compression == .none {
-            guard information.pageCount == UInt64(map.entries.count) else {
-                throw .damage(.pageCount(expected: information.pageCount, found: UInt64(map.entries.count)))
+            guard information.pageCount == UInt64(map.entryCount) else {
+                throw .damage(.pageCount(expected: information.pageCount, found: UInt64(map.entryCount)))
             }
         }
         guard readingData else { return }
-        try checkData(ImageData(map.entries.dropFirst(), in: pages, compression: image.compression), information)
+        try checkData(ImageData(map, in: pages, compression: image.compression), information)
     }
 
     private mutating func checkData(

@@ -4,34 +4,42 @@
 // image's pages, counted in pages from the disk's or partition's beginning. The last entry of a map page is the place of
 // the next one. Zeros end the list; the last map page may have nothing else.
 
-/// The places of an image's pages, in the image's order.
+/// Where the places of an image's pages are listed.
+///
+/// Only the list's own pages are kept, which are one of 512: a disk may claim an image as large as itself.
 struct SwapMap {
-    var entries: [UInt64] = []
+    /// How many pages the image has.
+    private(set) var entryCount = 0
+    /// The place of the image's first page.
+    private(set) var firstEntry: UInt64?
     /// The places of the map's own pages.
-    var mapPages: [UInt64] = []
+    private(set) var mapPages: [UInt64] = []
 
-    private static let entryByteCount = 8
+    fileprivate static let entryByteCount = 8
 
     /// Reads the map of `image` and checks it: every place in the area, none twice, nothing behind the end.
     static func read(of image: HibernationImage, on disk: RawDisk) throws(ImageCheckFailure) -> SwapMap {
         let pages = try AreaPages(image, on: disk)
         var map = SwapMap()
-        var seen: Set<UInt64> = []
+        var used = PageSet()
         var next = image.firstSector
         guard next != 0 else { throw .damage(.noMap) }
+        var maps: Set<UInt64> = []
         while next != 0 {
             guard pages.contains(next) else { throw .damage(.mapOutside(page: next)) }
-            guard seen.insert(next).inserted else { throw .damage(.mapRepeats(page: next)) }
+            guard maps.insert(next).inserted else { throw .damage(.mapRepeats(page: next)) }
+            try used.add(next)
             map.mapPages.append(next)
             let page = try pages.read(next)
-            next = try map.append(page, of: pages)
+            next = try map.append(page, of: pages, to: &used)
         }
-        try map.checkRepeats()
         return map
     }
 
     /// Takes the entries of one map page, and returns where the next one is.
-    private mutating func append(_ page: [UInt8], of pages: AreaPages) throws(ImageCheckFailure) -> UInt64 {
+    private mutating func append(
+        _ page: [UInt8], of pages: AreaPages, to used: inout PageSet
+    ) throws(ImageCheckFailure) -> UInt64 {
         let count = page.count / Self.entryByteCount - 1
         let next: UInt64 = page.littleEndian(at: count * Self.entryByteCount)
         var isEnd = false
@@ -41,23 +49,90 @@ struct SwapMap {
                 isEnd = true
                 continue
             }
-            guard !isEnd else { throw .damage(.mapGoesOn(index: entries.count)) }
+            guard !isEnd else { throw .damage(.mapGoesOn(index: entryCount)) }
+            guard pages.contains(entry) else { throw .damage(.pageOutside(index: entryCount, page: entry)) }
+            try used.add(entry)
+            firstEntry = firstEntry ?? entry
+            entryCount += 1
+        }
+        guard !isEnd || next == 0 else { throw .damage(.mapGoesOn(index: entryCount)) }
+        return next
+    }
+}
+
+/// The places of an image's pages, in the image's order, read again from the map's pages as they are asked for.
+struct SwapMapEntries {
+    private let pages: AreaPages
+    private var mapPages: ArraySlice<UInt64>
+    /// Of the map page that was read last.
+    private var read: ArraySlice<UInt64> = []
+
+    init(_ map: SwapMap, in pages: AreaPages) {
+        self.pages = pages
+        mapPages = map.mapPages[...]
+    }
+
+    /// The next `count` places, or as many as there still are.
+    mutating func next(_ count: Int) throws(ImageCheckFailure) -> [UInt64] {
+        var places: [UInt64] = []
+        while places.count < count {
+            if read.isEmpty {
+                guard let page = mapPages.popFirst() else { break }
+                read = try entries(of: page)[...]
+                continue
+            }
+            let taken = read.prefix(count - places.count)
+            places += taken
+            read = read.dropFirst(taken.count)
+        }
+        return places
+    }
+
+    private func entries(of mapPage: UInt64) throws(ImageCheckFailure) -> [UInt64] {
+        let page = try pages.read(mapPage)
+        var entries: [UInt64] = []
+        for offset in stride(from: 0, to: page.count - SwapMap.entryByteCount, by: SwapMap.entryByteCount) {
+            let entry: UInt64 = page.littleEndian(at: offset)
+            if entry == 0 { break }
+            // It was there before, and whoever wrote to the disk since may have put anything in its place.
             guard pages.contains(entry) else { throw .damage(.pageOutside(index: entries.count, page: entry)) }
             entries.append(entry)
         }
-        guard !isEnd || next == 0 else { throw .damage(.mapGoesOn(index: entries.count)) }
-        // More than there can be without one of them twice: not worth reading on.
-        guard UInt64(entries.count) <= pages.upperBound else {
-            throw .damage(.pageRepeats(page: entries.last ?? 0))
-        }
-        return next
+        return entries
+    }
+}
+
+/// Which pages are in use, at one bit a page.
+private struct PageSet {
+    /// Pages of a piece: 4 KiB of bits.
+    private static let pieceShift = 15
+    /// All of 16 TiB in pages of 4 KiB, which is as far as a swap area goes. An image in a file may be strewn over more than
+    /// that, and none is.
+    private static let maximumPieceCount = 1 << 17
+
+    private var pieces: [UInt64: [UInt64]] = [:]
+    /// The piece that was used last is not among the others: images go on for long in one piece.
+    private var number: UInt64?
+    private var piece: [UInt64] = []
+
+    /// Adds `page`, which must not be there yet.
+    mutating func add(_ page: UInt64) throws(ImageCheckFailure) {
+        if page >> Self.pieceShift != number { try move(to: page >> Self.pieceShift) }
+        let word = Int(page >> 6) & (piece.count - 1)
+        let bit: UInt64 = 1 << (page & 63)
+        guard piece[word] & bit == 0 else { throw .damage(.pageRepeats(page: page)) }
+        piece[word] |= bit
     }
 
-    private func checkRepeats() throws(ImageCheckFailure) {
-        let sorted = (entries + mapPages).sorted()
-        for (page, next) in zip(sorted, sorted.dropFirst()) where page == next {
-            throw .damage(.pageRepeats(page: page))
+    private mutating func move(to next: UInt64) throws(ImageCheckFailure) {
+        if let number { pieces[number] = piece }
+        number = next
+        if let known = pieces.removeValue(forKey: next) {
+            piece = known
+            return
         }
+        guard pieces.count < Self.maximumPieceCount else { throw .damage(.scattered) }
+        piece = [UInt64](repeating: 0, count: 1 << (Self.pieceShift - 6))
     }
 }
 
