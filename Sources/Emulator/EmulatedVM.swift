@@ -77,17 +77,11 @@ public final class EmulatedVM: @unchecked Sendable {
     public init(_ configuration: EmulatedVMConfiguration) throws(GuestMemoryError) {
         precondition(configuration.cpuCount > 0, "a machine has at least one CPU")
         self.configuration = configuration
-        var newBlock = CodeCache.NewBlock()
+        let code = try CodeMemory(configuration)
         #if arch(x86_64)
-        translator = configuration.engine.patience.flatMap {
-            Translator(
-                byteCount: configuration.codeCacheByteCount, patience: $0,
-                looksBetweenBlocks: configuration.isRepeatable)
-        }
-        if let translator { newBlock = .init(hostCode: translator.exit, patience: translator.patience) }
+        translator = code.translator
         #endif
-        codeCache = try CodeCache(
-            memory: configuration.memory, byteCount: configuration.codeCacheByteCount, newBlock: newBlock)
+        codeCache = code.cache
         cpus = (0..<configuration.cpuCount).map { EmulatedCPU(index: $0, of: self) }
         configuration.memory.onWatchedWrite = { [unowned self] range in
             invalidateCode(at: range.lowerBound)

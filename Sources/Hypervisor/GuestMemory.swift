@@ -13,12 +13,17 @@ public typealias PhysicalAddress = UInt64
 /// Why guest memory could not be made.
 public enum GuestMemoryError: Error, CustomStringConvertible {
     case cannotReserve(byteCount: UInt64, errno: Int32)
+    /// For what a back end makes of the guest's code, however little of it.
+    case cannotReserveCode(errno: Int32)
 
     public var description: String {
         switch self {
         case .cannotReserve(let byteCount, let code):
             "cannot reserve \(byteCount >> 20) MiB of guest memory (\(String(cString: strerror(code)))); "
-                + "give the guest less with --memory"
+                + "give the guest less with --memory, or raise the limit of this process's address space (ulimit -v)"
+        case .cannotReserveCode(let code):
+            "cannot reserve memory for what the guest's code becomes (\(String(cString: strerror(code)))); "
+                + "raise the limit of this process's address space (ulimit -v)"
         }
     }
 }
@@ -57,6 +62,8 @@ public final class GuestMemory: @unchecked Sendable {
             return pointer
         }
         host = try reserve(size)
+        // A core file tells of the host's side; what the guest has in memory is its own, and may take minutes to write.
+        madvise(host, Int(size), MADV_DONTDUMP)
         watched = try reserve(size >> Self.pageShift).assumingMemoryBound(to: UInt8.self)
     }
 

@@ -94,11 +94,17 @@ final class CodeCache: @unchecked Sendable {
                 let pointer = mmap(
                     nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
                 pointer != MAP_FAILED
-            else { throw .cannotReserve(byteCount: UInt64(count), errno: errno) }
+            else { throw .cannotReserveCode(errno: errno) }
             return pointer
         }
-        arena = try reserve(halfByteCount * 2)
-        pages = try reserve(pagesByteCount).assumingMemoryBound(to: UInt64.self)
+        let pages = try reserve(pagesByteCount)
+        do throws(GuestMemoryError) {
+            arena = try reserve(halfByteCount * 2)
+        } catch {
+            munmap(pages, pagesByteCount)
+            throw error
+        }
+        self.pages = pages.assumingMemoryBound(to: UInt64.self)
     }
 
     deinit {

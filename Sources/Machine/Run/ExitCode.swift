@@ -5,6 +5,7 @@
 import Devices
 import Glibc
 import Hibernation
+import Hypervisor
 
 /// What the process exits with.
 public struct ExitCode: RawRepresentable, Sendable, Hashable {
@@ -117,6 +118,7 @@ extension MachineError {
     /// What the process exits with if no machine could be had.
     public var exitCode: ExitCode {
         switch self {
+        case .memory(.cannotReserveCode): .internalError
         case .cpuCount, .memorySize, .tooManyDisks, .generationID, .file, .kernel, .initrdForFlatImage, .bootPlan,
             .memory, .laboratoryDisk:
             .usage
