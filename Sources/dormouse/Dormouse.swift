@@ -20,6 +20,7 @@ struct Dormouse: ParsableCommand {
     /// Instead of the parser's own: an error is one line, and help is on standard output.
     static func main() {
         StandardDescriptors.open()
+        CrashHandler.install(version: version)
         do {
             var command = try parseAsRoot()
             try command.run()

@@ -1,7 +1,7 @@
 // The terminal on standard input: its modes while a guest has it, and as they were before.
 //
 // Responsible for: raw mode only while the terminal is ours (this process is in its foreground), and the old modes
-// again however the process ends, traps included. Not responsible for: what is typed, or which signals end the run.
+// again however the process ends, crashes included (`CrashHandler`). Not responsible for: what is typed, or which signals end the run.
 
 import Glibc
 import Synchronization
@@ -78,44 +78,28 @@ final class Terminal: Sendable {
     }
 }
 
-/// Puts a terminal's modes back from `exit`, or from a signal that says that this process is broken.
+/// Puts a terminal's modes back from `exit`, or from a handler of a signal that says that this process is broken.
 ///
-/// Safe: what a signal handler reads is memory that is never freed, and is complete before `isArmed` says so.
-/// tcsetattr and sigaction are async-signal-safe.
-private enum EmergencyRestore {
-    /// What a trap, a failed assertion or a bad access ends in.
-    private static let fatalSignals = [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP]
-    private static let highestSignal: Int = 64
-
+/// Safe: what a signal handler reads is memory that is never freed, and is complete before `descriptor` says so.
+/// tcsetattr is async-signal-safe.
+enum EmergencyRestore {
     nonisolated(unsafe) private static let modes = UnsafeMutablePointer<termios>.allocate(capacity: 1)
-    /// What there was before, by signal: whoever wants to tell of a crash still can.
-    nonisolated(unsafe) private static let previous =
-        UnsafeMutablePointer<sigaction>.allocate(capacity: highestSignal + 1)
     private static let descriptor = Atomic<Int32>(-1)
     private static let isInstalled = Atomic(false)
 
-    static func arm(descriptor: Int32, modes: termios) {
+    fileprivate static func arm(descriptor: Int32, modes: termios) {
         self.modes.initialize(to: modes)
         self.descriptor.store(descriptor, ordering: .releasing)
         guard !isInstalled.exchange(true, ordering: .relaxed) else { return }
         atexit { EmergencyRestore.restore() }
-        for signal in fatalSignals {
-            var action = sigaction()
-            action.__sigaction_handler.sa_handler = { signal in
-                EmergencyRestore.restore()
-                // The second time, the signal does what it would have done.
-                sigaction(signal, EmergencyRestore.previous + Int(signal), nil)
-                raise(signal)
-            }
-            sigaction(signal, &action, previous + Int(signal))
-        }
     }
 
-    static func disarm() {
+    fileprivate static func disarm() {
         descriptor.store(-1, ordering: .releasing)
     }
 
-    private static func restore() {
+    /// Callable from a signal handler.
+    static func restore() {
         let descriptor = descriptor.exchange(-1, ordering: .acquiring)
         if descriptor >= 0 { tcsetattr(descriptor, TCSANOW, modes) }
     }

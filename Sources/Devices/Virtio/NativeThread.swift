@@ -23,6 +23,8 @@ func startThread(_ body: any ThreadBody) throws(WorkerThreadError) -> pthread_t 
     var all = sigset_t()
     var old = sigset_t()
     sigfillset(&all)
+    // But for what the thread itself does wrong: blocked, it would end the process before anybody can say a word.
+    for fault in [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP] { sigdelset(&all, fault) }
     pthread_sigmask(SIG_SETMASK, &all, &old)
     defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
 

@@ -9,6 +9,8 @@ import Testing
 /// What a run of the command left.
 struct Finished {
     var exitCode: Int32?
+    /// What ended it instead.
+    var signal: Int32?
     var output: String
     var error: String
 
@@ -22,7 +24,10 @@ struct Finished {
 
 extension Finished {
     fileprivate init(_ status: TerminationStatus, output: String?, error: String?) {
-        if case .exited(let code) = status { exitCode = code }
+        switch status {
+        case .exited(let code): exitCode = code
+        case .signaled(let number): signal = number
+        }
         self.output = output ?? ""
         self.error = error ?? ""
     }
@@ -35,6 +40,20 @@ struct Running: Sendable {
 
     func send(_ signal: Int32) {
         kill(process, signal)
+    }
+
+    /// Waits, for at most a minute, until it has the file at `path` open.
+    func waits(forOpen path: String) async throws -> Bool {
+        for _ in 0..<3000 {
+            let descriptors = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/fd")) ?? []
+            for descriptor in descriptors {
+                let target = try? FileManager.default.destinationOfSymbolicLink(
+                    atPath: "/proc/\(process)/fd/\(descriptor)")
+                if target == path { return true }
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return false
     }
 
     /// Waits, for at most a minute, until the guest's console has said `text` that often.
@@ -58,7 +77,7 @@ enum Command {
 
     static let executable = Executable.path(path)
 
-    /// No backtraces: one of a process on a terminal would wait for a key.
+    /// No backtraces of a process that ends before it has handlers of its own: one on a terminal would wait for a key.
     static let environment = Environment.inherit.updating(["SWIFT_BACKTRACE": "enable=no"])
 
     /// Runs it with `arguments`, and nothing on standard input.
@@ -83,7 +102,8 @@ enum Command {
 
     /// Runs it with `arguments`, and calls `body` meanwhile.
     static func run(
-        _ arguments: [String], _ body: @escaping @Sendable (Running) async throws -> Void
+        _ arguments: [String], environment: Environment = environment,
+        _ body: @escaping @Sendable (Running) async throws -> Void
     ) async throws -> Finished {
         let directory = try TemporaryDirectory()
         let outputPath = try directory.file("output")
