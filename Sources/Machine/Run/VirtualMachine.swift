@@ -252,7 +252,7 @@ public final class VirtualMachine: @unchecked Sendable {
 
     /// Sends a break to the guest's console. Callable from any thread.
     public func sendBreak() -> BreakOutcome {
-        guard configuration.console == .pl011 else { return .noLine }
+        guard configuration.console == .pl011, let uart else { return .noLine }
         wake(.console)
         return uart.receiveBreak() ? .sent : .notHeard
     }

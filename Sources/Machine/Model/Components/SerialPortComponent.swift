@@ -32,7 +32,7 @@ struct SerialPortComponent: Component {
         let uart = PL011(
             interrupt: parts.spi(spi), output: { if selection.shows(.pl011) { output([$0]) } },
             inputReady: parts.events.consoleReady)
-        selection.usesUART { uart.isRead }
+        selection.usesUART { [weak uart] in uart?.isRead ?? false }
         parts.uart = uart
         return MadeComponent(
             devices: [uart],
