@@ -5,6 +5,7 @@
 //
 // Follows virtio 1.2 §5.3.
 
+import Glibc
 import Hypervisor
 import Synchronization
 
@@ -18,7 +19,7 @@ public final class ConsoleDevice: VirtioDevice {
 
     private struct Receiver {
         var queue: Virtqueue?
-        var knock = ConsoleKnock()
+        var knock = ConsoleKnock(now: 0)
     }
 
     /// The most bytes that are handed to `output` at once.
@@ -34,6 +35,7 @@ public final class ConsoleDevice: VirtioDevice {
 
     private let output: @Sendable ([UInt8]) -> Void
     private let onRoom: @Sendable () -> Void
+    private let now: @Sendable () -> UInt64
     private let receiver = Mutex(Receiver())
     private let transmitQueue = Mutex<Virtqueue?>(nil)
     private let isEnding = Atomic(false)
@@ -45,9 +47,14 @@ public final class ConsoleDevice: VirtioDevice {
     ///     nor reset the device.
     ///   - onRoom: called on the vCPU's thread when the guest may take input again, after `receive` took less than
     ///     it was given; also at other times.
-    public init(output: @escaping @Sendable ([UInt8]) -> Void, onRoom: @escaping @Sendable () -> Void = {}) {
+    ///   - now: milliseconds on a clock that does not go back.
+    public init(
+        output: @escaping @Sendable ([UInt8]) -> Void, onRoom: @escaping @Sendable () -> Void = {},
+        now: @escaping @Sendable () -> UInt64 = monotonicMilliseconds
+    ) {
         self.output = output
         self.onRoom = onRoom
+        self.now = now
     }
 
     /// Gives the guest input, and returns how many of `bytes` it took: fewer if it has no room, none before its driver reads
@@ -56,7 +63,7 @@ public final class ConsoleDevice: VirtioDevice {
         receiver.withLock { receiver in
             guard !bytes.isEmpty, var queue = receiver.queue else { return 0 }
             defer { receiver.queue = queue }
-            guard receiver.knock.isAnswered(&queue) else { return 0 }
+            guard receiver.knock.isAnswered(&queue, now: now()) else { return 0 }
             var rest = Array(bytes)[...]
             // No more buffers than the driver can have made available before: it may add empty ones for ever.
             var left = queue.size
@@ -73,7 +80,7 @@ public final class ConsoleDevice: VirtioDevice {
 
     public func setQueue(_ queue: Virtqueue?, at index: Int) {
         switch Queue(rawValue: index) {
-        case .receive: receiver.withLock { $0 = Receiver(queue: queue) }
+        case .receive: receiver.withLock { $0 = Receiver(queue: queue, knock: ConsoleKnock(now: now())) }
         case .transmit: transmitQueue.withLock { $0 = queue }
         case nil: break
         }
@@ -111,4 +118,12 @@ public final class ConsoleDevice: VirtioDevice {
     }
 
     private var hasEnded: Bool { isEnding.load(ordering: .acquiring) }
+}
+
+/// The host's monotonic clock.
+@Sendable
+public func monotonicMilliseconds() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) &* 1000 &+ UInt64(time.tv_nsec) / 1_000_000
 }

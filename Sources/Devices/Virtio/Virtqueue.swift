@@ -169,6 +169,9 @@ public struct Virtqueue: @unchecked Sendable {
         notifications.usedBuffer()
     }
 
+    /// The driver's own index: how many buffers it has made available so far, which wraps.
+    var availableIndex: UInt16 { loadAcquire(available + Layout.index) }
+
     /// Whether the driver has looked at everything that was given back to it. Only one with VIRTIO_F_EVENT_IDX says so.
     var isDriverUpToDate: Bool {
         features.contains(.eventIdx) && loadAcquire(available + availableRingEnd) == nextUsed

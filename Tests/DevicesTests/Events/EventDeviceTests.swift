@@ -72,6 +72,9 @@ struct EventDeviceTests {
     func enabledPort() {
         let port = PL011(interrupt: .unconnected, output: { _ in }, inputReady: {})
         #expect(port.receive([1, 2, 3]) == 0)
+        // What its driver does: it unmasks the interrupts of the receiver.
+        port.write(offset: 0x38, size: 4, value: 0x50, cpu: 0)
+        #expect(port.receive([1, 2, 3]) == 0)
         port.enable()
         #expect(port.receive([1, 2, 3]) == 3)
         port.reset()
