@@ -206,7 +206,8 @@ private enum ModelArgument {
 private enum DiskArgument {
     static func parse(_ argument: String) throws -> DiskConfiguration {
         guard let disk = DiskConfiguration(argument: argument) else {
-            throw ValidationError("name a raw disk image, as FILE, FILE,readonly=on, FILE,format=raw or FILE,on-error=stop")
+            throw ValidationError(
+                "name a raw disk image, as FILE, FILE,readonly=on, FILE,format=raw or FILE,on-error=stop")
         }
         return disk
     }
