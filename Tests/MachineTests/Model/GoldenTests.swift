@@ -54,7 +54,8 @@ struct GoldenTests {
     }
 
     private static let files = MeasuredFiles(
-        isFlat: false, kernel: Fingerprint(of: [1]), initrd: Fingerprint(of: [2]), disks: [DiskGeometry(byteCount: 1 << 20), DiskGeometry(byteCount: 2 << 20)])
+        isFlat: false, kernel: Fingerprint(of: [1]), initrd: Fingerprint(of: [2]),
+        disks: [DiskGeometry(byteCount: 1 << 20), DiskGeometry(byteCount: 2 << 20)])
 
     @Test("What a record keeps of it is its golden file's", arguments: Case.all)
     func facts(_ golden: Case) throws {
