@@ -83,6 +83,21 @@ struct VMTests {
         #expect(try await vm.start().kind == "boot")
     }
 
+    @Test("A core that the laboratory withheld from a guest with PSCI 1.1 is missed at the next start")
+    func withheldCore() async throws {
+        let vm = try await TestVM(
+            append: "end=off", disks: 1, options: ["--cpus", "2", "--psci-version", "1.1"])
+        // Such a guest hibernates with SYSTEM_OFF; its image is what there is.
+        let disk = try #require(fopen(vm.disks[0], "r+"))
+        fseek(disk, 4076, SEEK_SET)
+        fputs("SWAPSPACE2S1SUSPEND", disk)
+        fclose(disk)
+        #expect(try await vm.start("--lab", "withhold=1").exitCode == 0)
+        let start = try await vm.start()
+        #expect(start.exitCode == 50 && start.paths == ["cpu.withheld"], "\(start.finished.error)")
+        #expect(try await vm.start("--lab", "withhold=1").kind == "resume")
+    }
+
     // MARK: Another environment
 
     /// A change of a VM while its guest sleeps.

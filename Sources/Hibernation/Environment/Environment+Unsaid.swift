@@ -10,6 +10,10 @@ extension Environment {
 
     /// Of the machine, by path.
     private static let ofMachine = [
+        "cpu.features":
+            "FEAT_AES FEAT_ASID16 FEAT_AdvSIMD FEAT_CRC32 FEAT_CSV2 FEAT_CSV3 FEAT_DPB FEAT_DotProd FEAT_FP "
+            + "FEAT_GICv3 FEAT_HAFDBS FEAT_LOR FEAT_LRCPC FEAT_LSE FEAT_PAN FEAT_PMULL FEAT_RDM FEAT_RNG FEAT_SHA1 "
+            + "FEAT_SHA256 FEAT_TLBIOS FEAT_TLBIRANGE",
         "gic.stride": "0x20000", "gic.spis": "256", "gic.priority-bits": "5", "gic.typer": "0x5480008",
         "gic.iidr": "0x44000000", "gic.pidr2": "0x30", "gic.icc-ctlr": "0x48400",
         "timer.secure": "29", "timer.physical": "30", "timer.virtual": "27", "timer.hypervisor": "26",

@@ -68,6 +68,8 @@ extension MachineConfiguration {
         let cpu = cpuModel
         var facts = [
             "cpu.model": cpu.name,
+            // More than ID registers tell of.
+            "cpu.features": cpu.features.sorted().map(\.name).joined(separator: " "),
             "cpu.count": "\(cpuCount)",
             "cpu.mpidr": mpidrs.map(hexadecimal).joined(separator: " "),
         ]
