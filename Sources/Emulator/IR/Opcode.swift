@@ -6,7 +6,7 @@
 /// What an operation does; the second level of vector, float, crypto and atomic operations is in `Operation.sub`.
 ///
 /// Results of 32-bit operations are zero-extended. "Block PC" is the address of the block's first instruction.
-public enum Opcode: UInt8, Sendable {
+public enum Opcode: UInt8, CaseIterable, Sendable {
     // MARK: Second level
 
     /// `VectorOpcode(sub)`: Advanced SIMD on integers and bits, moves between register files.
@@ -132,7 +132,7 @@ public enum Opcode: UInt8, Sendable {
     /// x[d] = 64 or 32 bits of the state at byte imm
     case readState64, readState32
     /// the state at byte imm = x[n]
-    case writeState64, writeState32
+    case writeState64
     /// x[d] = system register imm; `a` is Rt of the encoding
     case readSystemRegister
     /// system register imm = x[n]; `a` is Rt of the encoding
@@ -198,7 +198,7 @@ public enum WaitOpcode: UInt8, Sendable {
 ///
 /// `d` is Rt, `m` is Rs and `a` is Rt2 of the encoding. Every access but LDXP and CASP pairs is naturally aligned or
 /// faults, and is sequentially consistent, which is never weaker than what was asked for.
-public enum AtomicOpcode: UInt8, Sendable {
+public enum AtomicOpcode: UInt8, CaseIterable, Sendable {
     case loadAcquire, storeRelease
     case loadExclusive, loadExclusivePair, storeExclusive, storeExclusivePair
     case compareAndSwap, compareAndSwapPair, swap

@@ -411,8 +411,6 @@ extension EmulatedCPU {
                     x[d] = UInt64(state.base.load(fromByteOffset: Int(op.pointee.immediate), as: UInt32.self))
                 case .writeState64:
                     state.base.storeBytes(of: x[n], toByteOffset: Int(op.pointee.immediate), as: UInt64.self)
-                case .writeState32:
-                    state.base.storeBytes(of: w(n), toByteOffset: Int(op.pointee.immediate), as: UInt32.self)
                 case .readSystemRegister:
                     let register = SystemRegister(rawValue: UInt16(truncatingIfNeeded: op.pointee.immediate))
                     switch readSystemRegister(register, rt: op.pointee.a) {

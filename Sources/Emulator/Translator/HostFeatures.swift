@@ -12,6 +12,9 @@ struct HostFeatures: Sendable {
     /// BMI1 and BMI2: ANDN, RORX, SHLX.
     var hasBMI = false
 
+    /// A host that has none of them.
+    init() {}
+
     /// Asks the host, with a routine written to `memory`. Without SSE4.2 there is no translator.
     init(using memory: ExecutableMemory) {
         var assembler = Assembler(at: memory.writable)

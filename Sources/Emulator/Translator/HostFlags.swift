@@ -193,20 +193,10 @@ enum FlagUse {
     /// Anything else.
     case clobbers
 
+    /// What an operation does to NZCV is among its facts; what its translation does to the host's flags is said here.
     init(of code: Opcode) {
+        let effects = OperationFacts(of: code).effects
         switch code {
-        case .addsImmediate64, .addsImmediate32, .subsImmediate64, .subsImmediate32, .adds64, .adds32, .subs64,
-            .subs32,
-            .ands64, .ands32, .bics64, .bics32, .andsImmediate64, .andsImmediate32:
-            self = .sets
-        case .csel64, .csel32, .csinc64, .csinc32, .csinv64, .csinv32, .csneg64, .csneg32:
-            self = .reads
-        case .adc64, .adc32, .sbc64, .sbc32:
-            self = .readsAndClobbers
-        case .adcs64, .adcs32, .sbcs64, .sbcs32, .ccmp64, .ccmp32, .ccmn64, .ccmn32, .ccmpImmediate64,
-            .ccmpImmediate32,
-            .ccmnImmediate64, .ccmnImmediate32:
-            self = .readsAndSets
         case .branchConditional:
             self = .branches
         case .move64, .move32, .moveImmediate, .signExtendWord:
@@ -214,8 +204,17 @@ enum FlagUse {
         case .add64, .add32, .addShifted64, .addImmediate64, .addImmediate32, .lslImmediate64, .lsrImmediate64,
             .lsrImmediate32, .asrImmediate32, .rorImmediate64, .rorImmediate32, .extractUnsigned:
             self = .canKeep
+        case .adc64, .adc32, .sbc64, .sbc32:
+            self = .readsAndClobbers
         default:
-            self = .clobbers
+            // What touches more than general registers and flags sees NZCV in the state block.
+            if !effects.isSubset(of: [.readsFlags, .writesFlags]) {
+                self = .clobbers
+            } else if effects.contains(.writesFlags) {
+                self = effects.contains(.readsFlags) ? .readsAndSets : .sets
+            } else {
+                self = effects.contains(.readsFlags) ? .reads : .clobbers
+            }
         }
     }
 }

@@ -7,42 +7,40 @@
 
 #if arch(x86_64)
 
-extension OperandUse {
+extension Treatment {
     /// Which floating-point operations are translated.
     init(float op: Operation, features: HostFeatures) {
         guard let opcode = FloatOpcode(rawValue: op.sub) else {
-            self.init(.resume)
+            self = .resume
             return
         }
-        let d = RegisterSet(op.d)
-        let n = RegisterSet(op.n)
         switch opcode {
         case .faddSingle, .faddDouble, .fsubSingle, .fsubDouble, .fmulSingle, .fmulDouble, .fdivSingle, .fdivDouble,
             .fnmulSingle, .fnmulDouble, .fsqrtSingle, .fsqrtDouble, .fcmpSingle, .fcmpDouble, .fcmpeSingle,
             .fcmpeDouble, .fcmpZeroSingle, .fcmpZeroDouble, .fcmpeZeroSingle, .fcmpeZeroDouble, .fcselSingle,
             .fcselDouble, .fcvtSingleToDouble, .fcvtDoubleToSingle:
-            self.init(.guarded)
+            self = .guarded
         case .fmaddSingle, .fmaddDouble, .fmsubSingle, .fmsubDouble, .fnmaddSingle, .fnmaddDouble, .fnmsubSingle,
             .fnmsubDouble:
-            self.init(features.hasFMA ? .guarded : .helper)
+            self = features.hasFMA ? .guarded : .helper
         case .fmovSingle, .fmovDouble, .fabsSingle, .fabsDouble, .fnegSingle, .fnegDouble, .fmovImmediate:
-            self.init()
+            self = .native
         case .fmovGeneralToSingle, .fmovGeneralToDouble, .fmovGeneralToTop:
-            self.init(reads: n)
+            self = .native
         case .fmovSingleToGeneral, .fmovDoubleToGeneral, .fmovTopToGeneral:
-            self.init(writes: d)
+            self = .native
         case .fcvtzsSW, .fcvtzsSX, .fcvtzsDW, .fcvtzsDX, .fcvtzuSW, .fcvtzuSX, .fcvtzuDW, .fcvtzuDX:
-            self.init(writes: d, .guarded)
+            self = .guarded
         case .scvtfWD, .ucvtfWD:
-            self.init(reads: n)
+            self = .native
         case .scvtfWS, .scvtfXS, .scvtfXD, .ucvtfWS, .ucvtfXS, .ucvtfXD:
-            self.init(reads: n, .guarded)
+            self = .guarded
         case .fadd, .fsub, .fmul, .fdiv:
-            self.init(Self.isWholeVector(op) ? .guarded : .helper)
+            self = Self.isWholeVector(op) ? .guarded : .helper
         case .fmla, .fmls:
-            self.init(features.hasFMA && Self.isWholeVector(op) ? .guarded : .helper)
+            self = features.hasFMA && Self.isWholeVector(op) ? .guarded : .helper
         default:
-            self.init(.helper)
+            self = .helper
         }
     }
 

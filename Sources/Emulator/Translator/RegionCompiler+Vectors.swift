@@ -4,11 +4,11 @@
 
 #if arch(x86_64)
 
-extension OperandUse {
+extension Treatment {
     /// Which vector operations are translated.
     init(vector op: Operation) {
         guard let opcode = VectorOpcode(rawValue: op.sub) else {
-            self.init(.resume)
+            self = .resume
             return
         }
         let size = op.shape.size
@@ -16,47 +16,47 @@ extension OperandUse {
         let isPlain = !op.shape.isScalar || size == 3
         switch opcode {
         case .and, .bic, .orr, .orn, .eor, .not, .bsl, .bit, .bif, .movi, .orrImmediate, .bicImmediate:
-            self.init()
+            self = .native
         case .add, .sub, .cmeq:
-            self.init(isPlain ? .native : .helper)
+            self = isPlain ? .native : .helper
         case .mul:
-            self.init(size == 1 || size == 2 ? .native : .helper)
+            self = size == 1 || size == 2 ? .native : .helper
         case .cmgt, .cmge, .cmeqZero, .cmgtZero, .cmltZero:
-            self.init(isPlain ? .native : .helper)
+            self = isPlain ? .native : .helper
         case .smax, .umax, .smin, .umin, .cmhi, .cmhs:
-            self.init(size < 3 ? .native : .helper)
+            self = size < 3 ? .native : .helper
         case .shl, .ushr:
-            self.init(isPlain && size > 0 ? .native : .helper)
+            self = isPlain && size > 0 ? .native : .helper
         case .sshr:
-            self.init(size == 1 || size == 2 ? .native : .helper)
+            self = size == 1 || size == 2 ? .native : .helper
         case .zip1, .zip2:
-            self.init()
+            self = .native
         case .ext:
-            self.init()
+            self = .native
         case .dupElement:
-            self.init(op.shape.isScalar || size < 2 ? .helper : .native)
+            self = op.shape.isScalar || size < 2 ? .helper : .native
         case .dupGeneral:
-            self.init(reads: RegisterSet(op.n))
+            self = .native
         case .insGeneral:
-            self.init(reads: RegisterSet(op.n))
+            self = .native
         case .insElement:
-            self.init()
+            self = .native
         case .umov:
-            self.init(writes: RegisterSet(op.d))
+            self = .native
         case .ushll, .sshll:
-            self.init(size < 3 ? .native : .helper)
+            self = size < 3 ? .native : .helper
         case .smull, .umull, .smlal, .umlal, .saddl, .uaddl, .saddw, .uaddw:
-            self.init(size < 3 ? .native : .helper)
+            self = size < 3 ? .native : .helper
         case .mla, .mls:
-            self.init(size == 1 || size == 2 ? .native : .helper)
+            self = size == 1 || size == 2 ? .native : .helper
         case .rev32, .rev64:
-            self.init(size == 0 ? .native : .helper)
+            self = size == 0 ? .native : .helper
         case .xtn:
-            self.init(op.shape.isQ ? .helper : .native)
+            self = op.shape.isQ ? .helper : .native
         case .addpScalar:
-            self.init()
+            self = .native
         default:
-            self.init(.helper)
+            self = .helper
         }
     }
 }

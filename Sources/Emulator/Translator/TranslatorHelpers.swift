@@ -88,11 +88,6 @@ extension EmulatedCPU {
         case .readState32:
             state.storeHostFlags()
             x[Int(op.d)] = UInt64(state.base.load(fromByteOffset: Int(op.immediate), as: UInt32.self))
-        case .writeState32:
-            state.storeHostFlags()
-            state.base.storeBytes(
-                of: UInt32(truncatingIfNeeded: x[Int(op.n)]), toByteOffset: Int(op.immediate), as: UInt32.self)
-            state.loadHostFlags()
         default:
             guard let result = integer(op) else { return false }
             x[Int(op.d)] = result
