@@ -64,7 +64,7 @@ struct ImageTests {
             try words.withUnsafeBytes { _ = try disk.writeAll(toAbsoluteOffset: Int64(page) * 4096, $0) }
         }
         // The map from page 1 on, and the image's pages behind it.
-        let mapPageCount = pageCount / 512 + 1
+        let mapPageCount = pageCount / 512
         var next = mapPageCount + 1
         let storedPageCount = pageCount - next
         var written: UInt64 = 0
