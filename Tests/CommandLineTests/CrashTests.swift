@@ -22,7 +22,8 @@ struct CrashTests {
         let box = InstantBox()
         let result = try await Command.run(["start", TestVM.name, "--store", vm.store], environment: environment) {
             running in
-            #expect(try await running.waits(for: "idle"))
+            let isIdle = try await running.waits(for: "idle")
+            #expect(isIdle)
             box.set(clock.now)
             running.send(number)
         }
