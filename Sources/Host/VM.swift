@@ -79,8 +79,13 @@ public struct VM: Sendable {
 
     private static func read(_ path: String, limit: Int) throws(HostError) -> [UInt8] {
         do {
-            let file = try FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec)
+            // Non-blocking, so that opening a pipe does not wait for its other end; it changes nothing for a file.
+            let file = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking])
             return try file.closeAfter {
+                var status = stat()
+                // Safe: `fstat` fills in the structure and does not keep its address.
+                guard unsafe fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
+                guard status.st_mode & S_IFMT == S_IFREG else { throw NotRegularFile() }
                 var bytes: [UInt8] = []
                 while bytes.count <= limit {
                     // Safe: `read` fills at most as many bytes as there are, and says how many it did.
@@ -127,6 +132,11 @@ public struct VM: Sendable {
             return process
         }
     }
+}
+
+/// What is in the place of a file of ours is none.
+private struct NotRegularFile: Error, CustomStringConvertible {
+    var description: String { "it is no regular file" }
 }
 
 /// A VM that is this process's alone.

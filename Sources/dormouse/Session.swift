@@ -16,6 +16,8 @@ final class Session: Sendable {
         var isStarted = false
         /// A stop that came while no machine ran.
         var stop: StopReason?
+        /// Whether an end has to be orderly: before that, nothing was changed yet.
+        var isUnderWay = false
     }
 
     private let options: RunOptions
@@ -25,7 +27,8 @@ final class Session: Sendable {
     private let shared = Mutex(Shared())
     let log: Logger
 
-    /// Takes the signals of this process, before any thread is started, and makes everything ready.
+    /// Takes the signals of this process, before any thread is started, and makes everything ready. Until `begin`, one that is to
+    /// end it ends it at once, whatever it is reading.
     init(_ options: RunOptions) throws(MachineError) {
         SignalWatcher.prepare()
         self.options = options
@@ -39,6 +42,12 @@ final class Session: Sendable {
         }
         inputWakeUp = try WakeUp()
         terminal = Terminal(descriptor: STDIN_FILENO)
+        try SignalWatcher(
+            terminal: terminal, wake: { [self] in wake() }, press: { [self] in press($0) },
+            stop: { [self] in stop(.signal($0)) },
+            // Before the guest runs, the terminal is not its.
+            resume: { [self] in if shared.withLock({ $0.isStarted }) { _ = terminal?.claim() } }
+        ).start()
     }
 
     /// Makes a machine whose events go to this process's output.
@@ -63,14 +72,14 @@ final class Session: Sendable {
         return try VirtualMachine(configuration, events: events)
     }
 
-    /// Connects the terminal and the signals. However the caller goes on, it calls `finish`.
+    /// From here on something is kept of the run, and a signal that is to end it lets it end in order.
+    func begin() { shared.withLock { $0.isUnderWay = true } }
+
+    /// Connects the terminal. However the caller goes on, it calls `finish`.
     func start() throws(MachineError) {
+        begin()
         try output.start()
         shared.withLock { $0.isStarted = true }
-        try SignalWatcher(
-            terminal: terminal, wake: { [self] in wake() }, press: { [self] in press($0) },
-            stop: { [self] in stop(.signal($0)) }
-        ).start()
         try ConsoleInput(
             descriptor: STDIN_FILENO,
             source: terminal.map { terminal in .terminal { terminal.claim() } } ?? .stream,
@@ -133,6 +142,12 @@ final class Session: Sendable {
 
     private func stop(_ reason: StopReason) {
         let machine = shared.withLock { shared in
+            guard shared.isUnderWay else {
+                // No caller of ours may come to anything that has to be undone: the lock is never let go of.
+                let end = RunEnd.stopped(reason)
+                Message.write(end.words([]))
+                _exit(end.exitCode.rawValue)
+            }
             shared.stop = shared.stop ?? reason
             return shared.machine
         }

@@ -25,6 +25,7 @@ final class SignalWatcher: Sendable {
     private let wake: @Sendable () -> Void
     private let press: @Sendable (MachineButton) -> Void
     private let stop: @Sendable (Int32) -> Void
+    private let resume: @Sendable () -> Void
 
     /// Blocks the signals that `start` waits for. To be called before any thread is started: they inherit it.
     static func prepare() {
@@ -41,14 +42,17 @@ final class SignalWatcher: Sendable {
     ///   - wake: wakes a suspended guest.
     ///   - press: presses a button of the machine.
     ///   - stop: ends the run because of a signal, by its number.
+    ///   - resume: the process goes on after it was stopped.
     init(
         terminal: Terminal?, wake: @escaping @Sendable () -> Void,
-        press: @escaping @Sendable (MachineButton) -> Void, stop: @escaping @Sendable (Int32) -> Void
+        press: @escaping @Sendable (MachineButton) -> Void, stop: @escaping @Sendable (Int32) -> Void,
+        resume: @escaping @Sendable () -> Void
     ) {
         self.terminal = terminal
         self.wake = wake
         self.press = press
         self.stop = stop
+        self.resume = resume
     }
 
     /// Starts the thread.
@@ -83,7 +87,7 @@ final class SignalWatcher: Sendable {
                 terminal?.yield()
                 kill(getpid(), SIGSTOP)
             case SIGCONT:
-                _ = terminal?.claim()
+                resume()
             case Self.wakingSignal:
                 wake()
             case SIGPWR, SIGUSR2:

@@ -19,10 +19,22 @@ public final class DiskLogWriter: Sendable {
     /// Makes the file at `path`, in the place of an older one.
     public init(path: String) throws(DiskFileError) {
         self.path = path
+        // The directory may be shared: nobody else chooses what is overwritten, so that a link is replaced and not followed.
+        var options: FileDescriptor.OpenOptions = [.create, .exclusiveCreate, .closeOnExec]
+        var status = stat()
+        if lstat(path, &status) == 0 {
+            switch status.st_mode & S_IFMT {
+            case S_IFREG, S_IFLNK:
+                guard unlink(path) == 0 || errno == ENOENT else {
+                    throw Self.failure(Errno(rawValue: errno), "open", path)
+                }
+            case S_IFCHR: options = [.noFollow, .closeOnExec]
+            default: throw .notRegular(path: path)
+            }
+        }
         do {
             file = try FileDescriptor.open(
-                FilePath(path), .writeOnly, options: [.create, .truncate, .closeOnExec],
-                permissions: [.ownerReadWrite, .groupRead, .otherRead])
+                FilePath(path), .writeOnly, options: options, permissions: [.ownerReadWrite, .groupRead, .otherRead])
         } catch { throw Self.failure(error, "open", path) }
         do throws(DiskFileError) {
             try write(DiskLog.magic)

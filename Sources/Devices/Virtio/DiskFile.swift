@@ -19,6 +19,8 @@ public enum DiskFileError: Error, Equatable, Sendable, CustomStringConvertible {
     case locked(path: String, readOnly: Bool)
     /// A file that is no raw disk, by its signature.
     case foreign(path: String, ForeignFormat)
+    /// A log of the disks that is to be something else.
+    case notRegular(path: String)
     case failed(operation: String, path: String, errno: Int32)
     /// The run is to end, and the rest of a request was not done.
     case interrupted(path: String)
@@ -46,6 +48,8 @@ public enum DiskFileError: Error, Equatable, Sendable, CustomStringConvertible {
             "disk \(path) is being written by another process; stop the virtual machine that has it, or use a copy"
         case .foreign(let path, let format):
             "disk \(path) \(format.words), or insist on what it is with ,format=raw behind its path"
+        case .notRegular(let path):
+            "the log of the disks, \(path), would be where there is something else than a file; name another path"
         case .failed(let operation, let path, let code):
             "cannot \(operation) disk \(path): \(String(cString: strerror(code))); check the host's storage"
         case .interrupted(let path):

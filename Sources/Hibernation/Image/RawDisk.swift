@@ -13,6 +13,8 @@ public enum RawDiskError: Error, Equatable, Sendable, CustomStringConvertible {
     case cannotRead(path: String, Errno)
     case cannotWrite(path: String, Errno)
     case inUse(path: String)
+    /// A directory, a pipe or a socket.
+    case notDisk(path: String)
 
     public var description: String {
         switch self {
@@ -23,6 +25,8 @@ public enum RawDiskError: Error, Equatable, Sendable, CustomStringConvertible {
                 + "check that it is a raw disk image, and the host's storage"
         case .cannotWrite(let path, let code):
             "cannot write to disk \(path) (\(code)); check the host's storage"
+        case .notDisk(let path):
+            "disk \(path) is neither a file nor a block device; check its path"
         case .inUse(let path):
             "disk \(path) is in use by another process; stop the virtual machine that has it, or use a copy"
         }
@@ -94,6 +98,12 @@ struct RawDisk {
     }
 
     private static func byteCount(of descriptor: FileDescriptor, path: String) throws(RawDiskError) -> UInt64 {
+        var status = stat()
+        // Safe: `fstat` fills in the structure and does not keep its address.
+        guard unsafe fstat(descriptor.rawValue, &status) == 0 else {
+            throw .cannotRead(path: path, Errno(rawValue: errno))
+        }
+        guard ![S_IFDIR, S_IFIFO, S_IFSOCK].contains(status.st_mode & S_IFMT) else { throw .notDisk(path: path) }
         do {
             // Not the size that stat() has, which is zero for a block device.
             return try UInt64(max(0, descriptor.seek(offset: 0, from: .end)))

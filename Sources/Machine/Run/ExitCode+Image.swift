@@ -22,7 +22,7 @@ extension ImageReport.Verdict {
 extension ImageReportError {
     public var exitCode: ExitCode {
         switch self {
-        case .noPartition, .foreign, .disk(.cannotOpen), .disk(.inUse): .usage
+        case .noPartition, .foreign, .disk(.cannotOpen), .disk(.inUse), .disk(.notDisk): .usage
         case .disk(.cannotRead), .disk(.cannotWrite): .internalError
         }
     }

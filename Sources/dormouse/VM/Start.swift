@@ -82,6 +82,7 @@ struct Start: ParsableCommand {
             let machine: VirtualMachine
             do throws(MachineError) {
                 machine = try session.machine(plan.machine)
+            session.begin()
             } catch {
                 try run.cancel()
                 throw error

@@ -96,6 +96,24 @@ struct DiskLogTests {
         }
     }
 
+    @Test("A log replaces an older one and a symbolic link, follows none, and waits for nobody to read a pipe")
+    func place() throws {
+        let victim = try TemporaryDisk(byteCount: 512)
+        let log = try TemporaryDisk(byteCount: 512)
+        let path = log.path
+        for _ in 0..<2 {
+            unlink(path)
+            try #require(symlink(victim.path, path) == 0)
+            let writer = try DiskLogWriter(path: path)
+            withExtendedLifetime(writer) {}
+            #expect(try DiskLog(bytes: file(path)).entries == [])
+        }
+        #expect(file(victim.path).count == 512)
+        unlink(path)
+        try #require(mkfifo(path, 0o600) == 0)
+        #expect(throws: DiskFileError.notRegular(path: path)) { try DiskLogWriter(path: path) }
+    }
+
     /// A request of a random run.
     private enum Request {
         case read(disk: Int)
