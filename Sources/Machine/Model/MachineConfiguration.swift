@@ -117,6 +117,9 @@ public enum MachineError: Error, CustomStringConvertible {
     case initrdForFlatImage
     case bootPlan(BootPlanError)
     case disk(DiskFileError)
+    case sameDisk(String, String)
+    /// The log of the disks is to be where a file of the machine is.
+    case diskLog(path: String)
     case network(NetworkError)
     /// A rule of the laboratory is for a disk that is not there.
     case laboratoryDisk(Int)
@@ -143,6 +146,12 @@ public enum MachineError: Error, CustomStringConvertible {
             "a flat bare-metal image takes no initrd; leave --initrd out, or give an arm64 Linux Image"
         case .bootPlan(let error): error.description
         case .disk(let error): error.description
+        case .sameDisk(let one, let other):
+            (one == other
+                ? "disk \(one) is given twice" : "disks \(one) and \(other) are the same, or one is on the other")
+                + "; give it once, or both with readonly=on"
+        case .diskLog(let path):
+            "the log of the disks would overwrite \(path), which is a file of the machine; name another one"
         case .network(let error): error.description
         case .laboratoryDisk(let number):
             "--lab has a rule for disk \(number), and there is none; disks are counted from 0, in the order of --disk"

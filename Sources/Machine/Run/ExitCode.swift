@@ -120,7 +120,7 @@ extension MachineError {
         switch self {
         case .memory(.cannotReserveCode): .internalError
         case .cpuCount, .memorySize, .tooManyDisks, .generationID, .file, .kernel, .initrdForFlatImage, .bootPlan,
-            .memory, .laboratoryDisk:
+            .memory, .laboratoryDisk, .sameDisk, .diskLog:
             .usage
         case .disk(.failed), .network(.host), .host: .internalError
         case .disk, .network: .usage

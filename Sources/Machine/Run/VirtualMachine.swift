@@ -196,6 +196,7 @@ public final class VirtualMachine: @unchecked Sendable {
         if let id = configuration.generationID, id.count != GenerationIDArgument.byteCount {
             throw .generationID(byteCount: id.count)
         }
+        try configuration.checkDisks()
         try configuration.checkNetworks()
         for disk in configuration.laboratory.disks.keys.sorted() where !configuration.disks.indices.contains(disk) {
             throw .laboratoryDisk(disk)
