@@ -75,7 +75,8 @@ struct ReportFileTests {
     }
 
     @Test(
-        "A path that cannot be written to is refused before the run", arguments: ["/nonexistent/a", "/tmp"])
+        "A path that cannot be written to is refused before the run",
+        arguments: ["/nonexistent/a", "/tmp", "", "/dev/fd/99999999", "/dev/fd/x/y"])
     func unwritable(path: String) {
         #expect(throws: ReportFileError.self) { try ReportFile(path: path) }
     }
@@ -85,6 +86,50 @@ struct ReportFileTests {
         try ReportFile(path: "/dev/null").write(try report)
         var status = stat()
         #expect(stat("/dev/null", &status) == 0 && status.st_mode & S_IFMT == S_IFCHR)
+    }
+
+    @Test("A symbolic link in the report's place is replaced, and what it leads to stays, be it a file or a pipe")
+    func symbolicLinks() throws {
+        var template = Array("/tmp/dormouse-test-XXXXXX".utf8CString)
+        let directory = String(cString: try #require(mkdtemp(&template)))
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let path = directory + "/report.json"
+        let victim = try TemporaryFile([1, 2, 3])
+        let pipe = directory + "/pipe"
+        try #require(mkfifo(pipe, 0o600) == 0)
+        let reader = open(pipe, O_RDONLY | O_NONBLOCK)
+        defer { close(reader) }
+        for target in [victim.path, pipe, "/dev/null"] {
+            unlink(path)
+            try #require(symlink(target, path) == 0)
+            // What an earlier version wrote to first.
+            unlink("\(path).\(getpid()).tmp")
+            try #require(symlink(victim.path, "\(path).\(getpid()).tmp") == 0)
+            try ReportFile(path: path).write(try report)
+            var status = stat()
+            #expect(lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG, "\(target)")
+        }
+        #expect(FileManager.default.contents(atPath: victim.path) == Data([1, 2, 3]))
+        var byte: UInt8 = 0
+        #expect(read(reader, &byte, 1) <= 0)
+    }
+
+    @Test("A pipe gets the report if somebody reads it, and is not waited for if nobody does")
+    func pipe() throws {
+        var template = Array("/tmp/dormouse-test-XXXXXX".utf8CString)
+        let directory = String(cString: try #require(mkdtemp(&template)))
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let path = directory + "/pipe"
+        try #require(mkfifo(path, 0o600) == 0)
+        let file = try ReportFile(path: path)
+        #expect(throws: ReportFileError.self) { try file.write(try report) }
+        let reader = open(path, O_RDONLY | O_NONBLOCK)
+        defer { close(reader) }
+        try file.write(try report)
+        var bytes = [UInt8](repeating: 0, count: 1 << 16)
+        let count = read(reader, &bytes, bytes.count)
+        let data = Data(bytes.prefix(max(0, count)))
+        #expect(try JSONDecoder().decode(RunReport.self, from: data).guestInstructions == 7)
     }
 
     @Test("/proc/pid/status is read as proc(5) describes it")

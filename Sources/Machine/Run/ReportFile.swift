@@ -1,40 +1,40 @@
-// The file that a report is written to: whole, or as it was before.
+// The file that a report is written to.
 //
-// What is there and is no regular file (a pipe, /dev/stderr) is written to as it is.
+// Responsible for: JSON in a stable order, and that an older report is gone while a run goes on. How a file is written is in
+// `OutputFile`.
 
 import FoundationEssentials
-import Glibc
 
 /// Why a report cannot be written. The text is for the user, one line.
 public struct ReportFileError: Error, CustomStringConvertible {
     public var path: String
     public var reason: String
+    public var exitCode = ExitCode.usage
 
     public var description: String {
-        "cannot write the report \(path): \(reason); give --report a path in a directory that can be written to"
+        "cannot write the report \(path): \(reason); give --report the path of a file, in a directory that can be written to"
     }
 }
 
 /// Where a report goes.
 public struct ReportFile: Sendable {
-    public let path: String
+    public var path: String { file.path }
+    private let file: OutputFile
 
     /// Checks that a report can be written to `path`, and removes an older one: it would tell of another run.
-    public init(path: String) throws(ReportFileError) {
-        self.path = path
-        switch Self.kind(of: path) {
-        case .directory:
-            throw ReportFileError(path: path, reason: "it is a directory")
-        case .absent, .regular:
-            guard access(DurableFile.directory(of: path), W_OK | X_OK) == 0, unlink(path) == 0 || errno == ENOENT else {
-                throw failure()
+    ///
+    /// - Parameter others: files of the machine, none of which may be that one.
+    public init(path: String, besides others: [String] = []) throws(ReportFileError) {
+        do throws(OutputFileError) {
+            file = try OutputFile(path: path)
+            if let other = others.first(where: file.isSame) {
+                throw OutputFileError(path: path, reason: "it is the machine's \(other)", isHosts: false)
             }
-        case .other:
-            guard access(path, W_OK) == 0 else { throw failure() }
-        }
+            try file.remove()
+        } catch { throw ReportFileError(path: path, reason: error.reason, exitCode: error.exitCode) }
     }
 
-    /// Writes the report as JSON, in a stable order.
+    /// Writes the report as JSON.
     public func write(_ report: some Encodable) throws(ReportFileError) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -42,35 +42,10 @@ public struct ReportFile: Sendable {
         do {
             bytes = try [UInt8](encoder.encode(report)) + [UInt8(ascii: "\n")]
         } catch {
-            throw ReportFileError(path: path, reason: "\(error)")
+            throw ReportFileError(path: path, reason: "\(error)", exitCode: .internalError)
         }
-        do throws(DurableFileError) {
-            switch Self.kind(of: path) {
-            case .other: try DurableFile.write(inPlace: bytes, to: path)
-            case .absent, .directory, .regular: try DurableFile.write(bytes, to: path)
-            }
-        } catch { throw ReportFileError(path: path, reason: error.reason) }
-    }
-
-    private enum Kind {
-        case absent
-        case regular
-        case directory
-        case other
-    }
-
-    private static func kind(of path: String) -> Kind {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return .absent }
-        return switch status.st_mode & S_IFMT {
-        case S_IFREG: .regular
-        case S_IFDIR: .directory
-        default: .other
-        }
-    }
-
-    /// What `errno` says.
-    private func failure() -> ReportFileError {
-        ReportFileError(path: path, reason: String(cString: strerror(errno)))
+        do throws(OutputFileError) {
+            try file.write(bytes)
+        } catch { throw ReportFileError(path: path, reason: error.reason, exitCode: error.exitCode) }
     }
 }
