@@ -1,20 +1,34 @@
 // What every subcommand does about errors: one line on standard error, and an exit code.
 
+import Hibernation
 import Host
 import Machine
 
 enum Command {
-    /// Calls `body`, and says what went wrong if it throws.
-    static func exitCode(_ body: () throws -> Machine.ExitCode) -> Machine.ExitCode {
+    /// Calls `body`, says what went wrong if it throws, and ends the process.
+    static func run(_ body: () throws -> Machine.ExitCode) -> Never {
+        runToEnd { Ending(code: try body()) }
+    }
+
+    /// The same, for what has more to say about its end.
+    static func runToEnd(_ body: () throws -> Ending) -> Never {
         do {
-            return try body()
+            end(try body())
         } catch {
-            Message.write("\(error)")
-            return switch error {
-            case let error as MachineError: error.exitCode
-            case is HostError, is ReportFileError: .usage
-            default: .internalError
-            }
+            end(Ending(code: exitCode(of: error), words: "\(error)"))
+        }
+    }
+
+    private static func exitCode(of error: any Error) -> Machine.ExitCode {
+        switch error {
+        case let error as MachineError: error.exitCode
+        case let error as HostError: error.exitCode
+        case let error as RawDiskError: ImageReportError.disk(error).exitCode
+        case let error as ImageReportError: error.exitCode
+        case let error as ReportFileError: error.exitCode
+        case let error as OutputFileError: error.exitCode
+        case is AbsolutePathError: .usage
+        default: .internalError
         }
     }
 }

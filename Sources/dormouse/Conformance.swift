@@ -49,22 +49,24 @@ struct Conformance: ParsableCommand {
     var verbose = false
 
     func validate() throws {
+        guard image != "", imageOut != "" else {
+            throw ValidationError("give --image and --image-out the path of a file")
+        }
         guard cpus.allSatisfy({ (1...8).contains($0) }) else {
             throw ValidationError("give --cpus a number from 1 to 8")
         }
     }
 
     func run() throws {
-        guard let image = image ?? ConformanceImage.find() else {
-            Message.write("there is no image of the conformance guest; run Guests/build, or name one with --image")
-            Glibc.exit(Machine.ExitCode.usage.rawValue)
-        }
-        if let imageOut { Glibc.exit(Self.copy(image, to: imageOut).rawValue) }
-        do throws(MachineError) {
-            Glibc.exit(try check(image).rawValue)
-        } catch {
-            Message.write(error.description)
-            Glibc.exit(error.exitCode.rawValue)
+        Command.run {
+            guard let image = image ?? ConformanceImage.find() else {
+                throw MachineError.file(
+                    path: "Conformance.bin", role: "conformance guest",
+                    reason: "there is none; run Guests/build, or name one with --image")
+            }
+            guard let imageOut else { return try check(image) }
+            try OutputFile(path: imageOut).write(try ConformanceImage.bytes(ofFileAt: image))
+            return .poweredOff
         }
     }
 
@@ -82,44 +84,18 @@ struct Conformance: ParsableCommand {
             report(lines, "PSCI \(version.argument), calls that end the run")
             table.add(lines, version: version)
         }
-        print(table.text)
-        for gap in table.gaps { print("not checked: \(gap)") }
-        print("\(table.count) checks, \(table.failureCount) failed")
+        Output.print(table.text)
+        for gap in table.gaps { Output.print("not checked: \(gap)") }
+        Output.print("\(table.count) checks, \(table.failureCount) failed")
         return table.failureCount == 0 && table.gaps.isEmpty ? .poweredOff : .checksFailed
     }
 
     private func report(_ lines: [ConformanceLine], _ machine: String) {
         for line in lines where verbose || !line.isPassed {
             let verdict = line.isSkipped ? "skipped" : line.isPassed ? "ok" : "FAILED"
-            print(
+            Output.print(
                 "\(machine): \(verdict): \(line.width == .smc32 ? "SMC32" : "SMC64") \(line.function.name): \(line.text)"
             )
-        }
-    }
-
-    /// Copies a file, whole or not at all as far as a program can tell.
-    private static func copy(_ source: String, to target: String) -> Machine.ExitCode {
-        func fail(_ path: String) -> Machine.ExitCode {
-            Message.write("cannot copy the image to \(target): \(path): \(String(cString: strerror(errno)))")
-            return .usage
-        }
-        let input = open(source, O_RDONLY | O_CLOEXEC)
-        guard input >= 0 else { return fail(source) }
-        defer { close(input) }
-        let output = open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard output >= 0 else { return fail(target) }
-        defer { close(output) }
-        var bytes = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = read(input, &bytes, bytes.count)
-            guard count >= 0 else { return fail(source) }
-            guard count > 0 else { return .poweredOff }
-            var done = 0
-            while done < count {
-                let written = write(output, Array(bytes[done..<count]), count - done)
-                guard written > 0 else { return fail(target) }
-                done += written
-            }
         }
     }
 }

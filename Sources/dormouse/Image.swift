@@ -46,30 +46,26 @@ struct Image: ParsableCommand {
         var json = false
 
         func validate() throws {
+            guard !disk.isEmpty else { throw ValidationError("name a raw disk image, or a block device") }
             guard (partition ?? 1) > 0 else { throw ValidationError("give --partition a number from 1 on") }
         }
 
         func run() throws {
-            let report: ImageReport
-            do throws(ImageReportError) {
-                report = try ImageReport(
-                    diskAt: disk, SwapSelection(partition: partition, resumeOffset: resumeOffset),
-                    readingData: !omitsChecksum, isRaw: format == .raw)
-            } catch {
-                Message.write(error.description)
-                Glibc.exit(error.exitCode.rawValue)
-            }
+            Command.runToEnd { try inspect() }
+        }
+
+        private func inspect() throws -> Command.Ending {
+            let report = try ImageReport(
+                diskAt: disk, SwapSelection(partition: partition, resumeOffset: resumeOffset),
+                readingData: !omitsChecksum, isRaw: format == .raw)
             if json {
                 let encoder = JSONEncoder()
                 encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-                print(String(decoding: try encoder.encode(report), as: UTF8.self))
+                Output.print(String(decoding: try encoder.encode(report), as: UTF8.self))
             } else {
-                for line in report.lines { print(line) }
+                for line in report.lines { Output.print(line) }
             }
-            // What is printed must not come after the last line where both go to one file.
-            fflush(nil)
-            Message.write(report.summary)
-            Glibc.exit(report.verdict.exitCode.rawValue)
+            return Command.Ending(code: report.verdict.exitCode, words: report.summary)
         }
     }
 }

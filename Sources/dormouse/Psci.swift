@@ -39,18 +39,18 @@ struct Psci: ParsableCommand {
             let call = CallRegisters(x0: id, x1: rest[0], x2: rest[1], x3: rest[2])
             let description = CallDescription(call)
             guard let function = call.functionID.function else {
-                print("\(description.function): no function that is known")
+                Output.print("\(description.function): no function that is known")
                 return
             }
-            print(registers.count == 1 ? description.function : description.call)
+            Output.print(registers.count == 1 ? description.function : description.call)
             if let introduced = function.introduced {
-                print("  since PSCI \(introduced.argument), \(function.isMandatory ? "mandatory" : "optional")")
+                Output.print("  since PSCI \(introduced.argument), \(function.isMandatory ? "mandatory" : "optional")")
             }
             if function == .cpuSuspend || function == .psciStatCount || function == .psciStatResidency,
                 registers.count > 1
             {
                 let word = UInt32(truncatingIfNeeded: function == .cpuSuspend ? rest[0] : rest[1])
-                for line in State.lines(word) { print("  " + line) }
+                for line in State.lines(word) { Output.print("  " + line) }
             }
         }
     }
@@ -64,7 +64,7 @@ struct Psci: ParsableCommand {
         func run() throws {
             let number = try Psci.number(powerState)
             guard number <= UInt64(UInt32.max) else { throw ValidationError("a power_state has 32 bits") }
-            for line in Self.lines(UInt32(number)) { print(line) }
+            for line in Self.lines(UInt32(number)) { Output.print(line) }
         }
 
         static func lines(_ number: UInt32) -> [String] {
@@ -87,10 +87,10 @@ struct Psci: ParsableCommand {
             let value =
                 number <= UInt64(UInt32.max) ? Int64(Int32(truncatingIfNeeded: number)) : Int64(bitPattern: number)
             guard let known = Int32(exactly: value).flatMap(ReturnCode.init(rawValue:)) else {
-                print("\(value): no return code")
+                Output.print("\(value): no return code")
                 return
             }
-            print("\(known.name) (\(value))")
+            Output.print("\(known.name) (\(value))")
         }
     }
 
@@ -102,7 +102,7 @@ struct Psci: ParsableCommand {
             for function in Function.allCases where function.interface == .psci {
                 let smc64 = function.exists(as: .smc64) ? Self.hexadecimal(FunctionID(function, .smc64)) : "-         "
                 let since = function.introduced?.argument ?? ""
-                print(
+                Output.print(
                     "\(Self.hexadecimal(FunctionID(function, .smc32)))  \(smc64)  \(since)  "
                         + "\(function.isMandatory ? "mandatory" : "optional ")  \(function.name)")
             }

@@ -22,13 +22,15 @@ struct Run: ParsableCommand {
     @OptionGroup(title: "Run options") var options: RunOptions
 
     func run() throws {
-        Glibc.exit(Command.exitCode { try runMachine() }.rawValue)
+        Command.runToEnd { try runMachine() }
     }
 
-    private func runMachine() throws -> Machine.ExitCode {
+    private func runMachine() throws -> Command.Ending {
         let session = try Session(options)
-        let report = try options.report.map { try ReportFile(path: $0) }
         var configuration = machineOptions.machine
+        let report = try options.report.map {
+            try ReportFile(path: $0, besides: configuration.paths + options.logPaths)
+        }
         // No record says where the counter of the last run was.
         if configuration.clock == .host { configuration.initialCounter = MachineConfiguration.counterOfToday }
         let machine = try session.machine(configuration)
@@ -45,11 +47,9 @@ struct Run: ParsableCommand {
         do throws(ReportFileError) {
             try report?.write(
                 RunReport(of: machine, outcome: outcome, findings: findings, dormouseVersion: Dormouse.version))
-        } catch {
-            // The run is over, and its end is what the exit code has to tell.
-            Message.write(error.description)
-        }
-        Message.write(outcome.end.words(findings, machine.diskFailures))
-        return outcome.end.exitCode
+        } catch { session.losses.note(error) }
+        return Command.Ending(
+            code: outcome.end.exitCode, words: outcome.end.words(findings, machine.diskFailures),
+            losses: session.losses.all)
     }
 }

@@ -25,6 +25,7 @@ final class Session: Sendable {
     private let terminal: Terminal?
     private let inputWakeUp: WakeUp
     private let shared = Mutex(Shared())
+    let losses: Losses
     let log: Logger
 
     /// Takes the signals of this process, before any thread is started, and makes everything ready. Until `begin`, one that is to
@@ -32,13 +33,17 @@ final class Session: Sendable {
     init(_ options: RunOptions) throws(MachineError) {
         SignalWatcher.prepare()
         self.options = options
+        let losses = Losses()
+        self.losses = losses
         var logger = Logger(label: "dormouse") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = options.log
         let log = logger
         self.log = log
-        output = ConsoleOutput(descriptor: STDOUT_FILENO) { reason in
+        output = ConsoleOutput(descriptor: STDOUT_FILENO) { code in
+            let reason = String(cString: strerror(code))
             log.warning(
                 "standard output cannot be written to (\(reason)); the guest's console goes nowhere from here on")
+            losses.note(code, "what the guest wrote to its console is not whole on standard output (\(reason))")
         }
         inputWakeUp = try WakeUp()
         terminal = Terminal(descriptor: STDIN_FILENO)
@@ -58,8 +63,8 @@ final class Session: Sendable {
         var events = MachineEvents(
             consoleOutput: { output.write($0) }, consoleReady: { inputWakeUp.signal() })
         switch options.psciTraceFormat ?? (options.psciTrace ? .text : nil) {
-        case .text?: events.firmwareCall = { Message.writeLine("psci: \($0.text)") }
-        case .json?: events.firmwareCall = { Message.writeLine($0.json) }
+        case .text?: events.firmwareCall = { [losses] in losses.note(Message.writeLine("psci: \($0.text)")) }
+        case .json?: events.firmwareCall = { [losses] in losses.note(Message.writeLine($0.json)) }
         case nil: break
         }
         events.linkDown = { log.warning("network \($0.network) is down: \($0.reason); the guest runs on without it") }
@@ -154,6 +159,28 @@ final class Session: Sendable {
         machine?.stop(because: reason)
         output.abandon()
     }
+}
+
+/// What was to be written and is lost, for the end of the run to say.
+final class Losses: Sendable {
+    private let words = Mutex<[String]>([])
+
+    /// Notes that something could not be written, once. A reader that goes away does so on purpose.
+    func note(_ code: Int32, _ text: String) {
+        guard code != EPIPE else { return }
+        words.withLock { if !$0.contains(text) { $0.append(text) } }
+    }
+
+    /// The same of the trace on standard error, if there was an error.
+    func note(_ code: Int32?) {
+        guard let code else { return }
+        note(code, "the trace of firmware calls is not whole on standard error (\(String(cString: strerror(code))))")
+    }
+
+    /// Notes that the report could not be written.
+    func note(_ error: ReportFileError) { words.withLock { $0.append(error.description) } }
+
+    var all: [String] { words.withLock(\.self) }
 }
 
 extension SuspendEvent {

@@ -170,11 +170,11 @@ struct ConsoleOutputTests {
         try #require(pipe(&ends) == 0)
         close(ends[0])
         defer { close(ends[1]) }
-        let failures = Mutex<[String]>([])
-        let output = ConsoleOutput(descriptor: ends[1]) { reason in failures.withLock { $0.append(reason) } }
+        let failures = Mutex<[Int32]>([])
+        let output = ConsoleOutput(descriptor: ends[1]) { code in failures.withLock { $0.append(code) } }
         try output.start()
         for _ in 0..<1000 { output.write([UInt8](repeating: 65, count: 1024)) }
         output.finish()
-        #expect(failures.withLock { $0 } == ["Broken pipe"])
+        #expect(failures.withLock { $0 } == [EPIPE])
     }
 }

@@ -23,4 +23,10 @@ public enum ConformanceImage {
         candidates.append("\(directory)/Guests/.build/\(name)")
         return candidates.first { access($0, R_OK) == 0 }
     }
+
+    /// What is in the file at `path`.
+    public static func bytes(ofFileAt path: String) throws(MachineError) -> [UInt8] {
+        let file = try HostFile(path: path, role: "conformance guest")
+        return try file.read(count: Int(file.byteCount))
+    }
 }

@@ -33,13 +33,13 @@ public final class ConsoleOutput: Sendable {
     private let work = Parking()
     private let room = Parking()
     private let done = Parking()
-    private let onFailure: @Sendable (String) -> Void
+    private let onFailure: @Sendable (Int32) -> Void
 
     /// - Parameters:
     ///   - descriptor: is written to, and not closed. SIGPIPE is to be ignored by the process.
-    ///   - onFailure: called once if it cannot be written to any more, with the reason. What the guest writes from
+    ///   - onFailure: called once if it cannot be written to any more, with the error number. What the guest writes from
     ///     then on is dropped.
-    public init(descriptor: Int32, onFailure: @escaping @Sendable (String) -> Void) {
+    public init(descriptor: Int32, onFailure: @escaping @Sendable (Int32) -> Void) {
         self.descriptor = descriptor
         self.onFailure = onFailure
     }
@@ -90,7 +90,7 @@ public final class ConsoleOutput: Sendable {
                 state.pending = []
             }
             room.wake()
-            onFailure(String(cString: strerror(code)))
+            onFailure(code)
         }
         state.withLock { $0.isDone = true }
         done.wake()

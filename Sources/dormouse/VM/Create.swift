@@ -37,34 +37,33 @@ struct Create: ParsableCommand {
     var diskHash = VMConfiguration.DiskHash.sampled
 
     func run() throws {
-        Glibc.exit(
-            Command.exitCode {
-                var machine = machineOptions.machine
-                machine.kernel = AbsolutePath.of(machine.kernel)
-                machine.initrd = machine.initrd.map(AbsolutePath.of)
-                for index in machine.disks.indices {
-                    machine.disks[index].path = AbsolutePath.of(machine.disks[index].path)
-                }
-                for index in machine.networks.indices {
-                    guard case .passt(let socket) = machine.networks[index].kind else { continue }
-                    machine.networks[index].kind = .passt(socket: AbsolutePath.of(socket))
-                }
-                // A kept VM may be copied, and the copy's guest has to be able to tell.
-                if machine.generationID == nil { machine.generationID = VMStore.randomGenerationID() }
-                // Whatever cannot be run is better said now.
-                try VirtualMachine.check(machine)
-                if let warning = machine.model.warning { Message.write(warning) }
-                _ = try MeasuredFiles(of: machine)
-                var policy = VMConfiguration.HibernationPolicy()
-                policy.onChange = onChange
-                policy.onExpiry = onExpiry
-                policy.expiresAfter = hibernateFor
-                policy.diskHash = diskHash
-                let vm = try vmOptions.storeOptions.location.create(
-                    vmOptions.name, VMConfiguration(machine, hibernation: policy))
-                print("\(vm.configurationPath)")
-                return .poweredOff
-            }.rawValue)
+        Command.run {
+            var machine = machineOptions.machine
+            machine.kernel = try AbsolutePath.of(machine.kernel)
+            machine.initrd = try machine.initrd.map { try AbsolutePath.of($0) }
+            for index in machine.disks.indices {
+                machine.disks[index].path = try AbsolutePath.of(machine.disks[index].path)
+            }
+            for index in machine.networks.indices {
+                guard case .passt(let socket) = machine.networks[index].kind else { continue }
+                machine.networks[index].kind = .passt(socket: try AbsolutePath.of(socket))
+            }
+            // A kept VM may be copied, and the copy's guest has to be able to tell.
+            if machine.generationID == nil { machine.generationID = VMStore.randomGenerationID() }
+            // Whatever cannot be run is better said now.
+            try VirtualMachine.check(machine)
+            if let warning = machine.model.warning { Message.write(warning) }
+            _ = try MeasuredFiles(of: machine)
+            var policy = VMConfiguration.HibernationPolicy()
+            policy.onChange = onChange
+            policy.onExpiry = onExpiry
+            policy.expiresAfter = hibernateFor
+            policy.diskHash = diskHash
+            let vm = try vmOptions.storeOptions.location.create(
+                vmOptions.name, VMConfiguration(machine, hibernation: policy))
+            Output.print("\(vm.configurationPath)")
+            return .poweredOff
+        }
     }
 
     func validate() throws {

@@ -12,12 +12,11 @@ struct Bump: ParsableCommand {
     @OptionGroup var vmOptions: VMOptions
 
     func run() throws {
-        Glibc.exit(
-            Command.exitCode {
-                let generation = try vmOptions.vm().bump()
-                Message.write("VM \(vmOptions.name) is in generation \(generation); its next start boots clean")
-                return .poweredOff
-            }.rawValue)
+        Command.run {
+            let generation = try vmOptions.vm().bump()
+            Message.write("VM \(vmOptions.name) is in generation \(generation); its next start boots clean")
+            return .poweredOff
+        }
     }
 }
 
@@ -29,13 +28,12 @@ struct Discard: ParsableCommand {
     @OptionGroup var vmOptions: VMOptions
 
     func run() throws {
-        Glibc.exit(
-            Command.exitCode {
-                for path in try vmOptions.vm().discardImages() {
-                    Message.write("the hibernation image on \(path) is discarded")
-                }
-                return .poweredOff
-            }.rawValue)
+        Command.run {
+            for path in try vmOptions.vm().discardImages() {
+                Message.write("the hibernation image on \(path) is discarded")
+            }
+            return .poweredOff
+        }
     }
 }
 
@@ -46,12 +44,11 @@ struct RestoreImage: ParsableCommand {
     @OptionGroup var vmOptions: VMOptions
 
     func run() throws {
-        Glibc.exit(
-            Command.exitCode {
-                for path in try vmOptions.vm().restoreImages() {
-                    Message.write("the hibernation image on \(path) is back")
-                }
-                return .poweredOff
-            }.rawValue)
+        Command.run {
+            for path in try vmOptions.vm().restoreImages() {
+                Message.write("the hibernation image on \(path) is back")
+            }
+            return .poweredOff
+        }
     }
 }

@@ -13,15 +13,14 @@ struct List: ParsableCommand {
     @OptionGroup var storeOptions: StoreOptions
 
     func run() throws {
-        Glibc.exit(
-            Command.exitCode {
-                let store = storeOptions.location
-                for name in try store.names() {
-                    let vm = try store.vm(name)
-                    print("\(name)\t\(try VMPhase(vm).words)")
-                }
-                return .poweredOff
-            }.rawValue)
+        Command.run {
+            let store = try storeOptions.location
+            for name in try store.names() {
+                let vm = try store.vm(name)
+                Output.print("\(name)\t\(try VMPhase(vm).words)")
+            }
+            return .poweredOff
+        }
     }
 }
 
@@ -34,7 +33,7 @@ struct Inspect: ParsableCommand {
     var json = false
 
     func run() throws {
-        Glibc.exit(Command.exitCode { try inspect() }.rawValue)
+        Command.run { try inspect() }
     }
 
     private func inspect() throws -> Machine.ExitCode {
@@ -49,24 +48,26 @@ struct Inspect: ParsableCommand {
             let inspection = Inspection(
                 name: vm.name, path: vm.path, phase: phase.name, configuration: configuration, state: try vm.state(),
                 environment: plan?.environment, nextStart: plan?.report())
-            print(String(decoding: try encoder.encode(inspection), as: UTF8.self))
+            Output.print(String(decoding: try encoder.encode(inspection), as: UTF8.self))
             return .poweredOff
         }
-        print("VM \(vm.name) in \(vm.path): \(phase.words)")
-        print("\nConfiguration (\(vm.configurationPath)):")
-        try print(configuration.toml())
+        Output.print("VM \(vm.name) in \(vm.path): \(phase.words)")
+        Output.print("\nConfiguration (\(vm.configurationPath)):")
+        try Output.print(configuration.toml())
         let state = try vm.state()
-        if let end = state.lastEnd { print("Last end: \(end.words) (exit code \(end.exitCode))") }
+        if let end = state.lastEnd { Output.print("Last end: \(end.words) (exit code \(end.exitCode))") }
         if let record = state.hibernation?.record {
-            print(
+            Output.print(
                 "Hibernated by \(record.call.function) on core \(record.call.core), generation \(record.generation), "
                     + "hardware signature \(record.hardwareSignature), Dormouse \(record.dormouse)")
         }
         guard let plan else { return .poweredOff }
-        print("\nEnvironment \(plan.environment.fingerprint):")
-        for (path, value) in plan.environment.facts.sorted(by: { $0.key < $1.key }) { print("  \(path) = \(value)") }
-        print("\nThe next start: \(plan.kind)")
-        for line in plan.words + (plan.refusalCode == nil ? [] : [plan.refusalWords]) { print("  \(line)") }
+        Output.print("\nEnvironment \(plan.environment.fingerprint):")
+        for (path, value) in plan.environment.facts.sorted(by: { $0.key < $1.key }) {
+            Output.print("  \(path) = \(value)")
+        }
+        Output.print("\nThe next start: \(plan.kind)")
+        for line in plan.words + (plan.refusalCode == nil ? [] : [plan.refusalWords]) { Output.print("  \(line)") }
         return .poweredOff
     }
 }

@@ -55,14 +55,17 @@ struct Start: ParsableCommand {
     }
 
     func run() throws {
-        Glibc.exit(Command.exitCode { try start() }.rawValue)
+        Command.runToEnd { try start() }
     }
 
-    private func start() throws -> Machine.ExitCode {
+    private func start() throws -> Command.Ending {
         let session = try Session(options)
         let vm = try vmOptions.vm()
         let lock = try vm.lock()
-        let report = try options.report.map { try ReportFile(path: $0) }
+        let report = try options.report.map { path in
+            let paths = try vm.configuration().machine().paths + [vm.configurationPath, vm.statePath]
+            return try ReportFile(path: path, besides: paths + options.logPaths)
+        }
         let server = try ControlServer(vm) { verb in ControlAnswer.of(session.current, to: verb) }
         defer { session.finish() }
         var request = request
@@ -74,15 +77,16 @@ struct Start: ParsableCommand {
             for line in plan.words { Message.write(line) }
             if let code = plan.refusalCode {
                 server.finish(plan.refusalEnd(code, time: WallClock.now))
-                try report?.write(RefusalReport(plan, dormouseVersion: Dormouse.version))
-                Message.write(plan.refusalWords)
-                return code
+                do throws(ReportFileError) {
+                    try report?.write(RefusalReport(plan, dormouseVersion: Dormouse.version))
+                } catch { session.losses.note(error) }
+                return Command.Ending(code: code, words: plan.refusalWords, losses: session.losses.all)
             }
+            session.begin()
             let run = try VMRun(plan, lock: lock, request: request, now: WallClock.now)
             let machine: VirtualMachine
             do throws(MachineError) {
                 machine = try session.machine(plan.machine)
-            session.begin()
             } catch {
                 try run.cancel()
                 throw error
@@ -106,14 +110,13 @@ struct Start: ParsableCommand {
             session.finish()
             if outcome.end.isUnexpected { session.log.debug("the cores at the end:\n\(machine.dump())") }
             for failure in ended.findings.compactMap(\.failure) { Message.write(failure) }
-            write(report, machine, outcome, ended, plan)
+            write(report, machine, outcome, ended, plan, session)
             let words = outcome.end.words(ended.findings, machine.diskFailures)
-            Message.write(words)
             server.finish(
                 VMState.End(
                     kind: outcome.end.kind, exitCode: outcome.end.exitCode.rawValue, words: words,
                     time: String(WallClock.now)))
-            return outcome.end.exitCode
+            return Command.Ending(code: outcome.end.exitCode, words: words, losses: session.losses.all)
         }
     }
 
@@ -170,16 +173,14 @@ struct Start: ParsableCommand {
     }
 
     private func write(
-        _ report: ReportFile?, _ machine: VirtualMachine, _ outcome: RunOutcome, _ ended: Ended, _ plan: StartPlan
+        _ report: ReportFile?, _ machine: VirtualMachine, _ outcome: RunOutcome, _ ended: Ended, _ plan: StartPlan,
+        _ session: Session
     ) {
         var runReport = RunReport(
             of: machine, outcome: outcome, findings: ended.findings, dormouseVersion: Dormouse.version)
         runReport.vm = plan.report(recordNanoseconds: ended.recordNanoseconds)
         do throws(ReportFileError) {
             try report?.write(runReport)
-        } catch {
-            // The run is over, and its end is what the exit code has to tell.
-            Message.write(error.description)
-        }
+        } catch { session.losses.note(error) }
     }
 }
