@@ -5,6 +5,8 @@ import Machine
 /// Why a VM cannot be created, read, started or spoken to.
 public enum HostError: Error, CustomStringConvertible {
     case badName(String)
+    /// Nobody said where VMs are, and the user has no home.
+    case noHome
     case exists(name: String, path: String)
     case notFound(name: String, store: String)
     case running(name: String, process: String)
@@ -23,6 +25,9 @@ public enum HostError: Error, CustomStringConvertible {
         switch self {
         case .badName(let name):
             "\"\(name)\" is no name for a VM; take up to 64 letters, digits, '-', '_' and '.', the first a letter or a digit"
+        case .noHome:
+            "there is no place for VMs: neither $HOME nor the host says where this user's home directory is; "
+                + "say --store DIRECTORY, or set DORMOUSE_STORE"
         case .exists(let name, let path):
             "there is a VM \(name) already, in \(path); take another name, or remove that directory"
         case .notFound(let name, let store):
@@ -36,7 +41,7 @@ public enum HostError: Error, CustomStringConvertible {
         case .state(let path, let reason):
             "\(path) cannot be used: \(reason); put back a copy, or remove it if the guest's hibernation may be lost"
         case .file(let path, let operation, let reason):
-            "cannot \(operation) \(path): \(reason); check its permissions and the host's storage"
+            "cannot \(operation) \(path): \(reason); \(Self.advice(reason))"
         case .control(let name, let reason):
             "VM \(name) does not answer (\(reason)); look at its process"
         case .disk(let reason): reason

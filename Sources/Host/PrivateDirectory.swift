@@ -25,7 +25,11 @@ enum PrivateDirectory {
         if isDirectory(path) { return }
         let parent = directory(above: path)
         if parent != path { try makeMissing(parent) }
-        guard mkdirPrivately(path) || isDirectory(path) else { throw failure(path) }
+        guard mkdirPrivately(path) || isDirectory(path) else {
+            // Something else than a directory is there.
+            if errno == EEXIST { errno = ENOTDIR }
+            throw failure(path)
+        }
     }
 
     private static func mkdirPrivately(_ path: String) -> Bool {

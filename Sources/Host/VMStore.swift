@@ -12,25 +12,18 @@ public struct VMStore: Sendable {
         self.path = path
     }
 
-    /// `DORMOUSE_STORE`, or the place that the XDG base directory specification has for data of the user's.
-    public static var `default`: VMStore {
-        let environment = ProcessInfo.processInfo.environment
-        func directory(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
-        if let path = directory("DORMOUSE_STORE") { return VMStore(path: path) }
-        let data = directory("XDG_DATA_HOME") ?? (directory("HOME") ?? "/root") + "/.local/share"
-        return VMStore(path: data + "/dormouse/vms")
-    }
-
     /// The names of all VMs, sorted.
     public func names() throws(HostError) -> [String] {
-        guard FileManager.default.fileExists(atPath: path) else { return [] }
-        do {
-            return try FileManager.default.contentsOfDirectory(atPath: path)
-                .filter {
-                    Self.isName($0) && FileManager.default.fileExists(atPath: "\(path)/\($0)/\(VM.configurationName)")
-                }
-                .sorted()
-        } catch { throw .file(path: path, operation: "list", reason: "\(error)") }
+        guard let directory = unsafe opendir(path) else {
+            if errno == ENOENT { return [] }
+            throw .file(path: path, operation: "list", reason: String(errno: errno))
+        }
+        unsafe closedir(directory)
+        return PrivateDirectory.names(in: path)
+            .filter {
+                Self.isName($0) && FileManager.default.fileExists(atPath: "\(path)/\($0)/\(VM.configurationName)")
+            }
+            .sorted()
     }
 
     /// The VM of that name.

@@ -1,7 +1,6 @@
 // The command: its subcommands, and how it says that it was called wrongly.
 
 import ArgumentParser
-import Glibc
 import Machine
 
 @main
@@ -21,16 +20,22 @@ struct Dormouse: ParsableCommand {
     static func main() {
         StandardDescriptors.open()
         CrashHandler.install(version: version)
+        if let text = Bytes.unreadable {
+            Command.end(Command.Ending(code: .usage, words: text))
+        }
         do {
             var command = try parseAsRoot()
             try command.run()
         } catch {
             guard exitCode(for: error).isSuccess else {
-                Message.write("\(oneLine(message(for: error))); `dormouse run --help` says how to call it")
-                Glibc.exit(Machine.ExitCode.usage.rawValue)
+                Command.end(
+                    Command.Ending(
+                        code: .usage,
+                        words: "\(oneLine(message(for: error))); `dormouse run --help` says how to call it"))
             }
-            print(fullMessage(for: error))
+            Output.print(fullMessage(for: error))
         }
+        Command.end(Command.Ending(code: .poweredOff))
     }
 
     /// The parser's messages are sentences, some of several lines.

@@ -111,6 +111,8 @@ struct MachineOptions: ParsableArguments {
     var console = ConsoleKind.pl011
 
     func validate() throws {
+        guard !kernel.isEmpty else { throw ValidationError("--kernel has no value: name a file") }
+        guard initrd != "" else { throw ValidationError("--initrd has no value: name a file, or leave it out") }
         guard seed == nil || clock == .instructions else {
             throw ValidationError("--seed means nothing without --clock=instructions: give both or neither")
         }
@@ -176,6 +178,13 @@ struct RunOptions: ParsableArguments {
             valueName: "level"),
         transform: LogArgument.parse)
     var log = Logger.Level.warning
+
+    func validate() throws {
+        guard report != "" else { throw ValidationError("--report has no value: name a file, or leave it out") }
+    }
+
+    /// Files that the run writes besides.
+    var logPaths: [String] { laboratory.compactMap(\.diskLog) }
 }
 
 extension MachineModel {

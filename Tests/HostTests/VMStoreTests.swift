@@ -18,6 +18,34 @@ struct VMStoreTests {
         #expect(try test.make("demo-2").state().identity != state.identity)
     }
 
+    @Test("Where VMs are follows the XDG base directory specification, and without HOME the user database")
+    func place() throws {
+        let home: @Sendable () -> String? = { "/users/7" }
+        for (environment, path) in [
+            (["DORMOUSE_STORE": "/s", "XDG_DATA_HOME": "/x", "HOME": "/h"], "/s"),
+            (["XDG_DATA_HOME": "/x", "HOME": "/h"], "/x/dormouse/vms"),
+            // Paths that are not absolute are to be ignored, and so are empty ones.
+            (["XDG_DATA_HOME": "x", "HOME": "/h"], "/h/.local/share/dormouse/vms"),
+            (["XDG_DATA_HOME": "", "HOME": "/h"], "/h/.local/share/dormouse/vms"),
+            (["HOME": ""], "/users/7/.local/share/dormouse/vms"), ([:], "/users/7/.local/share/dormouse/vms"),
+        ] as [([String: String], String)] {
+            #expect(try VMStore.named(by: { environment[$0] }, homeOfUser: home).path == path, "\(environment)")
+        }
+        let error = #expect(throws: HostError.self) { try VMStore.named(by: { _ in nil }, homeOfUser: { nil }) }
+        #expect(error?.exitCode == .usage && error?.description.contains("--store") == true)
+    }
+
+    @Test(
+        "Storage that is full, and a process without descriptors, are the host's fault, and a wrong path is the user's")
+    func exitCodes() {
+        for (code, exitCode) in [
+            (ENOSPC, .internalError), (EDQUOT, .internalError), (EIO, .internalError), (EMFILE, .internalError),
+            (ENOENT, .usage), (EACCES, .usage), (ENOTDIR, .usage),
+        ] as [(Int32, ExitCode)] {
+            #expect(HostError.file(path: "a", operation: "write", reason: String(errno: code)).exitCode == exitCode)
+        }
+    }
+
     @Test("A name is taken once")
     func twice() throws {
         let test = try TestStore()

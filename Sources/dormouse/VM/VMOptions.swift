@@ -12,7 +12,7 @@ struct VMOptions: ParsableArguments {
 
     @OptionGroup var storeOptions: StoreOptions
 
-    func vm() throws(HostError) -> VM { try storeOptions.location.vm(name) }
+    func vm() throws -> VM { try storeOptions.location.vm(name) }
 }
 
 /// Where VMs are.
@@ -23,15 +23,40 @@ struct StoreOptions: ParsableArguments {
             valueName: "directory"))
     var store: String?
 
-    var location: VMStore { store.map { VMStore(path: AbsolutePath.of($0)) } ?? .default }
+    func validate() throws {
+        guard store != "" else { throw ValidationError("--store has no value: name a directory, or leave it out") }
+    }
+
+    var location: VMStore {
+        get throws {
+            if let store { return VMStore(path: try AbsolutePath.of(store)) }
+            return try .default
+        }
+    }
+}
+
+/// A path that is relative to a directory which cannot be named.
+struct AbsolutePathError: Error, CustomStringConvertible {
+    var path: String
+    var reason: String
+
+    var description: String {
+        "\(path) is relative to the working directory, which cannot be named: \(reason); give a path that begins with \"/\""
+    }
 }
 
 /// Paths that mean the same wherever the process is later.
 enum AbsolutePath {
-    static func of(_ path: String) -> String {
-        guard !path.hasPrefix("/"), let directory = getcwd(nil, 0) else { return path }
+    static func of(_ path: String) throws(AbsolutePathError) -> String {
+        guard !path.hasPrefix("/") else { return path }
+        guard let directory = getcwd(nil, 0) else {
+            throw AbsolutePathError(path: path, reason: String(cString: strerror(errno)))
+        }
         defer { free(directory) }
-        return "\(String(cString: directory))/\(path)"
+        guard let text = String(validatingCString: directory) else {
+            throw AbsolutePathError(path: path, reason: "its name is not UTF-8")
+        }
+        return "\(text)/\(path)"
     }
 }
 
