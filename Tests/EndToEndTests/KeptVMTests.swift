@@ -34,6 +34,23 @@ extension EndToEnd {
             #expect(off.report?.configuration.hardwareSignature == slept.report?.configuration.hardwareSignature)
         }
 
+        @Test("A guest that takes its sleep button for suspend to RAM is said to, and is woken if that is asked for")
+        func suspends() throws {
+            var machine = GuestMachine(.systemOff2, test: "buttons")
+            machine.append.append("dormouse.sleepkey=suspend")
+            let vm = try KeptVM(try Scratch("acpi-vm-suspends"), machine)
+            let run = try vm.start("1-suspend")
+            try run.waitForConsole("dormouse: waiting for a button")
+            #expect(try vm.output("hibernate").contains("suspended to RAM when its sleep button was pressed"))
+            #expect(run.console.contains("dormouse: suspending"))
+            let again = try vm.output("hibernate", arguments: ["--wake"])
+            #expect(again.contains("is suspended to RAM already, and is woken"), "\(again)")
+            try run.waitForConsole("dormouse: woken")
+            try run.waitForConsole("dormouse: waiting for a button", count: 2)
+            #expect(try vm.command("stop") == 0)
+            #expect(try run.waitForEnd().exitCode == ExitCode.poweredOff)
+        }
+
         @Test(
             "After dormouse bump the kernel refuses its image by the signature, and boots clean; restore-image undoes it",
             arguments: [1, 4])

@@ -10,6 +10,8 @@ public enum ControlOutcome: Sendable, Hashable {
     case ended(VMState.End)
     /// The guest was asked, and still runs at the deadline.
     case noReaction(String)
+    /// The guest suspended the machine to RAM instead, or had done so before and was not asked. It still runs.
+    case suspended(before: Bool)
 }
 
 extension VM {
@@ -18,9 +20,20 @@ extension VM {
     /// - Parameter timeoutSeconds: how long the guest is given.
     public func ask(_ verb: ControlVerb, timeoutSeconds: Int) throws(HostError) -> ControlOutcome {
         let (socket, reply) = try send(verb)
-        guard reply.done else { return .declined(reply.detail) }
-        switch socket.readLine(milliseconds: timeoutSeconds.multipliedReportingOverflow(by: 1000).partialValue) {
-        case .timeout: return .noReaction(reply.detail)
+        guard reply.done else {
+            return reply.isSuspended == true ? .suspended(before: true) : .declined(reply.detail)
+        }
+        let deadline = ContinuousClock.now.advanced(by: .seconds(timeoutSeconds))
+        while true {
+            let now = ContinuousClock.now
+            if UnixSocket.readable([socket], until: min(deadline, now.advanced(by: Self.statusInterval))) == [true] {
+                break
+            }
+            if verb == .hibernate, try tell(.status).isSuspended == true { return .suspended(before: false) }
+            if deadline <= now { return .noReaction(reply.detail) }
+        }
+        switch socket.readLine(milliseconds: Self.lineMilliseconds) {
+        case .timeout: throw .control(name: name, reason: "it stopped in the middle of a line")
         case .end: throw .control(name: name, reason: "it ended without saying how")
         case .text(let line):
             guard let end = try? JSONDecoder().decode(VMState.End.self, from: Data(line.utf8)) else {
@@ -29,6 +42,11 @@ extension VM {
             return .ended(end)
         }
     }
+
+    /// How often a guest is looked at that was asked to hibernate.
+    private static let statusInterval = Duration.milliseconds(500)
+    /// How long the other side has for a line that it has begun.
+    private static let lineMilliseconds = 10_000
 
     /// Asks for something that does not end the run.
     public func tell(_ verb: ControlVerb) throws(HostError) -> ControlReply {
@@ -41,7 +59,7 @@ extension VM {
             socket = try .connected(directory: path, name: "control")
         } catch { throw .notRunning(name: name) }
         guard socket.write(line: verb.rawValue) else { throw .control(name: name, reason: "it is gone") }
-        switch socket.readLine(milliseconds: 10_000) {
+        switch socket.readLine(milliseconds: Self.lineMilliseconds) {
         case .text(let line):
             guard let reply = ControlReply(line: line) else {
                 throw .control(name: name, reason: "it said something that is not understood")

@@ -20,10 +20,13 @@ public struct ControlReply: Codable, Sendable, Hashable {
     public var done: Bool
     /// Words for people.
     public var detail: String
+    /// Whether the guest has suspended the machine to RAM; of a run that does not say it, nobody knows.
+    public var isSuspended: Bool?
 
-    public init(done: Bool, detail: String) {
+    public init(done: Bool, detail: String, isSuspended: Bool? = nil) {
         self.done = done
         self.detail = detail
+        self.isSuspended = isSuspended
     }
 }
 

@@ -17,7 +17,7 @@ struct Stop: ParsableCommand {
     @OptionGroup var control: ControlOptions
 
     func run() throws {
-        Glibc.exit(Command.exitCode { try control.ask(try vmOptions.vm(), .stop, expecting: .poweredOff) }.rawValue)
+        Command.run { try control.ask(try vmOptions.vm(), .stop, expecting: .poweredOff) }
     }
 }
 
@@ -26,15 +26,18 @@ struct Hibernate: ParsableCommand {
         abstract: "Press the sleep button of a running VM.",
         discussion: """
             Waits until the guest has hibernated. Exit code 0 says that it did, 53 that it still runs, and any other how it ended \
-            instead.
+            instead. What the key means is for the guest to say: many distributions suspend to RAM, until they are told to \
+            hibernate; docs/hibernation.md says how.
             """)
 
     @OptionGroup var vmOptions: VMOptions
     @OptionGroup var control: ControlOptions
 
+    @Flag(help: "Wake the guest again if it only suspended to RAM.")
+    var wake = false
+
     func run() throws {
-        Glibc.exit(
-            Command.exitCode { try control.ask(try vmOptions.vm(), .hibernate, expecting: .hibernated) }.rawValue)
+        Command.run { try control.ask(try vmOptions.vm(), .hibernate, expecting: .hibernated, waking: wake) }
     }
 }
 
@@ -47,14 +50,25 @@ struct ControlOptions: ParsableArguments {
     }
 
     /// Asks the run, and says what came of it.
-    func ask(_ vm: VM, _ verb: ControlVerb, expecting expected: Machine.ExitCode) throws(HostError) -> Machine.ExitCode
-    {
+    ///
+    /// - Parameter wakes: whether a guest that suspended to RAM instead is to go on.
+    func ask(
+        _ vm: VM, _ verb: ControlVerb, expecting expected: Machine.ExitCode, waking wakes: Bool = false
+    ) throws(HostError) -> Machine.ExitCode {
         switch try vm.ask(verb, timeoutSeconds: timeout) {
         case .declined(let reason):
             Message.write("VM \(vm.name) still runs: \(reason)")
             return .noReaction
         case .noReaction(let detail):
             Message.write("VM \(vm.name) still runs after \(timeout) s: \(detail), and the guest did not react")
+            return .noReaction
+        case .suspended(let before):
+            let state = before ? "is suspended to RAM already" : "suspended to RAM when its sleep button was pressed"
+            let rest = wakes ? try vm.tell(.wake).detail : "asleep until `dormouse hibernate \(vm.name) --wake`"
+            Message.write(
+                "VM \(vm.name) still runs: its guest \(state), and is \(rest); to hibernate instead, systemd in the guest needs "
+                    + "HandleSuspendKey=hibernate in /etc/systemd/logind.conf.d/: docs/hibernation.md, \"The sleep button\""
+            )
             return .noReaction
         case .ended(let end):
             Message.write("VM \(vm.name): \(end.words)")

@@ -8,10 +8,13 @@ enum ControlAnswer {
         guard let machine else { return ControlReply(done: false, detail: "the guest is not running yet; try again") }
         switch verb {
         case .status:
-            return ControlReply(done: true, detail: machine.stateWords)
+            return ControlReply(done: true, detail: machine.stateWords, isSuspended: machine.isSuspended)
         case .wake:
             machine.wake(.host)
             return ControlReply(done: true, detail: "woken")
+        case .hibernate where machine.isSuspended:
+            // It would find the button pressed when it wakes, and make of it what it made of it before.
+            return ControlReply(done: false, detail: "the guest is suspended to RAM", isSuspended: true)
         case .stop, .hibernate:
             let button = verb == .stop ? MachineButton.power : .sleep
             return machine.press(button)

@@ -31,6 +31,22 @@ struct KeptVM {
         return process.terminationStatus
     }
 
+    /// Runs `dormouse verb vm …` to its end, which has to be that the guest still runs; returns what it said on standard error.
+    func output(_ verb: String, arguments: [String] = []) throws -> String {
+        let process = Process()
+        let messages = Pipe()
+        process.executableURL = Dormouse.executable
+        process.arguments = [verb, "vm"] + store + arguments
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = messages
+        try process.run()
+        let text = try messages.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 53)
+        return String(decoding: text, as: UTF8.self)
+    }
+
     func start(_ name: String, _ options: [String] = []) throws -> DormouseRun {
         try DormouseRun(["start", "vm"] + store + options, files: scratch.file(name), input: .none)
     }
