@@ -1,7 +1,7 @@
 // What the process was given as bytes and reads as text.
 //
-// A path is any bytes on Linux. Here paths are text, in UTF-8, in vm.toml and in reports too, so that others are refused rather than
-// taken for other paths.
+// A path is any bytes on Linux. Here paths are text, in UTF-8, in vm.toml and in reports too, so that others are
+// refused rather than taken for other paths.
 
 import Glibc
 

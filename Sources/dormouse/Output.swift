@@ -1,7 +1,8 @@
 // What the command prints, and how it ends.
 //
-// The one way to standard output, the guest's console aside: what could not be written is noticed, and the exit code is not 0 then.
-// Not responsible for: a reader that goes away. SIGPIPE ends a command that prints, without a word, as it ends others.
+// The one way to standard output, the guest's console aside: what could not be written is noticed, and the exit code is
+// not 0 then. Not responsible for: a reader that goes away. SIGPIPE ends a command that prints, without a word, as it
+// ends others.
 
 import Glibc
 import Machine
@@ -12,7 +13,8 @@ enum Output {
     /// Why something that was printed got lost, as an error number.
     private static let failureCode = Mutex<Int32?>(nil)
 
-    /// Prints a line, or several. It is written when this returns, so that what is said on standard error comes after it.
+    /// Prints a line, or several. It is written when this returns, so that what is said on standard error comes after
+    /// it.
     static func print(_ text: String) {
         failureCode.withLock { failure in
             guard failure == nil else { return }
@@ -62,8 +64,8 @@ extension Command {
         var losses: [String] = []
     }
 
-    /// Ends the process. What was to be said or written and is lost makes a success a failure, and is said last; a code that means
-    /// something else is kept.
+    /// Ends the process. What was to be said or written and is lost makes a success a failure, and is said last; a code
+    /// that means something else is kept.
     static func end(_ ending: Ending) -> Never {
         let losses = ending.losses + [Output.loss].compactMap(\.self)
         let words = [ending.words].compactMap(\.self)

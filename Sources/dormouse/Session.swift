@@ -1,8 +1,8 @@
-// A process that runs guests: the terminal, the signals and the console's input and output, connected to whichever machine
-// runs at the time.
+// A process that runs guests: the terminal, the signals and the console's input and output, connected to whichever
+// machine runs at the time.
 //
-// Responsible for what one process has once. A VM whose guest resets may go on as another machine, with the same terminal.
-// Not responsible for which machine that is, nor for what its end means.
+// Responsible for what one process has once. A VM whose guest resets may go on as another machine, with the same
+// terminal. Not responsible for which machine that is, nor for what its end means.
 
 import Glibc
 import Logging
@@ -28,8 +28,8 @@ final class Session: Sendable {
     let losses: Losses
     let log: Logger
 
-    /// Takes the signals of this process, before any thread is started, and makes everything ready. Until `begin`, one that is to
-    /// end it ends it at once, whatever it is reading.
+    /// Takes the signals of this process, before any thread is started, and makes everything ready. Until `begin`, one
+    /// that is to end it ends it at once, whatever it is reading.
     init(_ options: RunOptions) throws(MachineError) {
         SignalWatcher.prepare()
         self.options = options

@@ -6,8 +6,8 @@ import Testing
 
 @Suite("Which file a path leads to")
 struct FileIdentityTests {
-    /// A directory as /sys/dev/block: sda with sda1 and sda2, loop0 on a file, loop1 on a partition of loop0, and a volume on
-    /// sda2 and sdb.
+    /// A directory as /sys/dev/block: sda with sda1 and sda2, loop0 on a file, loop1 on a partition of loop0, and a
+    /// volume on sda2 and sdb.
     private final class BlockDevices {
         let path: String
         let file: String

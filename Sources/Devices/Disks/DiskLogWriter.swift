@@ -19,7 +19,8 @@ public final class DiskLogWriter: Sendable {
     /// Makes the file at `path`, in the place of an older one.
     public init(path: String) throws(DiskFileError) {
         self.path = path
-        // The directory may be shared: nobody else chooses what is overwritten, so that a link is replaced and not followed.
+        // The directory may be shared: nobody else chooses what is overwritten, so that a link is replaced and not
+        // followed.
         var options: FileDescriptor.OpenOptions = [.create, .exclusiveCreate, .closeOnExec]
         var status = stat()
         if lstat(path, &status) == 0 {

@@ -57,14 +57,6 @@ public enum DurableFile {
         didReach(.finished)
     }
 
-    /// Writes to what is there already, such as a pipe.
-    static func write(inPlace bytes: [UInt8], to path: String) throws(DurableFileError) {
-        let descriptor = open(path, O_WRONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw DurableFileError() }
-        defer { close(descriptor) }
-        try write(bytes, to: descriptor) {}
-    }
-
     private static func write(_ bytes: [UInt8], to descriptor: Int32, didWrite: () -> Void) throws(DurableFileError) {
         var rest = bytes[...]
         while !rest.isEmpty {

@@ -1,8 +1,8 @@
 // Which file a path leads to, whatever its name, and what it is a part of.
 //
-// Responsible for: links of both kinds, nodes of one device, partitions and their disk, loop devices and their file, device-mapper
-// volumes and what they are on, as far as sysfs tells. Not responsible for: what is in the file, nor whether it is the same after
-// the host was started again.
+// Responsible for: links of both kinds, nodes of one device, partitions and their disk, loop devices and their file,
+// device-mapper volumes and what they are on, as far as sysfs tells. Not responsible for: what is in the file, nor
+// whether it is the same after the host was started again.
 
 import Glibc
 

@@ -1,6 +1,7 @@
 // A file of the host that a guest starts from.
 //
-// Responsible for: opening it without waiting for anybody, reading it whole, and its digest. Not responsible for what is in it.
+// Responsible for: opening it without waiting for anybody, reading it whole, and its digest. Not responsible for what
+// is in it.
 
 import Glibc
 import Hibernation

@@ -1,8 +1,9 @@
 // A file that somebody named for something that is written once: whole, or as it was before.
 //
-// A regular file is replaced, and so is a symbolic link, which is not followed: the directory may be shared with others, who must
-// not choose what is overwritten. A pipe or a character device is written to as it is, and so is a descriptor that was handed to
-// this process (/dev/stderr, /dev/fd/63). Nothing here waits without end for whoever is to read it.
+// A regular file is replaced, and so is a symbolic link, which is not followed: the directory may be shared with
+// others, who must not choose what is overwritten. A pipe or a character device is written to as it is, and so is a
+// descriptor that was handed to this process (/dev/stderr, /dev/fd/63). Nothing here waits without end for whoever is
+// to read it.
 
 import Glibc
 
@@ -62,8 +63,8 @@ public struct OutputFile: Sendable {
         }
     }
 
-    /// The number of a descriptor that is named as a file, as /dev/stdout, /dev/fd/3 or /proc/self/fd/3. To open those again would
-    /// begin at the start of a file that somebody else writes to as well.
+    /// The number of a descriptor that is named as a file, as /dev/stdout, /dev/fd/3 or /proc/self/fd/3. To open those
+    /// again would begin at the start of a file that somebody else writes to as well.
     private static func inherited(_ path: String) -> Int32? {
         switch path {
         case "/dev/stdout": return STDOUT_FILENO

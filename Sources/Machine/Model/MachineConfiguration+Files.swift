@@ -6,8 +6,8 @@ extension MachineConfiguration {
         [kernel] + [initrd, laboratory.diskLog].compactMap(\.self) + disks.map(\.path)
     }
 
-    /// Throws if two disks are the same, or one is a part of the other, and one of them is written; or if the log of the disks
-    /// would take the place of one. What is not there is said by whoever opens it.
+    /// Throws if two disks are the same, or one is a part of the other, and one of them is written; or if the log of
+    /// the disks would take the place of one. What is not there is said by whoever opens it.
     func checkDisks() throws(MachineError) {
         let identities = disks.map { FileIdentity(path: $0.path) }
         for second in disks.indices {

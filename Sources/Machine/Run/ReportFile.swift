@@ -1,7 +1,7 @@
 // The file that a report is written to.
 //
-// Responsible for: JSON in a stable order, and that an older report is gone while a run goes on. How a file is written is in
-// `OutputFile`.
+// Responsible for: JSON in a stable order, and that an older report is gone while a run goes on. How a file is written
+// is in `OutputFile`.
 
 import FoundationEssentials
 
