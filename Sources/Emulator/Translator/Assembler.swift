@@ -1,7 +1,8 @@
 // An assembler for x86-64: bytes of instructions, written one after the other.
 //
-// Responsible for: encoding (Intel SDM, volume 2, chapter 2) and labels. Not responsible for what is emitted
-// (`RegionCompiler`) nor for where the bytes are executed (`ExecutableMemory`).
+// Responsible for: encoding (Intel SDM, volume 2, chapter 2) and labels; no bytes are written but here. Opcodes of instructions
+// with a ModRM byte are in `HostInstruction`, those of the few others in the function of their name. Not responsible for what is
+// emitted (`RegionCompiler`) nor for where the bytes are executed (`ExecutableMemory`).
 
 #if arch(x86_64)
 
@@ -73,14 +74,6 @@ enum HostShift: UInt8 {
     case rol = 0, ror = 1, shl = 4, shr = 5, sar = 7
 }
 
-/// What comes before the opcode.
-enum HostPrefix: UInt8 {
-    case none = 0
-    case operandSize = 0x66
-    case scalarDouble = 0xF2
-    case scalarSingle = 0xF3
-}
-
 /// Writes instructions at a cursor.
 ///
 /// Safe: whoever makes an assembler hands it room for all that it will emit (`Translator.compile`).
@@ -92,64 +85,99 @@ struct Assembler {
     // MARK: Raw bytes
 
     @inline(__always)
-    mutating func byte(_ value: UInt8) {
+    private mutating func byte(_ value: UInt8) {
         cursor.storeBytes(of: value, as: UInt8.self)
         cursor += 1
     }
 
     @inline(__always)
-    mutating func word(_ value: Int32) {
+    private mutating func word(_ value: Int32) {
         cursor.storeBytes(of: value, as: Int32.self)
         cursor += 4
     }
 
     @inline(__always)
-    mutating func quad(_ value: UInt64) {
+    private mutating func quad(_ value: UInt64) {
         cursor.storeBytes(of: value, as: UInt64.self)
         cursor += 8
     }
 
     // MARK: Encoding
 
-    /// One instruction with a ModRM byte. `opcode` holds the escape bytes too: 0x89, 0x0FAF, 0x0F38F1.
+    /// An instruction with a ModRM byte.
     ///
     /// - Parameters:
-    ///   - reg: the register, or the opcode's extension, of ModRM.reg.
+    ///   - reg: what ModRM.reg names.
     ///   - wide: whether operands have 64 bits.
     ///   - isByte: whether a register is named as a byte, which takes a REX prefix from RSP on.
     @inline(__always)
-    mutating func encode(
-        _ opcode: UInt32, _ reg: UInt8, _ rm: HostOperand, wide: Bool = false, prefix: HostPrefix = .none,
-        isByte: Bool = false
+    private mutating func encode(
+        _ instruction: HostInstruction, reg: UInt8, _ rm: HostOperand, wide: Bool, isByte: Bool
     ) {
-        if prefix != .none { byte(prefix.rawValue) }
+        if instruction.prefix != .none { byte(instruction.prefix.rawValue) }
         var rex: UInt8 = (wide ? 8 : 0) | (reg >> 3) << 2 | rm.base >> 3
         if rm.kind == .indexed { rex |= (rm.index >> 3) << 1 }
         let namesHighByte = isByte && (reg >= 4 || (rm.kind == .register && rm.base >= 4))
         if rex != 0 || namesHighByte { byte(0x40 | rex) }
+        let opcode = instruction.opcode
         if opcode > 0xFFFF { byte(UInt8(truncatingIfNeeded: opcode >> 16)) }
         if opcode > 0xFF { byte(UInt8(truncatingIfNeeded: opcode >> 8)) }
         byte(UInt8(truncatingIfNeeded: opcode))
         modRM(reg, rm)
     }
 
-    /// Which opcodes a VEX prefix selects.
-    enum OpcodeMap: UInt8 {
-        case map0F38 = 2
-        case map0F3A = 3
+    /// An instruction of a general register and another operand.
+    @inline(__always)
+    mutating func emit(
+        _ instruction: HostInstruction, _ register: HostRegister, _ operand: HostOperand, wide: Bool = false,
+        isByte: Bool = false
+    ) {
+        encode(instruction, reg: register.rawValue, operand, wide: wide, isByte: isByte)
     }
 
-    /// One instruction with a VEX prefix of three bytes, of 128 bits or on general registers.
+    /// An instruction of a vector register and another operand.
+    @inline(__always)
+    mutating func emit(
+        _ instruction: HostInstruction, _ register: HostVector, _ operand: HostOperand, wide: Bool = false
+    ) {
+        encode(instruction, reg: register.rawValue, operand, wide: wide, isByte: false)
+    }
+
+    /// The same with an immediate of 8 bits.
+    @inline(__always)
+    mutating func emit(
+        _ instruction: HostInstruction, _ register: HostVector, _ operand: HostOperand, immediate: UInt8
+    ) {
+        emit(instruction, register, operand)
+        byte(immediate)
+    }
+
+    /// An instruction of one operand.
+    @inline(__always)
+    mutating func emit(
+        _ instruction: HostInstruction, _ operand: HostOperand, wide: Bool = false, isByte: Bool = false
+    ) {
+        encode(instruction, reg: instruction.digit, operand, wide: wide, isByte: isByte)
+    }
+
+    /// An instruction for operands of 1, 2, 4 or 8 bytes. The register is one that needs no prefix as a byte: RAX to RDX.
+    mutating func emitSized(
+        _ byteForm: HostInstruction, _ register: HostRegister, _ operand: HostOperand, size: Int
+    ) {
+        if size == 2 { byte(HostPrefix.operandSize.rawValue) }
+        emit(size == 1 ? byteForm : byteForm.forLargerOperands, register, operand, wide: size == 8)
+    }
+
+    /// An instruction with a VEX prefix of three bytes, of 128 bits or on general registers.
     ///
     /// - Parameters:
     ///   - reg: the register of ModRM.reg.
     ///   - second: the register that the prefix names.
-    mutating func encodeVEX(
-        _ opcode: UInt8, map: OpcodeMap, prefix: HostPrefix, _ reg: UInt8, _ second: UInt8, _ rm: HostOperand,
-        wide: Bool
+    mutating func emit(
+        _ instruction: HostVEXInstruction, _ reg: UInt8, _ second: UInt8, _ rm: HostOperand, wide: Bool
     ) {
         let prefixField: UInt8 =
-            switch prefix {
+            switch instruction.prefix {
             case .none: 0
             case .operandSize: 1
             case .scalarSingle: 2
@@ -158,14 +186,14 @@ struct Assembler {
         var high = (reg >> 3) << 2 | rm.base >> 3
         if rm.kind == .indexed { high |= (rm.index >> 3) << 1 }
         byte(0xC4)
-        byte((~high & 7) << 5 | map.rawValue)
+        byte((~high & 7) << 5 | instruction.map.rawValue)
         byte((wide ? 0x80 : 0) | (~second & 15) << 3 | prefixField)
-        byte(opcode)
+        byte(instruction.opcode)
         modRM(reg, rm)
     }
 
     @inline(__always)
-    mutating func modRM(_ reg: UInt8, _ rm: HostOperand) {
+    private mutating func modRM(_ reg: UInt8, _ rm: HostOperand) {
         let field = (reg & 7) << 3
         let low = rm.base & 7
         if rm.kind == .register {
@@ -192,7 +220,7 @@ struct Assembler {
     // MARK: Moves
 
     mutating func move(_ destination: HostRegister, _ source: HostOperand, wide: Bool = true) {
-        encode(0x8B, destination.rawValue, source, wide: wide)
+        emit(.mov, destination, source, wide: wide)
     }
 
     mutating func move(_ destination: HostRegister, _ source: HostRegister, wide: Bool = true) {
@@ -202,17 +230,19 @@ struct Assembler {
     /// Stores 1, 2, 4 or 8 bytes of a register.
     mutating func store(_ source: HostRegister, _ destination: HostOperand, size: Int = 8) {
         switch size {
-        case 1: encode(0x88, source.rawValue, destination, isByte: true)
-        case 2: encode(0x89, source.rawValue, destination, prefix: .operandSize)
-        default: encode(0x89, source.rawValue, destination, wide: size == 8)
+        case 1: emit(.movStoreByte, source, destination, isByte: true)
+        case 2:
+            byte(HostPrefix.operandSize.rawValue)
+            emit(.movStore, source, destination)
+        default: emit(.movStore, source, destination, wide: size == 8)
         }
     }
 
     /// Loads 1, 2, 4 or 8 bytes, zero-extended.
     mutating func load(_ destination: HostRegister, _ source: HostOperand, size: Int) {
         switch size {
-        case 1: encode(0x0FB6, destination.rawValue, source, isByte: source.kind == .register)
-        case 2: encode(0x0FB7, destination.rawValue, source)
+        case 1: emit(.movzxByte, destination, source, isByte: source.kind == .register)
+        case 2: emit(.movzxWord, destination, source)
         default: move(destination, source, wide: size == 8)
         }
     }
@@ -220,36 +250,34 @@ struct Assembler {
     /// Loads 1, 2 or 4 bytes, sign-extended to 32 or 64 bits.
     mutating func loadSigned(_ destination: HostRegister, _ source: HostOperand, size: Int, wide: Bool) {
         switch size {
-        case 1: encode(0x0FBE, destination.rawValue, source, wide: wide, isByte: source.kind == .register)
-        case 2: encode(0x0FBF, destination.rawValue, source, wide: wide)
-        default: encode(0x63, destination.rawValue, source, wide: wide)
+        case 1: emit(.movsxByte, destination, source, wide: wide, isByte: source.kind == .register)
+        case 2: emit(.movsxWord, destination, source, wide: wide)
+        default: emit(.movsxd, destination, source, wide: wide)
         }
     }
 
     /// A constant, in as few bytes as it takes. Flags stay as they are.
     mutating func move(_ destination: HostRegister, constant: UInt64) {
         if constant <= 0xFFFF_FFFF {
-            if destination.rawValue >= 8 { byte(0x41) }
-            byte(0xB8 | destination.rawValue & 7)
+            emitMoveImmediate(destination, wide: false)
             word(Int32(truncatingIfNeeded: constant))
         } else if Int64(bitPattern: constant) == Int64(Int32(truncatingIfNeeded: constant)) {
-            encode(0xC7, 0, .register(destination), wide: true)
+            emit(.movImmediate, .register(destination), wide: true)
             word(Int32(truncatingIfNeeded: constant))
         } else {
-            byte(0x48 | destination.rawValue >> 3)
-            byte(0xB8 | destination.rawValue & 7)
+            emitMoveImmediate(destination, wide: true)
             quad(constant)
         }
     }
 
     /// A constant of 32 bits, sign-extended if `wide`, into memory.
     mutating func store(constant: Int32, _ destination: HostOperand, wide: Bool) {
-        encode(0xC7, 0, destination, wide: wide)
+        emit(.movImmediate, destination, wide: wide)
         word(constant)
     }
 
     mutating func loadAddress(_ destination: HostRegister, _ address: HostOperand, wide: Bool = true) {
-        encode(0x8D, destination.rawValue, address, wide: wide)
+        emit(.lea, destination, address, wide: wide)
     }
 
     // MARK: Arithmetic
@@ -257,46 +285,59 @@ struct Assembler {
     mutating func arithmetic(
         _ operation: HostArithmetic, _ destination: HostRegister, _ source: HostOperand, wide: Bool = true
     ) {
-        encode(UInt32(operation.rawValue << 3 | 3), destination.rawValue, source, wide: wide)
+        emit(.arithmetic(operation), destination, source, wide: wide)
+    }
+
+    mutating func arithmetic(
+        _ operation: HostArithmetic, _ destination: HostOperand, _ source: HostRegister, wide: Bool = true
+    ) {
+        emit(.arithmeticStore(operation), source, destination, wide: wide)
     }
 
     mutating func arithmetic(
         _ operation: HostArithmetic, _ destination: HostOperand, constant: Int32, wide: Bool = true
     ) {
         if constant >= -128 && constant <= 127 {
-            encode(0x83, operation.rawValue, destination, wide: wide)
+            emit(.arithmeticImmediate8(operation), destination, wide: wide)
             byte(UInt8(bitPattern: Int8(truncatingIfNeeded: constant)))
         } else {
-            encode(0x81, operation.rawValue, destination, wide: wide)
+            emit(.arithmeticImmediate32(operation), destination, wide: wide)
             word(constant)
         }
     }
 
     mutating func test(_ first: HostRegister, _ second: HostRegister, wide: Bool) {
-        encode(0x85, second.rawValue, .register(first), wide: wide)
+        test(.register(first), second, wide: wide)
     }
 
+    mutating func test(_ first: HostOperand, _ second: HostRegister, wide: Bool) {
+        emit(.test, second, first, wide: wide)
+    }
+
+    /// The lowest byte of RAX to RDX with itself.
+    mutating func testByte(_ register: HostRegister) { emit(.testByte, register, .register(register)) }
+
     mutating func test(_ first: HostOperand, constant: Int32, wide: Bool) {
-        encode(0xF7, 0, first, wide: wide)
+        emit(.testImmediate32, first, wide: wide)
         word(constant)
     }
 
-    mutating func not(_ register: HostRegister, wide: Bool) { encode(0xF7, 2, .register(register), wide: wide) }
-    mutating func negate(_ register: HostRegister, wide: Bool) { encode(0xF7, 3, .register(register), wide: wide) }
+    mutating func not(_ register: HostRegister, wide: Bool) { emit(.not, .register(register), wide: wide) }
+    mutating func negate(_ register: HostRegister, wide: Bool) { emit(.neg, .register(register), wide: wide) }
 
     mutating func shift(_ operation: HostShift, _ register: HostRegister, by count: UInt8, wide: Bool = true) {
-        encode(0xC1, operation.rawValue, .register(register), wide: wide)
+        emit(.shiftImmediate(operation), .register(register), wide: wide)
         byte(count)
     }
 
     /// By CL.
     mutating func shift(_ operation: HostShift, _ register: HostRegister, wide: Bool) {
-        encode(0xD3, operation.rawValue, .register(register), wide: wide)
+        emit(.shiftByCL(operation), .register(register), wide: wide)
     }
 
     /// RORX: destination = source rotated, flags left alone.
     mutating func rotate(_ destination: HostRegister, _ source: HostOperand, by count: UInt8, wide: Bool) {
-        encodeVEX(0xF0, map: .map0F3A, prefix: .scalarDouble, destination.rawValue, 0, source, wide: wide)
+        emit(.rorx, destination.rawValue, 0, source, wide: wide)
         byte(count)
     }
 
@@ -304,28 +345,76 @@ struct Assembler {
     mutating func andNot(
         _ destination: HostRegister, inverted: HostRegister, _ other: HostOperand, wide: Bool
     ) {
-        encodeVEX(0xF2, map: .map0F38, prefix: .none, destination.rawValue, inverted.rawValue, other, wide: wide)
+        emit(.andn, destination.rawValue, inverted.rawValue, other, wide: wide)
     }
 
     /// SHLX, SHRX or SARX: destination = source shifted by another register, flags left alone.
     mutating func shift(
         _ operation: HostShift, _ destination: HostRegister, _ source: HostOperand, by count: HostRegister, wide: Bool
     ) {
-        let prefix: HostPrefix =
-            switch operation {
-            case .shl: .operandSize
-            case .sar: .scalarSingle
-            default: .scalarDouble
-            }
-        encodeVEX(0xF7, map: .map0F38, prefix: prefix, destination.rawValue, count.rawValue, source, wide: wide)
+        emit(HostVEXInstruction.shift(operation), destination.rawValue, count.rawValue, source, wide: wide)
     }
 
     mutating func multiply(_ destination: HostRegister, _ source: HostOperand, wide: Bool) {
-        encode(0x0FAF, destination.rawValue, source, wide: wide)
+        emit(.imul, destination, source, wide: wide)
     }
 
     mutating func move(_ destination: HostRegister, _ source: HostOperand, if condition: HostCondition, wide: Bool) {
-        encode(0x0F40 | UInt32(condition.rawValue), destination.rawValue, source, wide: wide)
+        emit(.cmov(condition), destination, source, wide: wide)
+    }
+
+    mutating func multiply(_ destination: HostRegister, _ source: HostOperand, constant: Int32, wide: Bool) {
+        emit(.imulImmediate32, destination, source, wide: wide)
+        word(constant)
+    }
+
+    /// RDX:RAX = RAX × source.
+    mutating func multiplyWide(_ source: HostOperand, isSigned: Bool) {
+        emit(isSigned ? .imulWide : .mul, source, wide: true)
+    }
+
+    /// RAX = RDX:RAX by a register, RDX the remainder.
+    mutating func divide(by divisor: HostRegister, isSigned: Bool, wide: Bool) {
+        emit(isSigned ? .idiv : .div, .register(divisor), wide: wide)
+    }
+
+    /// CQO or CDQ: RDX = the sign of RAX.
+    mutating func extendSignOfRAX(wide: Bool) {
+        if wide { byte(0x48) }
+        byte(0x99)
+    }
+
+    /// BSWAP, of RAX to RDI.
+    mutating func swapBytes(_ register: HostRegister, wide: Bool) {
+        byte(wide ? 0x48 : 0x40)
+        byte(0x0F)
+        byte(0xC8 | register.rawValue)
+    }
+
+    /// BT, BTR or BTC: the bit goes to CF.
+    mutating func bit(_ instruction: HostInstruction, _ operand: HostOperand, _ number: UInt8, wide: Bool) {
+        emit(instruction, operand, wide: wide)
+        byte(number)
+    }
+
+    /// SHRD: the low half of (source:destination) >> count.
+    mutating func shiftRight(_ destination: HostRegister, from source: HostRegister, by count: UInt8, wide: Bool) {
+        emit(.shrd, source, .register(destination), wide: wide)
+        byte(count)
+    }
+
+    /// SETcc: the lowest byte of a register = 1 or 0.
+    mutating func set(_ register: HostRegister, if condition: HostCondition) {
+        emit(.set(condition), .register(register), isByte: true)
+    }
+
+    /// Makes the next instruction, which changes memory, atomic.
+    mutating func lock() { byte(0xF0) }
+
+    /// CPUID.
+    mutating func identify() {
+        byte(0x0F)
+        byte(0xA2)
     }
 
     // MARK: Flow of control
@@ -357,6 +446,9 @@ struct Assembler {
     mutating func jump(if condition: HostCondition, to target: UnsafeMutableRawPointer) {
         jump(if: condition).resolve(to: target)
     }
+
+    mutating func jump(through target: HostOperand) { emit(.jmpIndirect, target) }
+    mutating func call(through target: HostOperand) { emit(.callIndirect, target) }
 
     mutating func call(_ target: UnsafeMutableRawPointer) {
         byte(0xE8)
@@ -404,25 +496,41 @@ struct Assembler {
     mutating func loadFlagsIntoAH() { byte(0x9F) }
     /// The other way.
     mutating func storeFlagsFromAH() { byte(0x9E) }
-    mutating func setOverflowIntoAL() { encode(0x0F90, 0, .register(.rax), isByte: true) }
+    mutating func setOverflowIntoAL() { set(.rax, if: .o) }
+    /// AL += a constant.
+    mutating func addToAL(_ constant: UInt8) {
+        byte(0x04)
+        byte(constant)
+    }
 
     // MARK: Vectors
 
-    /// An SSE instruction with two vector operands, or a vector and memory.
-    mutating func vector(
-        _ opcode: UInt32, _ destination: HostVector, _ source: HostOperand, prefix: HostPrefix = .operandSize,
-        wide: Bool = false
-    ) {
-        encode(opcode, destination.rawValue, source, wide: wide, prefix: prefix)
+    /// Of the elements of a register, by an immediate.
+    mutating func shift(_ instruction: HostInstruction, _ register: HostVector, by count: UInt8) {
+        emit(instruction, .vector(register))
+        byte(count)
     }
 
     /// MOVDQA from memory that is a multiple of 16.
-    mutating func loadVector(_ destination: HostVector, _ source: HostOperand) {
-        encode(0x0F6F, destination.rawValue, source, prefix: .operandSize)
-    }
+    mutating func loadVector(_ destination: HostVector, _ source: HostOperand) { emit(.movdqa, destination, source) }
 
     mutating func storeVector(_ source: HostVector, _ destination: HostOperand) {
-        encode(0x0F7F, source.rawValue, destination, prefix: .operandSize)
+        emit(.movdqaStore, source, destination)
+    }
+
+    /// An FMA instruction of the 231 form: destination = ±(first × second) ± destination.
+    mutating func fusedMultiply(
+        _ instruction: HostVEXInstruction, _ destination: HostVector, _ first: HostVector, _ second: HostOperand,
+        isDouble: Bool
+    ) {
+        emit(instruction, destination.rawValue, first.rawValue, second, wide: isDouble)
+    }
+
+    /// MOV of an immediate into a register, which follows: of 32 bits, or 64 if wide.
+    private mutating func emitMoveImmediate(_ destination: HostRegister, wide: Bool) {
+        let rex: UInt8 = (wide ? 8 : 0) | destination.rawValue >> 3
+        if rex != 0 { byte(0x40 | rex) }
+        byte(0xB8 | destination.rawValue & 7)
     }
 }
 

@@ -50,8 +50,7 @@ extension RegionCompiler {
         if held == .nothing {
             assembler.load(.rax, state(CPUState.Offset.hostFlags), size: 2)
             // OF = V: 1 + 0x7F overflows.
-            assembler.byte(0x04)
-            assembler.byte(0x7F)
+            assembler.addToAL(0x7F)
             assembler.storeFlagsFromAH()
             held = .carry
         }

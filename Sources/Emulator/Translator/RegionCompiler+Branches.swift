@@ -31,8 +31,7 @@ extension RegionCompiler {
                 emitSideExit(op, if: isSet ? .ne : .e, unsaved: .nothing)
             } else {
                 // BT: the bit goes to CF.
-                assembler.encode(0x0FBA, 4, operand(op.n), wide: true)
-                assembler.byte(op.sub)
+                assembler.bit(.bt, operand(op.n), op.sub, wide: true)
                 emitSideExit(op, if: isSet ? .b : .ae, unsaved: .nothing)
             }
         }

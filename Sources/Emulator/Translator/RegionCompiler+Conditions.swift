@@ -32,7 +32,7 @@ extension RegionCompiler {
         let isIncrement = op.code == .csinc64 || op.code == .csinc32
         if isIncrement && op.n == zero && op.m == zero {
             // CSET: SETcc and MOVZX.
-            assembler.encode(0x0F90 | UInt32(condition.inverted.rawValue), 0, .register(.rcx), isByte: true)
+            assembler.set(.rcx, if: condition.inverted)
             let target = destination(op.d)
             assembler.load(target, .register(.rcx), size: 1)
             finish(op.d, target)
@@ -87,8 +87,9 @@ extension RegionCompiler {
         if let otherwise {
             let done = assembler.skip()
             assembler.land(otherwise)
-            assembler.encode(0xC7, 0, state(CPUState.Offset.hostFlags))
-            assembler.word(Int32(HostFlags.from(nzcv: UInt32(op.a) << 28)))
+            assembler.store(
+                constant: Int32(HostFlags.from(nzcv: UInt32(op.a) << 28)), state(CPUState.Offset.hostFlags), wide: false
+            )
             assembler.land(done)
         }
         held = .nothing

@@ -51,39 +51,29 @@ extension Treatment {
 }
 
 extension RegionCompiler {
-    private enum SSE {
-        static let add: UInt32 = 0x0F58
-        static let multiply: UInt32 = 0x0F59
-        static let subtract: UInt32 = 0x0F5C
-        static let divide: UInt32 = 0x0F5E
-        static let squareRoot: UInt32 = 0x0F51
-        static let compare: UInt32 = 0x0F2E
-        static let xor: UInt32 = 0x0FEF
-    }
-
     mutating func emitFloat(_ op: Operation) {
         guard let opcode = FloatOpcode(rawValue: op.sub) else { return }
         switch opcode {
-        case .faddSingle: binary(SSE.add, op, isDouble: false)
-        case .faddDouble: binary(SSE.add, op, isDouble: true)
-        case .fsubSingle: binary(SSE.subtract, op, isDouble: false)
-        case .fsubDouble: binary(SSE.subtract, op, isDouble: true)
-        case .fmulSingle: binary(SSE.multiply, op, isDouble: false)
-        case .fmulDouble: binary(SSE.multiply, op, isDouble: true)
-        case .fdivSingle: binary(SSE.divide, op, isDouble: false)
-        case .fdivDouble: binary(SSE.divide, op, isDouble: true)
-        case .fnmulSingle: binary(SSE.multiply, op, isDouble: false, negates: true)
-        case .fnmulDouble: binary(SSE.multiply, op, isDouble: true, negates: true)
-        case .fsqrtSingle: unary(SSE.squareRoot, op, isDouble: false)
-        case .fsqrtDouble: unary(SSE.squareRoot, op, isDouble: true)
-        case .fmaddSingle: fused(0xB9, op, isDouble: false)
-        case .fmaddDouble: fused(0xB9, op, isDouble: true)
-        case .fmsubSingle: fused(0xBD, op, isDouble: false)
-        case .fmsubDouble: fused(0xBD, op, isDouble: true)
-        case .fnmaddSingle: fused(0xBF, op, isDouble: false)
-        case .fnmaddDouble: fused(0xBF, op, isDouble: true)
-        case .fnmsubSingle: fused(0xBB, op, isDouble: false)
-        case .fnmsubDouble: fused(0xBB, op, isDouble: true)
+        case .faddSingle: binary(.add, op, isDouble: false)
+        case .faddDouble: binary(.add, op, isDouble: true)
+        case .fsubSingle: binary(.subtract, op, isDouble: false)
+        case .fsubDouble: binary(.subtract, op, isDouble: true)
+        case .fmulSingle: binary(.multiply, op, isDouble: false)
+        case .fmulDouble: binary(.multiply, op, isDouble: true)
+        case .fdivSingle: binary(.divide, op, isDouble: false)
+        case .fdivDouble: binary(.divide, op, isDouble: true)
+        case .fnmulSingle: binary(.multiply, op, isDouble: false, negates: true)
+        case .fnmulDouble: binary(.multiply, op, isDouble: true, negates: true)
+        case .fsqrtSingle: unary(.squareRoot, op, isDouble: false)
+        case .fsqrtDouble: unary(.squareRoot, op, isDouble: true)
+        case .fmaddSingle: fused(.vfmadd231Scalar, op, isDouble: false)
+        case .fmaddDouble: fused(.vfmadd231Scalar, op, isDouble: true)
+        case .fmsubSingle: fused(.vfnmadd231Scalar, op, isDouble: false)
+        case .fmsubDouble: fused(.vfnmadd231Scalar, op, isDouble: true)
+        case .fnmaddSingle: fused(.vfnmsub231Scalar, op, isDouble: false)
+        case .fnmaddDouble: fused(.vfnmsub231Scalar, op, isDouble: true)
+        case .fnmsubSingle: fused(.vfmsub231Scalar, op, isDouble: false)
+        case .fnmsubDouble: fused(.vfmsub231Scalar, op, isDouble: true)
         case .fcmpSingle, .fcmpeSingle: compare(op, with: vector(op.m), isDouble: false)
         case .fcmpDouble, .fcmpeDouble: compare(op, with: vector(op.m), isDouble: true)
         case .fcmpZeroSingle, .fcmpeZeroSingle: compare(op, with: nil, isDouble: false)
@@ -93,29 +83,29 @@ extension RegionCompiler {
         case .fcvtSingleToDouble:
             loadScalar(.xmm0, op.n, isDouble: false)
             guardOrdinary(isDouble: false)
-            assembler.vector(0x0F5A, .xmm0, .vector(.xmm0), prefix: .scalarSingle)
+            assembler.emit(.convertPrecision.scalar(isDouble: false), .xmm0, .vector(.xmm0))
             finishScalar(op)
         case .fcvtDoubleToSingle:
             checkHostFloat()
             loadScalar(.xmm1, op.n, isDouble: true)
-            assembler.vector(SSE.xor, .xmm0, .vector(.xmm0))
-            assembler.vector(0x0F5A, .xmm0, .vector(.xmm1), prefix: .scalarDouble)
+            assembler.emit(.pxor, .xmm0, .vector(.xmm0))
+            assembler.emit(.convertPrecision.scalar(isDouble: true), .xmm0, .vector(.xmm1))
             guardOrdinary(isDouble: false)
             finishScalar(op)
         case .fmovSingle, .fmovDouble:
             loadScalar(.xmm0, op.n, isDouble: opcode == .fmovDouble)
             finishScalar(op)
-        case .fabsSingle: changeSign(op, 6, isDouble: false)
-        case .fabsDouble: changeSign(op, 6, isDouble: true)
-        case .fnegSingle: changeSign(op, 7, isDouble: false)
-        case .fnegDouble: changeSign(op, 7, isDouble: true)
+        case .fabsSingle: changeSign(op, .btr, isDouble: false)
+        case .fabsDouble: changeSign(op, .btr, isDouble: true)
+        case .fnegSingle: changeSign(op, .btc, isDouble: false)
+        case .fnegDouble: changeSign(op, .btc, isDouble: true)
         case .fmovImmediate:
             assembler.move(.rax, constant: op.immediate)
-            assembler.vector(0x0F6E, .xmm0, .register(.rax), wide: true)
-            if op.shape.isQ { assembler.vector(0x0F6C, .xmm0, .vector(.xmm0)) }
+            assembler.emit(.movd, .xmm0, .register(.rax), wide: true)
+            if op.shape.isQ { assembler.emit(.punpckl(3), .xmm0, .vector(.xmm0)) }
             finish(vector: op.d, .xmm0, zeroUpperHalf: !op.shape.isQ)
         case .fmovGeneralToSingle, .fmovGeneralToDouble:
-            assembler.vector(0x0F6E, .xmm0, operand(op.n), wide: opcode == .fmovGeneralToDouble)
+            assembler.emit(.movd, .xmm0, operand(op.n), wide: opcode == .fmovGeneralToDouble)
             finishScalar(op)
         case .fmovGeneralToTop:
             let place = vectorToChangeInState(op.d)
@@ -123,10 +113,7 @@ extension RegionCompiler {
         case .fmovSingleToGeneral, .fmovDoubleToGeneral, .fmovTopToGeneral:
             let target = destination(op.d)
             if opcode != .fmovTopToGeneral, let host = heldVectors.host(of: op.n) {
-                // MOVD or MOVQ
-                assembler.encode(
-                    0x0F7E, host.rawValue, .register(target), wide: opcode == .fmovDoubleToGeneral,
-                    prefix: .operandSize)
+                assembler.emit(.movdStore, host, .register(target), wide: opcode == .fmovDoubleToGeneral)
                 finish(op.d, target)
                 return
             }
@@ -151,19 +138,17 @@ extension RegionCompiler {
         case .ucvtfWD: convert(op, isDouble: true, wide: false, isSigned: false)
         case .ucvtfXS: convert(op, isDouble: false, wide: true, isSigned: false)
         case .ucvtfXD: convert(op, isDouble: true, wide: true, isSigned: false)
-        case .fadd: packed(SSE.add, op)
-        case .fsub: packed(SSE.subtract, op)
-        case .fmul: packed(SSE.multiply, op)
-        case .fdiv: packed(SSE.divide, op)
-        case .fmla: packedFused(0xB8, op)
-        case .fmls: packedFused(0xBC, op)
+        case .fadd: packed(.add, op)
+        case .fsub: packed(.subtract, op)
+        case .fmul: packed(.multiply, op)
+        case .fdiv: packed(.divide, op)
+        case .fmla: packedFused(.vfmadd231Packed, op)
+        case .fmls: packedFused(.vfnmadd231Packed, op)
         default: break
         }
     }
 
     // MARK: Guards
-
-    private func prefix(isDouble: Bool) -> HostPrefix { isDouble ? .scalarDouble : .scalarSingle }
 
     /// Goes on in the interpreter unless the host's arithmetic applies.
     private mutating func checkHostFloat() {
@@ -189,7 +174,7 @@ extension RegionCompiler {
 
     /// Jumps to a helper unless the number in XMM0 is ordinary. Changes RAX.
     private mutating func guardOrdinary(isDouble: Bool) {
-        assembler.encode(0x0F7E, HostVector.xmm0.rawValue, .register(.rax), wide: isDouble, prefix: .operandSize)
+        assembler.emit(.movdStore, .xmm0, .register(.rax), wide: isDouble)
         assembler.shift(.shr, .rax, by: isDouble ? 52 : 23, wide: isDouble)
         let infinity: Int32 = isDouble ? 0x7FF : 0xFF
         assembler.arithmetic(.and, .register(.rax), constant: infinity, wide: false)
@@ -203,17 +188,14 @@ extension RegionCompiler {
     /// The low element of a vector register; the rest becomes zero.
     private mutating func loadScalar(_ target: HostVector, _ register: UInt8, isDouble: Bool) {
         guard let host = heldVectors.host(of: register) else {
-            // MOVSS or MOVSD
-            assembler.vector(0x0F10, target, vector(register), prefix: prefix(isDouble: isDouble))
+            assembler.emit(.movScalar.scalar(isDouble: isDouble), target, vector(register))
             return
         }
         if isDouble {
-            // MOVQ
-            assembler.vector(0x0F7E, target, .vector(host), prefix: .scalarSingle)
+            assembler.emit(.movq, target, .vector(host))
         } else {
-            // INSERTPS of element 0, with all others cleared.
-            assembler.vector(0x0F3A21, target, .vector(host))
-            assembler.byte(0x0E)
+            // Element 0, with all others cleared.
+            assembler.emit(.insertps, target, .vector(host), immediate: 0x0E)
         }
     }
 
@@ -229,44 +211,44 @@ extension RegionCompiler {
         endHelp()
     }
 
-    private mutating func binary(_ opcode: UInt32, _ op: Operation, isDouble: Bool, negates: Bool = false) {
+    private mutating func binary(_ instruction: HostInstruction, _ op: Operation, isDouble: Bool, negates: Bool = false)
+    {
         checkHostFloat()
         loadScalar(.xmm0, op.n, isDouble: isDouble)
-        assembler.vector(opcode, .xmm0, vector(op.m), prefix: prefix(isDouble: isDouble))
+        assembler.emit(instruction.scalar(isDouble: isDouble), .xmm0, vector(op.m))
         guardOrdinary(isDouble: isDouble)
-        if negates { flipSign(7, isDouble: isDouble) }
+        if negates { flipSign(.btc, isDouble: isDouble) }
         finishScalar(op)
     }
 
-    private mutating func unary(_ opcode: UInt32, _ op: Operation, isDouble: Bool) {
+    private mutating func unary(_ instruction: HostInstruction, _ op: Operation, isDouble: Bool) {
         checkHostFloat()
-        assembler.vector(SSE.xor, .xmm0, .vector(.xmm0))
-        assembler.vector(opcode, .xmm0, vector(op.n), prefix: prefix(isDouble: isDouble))
+        assembler.emit(.pxor, .xmm0, .vector(.xmm0))
+        assembler.emit(instruction.scalar(isDouble: isDouble), .xmm0, vector(op.n))
         guardOrdinary(isDouble: isDouble)
         finishScalar(op)
     }
 
     /// XMM0 = ±a ± n × m, by an FMA instruction of the 231 form.
-    private mutating func fused(_ opcode: UInt8, _ op: Operation, isDouble: Bool) {
+    private mutating func fused(_ instruction: HostVEXInstruction, _ op: Operation, isDouble: Bool) {
         checkHostFloat()
         loadScalar(.xmm0, op.a, isDouble: isDouble)
         loadScalar(.xmm1, op.n, isDouble: isDouble)
-        assembler.fusedMultiply(opcode, .xmm0, .xmm1, vector(op.m), isDouble: isDouble)
+        assembler.fusedMultiply(instruction, .xmm0, .xmm1, vector(op.m), isDouble: isDouble)
         guardOrdinary(isDouble: isDouble)
         finishScalar(op)
     }
 
-    /// BTR (6) or BTC (7) of the sign of XMM0. Changes RAX.
-    private mutating func flipSign(_ operation: UInt8, isDouble: Bool) {
-        assembler.encode(0x0F7E, HostVector.xmm0.rawValue, .register(.rax), wide: isDouble, prefix: .operandSize)
-        assembler.encode(0x0FBA, operation, .register(.rax), wide: isDouble)
-        assembler.byte(isDouble ? 63 : 31)
-        assembler.vector(0x0F6E, .xmm0, .register(.rax), wide: isDouble)
+    /// BTR or BTC of the sign of XMM0. Changes RAX.
+    private mutating func flipSign(_ instruction: HostInstruction, isDouble: Bool) {
+        assembler.emit(.movdStore, .xmm0, .register(.rax), wide: isDouble)
+        assembler.bit(instruction, .register(.rax), isDouble ? 63 : 31, wide: isDouble)
+        assembler.emit(.movd, .xmm0, .register(.rax), wide: isDouble)
     }
 
-    private mutating func changeSign(_ op: Operation, _ operation: UInt8, isDouble: Bool) {
+    private mutating func changeSign(_ op: Operation, _ instruction: HostInstruction, isDouble: Bool) {
         loadScalar(.xmm0, op.n, isDouble: isDouble)
-        flipSign(operation, isDouble: isDouble)
+        flipSign(instruction, isDouble: isDouble)
         finishScalar(op)
     }
 
@@ -275,9 +257,8 @@ extension RegionCompiler {
         assembler.test(state(CPUState.Offset.fpcr), constant: Int32(bitPattern: FPCR.fz), wide: false)
         help(if: .ne)
         loadScalar(.xmm0, op.n, isDouble: isDouble)
-        if other == nil { assembler.vector(SSE.xor, .xmm1, .vector(.xmm1)) }
-        assembler.vector(
-            SSE.compare, .xmm0, other ?? .vector(.xmm1), prefix: isDouble ? .operandSize : .none)
+        if other == nil { assembler.emit(.pxor, .xmm1, .vector(.xmm1)) }
+        assembler.emit(.unorderedCompare.packed(isDouble: isDouble), .xmm0, other ?? .vector(.xmm1))
         help(if: .p)
         // Greater: C. Less: N. Equal: Z and C.
         assembler.move(.rax, constant: UInt64(HostFlags.c))
@@ -313,7 +294,7 @@ extension RegionCompiler {
         checkHostFloat()
         // Unsigned words are converted as signed doublewords.
         let converted = wide || !isSigned
-        assembler.vector(0x0F2C, .xmm0, vector(op.n), prefix: prefix(isDouble: isDouble), wide: converted)
+        assembler.emit(.truncateToInteger.scalar(isDouble: isDouble), .rax, vector(op.n), wide: converted)
         if isSigned {
             assembler.move(.rcx, constant: wide ? 1 << 63 : 1 << 31)
             assembler.arithmetic(.cmp, .rax, .register(.rcx), wide: wide)
@@ -335,28 +316,28 @@ extension RegionCompiler {
             assembler.test(.rax, .rax, wide: true)
             help(if: .s)
         }
-        assembler.vector(SSE.xor, .xmm0, .vector(.xmm0))
-        assembler.vector(
-            0x0F2A, .xmm0, .register(.rax), prefix: prefix(isDouble: isDouble), wide: wide || !isSigned)
+        assembler.emit(.pxor, .xmm0, .vector(.xmm0))
+        assembler.emit(
+            .convertFromInteger.scalar(isDouble: isDouble), .xmm0, .register(.rax), wide: wide || !isSigned)
         finishScalar(op)
     }
 
     // MARK: Whole vectors
 
-    private mutating func packed(_ opcode: UInt32, _ op: Operation) {
+    private mutating func packed(_ instruction: HostInstruction, _ op: Operation) {
         checkHostFloat()
         loadVector(.xmm0, op.n)
-        assembler.vector(opcode, .xmm0, vector(op.m), prefix: op.shape.size == 3 ? .operandSize : .none)
+        assembler.emit(instruction.packed(isDouble: op.shape.size == 3), .xmm0, vector(op.m))
         guardOrdinaryElements(op)
         finishPacked(op)
     }
 
     /// d = d ± n × m.
-    private mutating func packedFused(_ opcode: UInt8, _ op: Operation) {
+    private mutating func packedFused(_ instruction: HostVEXInstruction, _ op: Operation) {
         checkHostFloat()
         loadVector(.xmm0, op.d)
         loadVector(.xmm1, op.n)
-        assembler.fusedMultiply(opcode, .xmm0, .xmm1, vector(op.m), isDouble: op.shape.size == 3)
+        assembler.fusedMultiply(instruction, .xmm0, .xmm1, vector(op.m), isDouble: op.shape.size == 3)
         guardOrdinaryElements(op)
         finishPacked(op)
     }
@@ -364,39 +345,24 @@ extension RegionCompiler {
     /// Jumps to a helper unless all elements of XMM0 are ordinary. Changes RAX, XMM1 to XMM3.
     private mutating func guardOrdinaryElements(_ op: Operation) {
         let isDouble = op.shape.size == 3
-        let greater: UInt32 = isDouble ? 0x0F3837 : 0x0F66
-        let shift: UInt32 = isDouble ? 0x0F73 : 0x0F72
+        let size = isDouble ? 3 : 2
         // XMM1 = the exponents in place, XMM2 = all ones there.
-        assembler.vector(0x0F76, .xmm2, .vector(.xmm2))
-        assembler.encode(shift, 6, .vector(.xmm2), prefix: .operandSize)
-        assembler.byte(isDouble ? 53 : 24)
-        assembler.encode(shift, 2, .vector(.xmm2), prefix: .operandSize)
-        assembler.byte(1)
-        assembler.vector(0x0F6F, .xmm1, .vector(.xmm0))
-        assembler.vector(0x0FDB, .xmm1, .vector(.xmm2))
+        assembler.emit(.pcmpeq(2), .xmm2, .vector(.xmm2))
+        assembler.shift(.pshift(.left, size), .xmm2, by: isDouble ? 53 : 24)
+        assembler.shift(.pshift(.rightLogical, size), .xmm2, by: 1)
+        assembler.emit(.movdqa, .xmm1, .vector(.xmm0))
+        assembler.emit(.pand, .xmm1, .vector(.xmm2))
         // XMM3 = an exponent of 1.
-        assembler.vector(0x0F76, .xmm3, .vector(.xmm3))
-        assembler.encode(shift, 2, .vector(.xmm3), prefix: .operandSize)
-        assembler.byte(isDouble ? 63 : 31)
-        assembler.encode(shift, 6, .vector(.xmm3), prefix: .operandSize)
-        assembler.byte(isDouble ? 52 : 23)
-        assembler.vector(greater, .xmm2, .vector(.xmm1))
-        assembler.vector(greater, .xmm1, .vector(.xmm3))
-        assembler.vector(0x0FDB, .xmm1, .vector(.xmm2))
-        // MOVMSKPS: a bit for each of four.
-        assembler.vector(0x0F50, .xmm0, .vector(.xmm1), prefix: .none)
+        assembler.emit(.pcmpeq(2), .xmm3, .vector(.xmm3))
+        assembler.shift(.pshift(.rightLogical, size), .xmm3, by: isDouble ? 63 : 31)
+        assembler.shift(.pshift(.left, size), .xmm3, by: isDouble ? 52 : 23)
+        assembler.emit(.pcmpgt(size), .xmm2, .vector(.xmm1))
+        assembler.emit(.pcmpgt(size), .xmm1, .vector(.xmm3))
+        assembler.emit(.pand, .xmm1, .vector(.xmm2))
+        // A bit for each of four.
+        assembler.emit(.movmskps, .rax, .vector(.xmm1))
         assembler.arithmetic(.cmp, .register(.rax), constant: 15, wide: false)
         help(if: .ne)
-    }
-}
-
-extension Assembler {
-    /// An FMA instruction of the 231 form: destination = ±(first × second) ± destination.
-    mutating func fusedMultiply(
-        _ opcode: UInt8, _ destination: HostVector, _ first: HostVector, _ second: HostOperand, isDouble: Bool
-    ) {
-        encodeVEX(
-            opcode, map: .map0F38, prefix: .operandSize, destination.rawValue, first.rawValue, second, wide: isDouble)
     }
 }
 

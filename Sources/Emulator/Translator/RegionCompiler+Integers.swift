@@ -301,7 +301,7 @@ extension RegionCompiler {
             return .borrow
         case .ands64, .ands32:
             let n = value(op.n, in: .rax)
-            assembler.encode(0x85, n.rawValue, operand(op.m), wide: op.code == .ands64)
+            assembler.test(operand(op.m), n, wide: op.code == .ands64)
             return .carry
         case .subsImmediate64, .subsImmediate32:
             let short = Int32(truncatingIfNeeded: op.immediate)

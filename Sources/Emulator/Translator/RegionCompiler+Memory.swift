@@ -56,14 +56,14 @@ extension RegionCompiler {
         case .storeVectorPair: storeVectorPair(op)
         case .clearUpperHalf:
             if let host = heldVectors.host(of: op.d) {
-                assembler.vector(0x0F7E, host, .vector(host), prefix: .scalarSingle)
+                assembler.emit(.movq, host, .vector(host))
                 finish(vector: op.d, host, zeroUpperHalf: true)
             } else {
                 assembler.store(constant: 0, state(CPUState.Offset.vectors + Int(op.d) * 16 + 8), wide: true)
             }
         case .zeroCacheLine:
             guardAccess(op, size: Self.cacheLineByteCount, isWrite: true)
-            assembler.vector(0x0FEF, .xmm0, .vector(.xmm0))
+            assembler.emit(.pxor, .xmm0, .vector(.xmm0))
             for offset in stride(from: 0, to: Self.cacheLineByteCount, by: 16) {
                 assembler.storeVector(.xmm0, .memory(.rax, Int32(offset)))
             }
@@ -107,7 +107,7 @@ extension RegionCompiler {
     ///
     /// - Returns: the jump that is taken if the entry is another one.
     private mutating func emitLookup(_ access: GuardedAccess) -> Assembler.Fixup {
-        assembler.encode(0x8B, HostRegister.rcx.rawValue, .register(.rax))
+        assembler.move(.rcx, .register(.rax), wide: false)
         assembler.shift(.shr, .rcx, by: UInt8(TLBGeometry.indexShift), wide: false)
         // LDTR and STTR have EL0's table.
         let indexMask = access.isUnprivileged ? CPUState.Offset.userMask : CPUState.Offset.dataMask
@@ -272,10 +272,10 @@ extension RegionCompiler {
         switch scale {
         case 0, 1:
             assembler.load(.rcx, place, size: 1 << Int(scale))
-            assembler.vector(0x0F6E, target, .register(.rcx))
-        case 2: assembler.vector(0x0F6E, target, place)
-        case 3: assembler.vector(0x0F7E, target, place, prefix: .scalarSingle)
-        default: assembler.vector(0x0F6F, target, place, prefix: .scalarSingle)
+            assembler.emit(.movd, target, .register(.rcx))
+        case 2: assembler.emit(.movd, target, place)
+        case 3: assembler.emit(.movq, target, place)
+        default: assembler.emit(.movdqu, target, place)
         }
         finish(vector: register, target, zeroUpperHalf: scale < 4)
     }
@@ -296,8 +296,7 @@ extension RegionCompiler {
         guard let host = heldVectors.host(of: register) else {
             if scale == 4 {
                 assembler.loadVector(.xmm0, vector(register))
-                // MOVDQU
-                assembler.vector(0x0F7F, .xmm0, place, prefix: .scalarSingle)
+                assembler.emit(.movdquStore, .xmm0, place)
             } else {
                 assembler.load(.rcx, vector(register), size: 1 << Int(scale))
                 assembler.store(.rcx, place, size: 1 << Int(scale))
@@ -306,12 +305,10 @@ extension RegionCompiler {
         }
         switch scale {
         case 0, 1:
-            // PEXTRB, PEXTRW
-            assembler.vector(scale == 0 ? 0x0F3A14 : 0x0F3A15, host, place)
-            assembler.byte(0)
-        case 2: assembler.vector(0x0F7E, host, place)
-        case 3: assembler.vector(0x0FD6, host, place)
-        default: assembler.vector(0x0F7F, host, place, prefix: .scalarSingle)
+            assembler.emit(scale == 0 ? .pextrb : .pextrw, host, place, immediate: 0)
+        case 2: assembler.emit(.movdStore, host, place)
+        case 3: assembler.emit(.movqStore, host, place)
+        default: assembler.emit(.movdquStore, host, place)
         }
     }
 
@@ -329,8 +326,6 @@ extension RegionCompiler {
 
     // MARK: Atomics
 
-    private static let lock: UInt8 = 0xF0
-
     private mutating func atomic(_ op: Operation) {
         guard let opcode = AtomicOpcode(rawValue: op.sub) else { return }
         let size = 1 << Int(op.shape.size)
@@ -344,24 +339,22 @@ extension RegionCompiler {
         case .storeRelease:
             // XCHG is a full barrier as well.
             load(op.d, to: .rcx)
-            emitSized(0x86, .rcx, .memory(.rax), size: size)
+            assembler.emitSized(.xchgByte, .rcx, .memory(.rax), size: size)
         case .swap:
             load(op.m, to: .rcx)
-            emitSized(0x86, .rcx, .memory(.rax), size: size)
+            assembler.emitSized(.xchgByte, .rcx, .memory(.rax), size: size)
             finishSized(op.d, .rcx, size: size)
         case .add:
             load(op.m, to: .rcx)
-            assembler.byte(Self.lock)
-            // XADD
-            emitSized(0x0FC0, .rcx, .memory(.rax), size: size)
+            assembler.lock()
+            assembler.emitSized(.xaddByte, .rcx, .memory(.rax), size: size)
             finishSized(op.d, .rcx, size: size)
         case .compareAndSwap:
             assembler.move(.rdx, .rax)
             load(op.m, to: .rax)
             load(op.d, to: .rcx)
-            assembler.byte(Self.lock)
-            // CMPXCHG
-            emitSized(0x0FB0, .rcx, place, size: size)
+            assembler.lock()
+            assembler.emitSized(.cmpxchgByte, .rcx, place, size: size)
             finishSized(op.a, .rax, size: size)
         default:
             assembler.move(.rdx, .rax)
@@ -375,17 +368,11 @@ extension RegionCompiler {
             case .exclusiveOr: assembler.arithmetic(.xor, .rcx, .register(.rax))
             default: assembler.arithmetic(.or, .rcx, .register(.rax))
             }
-            assembler.byte(Self.lock)
-            emitSized(0x0FB0, .rcx, place, size: size)
+            assembler.lock()
+            assembler.emitSized(.cmpxchgByte, .rcx, place, size: size)
             assembler.jump(if: .ne).resolve(to: again)
             finishSized(op.d, .rax, size: size)
         }
-    }
-
-    /// An instruction whose opcode for bytes is one less than that for larger operands. No byte register needs a prefix.
-    private mutating func emitSized(_ byteOpcode: UInt32, _ register: HostRegister, _ place: HostOperand, size: Int) {
-        if size == 2 { assembler.byte(HostPrefix.operandSize.rawValue) }
-        assembler.encode(size == 1 ? byteOpcode : byteOpcode + 1, register.rawValue, place, wide: size == 8)
     }
 
     /// The low bytes of a host register as a result, zero-extended.
@@ -393,7 +380,7 @@ extension RegionCompiler {
         if size < 4 {
             assembler.load(value, .register(value), size: size)
         } else if size == 4 {
-            assembler.encode(0x8B, value.rawValue, .register(value))
+            assembler.move(value, .register(value), wide: false)
         }
         finish(register, value)
     }

@@ -17,8 +17,7 @@ extension RegionCompiler {
         case .umsubl: multiplyLong(op, .sub, signed: false)
         case .smulh, .umulh:
             load(op.n, to: .rax)
-            // IMUL and MUL of RAX: the upper half in RDX.
-            assembler.encode(0xF7, op.code == .smulh ? 5 : 4, operand(op.m), wide: true)
+            assembler.multiplyWide(operand(op.m), isSigned: op.code == .smulh)
             finish(op.d, .rdx)
         case .udiv64: divide(op, wide: true, signed: false)
         case .udiv32: divide(op, wide: false, signed: false)
@@ -26,27 +25,18 @@ extension RegionCompiler {
         case .sdiv32: divide(op, wide: false, signed: true)
         case .clz64, .clz32:
             let target = destination(op.d)
-            // LZCNT
-            assembler.encode(
-                0x0FBD, target.rawValue, operand(op.n), wide: op.code == .clz64, prefix: .scalarSingle)
+            assembler.emit(.lzcnt, target, operand(op.n), wide: op.code == .clz64)
             finish(op.d, target)
         case .rev64, .rev32, .reverseBytesInWords:
             load(op.n, to: .rax)
             let wide = op.code != .rev32
-            // BSWAP
-            assembler.byte(wide ? 0x48 : 0x40)
-            assembler.byte(0x0F)
-            assembler.byte(0xC8)
+            assembler.swapBytes(.rax, wide: wide)
             if op.code == .reverseBytesInWords { assembler.shift(.ror, .rax, by: 32) }
             finish(op.d, .rax)
         case .crc32c:
             load(op.n, to: .rax, wide: false)
             load(op.m, to: .rcx)
-            // CRC32 of a byte, or of an operand whose size prefixes tell.
-            if op.sub == 1 { assembler.byte(HostPrefix.operandSize.rawValue) }
-            assembler.encode(
-                op.sub == 0 ? 0x0F38F0 : 0x0F38F1, HostRegister.rax.rawValue, .register(.rcx), wide: op.sub == 3,
-                prefix: .scalarDouble)
+            assembler.emitSized(.crc32Byte, .rax, .register(.rcx), size: 1 << Int(op.sub))
             finish(op.d, .rax)
         case .crc32: checksum(op)
         default: return false
@@ -63,17 +53,16 @@ extension RegionCompiler {
         load(op.m, to: .rax)
         assembler.arithmetic(.xor, .rax, .register(.rcx))
         if bits < 64 { assembler.shift(.shl, .rax, by: 64 - bits) }
-        assembler.vector(0x0F6E, .xmm0, .register(.rax), wide: true)
+        assembler.emit(.movd, .xmm0, .register(.rax), wide: true)
         assembler.move(.rax, constant: CRC32.Polynomial.ieee.inverse)
-        assembler.vector(0x0F6E, .xmm1, .register(.rax), wide: true)
+        assembler.emit(.movd, .xmm1, .register(.rax), wide: true)
         carrylessMultiply(.xmm0, .xmm1)
         assembler.move(.rax, constant: CRC32.Polynomial.ieee.product)
-        assembler.vector(0x0F6E, .xmm1, .register(.rax), wide: true)
+        assembler.emit(.movd, .xmm1, .register(.rax), wide: true)
         carrylessMultiply(.xmm0, .xmm1)
-        // PSRLDQ: the high half.
-        assembler.encode(0x0F73, 3, .vector(.xmm0), prefix: .operandSize)
-        assembler.byte(8)
-        assembler.encode(0x0F7E, HostVector.xmm0.rawValue, .register(.rax), prefix: .operandSize)
+        // The high half.
+        assembler.shift(.psrldq, .xmm0, by: 8)
+        assembler.emit(.movdStore, .xmm0, .register(.rax))
         if bits < 32 {
             // The part of the sum that no byte was added to.
             assembler.shift(.shr, .rcx, by: bits, wide: false)
@@ -84,8 +73,7 @@ extension RegionCompiler {
 
     /// PCLMULQDQ of the low halves.
     private mutating func carrylessMultiply(_ target: HostVector, _ source: HostVector) {
-        assembler.vector(0x0F3A44, target, .vector(source))
-        assembler.byte(0)
+        assembler.emit(.pclmulqdq, target, .vector(source), immediate: 0)
     }
 
     private mutating func multiply(_ op: Operation, wide: Bool) {
@@ -172,13 +160,11 @@ extension RegionCompiler {
 
     private mutating func emitDivision(wide: Bool, signed: Bool) {
         if signed {
-            // CQO or CDQ
-            if wide { assembler.byte(0x48) }
-            assembler.byte(0x99)
+            assembler.extendSignOfRAX(wide: wide)
         } else {
             assembler.arithmetic(.xor, .rdx, .register(.rdx), wide: false)
         }
-        assembler.encode(0xF7, signed ? 7 : 6, .register(.rcx), wide: wide)
+        assembler.divide(by: .rcx, isSigned: signed, wide: wide)
     }
 }
 

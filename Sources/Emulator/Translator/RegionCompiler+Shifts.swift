@@ -98,7 +98,7 @@ extension RegionCompiler {
             load(op.n, to: target)
             if op.a != 0 { assembler.shift(.shl, target, by: op.a) }
             if op.sub != 0 { assembler.shift(right, target, by: op.sub) }
-            if !wide { assembler.encode(0x8B, target.rawValue, .register(target)) }
+            if !wide { assembler.move(target, .register(target), wide: false) }
         }
         finish(op.d, target)
     }
@@ -122,9 +122,7 @@ extension RegionCompiler {
         load(op.m, to: .rax, wide: wide)
         if op.a != 0 {
             let n = value(op.n, in: .rcx)
-            // SHRD
-            assembler.encode(0x0FAC, n.rawValue, .register(.rax), wide: wide)
-            assembler.byte(op.a)
+            assembler.shiftRight(.rax, from: n, by: op.a, wide: wide)
         }
         finish(op.d, .rax)
     }

@@ -23,7 +23,7 @@ extension RegionCompiler {
             let kind = op.d & 3
             guard kind != 1 && kind != 2 else { return }
             // LOCK OR of nothing on the stack.
-            assembler.byte(0xF0)
+            assembler.lock()
             assembler.arithmetic(.or, .memory(.rsp), constant: 0, wide: false)
         case .readDAIF:
             let target = destination(op.d)
@@ -39,7 +39,7 @@ extension RegionCompiler {
             load(op.n, to: .rax)
             assembler.arithmetic(.and, .register(.rax), constant: Int32(PSTATE.daif), wide: false)
             assembler.arithmetic(.and, pstate, constant: ~Int32(PSTATE.daif))
-            assembler.encode(0x09, HostRegister.rax.rawValue, pstate, wide: true)
+            assembler.arithmetic(.or, pstate, .rax)
             leaveIfInterrupted(op)
         case .checkFloatingPoint:
             let enabled = state(Int(CPUState.offset(of: \.cpacrEL1)))

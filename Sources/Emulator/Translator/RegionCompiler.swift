@@ -431,8 +431,7 @@ struct RegionCompiler {
         assembler.jump(if: .ne).resolve(to: stubs.lookUpUnlinked)
         assembler.arithmetic(.and, .register(.rax), constant: -0x1000)
         assembler.store(.rax, state(CPUState.Offset.pageOfPC))
-        // JMP to the address in memory.
-        assembler.encode(0xFF, 4, .memory(.rdx, Int32(Block.Offset.hostCode)))
+        assembler.jump(through: .memory(.rdx, Int32(Block.Offset.hostCode)))
     }
 }
 

@@ -56,7 +56,7 @@ struct TranslatorStubs: @unchecked Sendable {
         assembler.loadAddress(.rbx, .memory(.rdi, Int32(RegionCompiler.stateBias)))
         assembler.move(.r14, Self.state(CPUState.Offset.slice))
         assembler.move(.r15, Self.state(CPUState.Offset.dataTable))
-        assembler.encode(0xFF, 4, .register(.rsi))
+        assembler.jump(through: .register(.rsi))
 
         lookUpUnlinked = assembler.cursor
         assembler.store(constant: 0, Self.state(CPUState.Offset.exitLink), wide: true)
@@ -138,9 +138,9 @@ struct TranslatorStubs: @unchecked Sendable {
         assembler.arithmetic(.sub, .register(.rsp), constant: 8)
         assembler.move(.rdi, state(CPUState.Offset.cpu))
         assembler.move(.rax, constant: UInt64(function))
-        assembler.encode(0xFF, 2, .register(.rax))
+        assembler.call(through: .register(.rax))
         assembler.arithmetic(.add, .register(.rsp), constant: 8)
-        assembler.encode(0x84, 0, .register(.rax))
+        assembler.testByte(.rax)
         let failed = assembler.skip(if: .e)
         assembler.returnToCaller()
         assembler.land(failed)
