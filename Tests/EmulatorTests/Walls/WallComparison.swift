@@ -71,7 +71,7 @@ struct WallMismatch: CustomStringConvertible {
             (0..<1024).compactMap { index -> String? in
                 let word = program.word(frame, index)
                 guard word != OracleRecord.end, word != A64.nop.word else { return nil }
-                let name = Decoder.shared.decode(word).map { "\($0)" } ?? "not in the table"
+                let name = CPUModel.dormouse1.decoder.decode(word).map { "\($0)" } ?? "not in the table"
                 return "\(Comparison.hex(base &+ UInt64(index * 4))): \(Comparison.hex(word))  \(name)"
             }
         }
