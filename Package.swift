@@ -85,7 +85,9 @@ let package = Package(
         .testTarget(name: "EmulatorTests", dependencies: ["Emulator", "TestSupport"], swiftSettings: common),
         .testTarget(name: "DevicesTests", dependencies: ["Devices", "TestSupport"], swiftSettings: common),
         .testTarget(name: "FirmwareTests", dependencies: ["Firmware", "TestSupport"], swiftSettings: common),
-        .testTarget(name: "HibernationTests", dependencies: ["Hibernation", "TestSupport"], swiftSettings: common),
+        .testTarget(
+            name: "HibernationTests", dependencies: ["Hibernation", "TestSupport"], exclude: ["Fixtures"],
+            swiftSettings: common),
         .testTarget(
             name: "MachineTests", dependencies: ["Hibernation", "Machine", "TestSupport"], exclude: ["Golden"],
             swiftSettings: common),

@@ -14,7 +14,8 @@ struct Image: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Find the hibernation image on a disk, and check whether it is whole.",
             discussion: """
-                The disk as a whole and its MBR or GPT partitions are searched. Nothing is written.
+                The disk as a whole, its MBR or GPT partitions and linear volumes of LVM are searched; what was not looked into \
+                is named. Nothing is written.
 
                 Exit codes: 0 a whole image, 1 no image, 2 a torn one, 64 wrong options or files, 70 the disk cannot be \
                 read. The last line on standard error says the same in words.
@@ -33,6 +34,9 @@ struct Image: ParsableCommand {
                 the disk or partition.
                 """, valueName: "n"))
         var resumeOffset: UInt64 = 0
+
+        @Flag(help: "Look at every page of the disk, for an image in a swap file. Reads all that is not a hole.")
+        var scan = false
 
         @Flag(name: .customLong("no-checksum"), help: "Check the image's structure only, without reading its data.")
         var omitsChecksum = false
@@ -55,9 +59,10 @@ struct Image: ParsableCommand {
         }
 
         private func inspect() throws -> Command.Ending {
+            var selection = SwapSelection(partition: partition, resumeOffset: resumeOffset)
+            selection.scansAllPages = scan
             let report = try ImageReport(
-                diskAt: disk, SwapSelection(partition: partition, resumeOffset: resumeOffset),
-                readingData: !omitsChecksum, isRaw: format == .raw)
+                diskAt: disk, selection, readingData: !omitsChecksum, isRaw: format == .raw)
             if json {
                 let encoder = JSONEncoder()
                 encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -1,39 +1,86 @@
-// The parts of a disk that Linux sees as block devices: all of it, and its partitions.
+// The parts of a disk that Linux sees as block devices: all of it, its partitions, and logical volumes.
 //
 // Responsible for: which there are, whichever kind of table names them. The tables are in `MBR` and `GPT`.
 
-/// A disk or a partition of it.
+/// A disk, a partition of it, or a logical volume on either.
 public struct DiskRegion: Sendable, Hashable {
+    /// A part of the region that lies together on the disk. All in bytes.
+    struct Piece: Sendable, Hashable {
+        /// Where it begins in the region.
+        var position: UInt64
+        /// Where it begins on the disk.
+        var offset: UInt64
+        var byteCount: UInt64
+    }
+
     /// As Linux counts them: 1 is vda1. Nil for the whole disk.
     public let partition: Int?
+    /// `GROUP/VOLUME` of a logical volume.
+    public let volume: String?
     /// Where it begins on the disk, in bytes.
     public let offset: UInt64
     public let byteCount: UInt64
     /// Whether the partition table says that it is swap. It is only reported: what counts is the area in it.
     public let isTypedAsSwap: Bool
+    /// What it is made of, in order; a disk and a partition are of one piece.
+    let pieces: [Piece]
 
     /// What there is of `byteCount` bytes at `offset` on a disk of `diskByteCount`; nil if that is nothing.
     init?(partition: Int?, offset: UInt64, byteCount: UInt64, isTypedAsSwap: Bool, diskByteCount: UInt64) {
         guard offset < diskByteCount, byteCount > 0 else { return nil }
         self.partition = partition
+        volume = nil
         self.offset = offset
         self.byteCount = min(byteCount, diskByteCount - offset)
         self.isTypedAsSwap = isTypedAsSwap
+        pieces = [Piece(position: 0, offset: offset, byteCount: self.byteCount)]
     }
 
     /// The whole of a disk.
     init(diskByteCount: UInt64) {
         partition = nil
+        volume = nil
         offset = 0
         byteCount = diskByteCount
         isTypedAsSwap = false
+        pieces = [Piece(position: 0, offset: 0, byteCount: diskByteCount)]
     }
 
-    /// Where `count` bytes at `position` of the region are on the disk; nil if they are not all in it.
+    /// A logical volume, of pieces that are in `region` and follow one another; nil if there are none.
+    init?(volume: String, in region: DiskRegion, pieces: [Piece]) {
+        guard let first = pieces.first, let last = pieces.last else { return nil }
+        partition = region.partition
+        self.volume = volume
+        offset = first.offset
+        byteCount = last.position + last.byteCount
+        isTypedAsSwap = false
+        self.pieces = pieces
+    }
+
+    /// Where `count` bytes at `position` of the region are on the disk; nil if they are not all in it, or not together.
     func diskOffset(of position: UInt64, count: Int) -> UInt64? {
-        guard position <= byteCount, UInt64(count) <= byteCount - position else { return nil }
-        // Safe from overflow: the region is on the disk.
-        return offset + position
+        for piece in pieces where position >= piece.position {
+            let start = position - piece.position
+            guard start <= piece.byteCount, UInt64(count) <= piece.byteCount - start else { continue }
+            // Safe from overflow: the piece is on the disk.
+            return piece.offset + start
+        }
+        return nil
+    }
+
+    /// Where in the region the `count` bytes at `offset` of the disk are; nil if they are not all in it.
+    func position(of offset: UInt64, count: Int) -> UInt64? {
+        for piece in pieces where offset >= piece.offset {
+            let start = offset - piece.offset
+            guard start <= piece.byteCount, UInt64(count) <= piece.byteCount - start else { continue }
+            return piece.position + start
+        }
+        return nil
+    }
+
+    /// Where it is, in words that follow the disk's path: ", partition 2, volume vg/swap"; empty for the whole disk.
+    public var words: String {
+        (partition.map { ", partition \($0)" } ?? "") + (volume.map { ", volume \($0)" } ?? "")
     }
 }
 

@@ -62,6 +62,9 @@ public struct HibernationImage: Sendable, Equatable {
 
     /// The partition that has the image, as Linux counts them; nil if the disk is not divided there.
     public var partition: Int? { area.region.partition }
+    /// The bytes at the end of the page that makes a swap area one with an image.
+    public static let signature = SwapSignature.suspend.bytes
+
     /// Where the swap area begins on the disk, in bytes.
     public var swapAreaOffset: UInt64 { area.headerOffset }
     /// The guest's page size in bytes: 4096, 16384 or 65536.

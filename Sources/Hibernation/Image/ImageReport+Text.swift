@@ -7,12 +7,14 @@ extension ImageReport {
         let empty = partitionsOfSwapType.filter { partition in !areas.contains { $0.partition == partition } }
         return areas.flatMap { $0.lines(path: path) }
             + empty.map { "\(path), partition \($0): swap by its type, without swap area" }
+            + unsearched.map { "\(path): not looked into: \($0)" }
     }
 
     /// The last line: what the exit code says, in words.
     public var summary: String {
         switch verdict {
-        case .none: "no hibernation image is on disk \(path)"
+        case .none:
+            "no hibernation image is on disk \(path)" + (unsearched.isEmpty ? "" : ", as far as was looked")
         case .whole: "the hibernation image on disk \(path) is whole\(wholeness)"
         case .torn:
             "the hibernation image on disk \(path) is torn: "
@@ -31,7 +33,7 @@ extension ImageReport {
 
 extension ImageReport.Area {
     fileprivate func lines(path: String) -> [String] {
-        let place = partition.map { "\(path), partition \($0)" } ?? path
+        let place = path + (partition.map { ", partition \($0)" } ?? "") + (volume.map { ", volume \($0)" } ?? "")
         let file = resumeOffset.map { ", a file at page \($0)" } ?? ""
         let heading = "\(place)\(file): swap with pages of \(pageSize >> 10) KiB, at byte \(offset)"
         guard let image else { return ["\(heading), without hibernation image (\(signature))"] }

@@ -27,11 +27,15 @@ public struct ImageReport: Codable, Sendable, Equatable {
     public var partitionsOfSwapType: [Int]
     /// One for each swap area.
     public var areas: [Area]
+    /// What nobody looked into, in words.
+    public var unsearched: [String]
 
     /// A swap area.
     public struct Area: Codable, Sendable, Equatable {
         /// None if the area is not in a partition.
         public var partition: Int?
+        /// `GROUP/VOLUME`; none if the area is not in a logical volume.
+        public var volume: String?
         /// Where its first page is on the disk, in hexadecimal.
         public var offset: String
         /// In hexadecimal; none unless the area is a file.
@@ -109,6 +113,7 @@ public struct ImageReport: Codable, Sendable, Equatable {
         }
         self.path = path
         self.areas = areas
+        unsearched = search.unsearched.filter { !selection.scansAllPages || $0.hidesWrites }.map(\.words)
         partitionTable = search.table.rawValue
         partitionsOfSwapType = search.regions.filter(\.isTypedAsSwap).compactMap(\.partition)
         let verdicts = areas.compactMap(\.image?.verdict)
@@ -137,6 +142,7 @@ public enum ImageReportError: Error, Sendable, Equatable, CustomStringConvertibl
 extension ImageReport.Area {
     init(_ area: SwapArea, _ inspection: ImageInspection?) {
         partition = area.region.partition
+        volume = area.region.volume
         offset = hexadecimal(area.headerOffset)
         resumeOffset = area.resumeOffset == 0 ? nil : hexadecimal(area.resumeOffset)
         pageSize = area.pageSize

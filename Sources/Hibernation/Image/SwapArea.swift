@@ -1,7 +1,7 @@
-// Finding swap areas on a raw disk: the disk itself, its partitions, and swap files whose place is known.
+// Finding swap areas on a raw disk: the disk itself, its partitions and logical volumes, and swap files whose place is known.
 //
 // Not responsible for file systems: where a swap file's first page is, the kernel has to be told as well
-// (`resume_offset`), and is told the same number here.
+// (`resume_offset`), and is told the same number here; or somebody saw the page being written (`headerEnds`).
 
 /// Where to look for swap areas.
 public struct SwapSelection: Sendable, Hashable {
@@ -10,6 +10,12 @@ public struct SwapSelection: Sendable, Hashable {
     /// The kernel's `resume_offset`: how many of the guest's pages the area is behind the beginning of the disk or
     /// partition. 0 is where a swap partition begins.
     public var resumeOffset: UInt64
+    /// More of these, which are looked at as well.
+    public var furtherOffsets: [UInt64] = []
+    /// Where on the disk the first pages of swap areas end, in bytes, wherever these are; looked at as well.
+    public var headerEnds: [UInt64] = []
+    /// Whether every page of the disk is looked at for the header of an image.
+    public var scansAllPages = false
 
     public init(partition: Int? = nil, resumeOffset: UInt64 = 0) {
         self.partition = partition
@@ -34,9 +40,12 @@ public struct SwapArea: Sendable, Hashable {
 
     /// The first page's place on the disk, in bytes.
     public var headerOffset: UInt64 {
-        // Safe from overflow: the page is in the region.
-        region.offset + resumeOffset * UInt64(pageSize)
+        // The page was found in the region.
+        region.diskOffset(of: resumeOffset * UInt64(pageSize), count: pageSize) ?? region.offset
     }
+
+    /// Where the first page ends on the disk, in bytes.
+    public var headerEnd: UInt64 { headerOffset + UInt64(pageSize) }
 
     /// The area at `resumeOffset` pages into `region`; nil if none is there. The smallest page whose end has a signature
     /// counts: what is behind it may be left over.
@@ -44,15 +53,45 @@ public struct SwapArea: Sendable, Hashable {
         in region: DiskRegion, resumeOffset: UInt64, on disk: RawDisk
     ) throws(RawDiskError) -> SwapArea? {
         for pageSize in SwapHeader.pageSizes {
-            let (start, isTooFar) = resumeOffset.multipliedReportingOverflow(by: UInt64(pageSize))
-            guard !isTooFar, let header = region.diskOffset(of: start, count: pageSize) else { return nil }
-            let end = header + UInt64(pageSize - SwapHeader.Fields.byteCount)
-            guard let fields = try disk.read(at: end, count: SwapHeader.Fields.byteCount) else { return nil }
-            if let signature = SwapSignature(bytes: fields[SwapHeader.Fields.signature]) {
-                return SwapArea(
-                    region: region, resumeOffset: resumeOffset, pageSize: pageSize, signature: signature,
-                    fields: fields)
+            if let area = try find(in: region, resumeOffset: resumeOffset, pageSize: pageSize, on: disk) {
+                return area
             }
+        }
+        return nil
+    }
+
+    private static func find(
+        in region: DiskRegion, resumeOffset: UInt64, pageSize: Int, on disk: RawDisk
+    ) throws(RawDiskError) -> SwapArea? {
+        let (start, isTooFar) = resumeOffset.multipliedReportingOverflow(by: UInt64(pageSize))
+        guard !isTooFar, let header = region.diskOffset(of: start, count: pageSize) else { return nil }
+        let end = header + UInt64(pageSize - SwapHeader.Fields.byteCount)
+        guard let fields = try disk.read(at: end, count: SwapHeader.Fields.byteCount),
+            let signature = SwapSignature(bytes: fields[SwapHeader.Fields.signature])
+        else { return nil }
+        return SwapArea(
+            region: region, resumeOffset: resumeOffset, pageSize: pageSize, signature: signature, fields: fields)
+    }
+
+    /// The area whose first page ends at `end` of the disk, in the innermost of `regions` that has it; nil if none is there.
+    static func find(
+        headerEnd end: UInt64, in regions: [DiskRegion], on disk: RawDisk
+    ) throws(RawDiskError) -> SwapArea? {
+        for region in regions.reversed() {
+            var found: SwapArea?
+            for pageSize in SwapHeader.pageSizes where end >= UInt64(pageSize) {
+                let offset = end - UInt64(pageSize)
+                guard let position = region.position(of: offset, count: pageSize),
+                    position.isMultiple(of: UInt64(pageSize)),
+                    let area = try find(
+                        in: region, resumeOffset: position / UInt64(pageSize), pageSize: pageSize, on: disk)
+                else { continue }
+                // The page's size is that at whose beginning mkswap's fields are.
+                let version = try disk.read(at: offset + UInt64(SwapHeader.version), count: 4)
+                if version?.littleEndian(at: 0, as: UInt32.self) == SwapHeader.currentVersion { return area }
+                found = found ?? area
+            }
+            if let found { return found }
         }
         return nil
     }
@@ -61,9 +100,11 @@ public struct SwapArea: Sendable, Hashable {
 /// What a disk has in the way of swap.
 public struct SwapSearch: Sendable {
     public var table: PartitionTable.Kind
-    /// What was looked at: the whole disk first, then the partitions.
+    /// What was looked at: the whole disk first, then the partitions, then the logical volumes.
     public var regions: [DiskRegion]
     public var areas: [SwapArea]
+    /// What there is besides, where nobody looked.
+    public var unsearched: [UnsearchedRegion]
 
     /// The areas that hold an image.
     public var images: [HibernationImage] { areas.compactMap(HibernationImage.init) }
@@ -75,6 +116,13 @@ public struct SwapSearch: Sendable {
         }
     }
 
+    /// The same for a disk whose machine has stopped; it may still hold the disk's lock.
+    public static func stoppedDisk(
+        at path: String, _ selection: SwapSelection = .all
+    ) throws(RawDiskError) -> SwapSearch {
+        try RawDisk.withDisk(at: path) { disk throws(RawDiskError) in try SwapSearch(disk, selection) }
+    }
+
     init(_ disk: RawDisk, _ selection: SwapSelection) throws(RawDiskError) {
         let table = try PartitionTable.read(from: disk)
         self.table = table.kind
@@ -82,10 +130,25 @@ public struct SwapSearch: Sendable {
             selection.partition == nil || $0.partition == selection.partition
         }
         areas = []
+        unsearched = []
         for region in regions {
-            if let area = try SwapArea.find(in: region, resumeOffset: selection.resumeOffset, on: disk) {
-                areas.append(area)
+            guard let group = try VolumeGroup(in: region, on: disk) else { continue }
+            regions += group.volumes
+            unsearched += group.unsearched
+        }
+        unsearched += try UnsearchedRegion.all(in: regions, on: disk)
+        for region in regions {
+            for offset in [selection.resumeOffset] + selection.furtherOffsets {
+                add(try SwapArea.find(in: region, resumeOffset: offset, on: disk))
             }
         }
+        let scanned = selection.scansAllPages ? try HeaderScan.headerEnds(on: disk) : []
+        for end in selection.headerEnds + scanned { add(try SwapArea.find(headerEnd: end, in: regions, on: disk)) }
+    }
+
+    /// A place counts once: the whole disk may have the same number as its only volume.
+    private mutating func add(_ area: SwapArea?) {
+        guard let area, !areas.contains(where: { $0.headerOffset == area.headerOffset }) else { return }
+        areas.append(area)
     }
 }

@@ -21,6 +21,9 @@ enum SwapHeader {
         static let byteCount = signature.upperBound
     }
 
+    /// `info.version` of `union swap_header`, and its only value.
+    static let version = 1024
+    static let currentVersion: UInt32 = 1
     /// `info.last_page` of `union swap_header`: the number of the area's last page.
     static let lastPage = 1028
 }

@@ -151,7 +151,9 @@ struct AreaPages {
         header = image.area.resumeOffset
         self.disk = disk
         // The disk may have become shorter since it was searched.
-        let byteCount = min(region.byteCount, disk.byteCount - min(region.offset, disk.byteCount))
+        let byteCount =
+            region.pieces.count > 1
+            ? region.byteCount : min(region.byteCount, disk.byteCount - min(region.offset, disk.byteCount))
         let available = byteCount / UInt64(pageSize)
         // A file's pages are anywhere on its disk; a partition knows how many are its area's.
         guard header == 0, image.originalSignature == .swapSpace2,
@@ -179,11 +181,18 @@ struct AreaPages {
         while let first = rest.first {
             var count = 1
             // Safe from overflow: page numbers are below the region's size.
-            while count < rest.count, rest[rest.startIndex + count] == first + UInt64(count) { count += 1 }
+            let start = first * UInt64(pageSize)
+            while count < rest.count, rest[rest.startIndex + count] == first + UInt64(count),
+                region.diskOffset(of: start, count: (count + 1) * pageSize) != nil
+            {
+                count += 1
+            }
             let length = count * pageSize
+            guard let place = region.diskOffset(of: start, count: length) else {
+                throw .damage(.pageMissing(page: first))
+            }
             let isThere = try ImageCheckFailure.mapping { () throws(RawDiskError) in
-                try disk.read(
-                    at: region.offset + first * UInt64(pageSize), into: &bytes, position..<position + length)
+                try disk.read(at: place, into: &bytes, position..<position + length)
             }
             guard isThere else { throw .damage(.pageMissing(page: first)) }
             position += length

@@ -6,6 +6,15 @@ import Testing
 /// Programs of Debian that make disks and compressed data, so that what is expected does not come from us.
 enum Tool: String, CaseIterable {
     case mkswap, sfdisk, lzop, lz4
+    case mkfsExt4 = "mkfs.ext4"
+    case mkfsXFS = "mkfs.xfs"
+    case mkfsBtrfs = "mkfs.btrfs"
+
+    /// Makes a file system of the kind that mkfs(8) calls `kind`.
+    static func mkfs(_ kind: String, _ path: String) throws {
+        let tool = try #require(Tool(rawValue: "mkfs.\(kind)"))
+        try tool.run(["-q", path])
+    }
 
     /// Runs it and waits for it; its standard output goes to a file if there is one named, else nowhere.
     func run(_ arguments: [String], input: String = "/dev/null", output: String = "/dev/null") throws {
