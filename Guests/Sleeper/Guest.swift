@@ -5,7 +5,9 @@
 // image it checks that the machine is the one that it left, reads its memory back, checks that too, takes the signature
 // away, and goes on: to the next hibernation, or to SYSTEM_OFF. With `noresume` on the command line it leaves an image alone.
 //
-// Reports in TAP. Command line: `cycles=1`, the hibernations until it powers off.
+// Reports in TAP. Command line: `cycles=1`, the hibernations until it powers off; `end=off2`, how each of them ends: `off` by
+// SYSTEM_OFF, `reset` by SYSTEM_RESET, `reset2` by SYSTEM_RESET2, `wait` by nothing of the guest's. With `at=N` the swap area begins
+// N pages into the disk, as that of a swap file does. With `early=END` it ends so before it looks at its disk.
 
 import PSCI
 import _Volatile
@@ -21,12 +23,17 @@ enum Guest {
 
     static func main(_ board: Board) {
         var tap = TAP()
+        if let name = board.argument("early=") {
+            Console.writeLine("# ending early")
+            return end(&tap, board, name)
+        }
+        let header = headerSector(board)
         guard var disk = Disk() else {
             tap.check(false, "there is a disk in the first slot")
             return tap.finish()
         }
         let facts = Facts(board, disk)
-        guard disk.read(sector: 0, byteCount: SwapHeader.byteCount) else {
+        guard disk.read(sector: header, byteCount: SwapHeader.byteCount) else {
             tap.check(false, "the disk can be read")
             return tap.finish()
         }
@@ -36,7 +43,7 @@ enum Guest {
                 Console.writeLine("# clean boot, the image is left alone")
                 return tap.finish()
             }
-            guard let resumed = resume(&tap, &disk, facts) else { return tap.finish() }
+            guard let resumed = resume(&tap, &disk, facts, header: header) else { return tap.finish() }
             cycle = resumed
         } else {
             Console.writeLine("# clean boot")
@@ -51,7 +58,9 @@ enum Guest {
     static func secondaryMain(core: Int) {}
 
     /// Goes on where the image was left; nil if that is not sound.
-    private static func resume(_ tap: inout TAP, _ disk: inout Disk, _ facts: Facts) -> UInt64? {
+    private static func resume(
+        _ tap: inout TAP, _ disk: inout Disk, _ facts: Facts, header: UInt64
+    ) -> UInt64? {
         guard disk.read(sector: factsSector, byteCount: Facts.byteCount) else {
             tap.check(false, "the image's facts can be read")
             return nil
@@ -67,9 +76,9 @@ enum Guest {
         let isWhole = checksum() == saved.memoryChecksum
         tap.check(isWhole, "memory is as it was")
         // As Linux does, whatever comes after: an image is used once.
-        guard disk.read(sector: 0, byteCount: SwapHeader.byteCount) else { return nil }
+        guard disk.read(sector: header, byteCount: SwapHeader.byteCount) else { return nil }
         SwapHeader.removeImage()
-        tap.check(disk.write(sector: 0, byteCount: SwapHeader.byteCount) && disk.flush(), "the image is taken away")
+        tap.check(disk.write(sector: header, byteCount: SwapHeader.byteCount) && disk.flush(), "the image is taken away")
         Console.write("# resumed, checksum ")
         Console.write(hexadecimal: checksum())
         Console.writeLine()
@@ -79,6 +88,7 @@ enum Guest {
     private static func hibernate(
         _ tap: inout TAP, _ disk: inout Disk, _ facts: Facts, cycle: UInt64, _ board: Board
     ) {
+        let header = headerSector(board)
         var facts = facts
         facts.cycle = cycle
         facts.memoryChecksum = checksum()
@@ -89,17 +99,36 @@ enum Guest {
         isWritten = disk.write(sector: factsSector, byteCount: Facts.byteCount) && isWritten
         isWritten = disk.flush() && isWritten
         // The signature last: before it there is no image.
-        isWritten = disk.read(sector: 0, byteCount: SwapHeader.byteCount) && isWritten
+        isWritten = disk.read(sector: header, byteCount: SwapHeader.byteCount) && isWritten
         SwapHeader.addImage()
-        isWritten = disk.write(sector: 0, byteCount: SwapHeader.byteCount) && disk.flush() && isWritten
+        isWritten = disk.write(sector: header, byteCount: SwapHeader.byteCount) && disk.flush() && isWritten
         tap.check(isWritten, "the image is written")
         Console.write("# hibernating, checksum ")
         Console.write(hexadecimal: facts.memoryChecksum)
         Console.writeLine()
+        end(&tap, board, board.argument("end="))
+    }
+
+    private static func headerSector(_ board: Board) -> UInt64 {
+        (board.number("at=") ?? 0) * SwapHeader.byteCount / Disk.sectorByteCount
+    }
+
+    /// Ends the run in the way that is named, by SYSTEM_OFF2 if none is.
+    private static func end(_ tap: inout TAP, _ board: Board, _ name: Text?) {
         tap.finish()
         Console.flush()
-        _ = board.firmware.call(.systemOff2, .smc64, 0, 0)
-        Console.writeLine("not ok SYSTEM_OFF2 returned")
+        if name?.equals("off") == true {
+            _ = board.firmware.call(.systemOff, .smc32)
+        } else if name?.equals("reset") == true {
+            _ = board.firmware.call(.systemReset, .smc32)
+        } else if name?.equals("reset2") == true {
+            _ = board.firmware.call(.systemReset2, .smc64, 0, 0)
+        } else if name?.equals("wait") == true {
+            while true { waitForInterrupt() }
+        } else {
+            _ = board.firmware.call(.systemOff2, .smc64, 0, 0)
+        }
+        Console.writeLine("not ok the call that ends the run returned")
     }
 
     /// xorshift64, so that no two hibernations have the same memory.

@@ -29,8 +29,10 @@ public struct StartPlan: Sendable {
     public let generation: UInt64
     /// The hibernation that the guest is to resume.
     public let slept: VMState.Slept?
-    /// What it takes to put the images back that a clean boot gives up.
-    let givenUp: [VMState.Lost.Header]
+    /// The hibernation that is known of, whatever this start is.
+    public let known: VMState.Slept?
+    /// What it takes to put the images on the disks back.
+    let imageHeaders: [VMState.Lost.Header]
     /// Kernel and initrd, as they were measured.
     let files: MeasuredFiles
 
@@ -47,11 +49,16 @@ public struct StartPlan: Sendable {
         let today = try vm.configuration()
         var machine = try Self.machine(of: today, vm)
         machine.laboratory.withheldCores = request.withheldCores
+        machine.knownHeaderEnds = state.knownHeaderEnds
         let files = try MeasuredFiles(of: machine)
         let environment = machine.environment(files)
-        let findings = machine.disks.map { HibernationFinding(path: $0.path) }
+        let findings = machine.disks.indices.map { index in
+            HibernationFinding(path: machine.disks[index].path, machine.swapSelection(ofDisk: index))
+        }
         let slept = state.hibernation ?? Self.unknown(state, findings)
-        let policy = try Self.policy(today, request, vm)
+        var policy = try Self.policy(today, request, vm)
+        // A guest that most likely was shut down does not become too old.
+        if slept?.isCertain == false { policy.expiresAfter = nil }
         self.state = state
         self.findings = findings
         isUnknown = state.run != nil
@@ -60,12 +67,12 @@ public struct StartPlan: Sendable {
             record: slept?.record, generation: state.generation, environment: environment, disks: disks,
             policy: policy, now: now)
         // Whatever became of the run that gave it up.
-        if state.hibernation == nil, !decision.isClean, try Self.hasGivenUpImage(state, today) {
+        if state.hibernation == nil, !decision.isClean, try Self.hasGivenUpImage(state, machine) {
             decision = .clean(.givenUp)
         }
         var prepared: MachineConfiguration
         if case .keep = decision, let slept {
-            var kept = try Self.keptMachine(slept, vm)
+            var kept = try Self.keptMachine(slept, vm, known: state.knownHeaderEnds)
             kept.laboratory.withheldCores = request.withheldCores
             let keptFiles = try MeasuredFiles(of: kept)
             let keptEnvironment = kept.environment(keptFiles)
@@ -102,8 +109,20 @@ public struct StartPlan: Sendable {
         prepared.hardwareSignature = HardwareSignature.of(self.environment, generation: generation)
         self.machine = prepared
         self.slept = decision.resumes ? slept : nil
-        givenUp = decision.isClean ? try VM.savedHeaders(today) : []
+        known = slept
+        // Without a clean boot they are kept in case that the guest's kernel does not take them: not every reason is ours.
+        imageHeaders =
+            if decision.isClean {
+                try VM.savedHeaders(machine)
+            } else if decision.isRefusal {
+                []
+            } else {
+                (try? VM.savedHeaders(prepared)) ?? []
+            }
     }
+
+    /// Whether nobody could see whether the guest hibernated, and a start is an ordinary boot as long as it finds what it left.
+    public var isMereChance: Bool { known?.isCertain == false }
 
     private static func machine(of configuration: VMConfiguration, _ vm: VM) throws(HostError) -> MachineConfiguration {
         do throws(VMConfigurationError) {
@@ -136,26 +155,30 @@ public struct StartPlan: Sendable {
         return disks
     }
 
-    /// After a run that ended without a word, an image on a disk is all there is; the run itself says in which environment it
-    /// was made. Nobody knows how the disks were left.
+    /// After a run that ended without a word, an image on a disk is all there is, or a place that nobody can look into; the run
+    /// itself says in which environment it was made. Nobody knows how the disks were left.
     private static func unknown(_ state: VMState, _ findings: [HibernationFinding]) -> VMState.Slept? {
-        guard let run = state.run, findings.contains(where: { $0.image != nil }) else { return nil }
+        let hasImage = findings.contains { $0.image != nil }
+        guard let run = state.run, hasImage || findings.contains(where: \.mayHideImage) else { return nil }
         let record = HibernationRecord(
             dormouse: "unknown", time: UInt64(run.since) ?? 0,
             call: HibernationRecord.Call(function: "unknown", functionID: "unknown", type: nil, core: 0),
             environment: run.environment, generation: run.generation, counter: UInt64(run.counter) ?? 0, disks: nil)
-        return VMState.Slept(record: record, configuration: run.configuration)
+        return VMState.Slept(record: record, configuration: run.configuration, mayHave: hasImage ? nil : true)
     }
 
     /// Whether an image is on a disk that a clean boot gave up, and nobody took away.
-    private static func hasGivenUpImage(_ state: VMState, _ configuration: VMConfiguration) throws(HostError) -> Bool {
-        guard let lost = state.lost else { return false }
-        return try VM.savedHeaders(configuration).contains { lost.headers.contains($0) }
+    private static func hasGivenUpImage(_ state: VMState, _ machine: MachineConfiguration) throws(HostError) -> Bool {
+        guard let lost = state.lost, lost.wasToResume != true else { return false }
+        return try VM.savedHeaders(machine).contains { lost.headers.contains($0) }
     }
 
     /// The machine in which the guest hibernated, with the files that it had then if they were kept.
-    private static func keptMachine(_ slept: VMState.Slept, _ vm: VM) throws(HostError) -> MachineConfiguration {
+    private static func keptMachine(
+        _ slept: VMState.Slept, _ vm: VM, known: [String: [UInt64]]
+    ) throws(HostError) -> MachineConfiguration {
         var machine = try machine(of: slept.configuration, vm)
+        machine.knownHeaderEnds = known
         let files = KeptFiles(vm)
         func kept(_ fact: String) -> String? {
             guard let digest = slept.record.environment[fact].flatMap({ Fingerprint($0) }), files.has(digest) else {

@@ -18,7 +18,7 @@ extension VM {
         }
     }
 
-    /// Takes the images off the disks, and forgets the hibernation.
+    /// Takes the images off the disks, and forgets the hibernation, or that there may be one.
     ///
     /// - Returns: the paths of the disks that had one.
     public func discardImages() throws(HostError) -> [String] {
@@ -26,12 +26,15 @@ extension VM {
             let slept = state.hibernation
             let configuration: VMConfiguration
             if let slept { configuration = slept.configuration } else { configuration = try self.configuration() }
-            let headers = try Self.savedHeaders(configuration)
-            guard !headers.isEmpty else { throw .nothingToDiscard(name: name) }
-            // Kept before anything is written.
-            state.lost = VMState.Lost(slept: slept, headers: headers)
-            try write(state)
-            try Self.discardImages(configuration)
+            let machine = try machine(configuration, state)
+            let headers = try Self.savedHeaders(machine)
+            guard !headers.isEmpty || slept?.isCertain == false else { throw .nothingToDiscard(name: name) }
+            if !headers.isEmpty {
+                // Kept before anything is written.
+                state.lost = VMState.Lost(slept: slept, headers: headers)
+                try write(state)
+                try Self.discardImages(machine)
+            }
             state.hibernation = nil
             state.run = nil
             return headers.map(\.path)
@@ -77,22 +80,34 @@ extension VM {
         return result
     }
 
+    /// The machine of a configuration, with what is known of its disks.
+    private func machine(
+        _ configuration: VMConfiguration, _ state: VMState
+    ) throws(HostError) -> MachineConfiguration {
+        do throws(VMConfigurationError) {
+            var machine = try configuration.machine()
+            machine.knownHeaderEnds = state.knownHeaderEnds
+            return machine
+        } catch { throw .configuration(path: configurationPath, reason: error.description) }
+    }
+
     /// The headers of all images on the disks that the guest may write.
-    static func savedHeaders(_ configuration: VMConfiguration) throws(HostError) -> [VMState.Lost.Header] {
+    static func savedHeaders(_ machine: MachineConfiguration) throws(HostError) -> [VMState.Lost.Header] {
         var headers: [VMState.Lost.Header] = []
-        for disk in configuration.disks ?? [] where !disk.readonly {
+        for (index, disk) in machine.disks.enumerated() where !disk.isReadOnly {
             do throws(ImageHeaderError) {
-                guard let header = try HibernationImage.savedHeader(onDiskAt: disk.path) else { continue }
+                let selection = machine.swapSelection(ofDisk: index)
+                guard let header = try HibernationImage.savedHeader(onDiskAt: disk.path, selection) else { continue }
                 headers.append(VMState.Lost.Header(path: disk.path, header: header))
             } catch { throw .image(path: disk.path, reason: "\(error)") }
         }
         return headers
     }
 
-    static func discardImages(_ configuration: VMConfiguration) throws(HostError) {
-        for disk in configuration.disks ?? [] where !disk.readonly {
+    static func discardImages(_ machine: MachineConfiguration) throws(HostError) {
+        for (index, disk) in machine.disks.enumerated() where !disk.isReadOnly {
             do throws(ImageHeaderError) {
-                _ = try HibernationImage.discard(onDiskAt: disk.path)
+                _ = try HibernationImage.discard(onDiskAt: disk.path, machine.swapSelection(ofDisk: index))
             } catch { throw .image(path: disk.path, reason: "\(error)") }
         }
     }

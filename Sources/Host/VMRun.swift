@@ -6,12 +6,15 @@
 
 import Hibernation
 import Machine
+import Synchronization
 
 /// A run of a VM.
-public struct VMRun: Sendable {
+public final class VMRun: Sendable {
     public let plan: StartPlan
     private let lock: VMLock
     private let discardsImage: Bool
+    /// What `state.json` says. It is written by whoever runs the machine, and by the threads of its disks.
+    private let state: Mutex<VMState>
 
     /// Notes that the run begins, before its machine is made and has the disks. The lock lasts as long as this value.
     public init(_ plan: StartPlan, lock: VMLock, request: StartRequest, now: UInt64) throws(HostError) {
@@ -21,13 +24,16 @@ public struct VMRun: Sendable {
         let kept = KeptFiles(plan.vm)
         try kept.keep(plan.machine.kernel, plan.files.kernel)
         if let initrd = plan.machine.initrd, let fingerprint = plan.files.initrd { try kept.keep(initrd, fingerprint) }
-        kept.removeAll(but: Set([plan.files.kernel, plan.files.initrd].compactMap { $0 }))
 
         var state = plan.state
-        if plan.decision.isClean {
-            // Before the guest, or the user, gives an image up: what it takes to put it back.
-            if !plan.givenUp.isEmpty, plan.decision != .clean(.givenUp) {
-                state.lost = VMState.Lost(slept: state.hibernation, headers: plan.givenUp)
+        // Before the guest, its kernel, or the user gives an image up: what it takes to put it back.
+        if !plan.imageHeaders.isEmpty, plan.decision != .clean(.givenUp) {
+            let wasToResume: Bool? = plan.decision.isClean ? nil : true
+            if plan.known == nil, state.lost?.headers == plan.imageHeaders {
+                // They were given up before, when it was known what they are of.
+                state.lost?.wasToResume = wasToResume
+            } else {
+                state.lost = VMState.Lost(slept: plan.known, headers: plan.imageHeaders, wasToResume: wasToResume)
             }
         }
         state.generation = plan.generation
@@ -35,18 +41,48 @@ public struct VMRun: Sendable {
         state.run = VMState.Run(
             environment: plan.environment, configuration: plan.configuration, generation: plan.generation,
             since: String(now), counter: String(plan.machine.counter(at: now)), resumed: plan.slept)
+        self.state = Mutex(state)
         try plan.vm.write(state)
-        if plan.decision.isClean, request.discardsImage { try VM.discardImages(plan.configuration) }
+        // What the old state needs stays as well: the run may not begin after all.
+        let running = [plan.files.kernel, plan.files.initrd].compactMap(\.self)
+        kept.removeAll(but: state.neededFiles.union(plan.state.neededFiles).union(running))
+        if plan.decision.isClean, request.discardsImage { try VM.discardImages(plan.machine) }
     }
 
     /// Notes that the run did not begin after all.
     public func cancel() throws(HostError) {
         var state = plan.state
         if plan.decision.isClean, discardsImage {
-            state = try plan.vm.state()
+            state = self.state.withLock(\.self)
             state.run = nil
         }
         try plan.vm.write(state)
+    }
+
+    /// Notes that the guest wrote the header of an image, while it runs: if this process is killed, the next one finds it.
+    public func noteImage(disk: Int, headerEnd: UInt64) {
+        let path = plan.machine.disks[disk].path
+        state.withLock { state in
+            guard state.note(headerEnd: headerEnd, onDiskAt: path) else { return }
+            // If it cannot be written now, it is once more when the run ends.
+            try? plan.vm.write(state)
+        }
+    }
+
+    /// Notes that the guest was reset after `finish`, and goes on in the same machine, as after a warm reset.
+    public func goOn() throws(HostError) {
+        let vm = plan.vm
+        let state = self.state.withLock { state in
+            state.run =
+                state.run
+                ?? VMState.Run(
+                    environment: plan.environment, configuration: plan.configuration, generation: plan.generation,
+                    since: state.hibernation?.record.time ?? "0", counter: state.hibernation?.record.counter ?? "0",
+                    resumed: state.hibernation)
+            state.hibernation = nil
+            return state
+        }
+        try vm.write(state)
     }
 
     /// Keeps how the run ended. When it returns, that is on stable storage.
@@ -59,41 +95,38 @@ public struct VMRun: Sendable {
         _ machine: VirtualMachine, _ outcome: RunOutcome, findings: [HibernationFinding], dormouse: String, now: UInt64,
         progress: DiskProgress = { _, _, _ in }, didReach: (DurableFile.Step) -> Void = { _ in }
     ) throws(HostError) {
-        var state = try plan.vm.state()
-        let end = VMState.End(
-            kind: outcome.end.kind, exitCode: outcome.end.exitCode.rawValue, words: outcome.end.words(findings),
-            time: String(now))
-        // An image that was there before is no sign of a hibernation: a clean boot may leave it alone.
-        let hasImage = zip(findings, plan.findings).contains { after, before in
-            after.image != nil && after.image != before.image
-        }
-        let isImageLeft = findings.contains { $0.image != nil }
-        let isHibernated =
-            switch outcome.end {
-            case .hibernated: true
-            // How a guest ends its hibernation that knows no SYSTEM_OFF2.
-            case .poweredOff: hasImage
-            case .crashed, .reset, .stopped: false
+        var state = self.state.withLock(\.self)
+        for finding in findings {
+            for image in finding.images where image.area.resumeOffset != 0 {
+                _ = state.note(headerEnd: image.area.headerEnd, onDiskAt: finding.path)
             }
-        switch outcome.end {
-        case _ where isHibernated:
+        }
+        let after = AfterRun(outcome.end, AfterRun.Facts(machine, plan, findings))
+        switch after {
+        case .hibernated, .mayHaveHibernated:
             // The time of the counter, not of the writing: the guest's clock would lose the difference in each cycle.
             let record = HibernationRecord(
                 dormouse: dormouse, time: outcome.endTimes.time, call: Self.call(outcome.end, machine),
                 environment: plan.environment, generation: plan.generation, counter: outcome.endTimes.counter,
                 disks: try Self.disks(plan.configuration, progress))
-            state.hibernation = VMState.Slept(record: record, configuration: plan.configuration)
-            state.lost = nil
+            state.hibernation = VMState.Slept(
+                record: record, configuration: plan.configuration, mayHave: after == .mayHaveHibernated ? true : nil)
             state.run = nil
-        case .crashed, .stopped:
-            // With an image on a disk nobody knows whether the guest was done with it: the next start has to look.
-            if !isImageLeft { state.run = nil }
-        case .hibernated, .poweredOff, .reset:
-            // A guest that was to resume and left its image alone may still do so, if that is sound.
-            if plan.slept == nil || !isImageLeft { state.run = nil }
+            if after == .hibernated { state.lost = nil }
+        case .asBefore:
+            state.hibernation = plan.slept
+            state.run = nil
+            if state.lost?.wasToResume == true { state.lost = nil }
+        case .unknown: break
+        case .nothing: state.run = nil
         }
         state.lost?.note(machine.diskWriteCounts, of: plan.machine.disks)
-        state.lastEnd = end
+        // What a guest went on from that was resumed is of no more use.
+        if let lost = state.lost, lost.wasToResume == true, !lost.written.isEmpty { state.lost = nil }
+        state.lastEnd = VMState.End(
+            kind: outcome.end.kind, exitCode: outcome.end.exitCode.rawValue, words: outcome.end.words(findings),
+            time: String(now))
+        self.state.withLock { $0 = state }
         try plan.vm.write(state, didReach: didReach)
     }
 
@@ -112,6 +145,7 @@ public struct VMRun: Sendable {
         return disks
     }
 
+    /// The call that ended the run.
     private static func call(_ end: RunEnd, _ machine: VirtualMachine) -> HibernationRecord.Call {
         if case .hibernated(let request) = end {
             return HibernationRecord.Call(
@@ -119,8 +153,17 @@ public struct VMRun: Sendable {
                 core: request.core)
         }
         let call = machine.firmwareCalls.lastSystemCall
+        let function =
+            switch end {
+            case .hibernated: "SYSTEM_OFF2"
+            case .poweredOff: "SYSTEM_OFF"
+            case .reset(let request): request.type == nil ? "SYSTEM_RESET" : "SYSTEM_RESET2"
+            // It made none: it was stopped once its image was written, or crashed.
+            case .crashed, .stopped: "none"
+            }
+        let isCalled = function != "none"
         return HibernationRecord.Call(
-            function: "SYSTEM_OFF", functionID: "0x" + String(call?.functionID ?? 0, radix: 16), type: nil,
-            core: call?.core ?? 0)
+            function: function, functionID: "0x" + String(isCalled ? call?.functionID ?? 0 : 0, radix: 16), type: nil,
+            core: isCalled ? call?.core ?? 0 : 0)
     }
 }

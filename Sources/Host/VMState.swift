@@ -22,8 +22,11 @@ public struct VMState: Codable, Hashable, Sendable {
     public var hibernation: Slept?
     /// How the last run ended that could say so.
     public var lastEnd: End?
-    /// An image that was given up, and may be put back as long as the disk was not written.
+    /// An image that was given up, or may be, and can be put back as long as the disk was not written.
     public var lost: Lost?
+    /// Where headers of hibernation images were seen on the disks, by the disks' paths: the ends of their pages in bytes, as
+    /// text. An image in a swap file is found by that.
+    public var headerEnds: [String: [String]]?
 
     init(identity: String) {
         self.identity = identity
@@ -46,6 +49,10 @@ public struct VMState: Codable, Hashable, Sendable {
     public struct Slept: Codable, Hashable, Sendable {
         public var record: HibernationRecord
         public var configuration: VMConfiguration
+        /// Nobody could see whether the guest hibernated: there is a place on a disk that nobody can look into.
+        public var mayHave: Bool?
+
+        public var isCertain: Bool { mayHave != true }
     }
 
     /// How a run ended.
@@ -72,6 +79,8 @@ public struct VMState: Codable, Hashable, Sendable {
         public var headers: [Header]
         /// Disks that were written since, so that a guest that came back would find them changed.
         public var written: [String] = []
+        /// The guest was to resume from the images, and nobody gave them up but perhaps its kernel.
+        public var wasToResume: Bool?
 
         /// The first page of a swap area with an image.
         public struct Header: Codable, Hashable, Sendable {
@@ -79,5 +88,32 @@ public struct VMState: Codable, Hashable, Sendable {
             public var path: String
             public var header: SavedImageHeader
         }
+    }
+}
+
+extension VMState {
+    /// More places on one disk than a guest has swap areas.
+    private static let maximumHeaderEnds = 16
+
+    /// `headerEnds` as numbers.
+    var knownHeaderEnds: [String: [UInt64]] { (headerEnds ?? [:]).mapValues { $0.compactMap { UInt64($0) } } }
+
+    /// Notes that the header of an image was seen; false if it was known.
+    mutating func note(headerEnd: UInt64, onDiskAt path: String) -> Bool {
+        var ends = headerEnds?[path] ?? []
+        guard !ends.contains(String(headerEnd)) else { return false }
+        ends.append(String(headerEnd))
+        headerEnds = (headerEnds ?? [:]).merging([path: Array(ends.suffix(Self.maximumHeaderEnds))]) { $1 }
+        return true
+    }
+
+    /// The digests of the kernels and initrds that something in here may need once more.
+    var neededFiles: Set<Fingerprint> {
+        let environments = [
+            run?.environment, run?.resumed?.record.environment, hibernation?.record.environment,
+            lost?.slept?.record.environment,
+        ]
+        let facts = environments.compactMap(\.self).flatMap { [$0["kernel.sha256"], $0["initrd.sha256"]] }
+        return Set(facts.compactMap { $0.flatMap { Fingerprint($0) } })
     }
 }

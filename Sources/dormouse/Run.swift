@@ -42,7 +42,7 @@ struct Run: ParsableCommand {
         let outcome = try session.run(machine, rebooting: !options.noReboot)
         session.finish()
         if outcome.end.isUnexpected { session.log.debug("the cores at the end:\n\(machine.dump())") }
-        let findings = machine.configuration.disks.map { HibernationFinding(path: $0.path) }
+        let findings = machine.findings
         for failure in findings.compactMap(\.failure) { Message.write(failure) }
         do throws(ReportFileError) {
             try report?.write(

@@ -56,7 +56,11 @@ final class Session: Sendable {
     }
 
     /// Makes a machine whose events go to this process's output.
-    func machine(_ configuration: MachineConfiguration) throws(MachineError) -> VirtualMachine {
+    ///
+    /// - Parameter imageWritten: as in `MachineEvents`.
+    func machine(
+        _ configuration: MachineConfiguration, imageWritten: (@Sendable (Int, UInt64) -> Void)? = nil
+    ) throws(MachineError) -> VirtualMachine {
         let output = output
         let inputWakeUp = inputWakeUp
         let log = log
@@ -69,6 +73,7 @@ final class Session: Sendable {
         }
         events.linkDown = { log.warning("network \($0.network) is down: \($0.reason); the guest runs on without it") }
         events.disk = { log.warning("\($0.words)") }
+        events.imageWritten = imageWritten
         events.suspended = { log.notice("\($0.words)") }
         if let warning = configuration.model.warning { log.warning("\(warning)") }
         var configuration = configuration

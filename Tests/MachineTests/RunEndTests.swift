@@ -46,16 +46,19 @@ struct RunEndTests {
         #expect(MachineError.host("out of threads").exitCode.rawValue == 70)
     }
 
-    @Test("A power-off tells of a hibernation image on a disk, and only a power-off does")
+    @Test("A power-off and a reset tell of a hibernation image on a disk, and nothing else does")
     func imageAfterPowerOff() throws {
         let disk = try TemporaryFile(SwapArea.withImage(hardwareSignature: 0x1234_5678))
         let empty = try TemporaryFile([UInt8](repeating: 0, count: 8192))
-        let findings = [empty.path, disk.path].map(HibernationFinding.init)
+        let findings = [empty.path, disk.path].map { HibernationFinding(path: $0) }
         #expect(findings[0].image == nil && findings[0].failure == nil)
         #expect(findings[1].image?.hardwareSignature == 0x1234_5678)
         #expect(RunEnd.poweredOff.words(findings) == "powered off; a hibernation image is on disk \(disk.path)")
         #expect(RunEnd.poweredOff.words(findings + findings).hasPrefix("powered off; hibernation images are on disks"))
         #expect(RunEnd.poweredOff.words([findings[0]]) == "powered off")
+        #expect(
+            RunEnd.reset(ResetRequest(type: nil, cookie: 0, core: 0)).words(findings)
+                == "reset; a hibernation image is on disk \(disk.path)")
         #expect(Self.hibernation.words(findings) == "hibernated")
     }
 

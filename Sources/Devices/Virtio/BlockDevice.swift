@@ -126,6 +126,15 @@ public final class BlockDevice: VirtioDevice {
         backend.writtenThrough.withLock { $0 = sectors }
     }
 
+    /// From now on, `body` is called for each write of a block of 4096 bytes that ends with `ending`, with the place behind the
+    /// block on the disk, in bytes. The block is on the disk then, and the guest does not know yet that it is. Called on the
+    /// thread of the device.
+    ///
+    /// Blocks are counted from the beginning of a request: the disk's partitions may begin at any sector.
+    public func watch(blocksEndingWith ending: [UInt8], _ body: @escaping @Sendable (UInt64) -> Void) {
+        backend.watch.withLock { $0 = Backend.Watch(ending: ending, body: body) }
+    }
+
     /// What was asked of the disk since the device was made.
     public var activity: DiskActivity { backend.disk.activity }
 
@@ -143,6 +152,14 @@ private final class Backend: Sendable {
     let disk: CountingDisk
     /// Sectors to which writes are flushed at once.
     let writtenThrough = Mutex<Range<UInt64>?>(nil)
+    /// Who wants to know of writes, and of which.
+    struct Watch: Sendable {
+        static let blockByteCount = 4096
+        var ending: [UInt8]
+        var body: @Sendable (UInt64) -> Void
+    }
+
+    let watch = Mutex<Watch?>(nil)
     private let identity: [UInt8]
     private let queue = Mutex<Virtqueue?>(nil)
 
@@ -185,6 +202,7 @@ private final class Backend: Sendable {
                     on: disk, identity: identity, flushesWrites: flushesWrites, memory: memory)
                 // A request that was cut short is not answered.
                 guard disk.hasPower, !disk.isInterrupted else { return false }
+                if request.type == .out { tell(of: request, memory: memory) }
                 queue?.complete(chain, written: written)
                 queue?.notifyDriver()
                 return true
@@ -192,6 +210,18 @@ private final class Backend: Sendable {
                 queue?.fail(error)
                 return false
             }
+        }
+    }
+
+    /// Tells whoever watches of the blocks in `request`, a write that was tried.
+    private func tell(of request: BlockRequest, memory: GuestMemory) {
+        guard let watch = watch.withLock(\.self) else { return }
+        let ends = request.outgoing.ends(
+            ofBlocks: Watch.blockByteCount, endingWith: watch.ending, in: memory)
+        for end in ends {
+            let (start, isTooFar) = request.sector.multipliedReportingOverflow(by: DiskFile.sectorByteCount)
+            let (place, overflow) = start.addingReportingOverflow(UInt64(end))
+            if !isTooFar, !overflow, place <= disk.byteCount { watch.body(place) }
         }
     }
 }

@@ -65,6 +65,30 @@ struct GuestBuffers: Sendable {
         }
     }
 
+    /// The blocks of `blockByteCount` bytes, counted from the first byte on, whose last bytes are `ending`: where each of them
+    /// ends. An ending that is cut into segments is not seen.
+    func ends(ofBlocks blockByteCount: Int, endingWith ending: [UInt8], in memory: GuestMemory) -> [Int] {
+        var ends: [Int] = []
+        var start = 0
+        for segment in segments {
+            defer { start += segment.count }
+            var end = (start / blockByteCount + 1) * blockByteCount
+            while end <= start + segment.count {
+                defer { end += blockByteCount }
+                let position = end - ending.count - start
+                // Safe: the bytes are in the segment, which is in RAM. The guest may be writing there: then they are compared
+                // with what they were or what they become, and whoever is told looks at the disk.
+                if position >= 0,
+                    let bytes = memory.pointer(at: segment.address &+ UInt64(position), count: UInt64(ending.count)),
+                    memcmp(bytes, ending, ending.count) == 0
+                {
+                    ends.append(end)
+                }
+            }
+        }
+        return ends
+    }
+
     /// Copies as many of `bytes` as fit into guest memory, and returns how many that were.
     @discardableResult
     func write(_ bytes: ArraySlice<UInt8>, in memory: GuestMemory) -> Int {

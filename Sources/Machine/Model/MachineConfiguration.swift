@@ -71,6 +71,9 @@ public struct MachineConfiguration: Sendable {
     public var firmware = FirmwareKind.deviceTree
     /// With ACPI, the FACS's hardware signature: a guest takes its hibernation image only if it is the same. 0: it checks nothing.
     public var hardwareSignature: UInt32 = 0
+    /// Where headers of hibernation images were seen on the disks, by the disks' paths: the ends of their pages, in bytes. The
+    /// guest sees nothing of it.
+    public var knownHeaderEnds: [String: [UInt64]] = [:]
     /// 16 bytes that change when the machine is copied, as they lie in memory; nil: the machine has no generation id.
     public var generationID: [UInt8]?
     /// What goes wrong in the firmware and with the disks, on purpose. No part of what is recorded with a VM.

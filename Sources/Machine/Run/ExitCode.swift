@@ -68,8 +68,8 @@ extension RunEnd {
         }
     }
 
-    /// One line for people. A power-off with a hibernation image on a disk is how a guest hibernates that has no
-    /// SYSTEM_OFF2, so that is said; what the disks of a guest hold that ended otherwise is not. Requests that the host could not do
+    /// One line for people. A power-off or a reset with a hibernation image on a disk is how a guest hibernates that
+    /// does not call SYSTEM_OFF2, so that is said; what the disks of a guest hold that ended otherwise is not. Requests that the host could not do
     /// are told of in every case: a guest that was told of an error may have gone on.
     public func words(_ findings: [HibernationFinding], _ failures: [DiskFailures] = []) -> String {
         ([words(of: findings)] + failures.map(\.words)).joined(separator: "; ")
@@ -77,17 +77,20 @@ extension RunEnd {
 
     private func words(of findings: [HibernationFinding]) -> String {
         switch self {
-        case .poweredOff:
-            let places = findings.compactMap(\.place)
-            return switch places.count {
-            case 0: "powered off"
-            case 1: "powered off; a hibernation image is on disk \(places[0])"
-            default: "powered off; hibernation images are on disks \(places.joined(separator: ", "))"
-            }
+        case .poweredOff: return "powered off" + Self.words(findings)
         case .hibernated: return "hibernated"
-        case .reset: return "reset"
+        case .reset: return "reset" + Self.words(findings)
         case .crashed(let reason): return "crashed: \(reason)"
         case .stopped(let reason): return "stopped \(reason.words)"
+        }
+    }
+
+    private static func words(_ findings: [HibernationFinding]) -> String {
+        let places = findings.compactMap(\.place)
+        return switch places.count {
+        case 0: ""
+        case 1: "; a hibernation image is on disk \(places[0])"
+        default: "; hibernation images are on disks \(places.joined(separator: ", "))"
         }
     }
 }

@@ -40,6 +40,8 @@ public struct FirmwareCallRecord: Sendable, Hashable {
     public var count = 0
     /// The guest called SYSTEM_OFF2 and was refused.
     public var refusedSystemOff2 = false
+    /// The guest asked whether there is SYSTEM_OFF2, and was told so: it hibernates by that call.
+    public var knowsSystemOff2 = false
     /// The last call that was to end a run, whether it did or not.
     public var lastSystemCall: SystemCall?
 
@@ -48,6 +50,12 @@ public struct FirmwareCallRecord: Sendable, Hashable {
     /// Counts the call in `registers`, which got `result`.
     mutating func add(_ registers: CallRegisters, result: CallResult, core: Int) {
         count += 1
+        if registers.functionID.function == .psciFeatures,
+            FunctionID(rawValue: UInt32(truncatingIfNeeded: registers.x1)).function == .systemOff2,
+            registers.functionID.width.signed(result.registers.x0) > 0
+        {
+            knowsSystemOff2 = true
+        }
         guard let call = SystemCall(registers, result: result, core: core) else { return }
         lastSystemCall = call
         if call.function == .systemOff2 && !result.effect.endsRun { refusedSystemOff2 = true }

@@ -1,27 +1,40 @@
-// What the machine's disks hold after a run.
+// What the machine's disks hold before and after a run.
 
 import Hibernation
 
 /// Whether one disk has a hibernation image of its guest.
 public struct HibernationFinding: Sendable {
     public var path: String
-    /// The image; nil if there is none, or if the disk could not be read.
-    public var image: HibernationImage?
+    /// The images; none if there is none, or if the disk could not be read.
+    public var images: [HibernationImage] = []
+    /// What nobody looked into.
+    public var unsearched: [UnsearchedRegion] = []
     /// Why the disk could not be searched.
     public var failure: String?
 
+    /// The first image.
+    public var image: HibernationImage? { images.first }
+
     /// Searches the disk at `path`, which no guest is writing to.
-    public init(path: String) {
+    public init(path: String, _ selection: SwapSelection = .all) {
         self.path = path
         do throws(RawDiskError) {
-            image = try HibernationImage.find(onDiskAt: path)
+            let search = try SwapSearch.stoppedDisk(at: path, selection)
+            images = search.images
+            unsearched = search.unsearched
         } catch {
             failure = error.description
         }
     }
 
-    /// Where the image is, in words, if there is one.
+    /// Whether a guest may have written an image that nobody would see.
+    public var mayHideImage: Bool { failure != nil || unsearched.contains(where: \.hidesWrites) }
+
+    /// Where the first image is, in words, if there is one.
     var place: String? {
-        image.map { image in image.partition.map { "\(path), partition \($0)" } ?? path }
+        image.map { image in
+            path + image.area.region.words
+                + (image.area.resumeOffset == 0 ? "" : ", with resume_offset=\(image.area.resumeOffset)")
+        }
     }
 }

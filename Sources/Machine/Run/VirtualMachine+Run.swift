@@ -14,6 +14,8 @@ extension VirtualMachine {
     public func run() throws(MachineError) -> RunEnd {
         let plan = try load()
         guardHibernationImages()
+        // Another kernel may be booted this time.
+        calls.withLock { $0.knowsSystemOff2 = false }
         // A stop that came before the start counts.
         if let end = takeStop() { return end }
         power.boot(entry: plan.entry, contextID: plan.x0, isCold: !keepsMemory.load(ordering: .acquiring))

@@ -27,6 +27,9 @@ public struct MachineEvents: Sendable {
     public var linkDown: (@Sendable (LinkDownEvent) -> Void)?
     /// The host cannot do what a disk is asked for, or can again.
     public var disk: (@Sendable (DiskTrouble) -> Void)?
+    /// The guest wrote the header of a hibernation image to a disk, by its index, in a page that ends there. The guest waits
+    /// meanwhile.
+    public var imageWritten: (@Sendable (_ disk: Int, _ headerEnd: UInt64) -> Void)?
 
     public init(
         consoleOutput: @escaping @Sendable ([UInt8]) -> Void = { _ in },
@@ -34,7 +37,8 @@ public struct MachineEvents: Sendable {
         firmwareCall: (@Sendable (FirmwareCallEvent) -> Void)? = nil,
         suspended: (@Sendable (SuspendEvent) -> Void)? = nil,
         linkDown: (@Sendable (LinkDownEvent) -> Void)? = nil,
-        disk: (@Sendable (DiskTrouble) -> Void)? = nil
+        disk: (@Sendable (DiskTrouble) -> Void)? = nil,
+        imageWritten: (@Sendable (_ disk: Int, _ headerEnd: UInt64) -> Void)? = nil
     ) {
         self.consoleOutput = consoleOutput
         self.consoleReady = consoleReady
@@ -42,6 +46,7 @@ public struct MachineEvents: Sendable {
         self.suspended = suspended
         self.linkDown = linkDown
         self.disk = disk
+        self.imageWritten = imageWritten
     }
 }
 
@@ -63,6 +68,7 @@ public final class VirtualMachine: @unchecked Sendable {
     let console: ConsoleDevice?
     let consoleSelection: ConsoleSelection
     let disks: [BlockDevice]
+    let imageWatch: ImageWatch
     let networks: [NetworkDevice]
     /// Set if something is to go wrong with the disks, or is to be logged.
     let diskLaboratory: DiskLaboratory?
@@ -159,6 +165,7 @@ public final class VirtualMachine: @unchecked Sendable {
         consoleSelection = made.consoleSelection
         disks = made.disks
         networks = configuration.networks.indices.compactMap { made.networks[$0] }
+        imageWatch = ImageWatch(diskCount: configuration.disks.count)
 
         do {
             var emulation = EmulatedVMConfiguration(
@@ -177,6 +184,7 @@ public final class VirtualMachine: @unchecked Sendable {
         firmware = PSCI.Firmware(policy: configuration.psci, platform: power)
         inputs.connect(emulator.cpus, parking)
         made.diskEvents.connect { [weak self] in self?.heard($0, ofDisk: $1) }
+        watchHibernationImages()
         diskLaboratory?.onPowerCut { [weak self] in self?.finish(.stopped(.powerCut)) }
     }
 

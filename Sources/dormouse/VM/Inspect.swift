@@ -57,8 +57,9 @@ struct Inspect: ParsableCommand {
         let state = try vm.state()
         if let end = state.lastEnd { Output.print("Last end: \(end.words) (exit code \(end.exitCode))") }
         if let record = state.hibernation?.record {
+            let verb = state.hibernation?.isCertain == true ? "Hibernated" : "May have hibernated"
             Output.print(
-                "Hibernated by \(record.call.function) on core \(record.call.core), generation \(record.generation), "
+                "\(verb) by \(record.call.function) on core \(record.call.core), generation \(record.generation), "
                     + "hardware signature \(record.hardwareSignature), Dormouse \(record.dormouse)")
         }
         guard let plan else { return .poweredOff }
@@ -96,7 +97,7 @@ private enum VMPhase {
             return
         }
         let state = try vm.state()
-        if state.hibernation != nil {
+        if state.hibernation?.isCertain == true {
             self = .hibernated
         } else if state.run != nil {
             self = .unknown

@@ -86,7 +86,7 @@ struct Start: ParsableCommand {
             let run = try VMRun(plan, lock: lock, request: request, now: WallClock.now)
             let machine: VirtualMachine
             do throws(MachineError) {
-                machine = try session.machine(plan.machine)
+                machine = try session.machine(plan.machine) { run.noteImage(disk: $0, headerEnd: $1) }
             } catch {
                 try run.cancel()
                 throw error
@@ -98,11 +98,12 @@ struct Start: ParsableCommand {
                 try server.start()
                 isStarted = true
             }
-            let outcome = try self.run(machine, plan, session).after(earlier)
-            let ended = try keep(run, machine, outcome)
+            let (outcome, ended) = try self.run(machine, run, session, earlier)
             if case .reset = outcome.end, !options.noReboot, !session.isStopped {
                 session.log.info("the guest reset; starting it again")
+                // One that hibernated by its reset finds what it left, whatever is configured by now.
                 request = StartRequest()
+                request.onChange = .keep
                 request.withheldCores = withheldCores
                 earlier = outcome
                 continue
@@ -135,18 +136,33 @@ struct Start: ParsableCommand {
         return request
     }
 
-    /// Runs the machine until its guest ends or has to be planned anew.
-    private func run(_ machine: VirtualMachine, _ plan: StartPlan, _ session: Session) throws(MachineError)
-        -> RunOutcome
-    {
+    /// Runs the machine until its guest ends or has to be planned anew, and keeps how that was.
+    private func run(
+        _ machine: VirtualMachine, _ run: VMRun, _ session: Session, _ before: RunOutcome?
+    ) throws -> (RunOutcome, Ended) {
         // A guest that was given something once only (its old environment, noresume) gets what is configured at its next full
         // boot. A warm reset is none: it keeps RAM, and so the machine.
-        let isPlannedOnce = plan.decision.isClean || plan.decision.resumes
-        var earlier: RunOutcome?
+        let plan = run.plan
+        let isPlannedOnce = plan.decision.isClean || (plan.decision.resumes && !plan.isMereChance)
+        var earlier = before
         while true {
-            let outcome = try session.run(machine, rebooting: !options.noReboot && !isPlannedOnce).after(earlier)
+            // Each boot by itself: what a guest left by its reset is kept before it is booted again.
+            let outcome = try session.run(machine, rebooting: false).after(earlier)
+            guard case .reset = outcome.end, !options.noReboot, !session.isStopped else {
+                return (outcome, try keep(run, machine, outcome))
+            }
             earlier = outcome
-            guard outcome.end.isWarmReset, !options.noReboot, !session.isStopped else { return outcome }
+            let findings = machine.findings
+            let hasImage = AfterRun(outcome.end, AfterRun.Facts(machine, plan, findings)) == .hibernated
+            if !outcome.end.isWarmReset, isPlannedOnce || hasImage {
+                return (outcome, try keep(run, machine, outcome))
+            }
+            // Nothing is to be remembered of an ordinary reset: it is known already that the guest runs, and as what.
+            if hasImage {
+                _ = try keep(run, machine, outcome)
+                try run.goOn()
+            }
+            session.log.info("the guest reset; starting it again")
         }
     }
 
@@ -159,7 +175,7 @@ struct Start: ParsableCommand {
 
     /// First what is kept, then what is said.
     private func keep(_ run: VMRun, _ machine: VirtualMachine, _ outcome: RunOutcome) throws -> Ended {
-        let findings = machine.configuration.disks.map { HibernationFinding(path: $0.path) }
+        let findings = machine.findings
         let step = options.laboratory.compactMap(\.recordKill).last
         do throws(HostError) {
             try run.finish(

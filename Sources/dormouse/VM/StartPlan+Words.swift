@@ -8,7 +8,7 @@ extension StartPlan {
     /// Lines to be said before the guest runs.
     var words: [String] {
         var lines: [String] = []
-        if isUnknown {
+        if isUnknown, known?.mayHave != true || refusalCode != nil {
             let images = findings.filter { $0.image != nil }.map(\.path)
             lines.append(
                 "nobody knows how the last run ended; "
@@ -19,6 +19,8 @@ extension StartPlan {
         }
         switch decision {
         case .boot: break
+        // Most likely the guest was shut down, and nothing changed in case that it was not.
+        case .resume where isMereChance: break
         case .resume(let differences):
             lines.append("resuming the guest in the environment that it left")
             lines += differences.map { "changed since then: \($0.words)" }
@@ -50,7 +52,8 @@ extension StartPlan {
 
     /// The last line of a refusal.
     var refusalWords: String {
-        switch decision {
+        if isMereChance { return chanceWords }
+        return switch decision {
         case .refuseEnvironment(let differences):
             "refused: the environment changed (\(differences.map(\.path).joined(separator: ", "))) while the guest was hibernated; "
                 + "change it back, or start with --on-change keep or --on-change clean"
@@ -72,6 +75,22 @@ extension StartPlan {
             "resuming the guest over it would destroy what is there: put the disk back, or boot clean with --fresh --accept-disk-change"
     }
 
+    /// The last line of a refusal because of a hibernation that nobody could see.
+    private var chanceWords: String {
+        let places = findings.compactMap { finding in
+            let hidden = finding.unsearched.filter(\.hidesWrites).map(\.words) + [finding.failure].compactMap(\.self)
+            return hidden.isEmpty ? nil : "\(finding.path): \(hidden.joined(separator: ", "))"
+        }
+        let change =
+            switch decision {
+            case .refuseDisks(let changes): changes.map(\.words).joined(separator: "; ")
+            default: "the environment changed (\(differences.map(\.path).joined(separator: ", ")))"
+            }
+        let option = if case .refuseDisks = decision { "--fresh --accept-disk-change" } else { "--fresh" }
+        return "refused: \(change), and the guest may have hibernated where nobody can look "
+            + "(\(places.joined(separator: "; "))); change it back, or, if the guest was shut down, start it with \(option)"
+    }
+
     func refusalEnd(_ code: Machine.ExitCode, time: UInt64) -> VMState.End {
         VMState.End(kind: kind, exitCode: code.rawValue, words: refusalWords, time: String(time))
     }
@@ -80,6 +99,7 @@ extension StartPlan {
     var kind: String {
         switch decision {
         case .boot: "boot"
+        case .resume where isMereChance: "boot"
         case .resume: "resume"
         case .keep: "keep"
         case .clean: "clean"
@@ -92,6 +112,7 @@ extension StartPlan {
     /// The differences that the decision is about.
     var differences: [EnvironmentDifference] {
         switch decision {
+        case .resume where isMereChance: []
         case .resume(let differences), .keep(let differences), .clean(.environment(let differences)),
             .refuseEnvironment(let differences):
             differences
