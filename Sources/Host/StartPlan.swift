@@ -33,6 +33,8 @@ public struct StartPlan: Sendable {
     public let known: VMState.Slept?
     /// What it takes to put the images on the disks back.
     let imageHeaders: [VMState.Lost.Header]
+    /// The disks that were written since the guest hibernated.
+    let changedDisks: [String]
     /// Kernel and initrd, as they were measured.
     let files: MeasuredFiles
 
@@ -101,9 +103,10 @@ public struct StartPlan: Sendable {
             prepared = Self.prepared(machine, state, decision, slept)
         }
         self.decision = decision
-        diskNotices =
-            decision.resumes
-            ? DiskComparison(recorded: slept?.record.disks, today: disks, differences: []).notices : []
+        let comparison = DiskComparison(recorded: slept?.record.disks, today: disks, differences: [])
+        diskNotices = decision.resumes ? comparison.notices : []
+        let changed = comparison.changes.map(\.disk)
+        changedDisks = machine.disks.indices.filter { changed.contains($0) }.map { machine.disks[$0].path }
         generation = decision.beginsGeneration ? state.generation + 1 : state.generation
         // What a guest with ACPI knows its machine by.
         prepared.hardwareSignature = HardwareSignature.of(self.environment, generation: generation)

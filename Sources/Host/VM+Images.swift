@@ -30,10 +30,17 @@ extension VM {
             let headers = try Self.savedHeaders(machine)
             guard !headers.isEmpty || slept?.isCertain == false else { throw .nothingToDiscard(name: name) }
             if !headers.isEmpty {
+                let changes = DiskComparison(
+                    recorded: slept?.record.disks, today: try VMRun.disks(configuration), differences: []
+                ).changes
+                let paths = (configuration.disks ?? []).map(\.path)
                 // Kept before anything is written.
-                state.lost = VMState.Lost(slept: slept, headers: headers)
+                state.lost = VMState.Lost(
+                    slept: slept, headers: headers,
+                    written: paths.indices.filter { index in changes.contains { $0.disk == index } }.map { paths[$0] })
                 try write(state)
                 try Self.discardImages(machine)
+                state.lost?.disks = try VMRun.disks(configuration, as: .sampled)
             }
             state.hibernation = nil
             state.run = nil
@@ -48,7 +55,17 @@ extension VM {
         try change { state throws(HostError) in
             guard let lost = state.lost else { throw .nothingToRestore(name: name) }
             if let path = lost.written.first {
-                throw .cannotRestore(name: name, reason: "\(path) was written after the image was given up")
+                throw .cannotRestore(name: name, reason: "\(path) was written since the guest hibernated")
+            }
+            // Nor by anybody else.
+            if let left = lost.disks {
+                let configuration = try lost.slept?.configuration ?? self.configuration()
+                let changes = DiskComparison(
+                    recorded: left, today: try VMRun.disks(configuration, as: .sampled), differences: []
+                ).changes
+                guard changes.isEmpty else {
+                    throw .cannotRestore(name: name, reason: changes.map(\.words).joined(separator: "; "))
+                }
             }
             guard state.run == nil else {
                 throw .cannotRestore(name: name, reason: "nobody knows what the run after it wrote")

@@ -33,7 +33,8 @@ public final class VMRun: Sendable {
                 // They were given up before, when it was known what they are of.
                 state.lost?.wasToResume = wasToResume
             } else {
-                state.lost = VMState.Lost(slept: plan.known, headers: plan.imageHeaders, wasToResume: wasToResume)
+                state.lost = VMState.Lost(
+                    slept: plan.known, headers: plan.imageHeaders, written: plan.changedDisks, wasToResume: wasToResume)
             }
         }
         state.generation = plan.generation
@@ -123,6 +124,7 @@ public final class VMRun: Sendable {
         state.lost?.note(machine.diskWriteCounts, of: plan.machine.disks)
         // What a guest went on from that was resumed is of no more use.
         if let lost = state.lost, lost.wasToResume == true, !lost.written.isEmpty { state.lost = nil }
+        if state.lost != nil { state.lost?.disks = try Self.disks(plan.configuration, as: .sampled, progress) }
         state.lastEnd = VMState.End(
             kind: outcome.end.kind, exitCode: outcome.end.exitCode.rawValue, words: outcome.end.words(findings),
             time: String(now))
@@ -132,9 +134,10 @@ public final class VMRun: Sendable {
 
     /// The disks as they are now, looked at as closely as the policy says.
     static func disks(
-        _ configuration: VMConfiguration, _ progress: DiskProgress = { _, _, _ in }
+        _ configuration: VMConfiguration, as wanted: DiskFingerprint.Depth? = nil,
+        _ progress: DiskProgress = { _, _, _ in }
     ) throws(HostError) -> [DiskFingerprint] {
-        let depth: DiskFingerprint.Depth = configuration.hibernation.diskHash == .full ? .full : .sampled
+        let depth = wanted ?? (configuration.hibernation.diskHash == .full ? .full : .sampled)
         var disks: [DiskFingerprint] = []
         for disk in configuration.disks ?? [] {
             do throws(RawDiskError) {

@@ -81,6 +81,8 @@ public struct VMState: Codable, Hashable, Sendable {
         public var written: [String] = []
         /// The guest was to resume from the images, and nobody gave them up but perhaps its kernel.
         public var wasToResume: Bool?
+        /// The disks as they were left since, by us or by the last run; nil if nobody looked.
+        public var disks: [DiskFingerprint]?
 
         /// The first page of a swap area with an image.
         public struct Header: Codable, Hashable, Sendable {

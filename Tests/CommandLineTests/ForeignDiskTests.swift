@@ -31,6 +31,7 @@ struct ForeignDiskTests {
         .compressed("gzip -c", "gzip"), .compressed("xz -c", "xz"), .compressed("zstd -q -c", "zstd"),
         .compressed("bzip2 -c", "bzip2"), .compressed("lz4 -q -c", "LZ4"), .compressed("lz4 -q -l -c", "LZ4"),
         .compressed("lzop -c", "lzop"),
+        Foreign(testDescription: "ZIP", script: "python3 -m zipfile -c \"$1\" \"$2\"", name: "ZIP"),
     ]
 
     /// A guest that calls SYSTEM_OFF at once, in an endless loop behind it.

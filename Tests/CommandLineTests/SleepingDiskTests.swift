@@ -16,10 +16,13 @@ private struct SleepingVM {
         0x52B0_8000, 0x7280_02A0, 0x5280_0001, 0x5280_0002, 0xD400_0002, 0x1400_0000,
     ].flatMap { (word: UInt32) in withUnsafeBytes(of: word.littleEndian) { Array($0) } }
 
-    init(options: [String] = []) async throws {
+    /// - Parameter hasImage: whether the disk is swap with the header of an image.
+    init(options: [String] = [], hasImage: Bool = false) async throws {
         directory = try TemporaryDirectory()
         let kernel = try directory.file("kernel.bin", Self.systemOff2)
-        disk = try directory.file("disk.img", (0..<4 << 20).map { UInt8(truncatingIfNeeded: $0 / 4001) })
+        var bytes = (0..<4 << 20).map { UInt8(truncatingIfNeeded: $0 / 4001) }
+        if hasImage { bytes.replaceSubrange(4076..<4096, with: "SWAPSPACE2S1SUSPEND\0".utf8) }
+        disk = try directory.file("disk.img", bytes)
         let created = try await Command.run(
             ["create", "vm", "--kernel", kernel, "--disk", disk, "--memory", "64"] + store + options)
         try #require(created.exitCode == 0, "\(created.error)")
@@ -72,6 +75,35 @@ struct SleepingDiskTests {
             #expect(last.hasPrefix("dormouse: refused: disk 0: it was written after the guest hibernated"))
             #expect(last.contains("--fresh --accept-disk-change") && !last.contains("while the guest was hibernated"))
         }
+    }
+
+    // MARK: Putting an image back
+
+    @Test(
+        "An image is not put back over a disk that was written since its guest hibernated, before or after it was discarded",
+        arguments: [true, false])
+    func restoring(isBefore: Bool) async throws {
+        let vm = try await SleepingVM(hasImage: true)
+        let write = #"sleep 0.05; printf x | dd of="$1" bs=1 seek=1000001 conv=notrunc"#
+        if isBefore { #expect(try await Command.shell(write, vm.disk).exitCode == 0) }
+        #expect(try await Command.run(["discard", "vm"] + vm.store).exitCode == 0)
+        if !isBefore { #expect(try await Command.shell(write, vm.disk).exitCode == 0) }
+        let restored = try await Command.run(["restore-image", "vm"] + vm.store)
+        #expect(restored.exitCode == 64)
+        #expect(
+            restored.error.contains(
+                isBefore ? "was written since the guest hibernated" : "disk 0: it was written after"),
+            "\(restored.error)")
+    }
+
+    @Test("What was only touched after it was discarded is looked at as before")
+    func restoringTouched() async throws {
+        let vm = try await SleepingVM(hasImage: true)
+        #expect(try await Command.run(["discard", "vm"] + vm.store).exitCode == 0)
+        #expect(try await Command.shell(#"sleep 0.05; chmod 640 "$1""#, vm.disk).exitCode == 0)
+        let restored = try await Command.run(["restore-image", "vm"] + vm.store)
+        // There is only the header of an image.
+        #expect(restored.error.contains("is not whole any more"), "\(restored.error)")
     }
 
     // MARK: Verifying

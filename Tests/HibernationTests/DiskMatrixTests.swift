@@ -4,8 +4,8 @@ import Testing
 
 @testable import Hibernation
 
-/// The matrix of docs/hibernation.md: kinds of disks, what may happen to them while their guest sleeps, and what a start decides.
-/// What is done is really done, by the tools that do it; only the host's reboot is another boot id.
+/// The matrix of docs/hibernation.md: kinds of disks, what may happen to them while their guest sleeps, and what a
+/// start decides. What is done is really done, by the tools that do it; only the host's reboot is another boot id.
 @Suite("What happens to a disk while its guest sleeps", .serialized, .needs(LoopDevice.areThere, LoopDevice.whyNot))
 struct DiskMatrixTests {
     enum Decision {

@@ -1,17 +1,19 @@
 // Whether a disk was written while its guest slept: what evidence means.
 //
-// Responsible for: the decision for one disk and for all of them; a pure function of two looks at them. docs/hibernation.md has it
-// as a matrix. Not responsible for gathering the evidence (`DiskFingerprint`), nor for what follows (`StartDecision`).
+// Responsible for: the decision for one disk and for all of them; a pure function of two looks at them.
+// docs/hibernation.md has it as a matrix. Not responsible for gathering the evidence (`DiskFingerprint`), nor for
+// what follows (`StartDecision`).
 //
-// What is wrong either way: a guest that is resumed over a disk that went on without it destroys its file systems; one that is
-// refused for a reboot of the host or a renamed file loses its work. So what speaks of content decides, and what speaks only
-// of which file it is, or who touched it, is said and no more.
+// What is wrong either way: a guest that is resumed over a disk that went on without it destroys its file systems;
+// one that is refused for a reboot of the host or a renamed file loses its work. So what speaks of content decides,
+// and what speaks only of which file it is, or who touched it, is said and no more.
 
 /// A disk that is not as it was left.
 public struct DiskChange: Codable, Hashable, Sendable {
     /// Its number, counted from 0.
     public var disk: Int
-    /// What tells: `byteCount`, `modified`, `written`, `backing`, `sample`, `metadata`, `content`, `file`, `unverified`.
+    /// What tells: `byteCount`, `modified`, `written`, `backing`, `sample`, `metadata`, `content`, `file`,
+    /// `unverified`.
     public var evidence: [String]
     /// The volumes that differ, for people.
     public var volumes: [String]?
@@ -144,8 +146,8 @@ public struct DiskComparison: Hashable, Sendable {
 
     // MARK: Files
 
-    /// What is said of a file whose content is as it was. The file system's number is a new one after a reboot of the host,
-    /// and copying a file changes its inode's times in any case.
+    /// What is said of a file whose content is as it was. The file system's number is a new one after a reboot of the
+    /// host, and copying a file changes its inode's times in any case.
     private static func touches(_ then: String, _ now: String, isChanged: Bool) -> [String] {
         if inode(then) != inode(now) { return ["file"] }
         return isChanged ? ["changed"] : []

@@ -1,9 +1,10 @@
 // What is kept of a disk, to tell later whether somebody wrote to it while its guest slept.
 //
-// Responsible for: gathering it. Of a file, the host's file system says when it was last written. Of a block device, the
-// kernel counts writes until the host's next boot (`HostBlockDevice`), and file systems leave their marks (`DiskVolume`). Samples of the
-// content catch what goes past these, and a digest of all of it settles the matter. Not responsible for: comparing
-// (`DiskComparison`), nor for what the guest can see of the disk, which belongs to its environment.
+// Responsible for: gathering it. Of a file, the host's file system says when it was last written. Of a block device,
+// the kernel counts writes until the host's next boot (`HostBlockDevice`), and file systems leave their marks
+// (`DiskVolume`). Samples of the content catch what goes past these, and a digest of all of it settles the matter.
+// Not responsible for: comparing (`DiskComparison`), nor for what the guest can see of the disk, which belongs to its
+// environment.
 
 import SystemPackage
 

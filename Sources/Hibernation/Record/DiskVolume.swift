@@ -1,7 +1,7 @@
 // What is kept of each volume of a disk: of all of it, and of its partitions.
 //
-// Responsible for: a digest of where metadata lies, and, where that need not tell, one of all of the volume if it is small.
-// Not responsible for what a difference means (`DiskComparison`).
+// Responsible for: a digest of where metadata lies, and, where that need not tell, one of all of the volume if it is
+// small. Not responsible for what a difference means (`DiskComparison`).
 
 /// A disk as a whole or a partition, as it was left.
 public struct DiskVolume: Codable, Hashable, Sendable {
@@ -22,7 +22,8 @@ public struct DiskVolume: Codable, Hashable, Sendable {
 
     /// Reads the volumes of `disk`.
     ///
-    /// - Parameter readsContent: whether a volume's content is to be read, of so many bytes, whose metadata need not tell.
+    /// - Parameter readsContent: whether a volume's content is to be read, of so many bytes, whose metadata need not
+    ///   tell.
     static func all(
         of disk: RawDisk, readsContent: (_ partition: Int?, _ byteCount: UInt64) -> Bool,
         progress: (UInt64) -> Void
@@ -41,8 +42,8 @@ public struct DiskVolume: Codable, Hashable, Sendable {
             }
             let metadata = try Fingerprint(ofPieces: { update throws(RawDiskError) in
                 for piece in pieces {
-                    // Safe from overflow: the piece is in the region, and that on the disk.
-                    update(try disk.read(at: region.offset + piece.offset, count: piece.count) ?? [])
+                    guard let offset = region.diskOffset(of: piece.offset, count: piece.count) else { continue }
+                    update(try disk.read(at: offset, count: piece.count) ?? [])
                 }
             })
             let content: Fingerprint? =

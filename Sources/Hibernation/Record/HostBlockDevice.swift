@@ -1,7 +1,7 @@
 // What the host's kernel knows of a block device: which it is, and whether something was written to it.
 //
-// Responsible for: reading sysfs. The times of a device's node say nothing, and the node is a new one after every boot. Not
-// responsible for what is on the device (`DiskVolume`), nor for what a difference means (`DiskComparison`).
+// Responsible for: reading sysfs. The times of a device's node say nothing, and the node is a new one after every
+// boot. Not responsible for what is on the device (`DiskVolume`), nor for what a difference means (`DiskComparison`).
 //
 // Follows Linux's Documentation/block/stat.rst and Documentation/ABI/stable/sysfs-block.
 
@@ -144,7 +144,8 @@ extension HostBlockDevice {
 }
 
 extension HostBlockDevice.BackingFile {
-    /// Nil if there is no such regular file: it was deleted, or lies in another mount namespace or below another device.
+    /// Nil if there is no such regular file: it was deleted, or lies in another mount namespace or below another
+    /// device.
     init?(path: String, offset: String) {
         do throws(RawDiskError) {
             self = try RawDisk.withDisk(at: path) { disk throws(RawDiskError) in

@@ -6,8 +6,8 @@ import SystemPackage
 extension RawDisk {
     /// What tells one file, and one version of it, from another.
     struct Status {
-        /// Numbers of file system and file. The first is another one after a reboot of the host where file systems lie on loop
-        /// devices, LVM or a network; only the second tells.
+        /// Numbers of file system and file. The first is another one after a reboot of the host where file systems
+        /// lie on loop devices, LVM or a network; only the second tells.
         var file: String
         /// Nanoseconds since 1970-01-01 UTC, as below.
         var modified: Int64
@@ -35,8 +35,8 @@ extension RawDisk {
             device: status.st_mode & S_IFMT == S_IFBLK ? (Self.major(number), Self.minor(number)) : nil)
     }
 
-    /// Glibc's sys/sysmacros.h, whose macros Swift does not see: 12 and 20 bits of the kernel's, the lowest 8 of each where
-    /// they were when there were no others.
+    /// Glibc's sys/sysmacros.h, whose macros Swift does not see: 12 and 20 bits of the kernel's, the lowest 8 of each
+    /// where they were when there were no others.
     private static func major(_ number: UInt64) -> UInt32 {
         UInt32(truncatingIfNeeded: number >> 8 & 0xFFF | number >> 32 & 0xFFFF_F000)
     }

@@ -111,9 +111,15 @@ public enum StartDecision: Hashable, Sendable {
             }
         }
         // A disk that was written meanwhile is never resumed over, and not booted over either unless the user knows.
+        // What cannot be verified is no reason against a clean boot.
+        let isVerifying =
+            switch self {
+            case .resume, .keep: policy.verifiesDisks
+            default: false
+            }
         let changes =
             DiskComparison(
-                recorded: record.disks, today: disks, differences: differences, isVerifying: policy.verifiesDisks
+                recorded: record.disks, today: disks, differences: differences, isVerifying: isVerifying
             ).changes
         guard !changes.isEmpty else { return }
         switch self {

@@ -1,12 +1,14 @@
-// What is on a disk or a partition, by the superblock at its beginning, and where that keeps what it writes when it is used.
+// What is on a disk or a partition, by the superblock at its beginning, and where that keeps what it writes when it
+// is used.
 //
-// Responsible for: telling a file system that was mounted from one that was not, after a host whose counters are gone. Not
-// responsible for reading files, nor for whether a file system is sound. Superblocks may be anything: every number is checked
-// against the volume before it is used, and what is read is bounded.
+// Responsible for: telling a file system that was mounted from one that was not, after a host whose counters are
+// gone. Not responsible for reading files, nor for whether a file system is sound. Superblocks may be anything: every
+// number is checked against the volume before it is used, and what is read is bounded.
 //
-// libblkid tells kinds, labels and UUIDs, but none of the numbers that say whether something was written; so these few fields are
-// read here. They follow Linux's fs/ext4/ext4.h, fs/xfs/libxfs/xfs_format.h, fs/btrfs (uapi/linux/btrfs_tree.h), the FAT
-// specification of ECMA-107, LUKS's on-disk formats 1 and 2, and LVM2's lib/format_text/layout.h.
+// libblkid tells kinds, labels and UUIDs, but none of the numbers that say whether something was written; so these
+// few fields are read here. They follow Linux's fs/ext4/ext4.h, fs/xfs/libxfs/xfs_format.h, fs/btrfs
+// (uapi/linux/btrfs_tree.h), the FAT specification of ECMA-107, LUKS's on-disk formats 1 and 2, and LVM2's
+// lib/format_text/layout.h.
 
 /// The kind of a volume.
 public enum VolumeKind: String, Codable, Sendable, CaseIterable {
@@ -26,8 +28,8 @@ public enum VolumeKind: String, Codable, Sendable, CaseIterable {
     /// Nothing that is known, or something whose metadata is not all here.
     case unknown
 
-    /// Whether using the volume always leaves a mark in what is read of it. A mount for writing does that to a file system with
-    /// counts and times in its superblock; to others, such as FAT, it need not.
+    /// Whether using the volume always leaves a mark in what is read of it. A mount for writing does that to a file
+    /// system with counts and times in its superblock; to others, such as FAT, it need not.
     public var alwaysTells: Bool {
         switch self {
         case .ext, .xfs, .btrfs, .image, .divided: true
@@ -217,7 +219,8 @@ private struct SuperblockReader {
         return true
     }
 
-    /// The sector at which the log goes on: from there to its end, it is one cycle behind. Nil if the log makes no sense.
+    /// The sector at which the log goes on: from there to its end, it is one cycle behind. Nil if the log makes no
+    /// sense.
     private func logHead(_ log: UInt64, sectorCount: UInt64) throws(RawDiskError) -> UInt64? {
         func cycle(_ sector: UInt64) throws(RawDiskError) -> UInt32? {
             let (offset, isTooFar) = log.addingReportingOverflow(sector * XFS.logSector)

@@ -39,7 +39,7 @@ struct Start: ParsableCommand {
 
     @Flag(
         help:
-            "Resume only if all of every disk is what the guest left: for VMs with disk-hash full, whose digests are kept."
+            "Resume only if a digest of everything proves that disks are as they were: for VMs with disk-hash full."
     )
     var verifyDisks = false
 

@@ -71,8 +71,8 @@ extension StartPlan {
             return
                 "start without --verify-disks, and have digests kept from now on with hibernation.disk-hash = \"full\""
         }
-        return
-            "resuming the guest over it would destroy what is there: put the disk back, or boot clean with --fresh --accept-disk-change"
+        return "resuming the guest over it would destroy what is there: put the disk back, "
+            + "or boot clean with --fresh --accept-disk-change"
     }
 
     /// The last line of a refusal because of a hibernation that nobody could see.
