@@ -50,7 +50,11 @@ enum WallLayout {
     /// 39 bits of address in each half.
     static let sizes: UInt64 = 25 | 25 << 16
 
-    /// Two pages that EL0 may write and execute, where drawn literal loads are near their data.
+    /// Two pages that EL0 executes, where drawn literal loads are near their data.
+    ///
+    /// No page is mapped to be both written and executed: a stray store could change code that is executed before the
+    /// next context synchronization, and old and new are both right then. (`ProgramTests` has code that writes its own
+    /// page.)
     static let user: UInt64 = 0x4014_0000
     /// A page that both exception levels execute.
     static let shared: UInt64 = 0x4014_2000
@@ -72,15 +76,12 @@ enum WallLayout {
     /// What may be mapped in the window: pages of the slot.
     static let windowFrames = [Frame.user, Frame.user + 1, Frame.shared, Frame.window, Frame.window + 1]
     static let windowAttributes: [PageAttributes] = [
-        userCode, shared(readOnly: true), .userData.union(.notGlobal), .data.union(.notGlobal),
-        [.userData, .readOnly, .notGlobal], [.accessed, .innerShareable, .notForEL0, .notGlobal],
-        [.accessed, .innerShareable, .user, .readOnly, .notForEL1, .notGlobal], [.innerShareable, .user, .notGlobal],
+        userCode, sharedCode, .userData.union(.notGlobal), .data.union(.notGlobal), [.userData, .readOnly, .notGlobal],
+        [.code, .readOnly, .notGlobal], [.innerShareable, .user, .notGlobal],
     ]
 
-    private static let userCode: PageAttributes = [.accessed, .innerShareable, .user, .notForEL1, .notGlobal]
-    private static func shared(readOnly: Bool) -> PageAttributes {
-        [.accessed, .innerShareable, .user, .readOnly, .notGlobal]
-    }
+    private static let userCode: PageAttributes = [.userCode, .notGlobal]
+    private static let sharedCode: PageAttributes = [.accessed, .innerShareable, .user, .readOnly, .notGlobal]
 
     /// The pages that a slot maps at first: virtual address, frame and attributes.
     static func lowerPages(tree: Int) -> [(address: UInt64, frame: Int, attributes: PageAttributes)] {
@@ -94,7 +95,7 @@ enum WallLayout {
         var user = pages(user, Frame.user, 2, userCode)
         // The other tree has the two the other way round.
         if tree == 1 { (user[0].frame, user[1].frame) = (user[1].frame, user[0].frame) }
-        return user + pages(shared, Frame.shared, 1, shared(readOnly: true))
+        return user + pages(shared, Frame.shared, 1, sharedCode)
             + pages(userAlias, Frame.user, 2, userData) + pages(sharedAlias, Frame.shared, 1, userData)
             + pages(window, Frame.window, 2, userData)
             + pages(kernelAlias, Frame.kernel, 2, kernelData) + pages(tablesAlias, Frame.lower[tree], 1, kernelData)
@@ -103,7 +104,7 @@ enum WallLayout {
     }
 
     static let upperPages: [(address: UInt64, frame: Int, attributes: PageAttributes)] = [
-        (kernel, Frame.kernel, .code), (kernel + pageByteCount, Frame.kernel + 1, .code),
+        (kernel, Frame.kernel, [.code, .readOnly]), (kernel + pageByteCount, Frame.kernel + 1, [.code, .readOnly]),
         (log, Frame.log, .data), (parameters, Frame.parameters, .data),
     ]
 

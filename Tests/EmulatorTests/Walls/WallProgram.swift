@@ -179,7 +179,7 @@ struct WallBuilder {
             var place = OracleLayout.data + 0x800
             if !slots.isEmpty {
                 let slot = slots[patch.choice % slots.count]
-                // What EL0 cannot write, it fails to.
+                // Through its own page it fails.
                 let pages = patch.isAlias ? areas[slot.area].alias : areas[slot.area].base
                 place = pages + UInt64(slot.index * 4)
                 areas[patch.area].words[patch.index + 5] |= (32 - slot.bit) << 16
@@ -446,7 +446,7 @@ struct WallBuilder {
 
     /// Changes an instruction and makes that visible.
     private mutating func addPatch() {
-        patches.append((current, cursor, random.below(1 << 16), random.oneIn(2)))
+        patches.append((current, cursor, random.below(1 << 16), !random.oneIn(8)))
         append(.nop, .nop, .nop, .nop, .ldrw(.x17, .x16), .word(0x5200_0231), .strw(.x17, .x16), .dsbISH, .isb)
     }
 
@@ -466,7 +466,8 @@ struct WallBuilder {
             .strw(t, .x16), .stp(t, .x15, .x16), .ldtr(t, .x16), .sttr(t, .x16), .ldar(t, .x16), .stlr(t, .x16),
             .ldadd(t, .x15, .x16), .ldr(q: 3, .x16), .sys(.dcZVA, .x16), .ldxr(t, .x16), .stxr(.x15, t, .x16),
         ]
-        append(accesses[random.below(accesses.count)])
+        // The window may show code.
+        append(accesses[random.below(accesses.count)], .dsb, .isb)
     }
 
     private mutating func addStackPointer() {
