@@ -59,7 +59,12 @@ extension VM {
             }
             // Nor by anybody else.
             if let left = lost.disks {
-                let configuration = try lost.slept?.configuration ?? self.configuration()
+                let configuration: VMConfiguration
+                if let slept = lost.slept {
+                    configuration = slept.configuration
+                } else {
+                    configuration = try self.configuration()
+                }
                 let changes = DiskComparison(
                     recorded: left, today: try VMRun.disks(configuration, as: .sampled), differences: []
                 ).changes
