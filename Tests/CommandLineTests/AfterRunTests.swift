@@ -2,11 +2,12 @@ import FoundationEssentials
 import Glibc
 import Hibernation
 import Machine
+import TestSupport
 import Testing
 
 /// However a guest stops with an image on its disk, the next start knows what it has to find again. docs/hibernation.md has the
 /// table; the cells that no guest can be brought to are tested in HostTests.
-@Suite("What is remembered of a run", .enabled(if: Guest.areBuilt, Guest.missing))
+@Suite("What is remembered of a run", .needs(Guest.areBuilt, Guest.missing))
 struct AfterRunTests {
     /// How a run ends.
     enum End: String, CaseIterable, Sendable {

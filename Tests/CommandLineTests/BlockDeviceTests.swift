@@ -1,11 +1,12 @@
 // Block devices of the host as disks. They are loop devices, which only root can make.
 
 import Glibc
+import TestSupport
 import Testing
 
 @Suite(
     "Block devices of the host",
-    .enabled(if: geteuid() == 0 && access("/dev/loop-control", R_OK | W_OK) == 0, "this takes root and loop devices"))
+    .needs(geteuid() == 0 && access("/dev/loop-control", R_OK | W_OK) == 0, "this takes root and loop devices"))
 struct BlockDeviceTests {
     /// Powers off if the first disk says that its blocks have 4096 bytes, and hibernates otherwise.
     private static let code: [UInt8] = {

@@ -3,11 +3,12 @@
 import Emulator
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite(
     "Walls, at random", .serialized,
-    .enabled(if: OraclePrograms.canBeBuilt, "there is no compiler for arm64: install gcc-aarch64-linux-gnu"))
+    .needs(OraclePrograms.canBeBuilt, "there is no compiler for arm64: install gcc-aarch64-linux-gnu"))
 struct WallFuzzTests {
     /// Programs of a run, in batches of one for each slot.
     private static func batchCount(_ settings: OracleSettings) -> Int {
