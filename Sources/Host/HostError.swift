@@ -12,7 +12,8 @@ public enum HostError: Error, CustomStringConvertible {
     case running(name: String, process: String)
     case notRunning(name: String)
     case configuration(path: String, reason: String)
-    case state(path: String, reason: String)
+    case noConfiguration(name: String, path: String)
+    case state(name: String, path: String, reason: String)
     case file(path: String, operation: String, reason: String)
     case control(name: String, reason: String)
     case disk(reason: String)
@@ -20,6 +21,8 @@ public enum HostError: Error, CustomStringConvertible {
     case nothingToDiscard(name: String)
     case nothingToRestore(name: String)
     case cannotRestore(name: String, reason: String)
+    case copyDisks(name: String, count: Int, given: Int)
+    case sameDisk(path: String, name: String)
 
     public var description: String {
         switch self {
@@ -38,8 +41,10 @@ public enum HostError: Error, CustomStringConvertible {
             "VM \(name) is not running; start it with `dormouse start \(name)`"
         case .configuration(let path, let reason):
             "\(path) cannot be used: \(reason); correct it"
-        case .state(let path, let reason):
-            "\(path) cannot be used: \(reason); put back a copy, or remove it if the guest's hibernation may be lost"
+        case .noConfiguration(let name, let path):
+            "there is no \(path); put it back, or let `dormouse repair \(name)` make one of what is remembered"
+        case .state(let name, let path, let reason):
+            "\(path) cannot be used: \(reason); put back a copy, or let `dormouse repair \(name)` make a new one"
         case .file(let path, let operation, let reason):
             "cannot \(operation) \(path): \(reason); \(Self.advice(reason))"
         case .control(let name, let reason):
@@ -53,6 +58,11 @@ public enum HostError: Error, CustomStringConvertible {
             "VM \(name) has lost no hibernation image that could be put back"
         case .cannotRestore(let name, let reason):
             "the hibernation image of VM \(name) cannot be put back: \(reason); start it without"
+        case .copyDisks(let name, let count, let given):
+            "VM \(name) has \(count) disks that its guest may write, and \(given) were named for the copy; "
+                + "copy each of them, and name the copies in their order, with --disk"
+        case .sameDisk(let path, let name):
+            "disk \(path) is VM \(name)'s own; two machines cannot write to one disk, so copy it first"
         }
     }
 }

@@ -31,6 +31,8 @@ public struct StartPlan: Sendable {
     public let slept: VMState.Slept?
     /// The hibernation that is known of, whatever this start is.
     public let known: VMState.Slept?
+    /// Where the VM is that this one is a copy of, with the same identity, if it is still there.
+    public let original: String?
     /// What it takes to put the images on the disks back.
     let imageHeaders: [VMState.Lost.Header]
     /// The disks that were written since the guest hibernated.
@@ -113,6 +115,7 @@ public struct StartPlan: Sendable {
         self.machine = prepared
         self.slept = decision.resumes ? slept : nil
         known = slept
+        original = vm.original(state)
         // Without a clean boot they are kept in case that the guest's kernel does not take them: not every reason is ours.
         imageHeaders =
             if decision.isClean {
@@ -123,6 +126,9 @@ public struct StartPlan: Sendable {
                 (try? VM.savedHeaders(prepared)) ?? []
             }
     }
+
+    /// Whether the guest would be resumed although the VM that this one was copied from may resume it, too.
+    public var resumesTwice: Bool { original != nil && decision.resumes }
 
     /// Whether nobody could see whether the guest hibernated, and a start is an ordinary boot as long as it finds what it left.
     public var isMereChance: Bool { known?.isCertain == false }

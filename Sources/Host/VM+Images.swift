@@ -8,11 +8,12 @@ import Hibernation
 import Machine
 
 extension VM {
-    /// Begins another generation: the next start boots clean.
+    /// Begins another generation: the next start boots clean. A VM that is a copy becomes a machine of its own.
     ///
     /// - Returns: its number.
     public func bump() throws(HostError) -> UInt64 {
         try change { state throws(HostError) in
+            if original(state) != nil { try becomeOriginal(&state) }
             state.generation += 1
             return state.generation
         }

@@ -20,15 +20,17 @@ public struct VM: Sendable {
     public let path: String
 
     static let configurationName = "vm.toml"
+    static let stateName = "state.json"
 
     public var configurationPath: String { "\(path)/\(Self.configurationName)" }
-    public var statePath: String { "\(path)/state.json" }
+    public var statePath: String { "\(path)/\(Self.stateName)" }
     public var controlPath: String { "\(path)/control" }
     var lockPath: String { "\(path)/lock" }
 
     // MARK: Configuration
 
     public func configuration() throws(HostError) -> VMConfiguration {
+        guard Self.isThere(configurationPath) else { throw .noConfiguration(name: name, path: configurationPath) }
         let bytes = try Self.read(configurationPath, limit: 1 << 20)
         do throws(VMConfigurationError) {
             let configuration = try VMConfiguration(toml: String(decoding: bytes, as: UTF8.self))
@@ -51,13 +53,15 @@ public struct VM: Sendable {
     // MARK: State
 
     public func state() throws(HostError) -> VMState {
+        guard Self.isThere(statePath) else { throw .state(name: name, path: statePath, reason: "it is not there") }
         let bytes = try Self.read(statePath, limit: 16 << 20)
         let state: VMState
         do {
             state = try JSONDecoder().decode(VMState.self, from: Data(bytes))
-        } catch { throw .state(path: statePath, reason: "it is not what Dormouse wrote") }
+        } catch { throw .state(name: name, path: statePath, reason: "it is not what Dormouse wrote") }
         guard state.schema == VMState.currentSchema else {
-            throw .state(path: statePath, reason: "schema \(state.schema) is not known to this version of Dormouse")
+            throw .state(
+                name: name, path: statePath, reason: "schema \(state.schema) is not known to this version of Dormouse")
         }
         return state
     }
@@ -71,13 +75,15 @@ public struct VM: Sendable {
         let bytes: [UInt8]
         do {
             bytes = try [UInt8](encoder.encode(state)) + [UInt8(ascii: "\n")]
-        } catch { throw .state(path: statePath, reason: "\(error)") }
+        } catch { throw .state(name: name, path: statePath, reason: "\(error)") }
         do throws(DurableFileError) {
             try DurableFile.write(bytes, to: statePath, access: .ownerOnly, didReach: didReach)
         } catch { throw .file(path: statePath, operation: "write", reason: error.reason) }
     }
 
-    private static func read(_ path: String, limit: Int) throws(HostError) -> [UInt8] {
+    private static func isThere(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 || errno != ENOENT }
+
+    static func read(_ path: String, limit: Int) throws(HostError) -> [UInt8] {
         do {
             // Non-blocking, so that opening a pipe does not wait for its other end; it changes nothing for a file.
             let file = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking])

@@ -21,7 +21,12 @@ extension VMConfiguration {
     /// Reads the text of a file.
     public init(toml text: String) throws(VMConfigurationError) {
         do {
-            self = try TOMLDecoder().decode(VMConfiguration.self, from: text)
+            let table = try TOMLTable(string: text)
+            // The decoder's own errors are about Swift's types, and it passes over keys that it does not know.
+            try Self.checkKeys(of: table, text: text)
+            self = try TOMLDecoder().decode(VMConfiguration.self, from: table)
+        } catch let error as VMConfigurationError {
+            throw error
         } catch let error as TOMLParseError {
             let place = error.source.begin
             throw VMConfigurationError("line \(place.line), column \(place.column): \(error.description)")

@@ -37,6 +37,7 @@ public final class VMRun: Sendable {
                     slept: plan.known, headers: plan.imageHeaders, written: plan.changedDisks, wasToResume: wasToResume)
             }
         }
+        state.home = plan.vm.path
         state.generation = plan.generation
         state.hibernation = nil
         state.run = VMState.Run(
@@ -126,7 +127,8 @@ public final class VMRun: Sendable {
         if let lost = state.lost, lost.wasToResume == true, !lost.written.isEmpty { state.lost = nil }
         if state.lost != nil { state.lost?.disks = try Self.disks(plan.configuration, as: .sampled, progress) }
         state.lastEnd = VMState.End(
-            kind: outcome.end.kind, exitCode: outcome.end.exitCode.rawValue, words: outcome.end.words(findings),
+            kind: outcome.end.kind, exitCode: outcome.end.exitCode.rawValue,
+            words: outcome.end.words(findings, machine.diskFailures),
             time: String(now))
         self.state.withLock { $0 = state }
         try plan.vm.write(state, didReach: didReach)

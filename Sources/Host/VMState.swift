@@ -14,6 +14,8 @@ public struct VMState: Codable, Hashable, Sendable {
     public var schema = currentSchema
     /// 128 random bits in hexadecimal, from the VM's making on.
     public var identity: String
+    /// The directory in which the VM was made, or ran last: a copy of it has the same identity and another place.
+    public var home: String?
     /// Counted up for each boot that is to be clean, so that the guest finds another hardware signature.
     public var generation: UInt64 = 1
     /// The run that goes on, or that ended without a word.

@@ -20,9 +20,7 @@ public struct VMStore: Sendable {
         }
         unsafe closedir(directory)
         return PrivateDirectory.names(in: path)
-            .filter {
-                Self.isName($0) && FileManager.default.fileExists(atPath: "\(path)/\($0)/\(VM.configurationName)")
-            }
+            .filter { Self.isName($0) && Self.isVM("\(path)/\($0)") }
             .sorted()
     }
 
@@ -30,14 +28,21 @@ public struct VMStore: Sendable {
     public func vm(_ name: String) throws(HostError) -> VM {
         guard Self.isName(name) else { throw .badName(name) }
         let vm = VM(name: name, path: "\(path)/\(name)")
-        guard FileManager.default.fileExists(atPath: vm.configurationPath) else {
-            throw .notFound(name: name, store: path)
-        }
+        guard Self.isVM(vm.path) else { throw .notFound(name: name, store: path) }
         return vm
     }
 
+    /// Whether something of a VM is there: what is damaged has to be found, to be repaired.
+    private static func isVM(_ path: String) -> Bool {
+        [VM.configurationName, VM.stateName].contains { FileManager.default.fileExists(atPath: "\(path)/\($0)") }
+    }
+
     /// Makes a VM. Its directory appears complete, or not at all.
-    public func create(_ name: String, _ configuration: VMConfiguration) throws(HostError) -> VM {
+    ///
+    /// - Parameter change: changes the state of a VM that was never started.
+    public func create(
+        _ name: String, _ configuration: VMConfiguration, change: (inout VMState) -> Void = { _ in }
+    ) throws(HostError) -> VM {
         guard Self.isName(name) else { throw .badName(name) }
         let vm = VM(name: name, path: "\(path)/\(name)")
         guard !FileManager.default.fileExists(atPath: vm.path) else { throw .exists(name: name, path: vm.path) }
@@ -45,7 +50,10 @@ public struct VMStore: Sendable {
         let draft = try VMDraft(of: name, in: path)
         do throws(HostError) {
             try draft.vm.write(configuration)
-            try draft.vm.write(VMState(identity: Self.randomIdentity()))
+            var state = VMState(identity: Self.randomIdentity())
+            state.home = vm.path
+            change(&state)
+            try draft.vm.write(state)
             try draft.rename(to: vm)
         } catch {
             draft.remove()
@@ -60,7 +68,8 @@ public struct VMStore: Sendable {
         return (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
     }
 
-    private static func randomIdentity() -> String {
+    /// 128 random bits in hexadecimal.
+    static func randomIdentity() -> String {
         randomGenerationID().map { String($0 >> 4, radix: 16) + String($0 & 0xF, radix: 16) }.joined()
     }
 

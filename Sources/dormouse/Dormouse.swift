@@ -13,7 +13,7 @@ struct Dormouse: ParsableCommand {
         version: version,
         subcommands: [
             Run.self, Create.self, Start.self, List.self, Inspect.self, Stop.self, Hibernate.self, Bump.self,
-            Discard.self, RestoreImage.self, Image.self, Conformance.self, Psci.self,
+            Discard.self, RestoreImage.self, Copy.self, Repair.self, Image.self, Conformance.self, Psci.self,
         ])
 
     /// Instead of the parser's own: an error is one line, and help is on standard output.

@@ -1,4 +1,5 @@
 import Devices
+import Foundation
 import Hibernation
 import Machine
 import PSCI
@@ -101,6 +102,56 @@ struct VMConfigurationTests {
             _ = try VMConfiguration(toml: text).machine()
         }
         #expect(error?.description.contains(words) == true)
+    }
+
+    @Test("Every key that there is may be written")
+    func allKeys() throws {
+        var machine = Self.machine
+        machine.disks[0].isRaw = true
+        machine.disks[0].onError = .stop
+        machine.clock = .instructions
+        machine.seed = 7
+        var policy = VMConfiguration.HibernationPolicy()
+        policy.expiresAfter = "1d"
+        let configuration = VMConfiguration(machine, hibernation: policy)
+        #expect(try VMConfiguration(toml: try configuration.toml()) == configuration)
+    }
+
+    @Test(
+        "A key that is not known, and a value of another kind, is refused with its line and what is right",
+        arguments: [
+            (
+                "expires-after = '60d'", "expires-afer = '60d'",
+                ["hibernation.expires-afer", "do you mean expires-after?"]
+            ),
+            ("cpus = 3", "cpu = 3", ["cpu is no key", "do you mean cpus?"]),
+            ("cpus = 3", "cpus = 'many'", ["cpus has to be a whole number, such as 2"]),
+            ("cpus = 3", "cpus = 3.5", ["cpus has to be a whole number"]),
+            ("cpus = 3", "", ["there is no key cpus", "whole number"]),
+            ("readonly = true", "readonly = 'yes'", ["disk[2].readonly has to be true or false"]),
+            ("readonly = true", "read-only = true", ["disk[2].read-only is no key", "do you mean readonly?"]),
+            (
+                "on-change = 'refuse'", "on-change = 'ask'",
+                ["hibernation.on-change", "\"refuse\", \"clean\", \"keep\""]
+            ),
+            ("mtu = 9000", "mtu = '9000'", ["network[2].mtu has to be a whole number"]),
+            ("[hibernation]", "[hibernatoin]", ["hibernatoin is no key", "do you mean hibernation?"]),
+            ("[psci]", "[[psci]]", ["psci has to be a section of its own"]),
+            ("cpus = 3", "cpus = 3\nzzzzzz = 1", ["zzzzzz is no key; there are schema, model"]),
+        ])
+    func wrongKeys(old: String, new: String, words: [String]) throws {
+        var policy = VMConfiguration.HibernationPolicy()
+        policy.expiresAfter = "60d"
+        let right = try VMConfiguration(Self.machine, hibernation: policy).toml()
+        let place = try #require(right.range(of: old))
+        let text = right.replacingCharacters(in: place, with: new)
+        let error = #expect(throws: VMConfigurationError.self) { try VMConfiguration(toml: text) }
+        for words in words { #expect(error?.description.contains(words) == true, "\(error as Any)") }
+        if !new.isEmpty {
+            let wrong = new.split(separator: "\n").last.map(String.init) ?? new
+            let line = text.split(separator: "\n", omittingEmptySubsequences: false).firstIndex { $0 == wrong }
+            #expect(error?.description.contains("line \((line ?? -2) + 1): ") == true, "\(error as Any)")
+        }
     }
 
     @Test("A file that is no TOML is refused with its line")

@@ -8,18 +8,29 @@ import Host
 import Machine
 
 struct List: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "List the VMs that are kept, and how they are.")
+    static let configuration = CommandConfiguration(
+        abstract: "List the VMs that are kept, and how they are.",
+        discussion: "Exit code 64 says that one of them is broken; its line says why.")
 
     @OptionGroup var storeOptions: StoreOptions
 
     func run() throws {
         Command.run {
             let store = try storeOptions.location
+            var code = Machine.ExitCode.poweredOff
             for name in try store.names() {
-                let vm = try store.vm(name)
-                Output.print("\(name)\t\(try VMPhase(vm).words)")
+                do throws(HostError) {
+                    let vm = try store.vm(name)
+                    let phase = try VMPhase(vm)
+                    // A VM whose configuration is damaged cannot be started, however its last run ended.
+                    _ = try vm.configuration()
+                    Output.print("\(name)\t\(phase.words)")
+                } catch {
+                    Output.print("\(name)\tbroken: \(error)")
+                    code = .usage
+                }
             }
-            return .poweredOff
+            return code
         }
     }
 }

@@ -17,8 +17,14 @@ extension StartPlan {
                         : "a hibernation image is on \(images.joined(separator: ", ")), and nothing says whether the disks are as it left them")
             )
         }
+        if let original, !resumesTwice {
+            lines.append(
+                "VM \(vm.name) is a copy of the one in \(original), with the same generation id and network addresses; "
+                    + "`dormouse bump \(vm.name)` makes it a machine of its own, and `dormouse copy` makes such copies")
+        }
         switch decision {
         case .boot: break
+        case _ where resumesTwice: break
         // Most likely the guest was shut down, and nothing changed in case that it was not.
         case .resume where isMereChance: break
         case .resume(let differences):
@@ -42,7 +48,8 @@ extension StartPlan {
 
     /// What the process exits with if nothing is started.
     var refusalCode: Machine.ExitCode? {
-        switch decision {
+        if resumesTwice { return .refusedEnvironment }
+        return switch decision {
         case .refuseEnvironment: .refusedEnvironment
         case .refuseDisks: .refusedDisks
         case .refuseExpired: .refusedExpired
@@ -52,6 +59,10 @@ extension StartPlan {
 
     /// The last line of a refusal.
     var refusalWords: String {
+        if resumesTwice, let original {
+            return "refused: VM \(vm.name) is a copy of the one in \(original), and both would resume the same guest; "
+                + "start that one, or make this one a machine of its own, which boots clean, with `dormouse bump \(vm.name)`"
+        }
         if isMereChance { return chanceWords }
         return switch decision {
         case .refuseEnvironment(let differences):
@@ -97,7 +108,8 @@ extension StartPlan {
 
     /// A name for programs.
     var kind: String {
-        switch decision {
+        if resumesTwice { return "refused-copy" }
+        return switch decision {
         case .boot: "boot"
         case .resume where isMereChance: "boot"
         case .resume: "resume"

@@ -36,6 +36,13 @@ struct TestVM {
         #expect(created.exitCode == 0, "\(created.error)")
     }
 
+    /// A VM that is there already.
+    init(_ other: TestVM, disks: [String]) {
+        directory = other.directory
+        kernel = other.kernel
+        self.disks = disks
+    }
+
     var store: String { "\(directory.path)/store" }
     var configurationPath: String { "\(store)/\(Self.name)/vm.toml" }
     var statePath: String { "\(store)/\(Self.name)/state.json" }

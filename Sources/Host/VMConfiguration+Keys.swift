@@ -1,0 +1,212 @@
+// The keys that `vm.toml` may have, and what their values are: so that a word that is misspelt is an error rather than a setting
+// that is silently not there.
+//
+// Responsible for: names and kinds of values. Not responsible for: which values mean something, which `machine()` says. A key that
+// is added to `VMConfiguration` is added here, too; a test writes every one of them.
+
+import Hibernation
+import TOMLKit
+
+/// What a value in `vm.toml` is.
+private indirect enum ConfigurationValue: Sendable {
+    case text(example: String)
+    case number(example: Int)
+    case flag
+    case texts(example: String)
+    case choice([String])
+    case table([ConfigurationKey])
+    case tables([ConfigurationKey])
+
+    /// To follow "has to be".
+    var words: String {
+        switch self {
+        case .text(let example): "text, such as \"\(example)\""
+        case .number(let example): "a whole number, such as \(example)"
+        case .flag: "true or false"
+        case .texts(let example): "a list of texts, such as [\"\(example)\"]"
+        case .choice(let choices): "one of \(choices.map { "\"\($0)\"" }.joined(separator: ", "))"
+        case .table: "a section of its own"
+        case .tables: "a section of its own, in double brackets"
+        }
+    }
+}
+
+private struct ConfigurationKey: Sendable {
+    var name: String
+    var value: ConfigurationValue
+    var isRequired = true
+
+    init(_ name: String, _ value: ConfigurationValue, isRequired: Bool = true) {
+        self.name = name
+        self.value = value
+        self.isRequired = isRequired
+    }
+}
+
+extension VMConfiguration {
+    private static let keys = [
+        ConfigurationKey("schema", .number(example: currentSchema)),
+        ConfigurationKey("model", .text(example: "virt-1")),
+        ConfigurationKey("cpus", .number(example: 2)),
+        ConfigurationKey("memory", .text(example: "512M")),
+        ConfigurationKey("kernel", .text(example: "/boot/vmlinuz")),
+        ConfigurationKey("kernel-format", .text(example: "auto")),
+        ConfigurationKey("initrd", .text(example: "/boot/initrd.img"), isRequired: false),
+        ConfigurationKey("append", .text(example: "console=ttyAMA0")),
+        ConfigurationKey("firmware", .text(example: "acpi"), isRequired: false),
+        ConfigurationKey("generation-id", .text(example: "00112233445566778899aabbccddeeff"), isRequired: false),
+        ConfigurationKey("console", .text(example: "pl011")),
+        ConfigurationKey("clock", .text(example: "host")),
+        ConfigurationKey("seed", .number(example: 1), isRequired: false),
+        ConfigurationKey(
+            "psci",
+            .table([
+                ConfigurationKey("version", .text(example: "1.3")),
+                ConfigurationKey("conduit", .text(example: "hvc")),
+                ConfigurationKey("functions", .texts(example: "PSCI_VERSION")),
+                ConfigurationKey("power-state-format", .text(example: "original")),
+                ConfigurationKey("idle-states", .texts(example: "core-standby")),
+                ConfigurationKey("trusted-os", .text(example: "none")),
+                ConfigurationKey("cores-per-cluster", .number(example: 4)),
+            ])),
+        ConfigurationKey(
+            "hibernation",
+            .table([
+                ConfigurationKey("on-change", .choice(OnChange.allCases.map(\.rawValue))),
+                ConfigurationKey("on-expiry", .choice(OnExpiry.allCases.map(\.rawValue))),
+                ConfigurationKey("expires-after", .text(example: "60d"), isRequired: false),
+                ConfigurationKey("disk-hash", .choice(DiskHash.allCases.map(\.rawValue))),
+            ])),
+        ConfigurationKey(
+            "disk",
+            .tables([
+                ConfigurationKey("path", .text(example: "/disks/a.img")),
+                ConfigurationKey("readonly", .flag),
+                ConfigurationKey("format", .text(example: "raw"), isRequired: false),
+                ConfigurationKey("on-error", .text(example: "stop"), isRequired: false),
+            ]), isRequired: false),
+        ConfigurationKey(
+            "network",
+            .tables([
+                ConfigurationKey("kind", .text(example: "user")),
+                ConfigurationKey("mac", .text(example: "52:54:00:00:00:1d")),
+                ConfigurationKey("mtu", .number(example: 1500)),
+                ConfigurationKey("socket", .text(example: "/run/passt.socket"), isRequired: false),
+                ConfigurationKey("interface", .text(example: "tap0"), isRequired: false),
+            ]), isRequired: false),
+    ]
+
+    /// Throws what is wrong with the keys and the kinds of values in `table`, which was read from `text`.
+    static func checkKeys(of table: TOMLTable, text: String) throws(VMConfigurationError) {
+        try check(table, keys, ConfigurationPlace(text: text))
+    }
+
+    private static func check(
+        _ table: TOMLTable, _ keys: [ConfigurationKey], _ place: ConfigurationPlace
+    ) throws(VMConfigurationError) {
+        for name in table.keys.sorted() {
+            let words = place.words(name)
+            guard let key = keys.first(where: { $0.name == name }) else {
+                let nearest = EditDistance.nearest(to: name, of: keys.map(\.name))
+                throw VMConfigurationError(
+                    "\(words) is no key"
+                        + (nearest.map { "; do you mean \($0)?" }
+                            ?? "; there are \(keys.map(\.name).joined(separator: ", "))"))
+            }
+            guard let value = table[name], try isRight(value, key, place) else {
+                throw VMConfigurationError("\(words) has to be \(key.value.words)")
+            }
+        }
+        for key in keys where key.isRequired && !table.contains(key: key.name) {
+            throw VMConfigurationError("there is no key \(place.path(key.name)); it has to be \(key.value.words)")
+        }
+    }
+
+    private static func isRight(
+        _ value: any TOMLValueConvertible, _ key: ConfigurationKey, _ place: ConfigurationPlace
+    ) throws(VMConfigurationError) -> Bool {
+        switch key.value {
+        case .text: return value.string != nil
+        case .number: return value.int != nil
+        case .flag: return value.bool != nil
+        case .texts: return value.array?.allSatisfy { $0.string != nil } ?? false
+        case .choice(let choices): return value.string.map(choices.contains) ?? false
+        case .table(let keys):
+            guard let table = value.table else { return false }
+            try check(table, keys, place.inside(key.name, number: nil))
+            return true
+        case .tables(let keys):
+            guard let tables = value.array else { return false }
+            for (index, element) in tables.enumerated() {
+                guard let table = element.table else { return false }
+                try check(table, keys, place.inside(key.name, number: index + 1))
+            }
+            return true
+        }
+    }
+}
+
+/// A section of the file, to say where something is.
+private struct ConfigurationPlace {
+    var text: String
+    var section: String?
+    /// Of sections in double brackets, from 1 on.
+    var number: Int?
+
+    func inside(_ section: String, number: Int?) -> ConfigurationPlace {
+        ConfigurationPlace(text: text, section: section, number: number)
+    }
+
+    func path(_ key: String) -> String {
+        guard let section else { return key }
+        return "\(section)\(number.map { "[\($0)]" } ?? "").\(key)"
+    }
+
+    /// The key, with its line if that can be told: a key may be written in other ways than at the beginning of a line.
+    func words(_ key: String) -> String {
+        line(of: key).map { "line \($0): \(path(key))" } ?? path(key)
+    }
+
+    private func line(of key: String) -> Int? {
+        var isInside = section == nil
+        var count = 0
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let words = line.drop { $0 == " " || $0 == "\t" }
+            if words.hasPrefix("[") {
+                let name = words.prefix { $0 != "#" }.filter { !"[] \t\r".contains($0) }
+                if name == section { count += 1 }
+                isInside = name == section && (number == nil || number == count)
+                if section == nil && name == key { return index + 1 }
+            } else if isInside {
+                let name = words.prefix { !"= \t.".contains($0) }.filter { $0 != "\"" && $0 != "'" }
+                if name == key { return index + 1 }
+            }
+        }
+        return nil
+    }
+}
+
+/// How alike two words are.
+enum EditDistance {
+    /// The one of `words` that is most like `word`; nil if none is much like it.
+    static func nearest(to word: String, of words: [String]) -> String? {
+        let distances = words.map { ($0, distance(Array(word.utf8.prefix(64)), Array($0.utf8))) }
+        guard let (nearest, distance) = distances.min(by: { $0.1 < $1.1 }) else { return nil }
+        return distance <= max(1, nearest.utf8.count / 3) ? nearest : nil
+    }
+
+    /// Letters to insert, drop or replace (Levenshtein's distance).
+    static func distance(_ one: [UInt8], _ other: [UInt8]) -> Int {
+        var row = Array(0...other.count)
+        for (index, byte) in one.enumerated() {
+            var diagonal = row[0]
+            row[0] = index + 1
+            for (column, otherByte) in other.enumerated() {
+                let replaced = diagonal + (byte == otherByte ? 0 : 1)
+                diagonal = row[column + 1]
+                row[column + 1] = min(replaced, row[column] + 1, diagonal + 1)
+            }
+        }
+        return row[other.count]
+    }
+}
