@@ -131,7 +131,12 @@ final class CodeCache: @unchecked Sendable {
         return Block(base: arena + Int(offset) * Self.unit)
     }
 
-    /// Changes whenever blocks are dropped. Who makes a block notes it before reading the instructions.
+    /// Changes whenever blocks are dropped. Who makes a block notes it before marking the page and reading the
+    /// instructions.
+    ///
+    /// It changes after the pages' marks were taken away: whoever finds the new number marks a page afterwards, and
+    /// whoever marked one before has the old number, and makes its block again. The other way round a block could be
+    /// put into a page whose mark was just taken away, and writes to it would never be noticed.
     var generation: UInt64 { drops.load(ordering: .sequentiallyConsistent) }
 
     /// What came of a block to be put in.
@@ -188,7 +193,6 @@ final class CodeCache: @unchecked Sendable {
     /// Drops the blocks of the page at `physical`; true if there were any.
     func invalidatePage(_ physical: UInt64) -> Bool {
         state.withLock { _ in
-            drops.wrappingAdd(1, ordering: .sequentiallyConsistent)
             var found = false
             for mode in 0..<UInt64(BlockMode.count) {
                 guard let slot = slot(physical & ~0xFFF, BlockMode(rawValue: mode)),
@@ -201,6 +205,7 @@ final class CodeCache: @unchecked Sendable {
                 }
             }
             watchByte(physical).bitwiseAnd(~Watch.hasBlocks)
+            drops.wrappingAdd(1, ordering: .sequentiallyConsistent)
             return found
         }
     }
@@ -208,7 +213,6 @@ final class CodeCache: @unchecked Sendable {
     /// Forgets all blocks and goes on in the other half. Every CPU must have let go of that half's blocks.
     func flush() {
         state.withLock { state in
-            drops.wrappingAdd(1, ordering: .sequentiallyConsistent)
             // Writes to the pages are not noticed from here on, so nobody may enter their blocks any more. Only pages
             // that had blocks are touched: the rest of these arrays takes no memory of the host's. A page that was to
             // get a block and did not stays watched, which its next write ends.
@@ -226,6 +230,7 @@ final class CodeCache: @unchecked Sendable {
                 watchByte(memory.base + page << GuestMemory.pageShift).bitwiseAnd(~Watch.hasBlocks)
             }
             state = State(half: state.half ^ 1)
+            drops.wrappingAdd(1, ordering: .sequentiallyConsistent)
         }
     }
 
