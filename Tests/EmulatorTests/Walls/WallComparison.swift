@@ -11,6 +11,8 @@ struct WallMismatch: CustomStringConvertible {
     var program: WallProgram
     var expected: [UInt8]
     var found: [UInt8]
+    /// How the second ended, if not as a program should.
+    var failure: String?
 
     var description: String {
         var lines = [
@@ -19,6 +21,7 @@ struct WallMismatch: CustomStringConvertible {
             "", "What differs:",
         ]
         lines += differences.map { "  " + $0 }
+        if let failure { lines += ["", "\(names.1) did not end:", failure] }
         lines += ["", "Code:"] + listing.map { "  " + $0 }
         lines += ["", "Schedule:"] + schedule.map { "  " + $0 }
         lines += ["TCR \(Comparison.hex(program.tcr)), SCTLR \(Comparison.hex(program.sctlr))"]
@@ -170,7 +173,8 @@ final class WallRun {
                 for other in others {
                     let otherEnded = other.run(program)
                     if !otherEnded || !Self.isEqual(reference, other, slot: slot) {
-                        mismatches.append(mismatch(first + slot, program, other))
+                        mismatches.append(
+                            mismatch(first + slot, program, other, otherEnded ? nil : other.failure(on: 0)))
                         ended[slot] = false
                     }
                 }
@@ -180,18 +184,23 @@ final class WallRun {
             let endedTogether = machine.runTogether(programs)
             for (slot, program) in programs.enumerated() where ended[slot] {
                 if !endedTogether[slot] || !Self.isEqual(reference, machine, slot: slot) {
-                    mismatches.append(mismatch(first + slot, program, machine))
+                    mismatches.append(
+                        mismatch(
+                            first + slot, program, machine, endedTogether[slot] ? nil : machine.failure(on: slot)))
                 }
             }
         }
         return (summary, mismatches)
     }
 
-    private func mismatch(_ number: Int, _ program: WallProgram, _ other: WallMachine) -> WallMismatch {
+    private func mismatch(
+        _ number: Int, _ program: WallProgram, _ other: WallMachine, _ failure: String?
+    ) -> WallMismatch {
         let slot = program.slot
         return WallMismatch(
             number: number, seed: seed, names: (reference.name, other.name), program: program,
-            expected: [UInt8](reference.contents(ofSlot: slot)), found: [UInt8](other.contents(ofSlot: slot)))
+            expected: [UInt8](reference.contents(ofSlot: slot)), found: [UInt8](other.contents(ofSlot: slot)),
+            failure: failure)
     }
 }
 

@@ -52,9 +52,9 @@ enum WallLayout {
 
     /// Two pages that EL0 executes, where drawn literal loads are near their data.
     ///
-    /// No page is mapped to be both written and executed: a stray store could change code that is executed before the
-    /// next context synchronization, and old and new are both right then. (`ProgramTests` has code that writes its own
-    /// page.)
+    /// Code is written through aliases only, a word at a time: a stray store could change what is executed before the
+    /// next context synchronization, or that one itself, and old and new are both right then. (`ProgramTests` has code
+    /// that writes its own page.)
     static let user: UInt64 = 0x4014_0000
     /// A page that both exception levels execute.
     static let shared: UInt64 = 0x4014_2000
@@ -74,7 +74,9 @@ enum WallLayout {
     static let parameters = log + pageByteCount
 
     /// What may be mapped in the window: pages of the slot.
-    static let windowFrames = [Frame.user, Frame.user + 1, Frame.shared, Frame.window, Frame.window + 1]
+    static let windowFrames = [Frame.user, Frame.user + 1, Frame.shared] + windowData
+    /// What may be mapped there to be written.
+    static let windowData = [Frame.window, Frame.window + 1]
     static let windowAttributes: [PageAttributes] = [
         userCode, sharedCode, .userData.union(.notGlobal), .data.union(.notGlobal), [.userData, .readOnly, .notGlobal],
         [.code, .readOnly, .notGlobal], [.innerShareable, .user, .notGlobal],

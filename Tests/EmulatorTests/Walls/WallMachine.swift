@@ -26,7 +26,11 @@ final class WallMachine: @unchecked Sendable {
     let memory: GuestMemory
     private let vm: EmulatedVM
     /// Whether each CPU is in the monitor, with its MMU on. Each belongs to whoever runs that CPU.
-    private final class Readiness { var isReady = false }
+    private final class Readiness {
+        var isReady = false
+        /// How the last program ended that did not end as it should.
+        var failure = ""
+    }
     private let cores: [Readiness]
 
     init(_ engine: Engine, cpuCount: Int = 1, codeCacheByteCount: Int) throws {
@@ -116,16 +120,28 @@ final class WallMachine: @unchecked Sendable {
 
     private func finish(_ cpu: EmulatedCPU) -> Bool {
         let end = cpu.instructionCount + Self.patience
+        var last: Exit?
         for _ in 0..<Self.exitLimit {
-            switch cpu.run(budget: Int(Self.patience)) {
-            case .hypercall(Self.done): return true
-            case .hypercall, .secureMonitorCall, .budgetExhausted:
-                guard cpu.instructionCount < end else { return false }
-            default: return false
+            let exit = cpu.run(budget: Int(Self.patience))
+            if exit == .hypercall(immediate: Self.done) { return true }
+            last = exit
+            switch exit {
+            case .hypercall, .secureMonitorCall, .budgetExhausted: break
+            default: last = nil
+            }
+            guard last != nil, cpu.instructionCount < end else {
+                last = exit
+                break
             }
         }
+        cores[cpu.index].failure =
+            "\(last.map { "\($0)" } ?? "too many exits"), \(cpu.instructionCount - (end - Self.patience)) instructions\n"
+            + cpu.stateDescription
         return false
     }
+
+    /// How the last program of a CPU ended that did not end as it should.
+    func failure(on index: Int) -> String { cores[index].failure }
 
     // MARK: Several at once
 

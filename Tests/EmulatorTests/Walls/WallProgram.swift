@@ -281,8 +281,9 @@ struct WallBuilder {
 
     private mutating func windowDescriptor() -> UInt64 {
         if random.oneIn(4) { return 0 }
-        let frame = WallLayout.windowFrames[random.below(WallLayout.windowFrames.count)]
         let attributes = WallLayout.windowAttributes[random.below(WallLayout.windowAttributes.count)]
+        let frames = attributes.contains(.readOnly) ? WallLayout.windowFrames : WallLayout.windowData
+        let frame = frames[random.below(frames.count)]
         return PageTables.descriptor(WallLayout.frame(frame, ofSlot: slot), attributes)
     }
 
@@ -452,7 +453,7 @@ struct WallBuilder {
 
     private mutating func addTaggedAccess() {
         let offsets: [UInt64] = [0, 8, 0xFF8, 0xFFC, 0xFFF, 0x1000, 0x1FF8, 0x1FFF, 0x2000, 0x2FFC, 0x2FFF]
-        let base = [OracleLayout.data, WallLayout.window, WallLayout.window + 0x2000][random.below(3)]
+        let base = [OracleLayout.data, WallLayout.window, WallLayout.window + 0x1000][random.below(3)]
         var address = base + offsets[random.below(offsets.count)]
         switch random.below(4) {
         case 0: address |= random.next() & 0xFF << 56
@@ -466,8 +467,7 @@ struct WallBuilder {
             .strw(t, .x16), .stp(t, .x15, .x16), .ldtr(t, .x16), .sttr(t, .x16), .ldar(t, .x16), .stlr(t, .x16),
             .ldadd(t, .x15, .x16), .ldr(q: 3, .x16), .sys(.dcZVA, .x16), .ldxr(t, .x16), .stxr(.x15, t, .x16),
         ]
-        // The window may show code.
-        append(accesses[random.below(accesses.count)], .dsb, .isb)
+        append(accesses[random.below(accesses.count)])
     }
 
     private mutating func addStackPointer() {
