@@ -438,8 +438,9 @@ extension EmulatedCPU {
                         break execute
                     }
                     writeDAIF(op.pointee)
-                    // Masked or not, as in translated code, so that both are in the same block afterwards.
-                    if hasPendingInterrupt && op.pointee.code != .setDAIF {
+                    // Masked or not, as in translated code, so that both are in the same block afterwards. If a step
+                    // becomes active, it is the next instruction's.
+                    if op.pointee.code != .setDAIF && (hasPendingInterrupt || isStepping) {
                         state.slice &-= Int(op.pointee.a)
                         state.pc = pc &+ op.pointee.immediate
                         continue dispatch

@@ -25,9 +25,14 @@ extension EmulatedCPU {
 
     @inline(never)
     private func runTranslated(_ block: Block, _ translator: Translator) -> AfterTranslated? {
+        // Translated code does not look whether a step has become active.
+        guard state.system.pointee.mdscrEL1 & MDSCR.ss == 0 else {
+            forgetLinks()
+            return nil
+        }
         if !translator.hasCode(block) {
             forgetLinks()
-            guard block.isValid, !stepIsUnderWay, state.system.pointee.mdscrEL1 & MDSCR.ss == 0 else { return nil }
+            guard block.isValid, !stepIsUnderWay else { return nil }
             switch translator.translate(block, mode: currentMode, cache: codeCache) {
             case .done: break
             case .busy: block.patience = translator.patience

@@ -145,6 +145,21 @@ struct WallTests {
         }
     }
 
+    @Test("A software step is active from the instruction after the one that unmasks it")
+    func unmaskedStep() throws {
+        let machine = try SystemMachine()
+        let code: [A64] = [
+            .msr(.mdscrEL1, .x1), .msr(.oslarEL1, .zr), .isb, .msrDAIFClr(8), .add(.x2, .x2, 1), .hvc(1),
+        ]
+        for _ in 0..<3 {
+            // SS and KDE. PSTATE.SS is 0: the step is pending.
+            let taken = try #require(try machine.run(code, [.x1: 1 << 13 | 1, .x2: 0]).exception)
+            #expect(taken.esr >> 26 == 0x33)
+            #expect(taken.elr == SystemMachine.Layout.code + 16)
+            #expect(machine.x(2) == 0)
+        }
+    }
+
     @Test("A tag in the PC is gone once the branch is done, also if an interrupt comes first")
     func taggedPC() throws {
         let (machine, _) = try SystemMachine.withMMU(tcr: TCRBit.tbi0)

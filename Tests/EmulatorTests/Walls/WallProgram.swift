@@ -195,7 +195,8 @@ struct WallBuilder {
         let plain = area.base &+ offset
         switch change {
         case .none: return plain
-        case .offset(let offset): return plain &+ offset
+        // Not into the middle of what EL1 does: half of it may be a mistake that has more than one outcome.
+        case .offset(let offset): return offset & 3 == 0 && !area.isEL0 ? plain : plain &+ offset
         case .tag(let tag): return plain & ~(0xFF << 56) | tag << 56
         case .window(let page): return WallLayout.window + page * WallLayout.pageByteCount + (offset & 0xFFF)
         case .alias: return area.alias + offset
@@ -319,10 +320,16 @@ struct WallBuilder {
         case 10: .tag(random.next() & 0xFF)
         case 11: .window(UInt64(random.below(WallLayout.windowCount)))
         case 12: .alias
-        case 13: .fixed(WallTests.odd[random.below(WallTests.odd.count)])
+        case 13: .fixed(oddAddress())
         case 14: .offset(UInt64(random.below(64)) &* 4 &- 128)
         default: .fixed(RandomValues.general(&random))
         }
+    }
+
+    /// One that is nobody's, but for the last two words of the kernel's pages.
+    private mutating func oddAddress() -> UInt64 {
+        let address = WallTests.odd[random.below(WallTests.odd.count)]
+        return WallLayout.kernel..<0xFFFF_FFFF_FFFF_FFF0 ~= address ? .max : address
     }
 
     // MARK: Words
@@ -351,7 +358,7 @@ struct WallBuilder {
         if case .offset(let offset) = change, offset & 3 != 0 { target = random.below(ranks.count) }
         // Behind the last block there is nothing to go round again.
         if target == ranks.count {
-            if case .fixed = change {} else { change = .fixed(WallTests.odd[random.below(WallTests.odd.count)]) }
+            if case .fixed = change {} else { change = .fixed(oddAddress()) }
         }
         appendAddress(register, rank: target, change)
         return min(target, ranks.count - 1)
@@ -482,6 +489,8 @@ struct WallBuilder {
     private mutating func addPrivileged() {
         switch random.below(10) {
         case 0...3: addRemapping()
+        // The window shows what both levels execute, from anywhere on.
+        case 4...5 where areas[current].isEL0: append([flagWord()])
         case 4:
             appendValue(16, WallMachine.ttbr0(slot: slot, tree: random.below(2)))
             append(.msr(.ttbr0EL1, .x16), .isb)
