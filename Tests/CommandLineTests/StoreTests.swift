@@ -34,7 +34,7 @@ struct StoreTests {
         #expect(lines.count == 3 && lines[0].hasPrefix("good\tbroken: ") && lines[0].contains(path), "\(listed.output)")
         #expect(lines.dropFirst().allSatisfy { $0.hasSuffix("\tnever started") }, "\(listed.output)")
         // Every other verb says what is wrong, and what helps.
-        for verb in ["start", "inspect", "bump", "discard"] {
+        for verb in ["start", "inspect", "discard"] + (file == "state.json" ? ["bump"] : []) {
             let said = try await Command.run([verb, "good", "--store", vm.store])
             #expect(said.exitCode == 64 && said.errorLines.count == 1 && said.error.contains(path), "\(said.error)")
         }
