@@ -154,12 +154,15 @@ struct StoreTests {
         let script = """
             (ulimit -n 40; exec "$0" start vm --store "$1") </dev/null >"$2" 2>&1 & vm=$!
             until grep -q idle "$2"; do sleep 0.05; done
-            python3 -c 'import socket, sys
+            python3 -c 'import socket, sys, time
             callers = []
             for _ in range(48):
                 caller = socket.socket(socket.AF_UNIX)
                 caller.settimeout(20)
-                caller.connect(sys.argv[1])
+                while True:
+                    try: caller.connect(sys.argv[1]); break
+                    # The queue of those who wait to be taken is full.
+                    except BlockingIOError: time.sleep(0.01)
                 callers.append(caller)
             for caller in callers[:20]: caller.recv(1)
             ' "$1/vm/control" || exit 99
