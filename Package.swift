@@ -29,20 +29,20 @@ let package = Package(
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
+        .target(name: "HostSupport", swiftSettings: common),
         .target(name: "PSCI", swiftSettings: safe),
         .target(name: "Arm64", swiftSettings: safe),
         .target(name: "Hypervisor", dependencies: ["Arm64"], swiftSettings: common),
         .target(name: "Emulator", dependencies: ["Arm64", "Hypervisor"], swiftSettings: common),
-        .target(name: "Storage", swiftSettings: safe),
         .target(
             name: "Devices",
-            dependencies: ["Hypervisor", "Storage", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: ["HostSupport", "Hypervisor", .product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: common),
         .target(name: "Firmware", dependencies: ["Hypervisor"], swiftSettings: safe),
         .target(
             name: "Hibernation",
             dependencies: [
-                "Storage",
+                "HostSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -50,14 +50,14 @@ let package = Package(
         .target(
             name: "Machine",
             dependencies: [
-                "PSCI", "Arm64", "Hypervisor", "Emulator", "Devices", "Firmware", "Hibernation",
+                "HostSupport", "PSCI", "Arm64", "Hypervisor", "Emulator", "Devices", "Firmware", "Hibernation",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: common),
         .target(
             name: "Host",
             dependencies: [
-                "PSCI", "Devices", "Hibernation", "Machine",
+                "HostSupport", "PSCI", "Devices", "Hibernation", "Machine",
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
             ],
@@ -65,7 +65,7 @@ let package = Package(
         .executableTarget(
             name: "dormouse",
             dependencies: [
-                "Emulator", "Hibernation", "Host", "Machine", "PSCI",
+                "Emulator", "Hibernation", "Host", "HostSupport", "Machine", "PSCI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -80,24 +80,28 @@ let package = Package(
         // What tests of all modules share: traits, and nothing of Dormouse.
         .target(name: "TestSupport", path: "Tests/Support", swiftSettings: common),
 
+        .testTarget(name: "HostSupportTests", dependencies: ["HostSupport", "TestSupport"], swiftSettings: common),
         .testTarget(name: "PSCITests", dependencies: ["PSCI"], swiftSettings: common),
         .testTarget(name: "Arm64Tests", dependencies: ["Arm64"], swiftSettings: common),
         .testTarget(name: "EmulatorTests", dependencies: ["Emulator", "TestSupport"], swiftSettings: common),
-        .testTarget(name: "DevicesTests", dependencies: ["Devices", "TestSupport"], swiftSettings: common),
+        .testTarget(
+            name: "DevicesTests", dependencies: ["Devices", "HostSupport", "TestSupport"], swiftSettings: common),
         .testTarget(name: "FirmwareTests", dependencies: ["Firmware", "TestSupport"], swiftSettings: common),
         .testTarget(
             name: "HibernationTests", dependencies: ["Hibernation", "TestSupport"], exclude: ["Fixtures"],
             swiftSettings: common),
         .testTarget(
-            name: "MachineTests", dependencies: ["Hibernation", "Machine", "TestSupport"], exclude: ["Golden"],
+            name: "MachineTests", dependencies: ["Hibernation", "HostSupport", "Machine", "TestSupport"],
+            exclude: ["Golden"],
             swiftSettings: common),
         .testTarget(
-            name: "HostTests", dependencies: ["Devices", "Hibernation", "Host", "Machine", "TestSupport"],
+            name: "HostTests",
+            dependencies: ["Devices", "Hibernation", "Host", "HostSupport", "Machine", "TestSupport"],
             swiftSettings: common),
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "dormouse", "Hibernation", "Machine",
+                "dormouse", "Hibernation", "HostSupport", "Machine",
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"), "TestSupport",
             ],

@@ -7,6 +7,7 @@
 import FoundationEssentials
 import Glibc
 import Hibernation
+import HostSupport
 import Machine
 import SystemPackage
 

@@ -6,6 +6,7 @@
 
 import FoundationEssentials
 import Glibc
+import HostSupport
 import Machine
 
 enum PrivateDirectory {

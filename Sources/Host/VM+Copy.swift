@@ -8,6 +8,7 @@
 import FoundationEssentials
 import Glibc
 import Hibernation
+import HostSupport
 import Machine
 
 extension VM {

@@ -5,6 +5,7 @@
 
 import FoundationEssentials
 import Glibc
+import HostSupport
 import Machine
 
 final class VMDraft {

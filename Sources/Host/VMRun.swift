@@ -5,6 +5,7 @@
 // must not remember less, or more, than is true.
 
 import Hibernation
+import HostSupport
 import Machine
 import Synchronization
 

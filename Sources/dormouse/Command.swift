@@ -2,6 +2,7 @@
 
 import Hibernation
 import Host
+import HostSupport
 import Machine
 
 enum Command {

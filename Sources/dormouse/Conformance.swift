@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Glibc
+import HostSupport
 import Machine
 import PSCI
 

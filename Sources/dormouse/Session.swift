@@ -5,6 +5,7 @@
 // terminal. Not responsible for which machine that is, nor for what its end means.
 
 import Glibc
+import HostSupport
 import Logging
 import Machine
 import Synchronization
@@ -30,7 +31,7 @@ final class Session: Sendable {
 
     /// Takes the signals of this process, before any thread is started, and makes everything ready. Until `begin`, one
     /// that is to end it ends it at once, whatever it is reading.
-    init(_ options: RunOptions) throws(MachineError) {
+    init(_ options: RunOptions) throws(HostResourceError) {
         SignalWatcher.prepare()
         self.options = options
         let losses = Losses()
@@ -86,7 +87,7 @@ final class Session: Sendable {
     func begin() { shared.withLock { $0.isUnderWay = true } }
 
     /// Connects the terminal. However the caller goes on, it calls `finish`.
-    func start() throws(MachineError) {
+    func start() throws(HostResourceError) {
         begin()
         try output.start()
         shared.withLock { $0.isStarted = true }

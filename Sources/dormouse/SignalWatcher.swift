@@ -3,6 +3,7 @@
 // Responsible for: which signals end the run, and stopping and continuing with the terminal's own modes.
 
 import Glibc
+import HostSupport
 import Machine
 import Synchronization
 
@@ -56,7 +57,7 @@ final class SignalWatcher: Sendable {
     }
 
     /// Starts the thread.
-    func start() throws(MachineError) {
+    func start() throws(HostResourceError) {
         try HostThread.start { [self] in run() }
     }
 

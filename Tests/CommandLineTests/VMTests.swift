@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import Hibernation
+import HostSupport
 import Machine
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 import Glibc
 import Hibernation
+import HostSupport
 import Machine
 import Testing
 

@@ -2,6 +2,7 @@
 
 import Emulator
 import FoundationEssentials
+import HostSupport
 import Synchronization
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 import Devices
 import Glibc
+import HostSupport
 import Hypervisor
 import Synchronization
 import Testing

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import HostSupport
 import Hypervisor
 import Testing
 

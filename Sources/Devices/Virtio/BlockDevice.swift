@@ -5,6 +5,7 @@
 //
 // Follows virtio 1.2 §5.2. Requests are done one after another, in the order in which they were made available.
 
+import HostSupport
 import Hypervisor
 import Synchronization
 
@@ -75,7 +76,7 @@ public final class BlockDevice: VirtioDevice {
         file: DiskFile, serial: String, laboratory: DiskLaboratory? = nil, onError: DiskErrorPolicy = .report,
         retryMilliseconds: Int = 1000, synchronous: Bool = false,
         tell: @escaping @Sendable (DiskEvent) -> Void = { _ in }
-    ) throws(WorkerThreadError) {
+    ) throws(HostResourceError) {
         features = Self.features(isReadOnly: file.isReadOnly)
 
         configuration = Self.configuration(file.geometry)

@@ -5,7 +5,7 @@
 
 import Glibc
 import Hypervisor
-import Storage
+import HostSupport
 import Synchronization
 
 /// Why a disk cannot be used.

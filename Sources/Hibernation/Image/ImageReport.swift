@@ -3,7 +3,7 @@
 // docs/image.md documents the shape; whoever changes it changes `schemaVersion` and that page. Numbers that may need all
 // of 64 bits are text in hexadecimal: not every reader of JSON keeps 64 bits.
 
-import Storage
+import HostSupport
 
 /// The swap areas of a disk, and what is in them.
 public struct ImageReport: Codable, Sendable, Equatable {

@@ -4,7 +4,7 @@
 // bytes mean.
 
 import Glibc
-import Storage
+import HostSupport
 import SystemPackage
 
 /// Why a disk could not be searched for a hibernation image, or changed.

@@ -5,6 +5,7 @@
 // many of them, the one that has been silent for longest. If the process has no descriptor left for a caller, that one waits.
 
 import Glibc
+import HostSupport
 import Machine
 import Synchronization
 
@@ -58,7 +59,7 @@ public final class ControlServer: Sendable {
     }
 
     /// Starts the thread, which ends with the process.
-    public func start() throws(MachineError) {
+    public func start() throws(HostResourceError) {
         try HostThread.start { [self] in
             var speakers: [Speaker] = []
             var paused: ContinuousClock.Instant?

@@ -3,6 +3,7 @@
 // Responsible for: one configuration of PSCI on one number of cores. Calls that end a run have runs of their own, in which the
 // host says what came of them. Not responsible for: printing.
 
+import HostSupport
 import PSCI
 import Synchronization
 
@@ -138,10 +139,13 @@ private final class ConformanceMachine {
         let place = Parking()
         let isDone = Flag()
         let machine = machine
-        let watchdog = try HostThread {
-            place.wait(until: HostClock.now + Self.patience) { isDone.value.load(ordering: .acquiring) }
-            if !isDone.value.load(ordering: .acquiring) { machine.stop(because: .host("the guest hangs")) }
-        }
+        let watchdog: HostThread
+        do throws(HostResourceError) {
+            watchdog = try HostThread {
+                place.wait(until: BootClock.now + Self.patience) { isDone.value.load(ordering: .acquiring) }
+                if !isDone.value.load(ordering: .acquiring) { machine.stop(because: .host("the guest hangs")) }
+            }
+        } catch { throw .host(error.description) }
         defer {
             isDone.value.store(true, ordering: .releasing)
             place.wake()

@@ -5,6 +5,7 @@
 // Not responsible for: the terminal's modes, or what a command does.
 
 import Glibc
+import HostSupport
 import Synchronization
 
 /// Feeds a guest's console from a thread of its own.
@@ -54,7 +55,7 @@ public final class ConsoleInput: Sendable {
     }
 
     /// Starts the thread. It ends with the process, or after `stop`.
-    public func start() throws(MachineError) {
+    public func start() throws(HostResourceError) {
         try HostThread.start { [self] in run() }
     }
 

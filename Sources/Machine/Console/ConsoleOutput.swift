@@ -5,6 +5,7 @@
 // what the bytes mean.
 
 import Glibc
+import HostSupport
 import Synchronization
 
 /// Writes a guest's console output from a thread of its own.
@@ -45,7 +46,7 @@ public final class ConsoleOutput: Sendable {
     }
 
     /// Starts the thread.
-    public func start() throws(MachineError) {
+    public func start() throws(HostResourceError) {
         try HostThread.start { [self] in run() }
     }
 
@@ -79,7 +80,7 @@ public final class ConsoleOutput: Sendable {
         guard isFirst else { return }
         work.wake()
         done.wait(until: nil) { state.withLock { $0.isDone || $0.isAbandoned } }
-        done.wait(until: HostClock.now + Self.patience) { state.withLock { $0.isDone } }
+        done.wait(until: BootClock.now + Self.patience) { state.withLock { $0.isDone } }
     }
 
     private func run() {

@@ -4,6 +4,7 @@
 // interrupt, which the PL031 raises when it is looked at.
 
 import Devices
+import HostSupport
 import Synchronization
 
 /// Looks at a PL031 when its alarm is due.
@@ -18,7 +19,7 @@ final class AlarmClock: Sendable {
     ///   - time: the clock to sleep by, in nanoseconds.
     ///   - timeOfDay: nanoseconds since 1970-01-01 UTC.
     init(
-        time: @escaping @Sendable () -> UInt64 = { HostClock.now },
+        time: @escaping @Sendable () -> UInt64 = { BootClock.now },
         timeOfDay: @escaping @Sendable () -> UInt64 = { WallClock.now }
     ) {
         self.time = time

@@ -1,7 +1,7 @@
-// The guest's time from the host's clock since boot, CLOCK_BOOTTIME: it goes on while the host sleeps, as it does while the
-// guest is hibernated. CLOCK_MONOTONIC stands still then.
+// The guest's time from the host's clock since boot (`BootClock`): it goes on while the host sleeps, as it does while the guest is
+// hibernated.
 
-import Glibc
+import HostSupport
 import Hypervisor
 
 /// A counter of 1 GHz that runs since it was made.
@@ -13,19 +13,9 @@ final class HostClock: GuestClock {
     /// - Parameters:
     ///   - counter: where it begins: not at zero for a guest whose counter went on while it was hibernated.
     ///   - time: the host's clock, in nanoseconds.
-    init(counter: UInt64 = 0, time: @escaping @Sendable () -> UInt64 = { HostClock.now }) {
+    init(counter: UInt64 = 0, time: @escaping @Sendable () -> UInt64 = { BootClock.now }) {
         self.time = time
         start = time() &- counter
-    }
-
-    /// The host's time since it was booted, in nanoseconds: monotonic, and counting while the host sleeps.
-    static var now: UInt64 { read(CLOCK_BOOTTIME) }
-
-    /// A clock of the host's, in nanoseconds.
-    static func read(_ clock: clockid_t) -> UInt64 {
-        var time = timespec()
-        clock_gettime(clock, &time)
-        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
     }
 
     var frequency: UInt64 { 1_000_000_000 }

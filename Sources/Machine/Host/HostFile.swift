@@ -5,6 +5,7 @@
 
 import Glibc
 import Hibernation
+import HostSupport
 import Hypervisor
 
 /// A file that is read into guest memory.

@@ -8,6 +8,7 @@
 //   record=kill:STEP          the process dies while it writes how the run of a kept VM ended
 //   disk…                     see `Laboratory+DiskArgument`
 
+import HostSupport
 import PSCI
 
 /// Why a rule is none. The text is for the user.

@@ -4,6 +4,7 @@
 // responsible for: doing it (`LaboratoryRun`, and `DiskLaboratory` of the devices), or for what the command line calls it (`Laboratory+Argument`).
 
 import Devices
+import HostSupport
 import PSCI
 
 /// What goes wrong in a run.

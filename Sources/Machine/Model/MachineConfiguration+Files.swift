@@ -1,5 +1,7 @@
 // The files of a machine, which must not be in each other's way.
 
+import HostSupport
+
 extension MachineConfiguration {
     /// Everything on the host that the machine reads or writes.
     public var paths: [String] {

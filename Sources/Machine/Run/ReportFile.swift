@@ -4,6 +4,7 @@
 // is in `OutputFile`.
 
 import FoundationEssentials
+import HostSupport
 
 /// Why a report cannot be written. The text is for the user, one line.
 public struct ReportFileError: Error, CustomStringConvertible {
@@ -14,6 +15,10 @@ public struct ReportFileError: Error, CustomStringConvertible {
     public var description: String {
         "cannot write the report \(path): \(reason); give --report the path of a file, in a directory that can be written to"
     }
+}
+
+extension OutputFileError {
+    public var exitCode: ExitCode { isHosts ? .internalError : .usage }
 }
 
 /// Where a report goes.

@@ -1,6 +1,7 @@
 // From the first boot to the end that counts: a guest that resets is booted again.
 
 import Glibc
+import HostSupport
 import Synchronization
 
 /// What came of running a machine, however often it booted.
@@ -44,7 +45,7 @@ public struct EndTimes: Sendable, Hashable {
     }
 
     /// Nanoseconds since the end, without those that flushing the disks took.
-    public var elapsedWithoutFlush: UInt64 { HostClock.now &- end &- flush }
+    public var elapsedWithoutFlush: UInt64 { BootClock.now &- end &- flush }
 }
 
 extension VirtualMachine {
@@ -54,7 +55,7 @@ extension VirtualMachine {
     public func runToEnd(
         rebooting: Bool, willBoot: (Int) -> Void = { _ in }
     ) throws(MachineError) -> RunOutcome {
-        let startTime = HostClock.now
+        let startTime = BootClock.now
         let startCPUTime = Self.cpuSeconds
         var boots = 0
         var end: RunEnd
@@ -64,7 +65,7 @@ extension VirtualMachine {
             end = try run()
         } while rebooting && end.isReset
         return RunOutcome(
-            end: end, boots: boots, wallSeconds: Double(HostClock.now - startTime) / 1e9,
+            end: end, boots: boots, wallSeconds: Double(BootClock.now - startTime) / 1e9,
             cpuSeconds: Self.cpuSeconds - startCPUTime, endTimes: endTimes.withLock { $0 })
     }
 

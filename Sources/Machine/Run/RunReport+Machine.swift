@@ -2,6 +2,7 @@
 
 import Devices
 import Hibernation
+import HostSupport
 import Hypervisor
 import PSCI
 

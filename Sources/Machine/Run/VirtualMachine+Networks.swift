@@ -1,6 +1,7 @@
 // Connecting a machine to its networks.
 
 import Devices
+import HostSupport
 
 /// A network has gone for good; the guest sees its link go down and runs on.
 public struct LinkDownEvent: Sendable {

@@ -2,6 +2,7 @@
 
 import Devices
 import Emulator
+import HostSupport
 import Synchronization
 
 /// What is to be said of a disk of the machine and the host that it is on.

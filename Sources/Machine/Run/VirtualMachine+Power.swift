@@ -2,6 +2,7 @@
 
 import Devices
 import Emulator
+import HostSupport
 import Hypervisor
 import PSCI
 import Synchronization
@@ -94,7 +95,7 @@ extension VirtualMachine {
         if let instructionClock {
             instructionClock.skip(to: instructionClock.counter &+ nanoseconds)
         } else {
-            parking[core].wait(until: HostClock.now &+ nanoseconds) { hasEnded }
+            parking[core].wait(until: BootClock.now &+ nanoseconds) { hasEnded }
         }
     }
 
@@ -128,7 +129,7 @@ extension VirtualMachine {
             // A stop that meets a reset must not be lost, or the guest would be booted again.
             case (nil, _), (.reset, .stopped):
                 end = how
-                endTimes.withLock { $0 = EndTimes(end: HostClock.now, time: WallClock.now, counter: power.now) }
+                endTimes.withLock { $0 = EndTimes(end: BootClock.now, time: WallClock.now, counter: power.now) }
             default: break
             }
         }

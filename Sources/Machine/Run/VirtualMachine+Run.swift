@@ -3,6 +3,7 @@
 import Devices
 import Emulator
 import Firmware
+import HostSupport
 import Hypervisor
 import PSCI
 import Synchronization
@@ -30,7 +31,7 @@ extension VirtualMachine {
                 alarmClock.stop()
                 alarmThread?.join()
             }
-            do throws(MachineError) {
+            do throws(HostResourceError) {
                 if let rtc {
                     let alarmClock = alarmClock
                     alarmThread = try HostThread { alarmClock.run(rtc) }
@@ -41,17 +42,17 @@ extension VirtualMachine {
             } catch {
                 finish(.stopped(.host("out of threads")))
                 for thread in threads { thread.join() }
-                throw error
+                throw .host(error.description)
             }
             for thread in threads { thread.join() }
         }
-        let flushStart = HostClock.now
+        let flushStart = BootClock.now
         for disk in disks {
             do throws(DiskFileError) {
                 try disk.flush()
             } catch { throw .disk(error) }
         }
-        endTimes.withLock { $0.flush = HostClock.now - flushStart }
+        endTimes.withLock { $0.flush = BootClock.now - flushStart }
         let end = end.withLock { end in
             defer { end = nil }
             return end ?? .stopped(.host("the machine stopped without a reason"))
@@ -260,7 +261,7 @@ extension VirtualMachine {
         } else {
             // Only console input can change anything: it arrives as an interrupt of some core. An interrupt that a core does
             // not wait for is none, or it would keep this thread awake for ever.
-            parking[0].wait(until: HostClock.now + 10_000_000) {
+            parking[0].wait(until: BootClock.now + 10_000_000) {
                 hasEnded || zip(emulator.cpus, activities).contains { isReady($0, $1) }
             }
         }

@@ -9,6 +9,7 @@ import Devices
 import Emulator
 import Firmware
 import Glibc
+import HostSupport
 import Hypervisor
 import PSCI
 import Synchronization

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Host
+import HostSupport
 import Machine
 
 struct Copy: ParsableCommand {

@@ -5,6 +5,7 @@ import FoundationEssentials
 import Glibc
 import Hibernation
 import Host
+import HostSupport
 import Machine
 
 struct List: ParsableCommand {

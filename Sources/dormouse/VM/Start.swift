@@ -4,6 +4,7 @@ import ArgumentParser
 import Glibc
 import Hibernation
 import Host
+import HostSupport
 import Logging
 import Machine
 

@@ -2,6 +2,7 @@
 // busy for minutes; the run is told to end while the first of its requests is under way.
 
 import Glibc
+import HostSupport
 import Hypervisor
 import Synchronization
 import Testing

@@ -6,6 +6,7 @@
 // Follows virtio 1.2 §5.1. One pair of queues; no control queue, and no offload in either direction: a frame is what is
 // on the wire, checksums included.
 
+import HostSupport
 import Hypervisor
 
 extension VirtioFeatures {
@@ -61,7 +62,7 @@ public final class NetworkDevice: VirtioDevice {
     public init(
         mac: MACAddress, mtu: UInt16, backend: any NetworkBackend,
         onLinkDown: @escaping @Sendable (String) -> Void = { _ in }
-    ) throws(WorkerThreadError) {
+    ) throws(HostResourceError) {
         var configuration = [UInt8](repeating: 0, count: Configuration.byteCount)
         configuration.replaceSubrange(Configuration.mac..<MACAddress.byteCount, with: mac.bytes)
         configuration.store(mtu, at: Configuration.mtu)

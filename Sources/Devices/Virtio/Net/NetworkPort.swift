@@ -4,6 +4,7 @@
 // when (`PollingThread`).
 
 import Glibc
+import HostSupport
 import Hypervisor
 import Synchronization
 

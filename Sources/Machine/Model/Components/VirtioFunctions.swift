@@ -1,6 +1,7 @@
 // What there can be behind a virtio-mmio slot: a disk, a network, a console, entropy.
 
 import Devices
+import HostSupport
 import Hypervisor
 
 struct DiskFunction: VirtioFunction {

@@ -1,4 +1,5 @@
 import Glibc
+import HostSupport
 import Hypervisor
 import Synchronization
 import Testing

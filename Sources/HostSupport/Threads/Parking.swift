@@ -8,17 +8,17 @@ import Glibc
 /// A place for one thread to sleep until there is a reason not to.
 ///
 /// Safe: the pthread objects are initialised once, at a fixed address, and destroyed with the object.
-final class Parking: @unchecked Sendable {
+public final class Parking: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
     /// The longest sleep between two looks at the clock, in nanoseconds.
-    static let longestSleep: UInt64 = 1_000_000_000
+    public static let longestSleep: UInt64 = 1_000_000_000
 
     private let time: @Sendable () -> UInt64
 
     /// - Parameter time: the clock of the deadlines, in nanoseconds.
-    init(time: @escaping @Sendable () -> UInt64 = { HostClock.now }) {
+    public init(time: @escaping @Sendable () -> UInt64 = { BootClock.now }) {
         self.time = time
         pthread_mutex_init(mutex, nil)
         var attributes = pthread_condattr_t()
@@ -38,7 +38,7 @@ final class Parking: @unchecked Sendable {
     /// Sleeps until `isReady` holds, or the clock reaches `deadline` nanoseconds.
     ///
     /// Whoever makes `isReady` true calls `wake` afterwards, so that nothing is missed.
-    func wait(until deadline: UInt64?, isReady: () -> Bool) {
+    public func wait(until deadline: UInt64?, isReady: () -> Bool) {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         while !isReady() {
@@ -48,14 +48,14 @@ final class Parking: @unchecked Sendable {
             }
             let now = time()
             guard now < deadline else { return }
-            let end = HostClock.read(CLOCK_MONOTONIC) &+ min(deadline - now, Self.longestSleep)
+            let end = BootClock.read(CLOCK_MONOTONIC) &+ min(deadline - now, Self.longestSleep)
             var endTime = timespec(tv_sec: Int(end / 1_000_000_000), tv_nsec: Int(end % 1_000_000_000))
             pthread_cond_timedwait(condition, mutex, &endTime)
         }
     }
 
     /// Makes the waiting thread look again.
-    func wake() {
+    public func wake() {
         pthread_mutex_lock(mutex)
         pthread_cond_broadcast(condition)
         pthread_mutex_unlock(mutex)

@@ -3,14 +3,14 @@
 import Glibc
 
 /// Bytes of the process, as Linux counts them (proc(5), /proc/pid/status).
-struct ProcessMemory {
+public struct ProcessMemory: Sendable {
     /// Resident now: VmRSS.
-    var residentByteCount: UInt64
+    public var residentByteCount: UInt64
     /// The most that was ever resident: VmHWM.
-    var peakByteCount: UInt64
+    public var peakByteCount: UInt64
 
     /// Now; nil if /proc does not say.
-    static var current: ProcessMemory? {
+    public static var current: ProcessMemory? {
         guard let file = fopen("/proc/self/status", "re") else { return nil }
         defer { fclose(file) }
         var text: [UInt8] = []
@@ -24,7 +24,7 @@ struct ProcessMemory {
     }
 
     /// Reads what /proc/pid/status says: lines such as `VmRSS:     1234 kB`.
-    init?(status: String) {
+    public init?(status: String) {
         func byteCount(_ name: String) -> UInt64? {
             for line in status.split(separator: "\n") where line.hasPrefix(name + ":") {
                 let words = line.dropFirst(name.count + 1).split(whereSeparator: \.isWhitespace)

@@ -7,12 +7,12 @@
 import Glibc
 
 /// A file, or a block device.
-enum FileIdentity: Hashable {
+public enum FileIdentity: Hashable, Sendable {
     case file(device: UInt64, inode: UInt64)
     case blockDevice(major: UInt32, minor: UInt32)
 
     /// nil if there is nothing at `path`.
-    init?(path: String) {
+    public init?(path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
         if FileKind(mode: status.st_mode) == .blockDevice {
@@ -34,12 +34,12 @@ enum FileIdentity: Hashable {
     }
 
     /// Where the kernel has a directory for each block device, by its number.
-    static let blockDevices = "/sys/dev/block"
+    public static let blockDevices = "/sys/dev/block"
 
     /// Whether something that is written to one of the two is written to the other as well.
     ///
     /// - Parameter blockDevices: another directory than the kernel's, for tests.
-    static func overlap(
+    public static func overlap(
         _ one: FileIdentity, _ other: FileIdentity, blockDevices: String = blockDevices
     ) -> Bool {
         one == other || one.isPart(of: other, blockDevices, depth: maximumDepth)

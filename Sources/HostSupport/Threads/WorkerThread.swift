@@ -7,9 +7,9 @@ import Glibc
 /// A thread that calls `body` once or more after each `wake`, and sleeps otherwise.
 ///
 /// `@unchecked Sendable`: all state that changes is used under `mutex`.
-final class WorkerThread: @unchecked Sendable {
+public final class WorkerThread: @unchecked Sendable {
     /// What the thread shares with its callers. It outlives both, whoever ends last.
-    private final class Shared: ThreadBody, @unchecked Sendable {
+    private final class Shared: @unchecked Sendable {
         // Allocated, because neither may move while it is in use.
         let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
         let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -66,12 +66,13 @@ final class WorkerThread: @unchecked Sendable {
     }
 
     private let shared: Shared
-    private var thread: pthread_t?
+    private var thread: HostThread?
 
     /// Starts the thread. `body` returns whether it left work undone and wants to be called again.
-    init(body: @escaping @Sendable () -> Bool) throws(WorkerThreadError) {
-        shared = Shared(body: body)
-        thread = try startThread(shared)
+    public init(body: @escaping @Sendable () -> Bool) throws(HostResourceError) {
+        let shared = Shared(body: body)
+        self.shared = shared
+        thread = try HostThread { shared.run() }
     }
 
     deinit {
@@ -79,7 +80,7 @@ final class WorkerThread: @unchecked Sendable {
     }
 
     /// Asks for a call of `body` that begins after this one. Does nothing once the thread is stopped.
-    func wake() {
+    public func wake() {
         shared.withLock {
             guard !shared.isStopping else { return }
             shared.requested += 1
@@ -88,7 +89,7 @@ final class WorkerThread: @unchecked Sendable {
     }
 
     /// Waits until a call of `body` that began after this one has ended.
-    func drain() {
+    public func drain() {
         shared.withLock {
             if !shared.isStopping {
                 shared.requested += 1
@@ -100,15 +101,13 @@ final class WorkerThread: @unchecked Sendable {
     }
 
     /// Waits until what was asked for is done, and ends the thread. May be called again.
-    func stop() {
-        let ending: pthread_t? = shared.withLock {
+    public func stop() {
+        let ending: HostThread? = shared.withLock {
             shared.isStopping = true
             pthread_cond_broadcast(shared.condition)
             defer { thread = nil }
             return thread
         }
-        if let ending {
-            pthread_join(ending, nil)
-        }
+        ending?.join()
     }
 }

@@ -2,7 +2,7 @@ import FoundationEssentials
 import Glibc
 import Testing
 
-@testable import Machine
+@testable import HostSupport
 
 @Suite("Which file a path leads to")
 struct FileIdentityTests {

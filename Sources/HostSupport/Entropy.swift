@@ -1,12 +1,13 @@
 // Where unpredictable bits come from.
 
 import Glibc
-import Hypervisor
 import Synchronization
 
 /// The host's generator.
-final class HostEntropy: EntropySource {
-    func next() -> UInt64 {
+public final class HostEntropy: Sendable {
+    public init() {}
+
+    public func next() -> UInt64 {
         var generator = SystemRandomNumberGenerator()
         return generator.next()
     }
@@ -15,7 +16,7 @@ final class HostEntropy: EntropySource {
     private static let maximumByteCount = 256
 
     /// In few system calls: a guest asks for as much as it likes.
-    func bytes(count: Int) -> [UInt8] {
+    public func bytes(count: Int) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         bytes.withUnsafeMutableBytes { buffer in
             var done = 0
@@ -36,14 +37,14 @@ final class HostEntropy: EntropySource {
 }
 
 /// SplitMix64: the same bits for the same seed, for deterministic runs. Not for secrets.
-final class SeededEntropy: EntropySource {
+public final class SeededEntropy: Sendable {
     private let state: Atomic<UInt64>
 
-    init(seed: UInt64) {
+    public init(seed: UInt64) {
         state = Atomic(seed)
     }
 
-    func next() -> UInt64 {
+    public func next() -> UInt64 {
         let increment: UInt64 = 0x9E37_79B9_7F4A_7C15
         var value = state.wrappingAdd(increment, ordering: .relaxed).newValue
         value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9

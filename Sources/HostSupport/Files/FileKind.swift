@@ -3,7 +3,7 @@
 import Glibc
 
 /// The kinds of files that there are.
-enum FileKind: Equatable {
+public enum FileKind: Equatable, Sendable {
     case regular
     case directory
     case pipe
@@ -13,7 +13,7 @@ enum FileKind: Equatable {
     case symbolicLink
 
     /// nil if it is none of these.
-    init?(mode: mode_t) {
+    public init?(mode: mode_t) {
         switch mode & S_IFMT {
         case S_IFREG: self = .regular
         case S_IFDIR: self = .directory
@@ -27,7 +27,7 @@ enum FileKind: Equatable {
     }
 
     /// To follow "it is".
-    var words: String {
+    public var words: String {
         switch self {
         case .regular: "a regular file"
         case .directory: "a directory"

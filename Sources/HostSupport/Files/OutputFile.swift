@@ -12,11 +12,15 @@ public struct OutputFileError: Error, CustomStringConvertible {
     public var path: String
     public var reason: String
     /// Whether it is the host's fault, and not the path's.
-    var isHosts: Bool
+    public var isHosts: Bool
 
     public var description: String { "cannot write \(path): \(reason)" }
 
-    public var exitCode: ExitCode { isHosts ? .internalError : .usage }
+    public init(path: String, reason: String, isHosts: Bool) {
+        self.path = path
+        self.reason = reason
+        self.isHosts = isHosts
+    }
 }
 
 /// Where something is written to.
@@ -78,13 +82,13 @@ public struct OutputFile: Sendable {
     }
 
     /// Removes what is there and would be replaced.
-    func remove() throws(OutputFileError) {
+    public func remove() throws(OutputFileError) {
         guard case .replaced = target, unlink(path) != 0, errno != ENOENT else { return }
         throw OutputFileError(path: path, reason: String(cString: strerror(errno)), isHosts: false)
     }
 
     /// Whether `path` leads to the same file as this one, which would be lost.
-    func isSame(as path: String) -> Bool {
+    public func isSame(as path: String) -> Bool {
         guard case .replaced = target, let own = FileIdentity(path: self.path) else { return false }
         return own == FileIdentity(path: path)
     }

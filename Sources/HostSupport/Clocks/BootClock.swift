@@ -1,0 +1,16 @@
+// The host's time since it was booted, CLOCK_BOOTTIME: it goes on while the host sleeps. CLOCK_MONOTONIC stands still then.
+
+import Glibc
+
+/// The host's clock for durations and deadlines.
+public enum BootClock {
+    /// The host's time since it was booted, in nanoseconds: monotonic, and counting while the host sleeps.
+    public static var now: UInt64 { read(CLOCK_BOOTTIME) }
+
+    /// A clock of the host's, in nanoseconds.
+    static func read(_ clock: clockid_t) -> UInt64 {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+    }
+}
