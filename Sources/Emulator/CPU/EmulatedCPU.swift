@@ -131,7 +131,7 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         defer { running.store(false, ordering: .sequentiallyConsistent) }
         raiseRequest()
         if waitsForEvent.load(ordering: .relaxed) { endWaitForEvent() }
-        return interpret(budget: budget)
+        return HostFloatModes.withDefaults { interpret(budget: budget) }
     }
 
     public func requestExit() {
