@@ -136,6 +136,8 @@ extension Syndrome {
     /// A data access aborted. S1PTW is for stage 2 and so zero.
     ///
     /// - Parameters:
+    ///   - status: DFSC, and whether FAR_EL1 is valid.
+    ///   - fromEL0: the access was made at EL0.
     ///   - isWrite: WnR. For an atomic access, which reads and writes: false if a read would have aborted too.
     ///   - isCacheMaintenance: CM; it sets WnR as well. DC ZVA is an ordinary write.
     @inlinable
@@ -165,8 +167,10 @@ extension Syndrome {
 extension Syndrome {
     /// One instruction was executed with MDSCR_EL1.SS set.
     ///
-    /// - Parameter wasExclusiveLoad: EX, the instruction was a load-exclusive; nil if that is not known, as when no
-    ///   instruction was stepped at all (ISV is then 0).
+    /// - Parameters:
+    ///   - fromEL0: the instruction was executed at EL0.
+    ///   - wasExclusiveLoad: EX, the instruction was a load-exclusive; nil if that is not known, as when no
+    ///     instruction was stepped at all (ISV is then 0).
     @inlinable
     public static func softwareStep(fromEL0: Bool, wasExclusiveLoad: Bool?) -> Self {
         let isv: UInt32 = 1 << 24

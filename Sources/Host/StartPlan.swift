@@ -43,6 +43,8 @@ public struct StartPlan: Sendable {
     /// Looks at everything; changes nothing.
     ///
     /// - Parameters:
+    ///   - vm: what would be started.
+    ///   - request: how.
     ///   - now: nanoseconds since 1970-01-01 UTC.
     ///   - progress: called while much of a disk is read.
     public init(

@@ -50,7 +50,10 @@ extension VMStore {
     ///
     /// It resumes nothing: if `vm` hibernated, the copies of its disks have its image, and the first start is a clean boot.
     ///
-    /// - Parameter disks: instead of those that the guest may write, in their order.
+    /// - Parameters:
+    ///   - vm: what is copied.
+    ///   - name: the other one's.
+    ///   - disks: instead of those that the guest may write, in their order.
     public func copy(_ vm: VM, to name: String, disks: [String]) throws(HostError) -> VM {
         let lock = try vm.lock()
         defer { withExtendedLifetime(lock) {} }

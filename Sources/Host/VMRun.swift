@@ -91,7 +91,11 @@ public final class VMRun: Sendable {
     /// Keeps how the run ended. When it returns, that is on stable storage.
     ///
     /// - Parameters:
+    ///   - machine: what ran.
+    ///   - outcome: how it ended.
     ///   - findings: what is on the disks after the run.
+    ///   - dormouse: the version of Dormouse.
+    ///   - now: nanoseconds since 1970-01-01 UTC.
     ///   - progress: called while much of a disk is read.
     ///   - didReach: called after each step of the writing.
     public func finish(

@@ -39,7 +39,10 @@ public struct VMStore: Sendable {
 
     /// Makes a VM. Its directory appears complete, or not at all.
     ///
-    /// - Parameter change: changes the state of a VM that was never started.
+    /// - Parameters:
+    ///   - name: the VM's.
+    ///   - configuration: what is written to its vm.toml.
+    ///   - change: changes the state of a VM that was never started.
     public func create(
         _ name: String, _ configuration: VMConfiguration, change: (inout VMState) -> Void = { _ in }
     ) throws(HostError) -> VM {

@@ -67,7 +67,9 @@ public struct FirmwareState: Sendable {
 
     /// The state of a boot: `core` is about to be started by the machine, all others are off.
     ///
-    /// - Parameter isCold: clears the statistics too (§5.22.2).
+    /// - Parameters:
+    ///   - core: the one that boots.
+    ///   - isCold: clears the statistics too (§5.22.2).
     public mutating func boot(core: Int, isCold: Bool) {
         let old = self
         self = FirmwareState(topology: topology, idleStates: idleStates)

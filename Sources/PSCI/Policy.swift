@@ -31,10 +31,14 @@ public struct Policy: Hashable, Sendable {
     public static var maximumCoresPerCluster: Int { 16 }
 
     /// - Parameters:
+    ///   - version: what PSCI_VERSION says.
+    ///   - conduit: the instruction of a call.
     ///   - optional: the functions to offer besides the mandatory ones. Those that `version` does not know are left out; so
     ///     is one of a pair without the other (MEM_PROTECT and its CHECK_RANGE, the two statistics). MIGRATE and its INFO
     ///     calls follow from `trustedOS`.
+    ///   - powerStateFormat: the layout of power_state, from PSCI 1.0 on.
     ///   - idleStates: what could not be asked for is left out: a state of a cluster that is deeper than any of a core's.
+    ///   - trustedOS: whether there is one, and if it can be moved.
     ///   - coresPerCluster: brought into its range.
     public init(
         version: Version, conduit: Conduit, optional: Capabilities, powerStateFormat: PowerStateFormat,

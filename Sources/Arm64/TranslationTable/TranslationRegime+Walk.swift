@@ -14,6 +14,7 @@ extension TranslationRegime {
     ///
     /// - Parameters:
     ///   - address: The virtual address, tag included.
+    ///   - access: What it is translated for.
     ///   - pan: PSTATE.PAN. Pass false for what PAN does not affect: AT S1E1R and AT S1E1W, and cache maintenance
     ///     other than DC ZVA. Instruction fetches and unprivileged accesses are known not to be affected.
     ///   - memory: Where the tables are. Updates are made by compare and exchange; when the descriptor changed

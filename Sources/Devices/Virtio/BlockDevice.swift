@@ -65,6 +65,7 @@ public final class BlockDevice: VirtioDevice {
     /// A disk over `file`.
     ///
     /// - Parameters:
+    ///   - file: the disk on the host.
     ///   - serial: what the guest finds as the disk's serial number: the first 20 bytes of it in UTF-8.
     ///   - laboratory: the laboratory that the disk is in.
     ///   - onError: what is done about errors of the host's storage.

@@ -103,7 +103,10 @@ public final class DiskFile: Sendable {
 
     /// Opens and locks the disk at `path`. A file that may not be written has to be opened read-only explicitly.
     ///
-    /// - Parameter isRaw: takes it for a raw disk even if it looks like something else.
+    /// - Parameters:
+    ///   - path: of a file or a block device.
+    ///   - readOnly: opens it only to read.
+    ///   - isRaw: takes it for a raw disk even if it looks like something else.
     public init(path: String, readOnly: Bool = false, isRaw: Bool = false) throws(DiskFileError) {
         // O_NONBLOCK: opening a FIFO by mistake must not wait for its other end. It changes nothing for disks.
         let access = readOnly ? O_RDONLY : O_RDWR

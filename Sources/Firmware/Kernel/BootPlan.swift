@@ -88,6 +88,7 @@ public struct BootPlan: Sendable, Equatable {
     /// kernel, and still there if the command line limits memory with `mem=`.
     ///
     /// - Parameters:
+    ///   - header: the kernel's.
     ///   - kernelByteCount: of the kernel's file.
     ///   - initrdByteCount: of the initrd's file; nil if there is none.
     ///   - board: everything but where the initrd is. The first RAM range is used.

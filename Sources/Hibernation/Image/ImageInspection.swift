@@ -35,8 +35,11 @@ public struct ImageInspection: Sendable, Equatable {
 
     /// Looks into `image`.
     ///
-    /// - Parameter readingData: whether its data is read, decompressed and compared with its checksum; else only its
-    ///   structure is checked.
+    /// - Parameters:
+    ///   - image: what the search found.
+    ///   - path: of the disk that it was found on.
+    ///   - readingData: whether its data is read, decompressed and compared with its checksum; else only its
+    ///     structure is checked.
     public init(
         _ image: HibernationImage, onDiskAt path: String, readingData: Bool = true
     ) throws(RawDiskError) {

@@ -82,6 +82,8 @@ public struct ImageReport: Codable, Sendable, Equatable {
     /// Searches the disk at `path`, and looks into what it finds.
     ///
     /// - Parameters:
+    ///   - path: of a file or a block device.
+    ///   - selection: where to look for images.
     ///   - readingData: whether the images' data is read and compared with their checksums.
     ///   - isRaw: takes the disk for a raw one even if it looks like something else.
     public init(

@@ -85,6 +85,8 @@ public struct DiskComparison: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - recorded: as they were left; nil if nobody could look.
+    ///   - today: as they are; nil if nobody could look.
+    ///   - differences: what else is not as it was recorded.
     ///   - isVerifying: a disk that is not proven by all of its content counts as changed.
     public init(
         recorded: [DiskFingerprint]?, today: [DiskFingerprint]?, differences: [EnvironmentDifference],

@@ -79,6 +79,7 @@ public enum StartDecision: Hashable, Sendable {
     ///   - generation: the machine's today.
     ///   - environment: today's.
     ///   - disks: as they are today, in the order of their slots; nil if nobody could look.
+    ///   - policy: what the user wants.
     ///   - now: nanoseconds since 1970-01-01 UTC.
     public init(
         record: HibernationRecord?, generation: UInt64, environment: Environment, disks: [DiskFingerprint]?,

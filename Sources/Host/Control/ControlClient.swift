@@ -17,7 +17,9 @@ public enum ControlOutcome: Sendable, Hashable {
 extension VM {
     /// Asks the run of this VM for something that is to end it, and waits for that.
     ///
-    /// - Parameter timeoutSeconds: how long the guest is given.
+    /// - Parameters:
+    ///   - verb: what is asked for.
+    ///   - timeoutSeconds: how long the guest is given.
     public func ask(_ verb: ControlVerb, timeoutSeconds: Int) throws(HostError) -> ControlOutcome {
         let (socket, reply) = try send(verb)
         guard reply.done else {

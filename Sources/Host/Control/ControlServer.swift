@@ -38,7 +38,9 @@ public final class ControlServer: Sendable {
     private let answer: @Sendable (ControlVerb) -> ControlReply
     private let waiting = Mutex<[UnixSocket]>([])
 
-    /// - Parameter answer: called on the server's thread.
+    /// - Parameters:
+    ///   - vm: whose directory has the socket.
+    ///   - answer: called on the server's thread.
     public convenience init(
         _ vm: VM, answer: @escaping @Sendable (ControlVerb) -> ControlReply
     ) throws(HostError) {

@@ -37,7 +37,11 @@ public enum DurableFile {
 
     /// Writes `bytes` to `path`. What was there is replaced: a symbolic link is not followed.
     ///
-    /// - Parameter didReach: called after each step, for tests that end the process there.
+    /// - Parameters:
+    ///   - bytes: all that the file is to have.
+    ///   - path: of the file.
+    ///   - access: who may read it.
+    ///   - didReach: called after each step, for tests that end the process there.
     public static func write(
         _ bytes: [UInt8], to path: String, access: Access = .byUmask, didReach: (Step) -> Void = { _ in }
     ) throws(DurableFileError) {

@@ -14,7 +14,10 @@ public struct ConformanceRun {
     private let image: String
     private let clock: ClockKind
 
-    /// - Parameter image: the path of the guest.
+    /// - Parameters:
+    ///   - image: the path of the guest.
+    ///   - policy: what its machine's PSCI is, and what it is held against.
+    ///   - clock: the machine's.
     public init(image: String, policy: Policy, clock: ClockKind = .host) {
         self.image = image
         self.policy = policy

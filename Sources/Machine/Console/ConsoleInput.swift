@@ -39,6 +39,7 @@ public final class ConsoleInput: Sendable {
 
     /// - Parameters:
     ///   - descriptor: is read, and not closed.
+    ///   - source: what is read.
     ///   - wakeUp: signalled when the guest may take input again.
     ///   - send: offers bytes to the guest and returns how many it took.
     ///   - command: called on the thread that reads.

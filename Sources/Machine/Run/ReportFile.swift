@@ -28,7 +28,9 @@ public struct ReportFile: Sendable {
 
     /// Checks that a report can be written to `path`, and removes an older one: it would tell of another run.
     ///
-    /// - Parameter others: files of the machine, none of which may be that one.
+    /// - Parameters:
+    ///   - path: of the report.
+    ///   - others: files of the machine, none of which may be that one.
     public init(path: String, besides others: [String] = []) throws(ReportFileError) {
         do throws(OutputFileError) {
             file = try OutputFile(path: path)

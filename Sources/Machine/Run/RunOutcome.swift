@@ -51,7 +51,9 @@ public struct EndTimes: Sendable, Hashable {
 extension VirtualMachine {
     /// Runs the guest, again after each reset if `rebooting`, until it ends otherwise.
     ///
-    /// - Parameter willBoot: called before each start with its number, from 1.
+    /// - Parameters:
+    ///   - rebooting: whether a reset starts the guest again.
+    ///   - willBoot: called before each start with its number, from 1.
     public func runToEnd(
         rebooting: Bool, willBoot: (Int) -> Void = { _ in }
     ) throws(MachineError) -> RunOutcome {

@@ -57,7 +57,9 @@ public final class NetworkDevice: VirtioDevice {
     /// A card on the wire that `backend` is.
     ///
     /// - Parameters:
+    ///   - mac: the card's address.
     ///   - mtu: the most bytes behind a frame's header, within `mtuRange`. Longer frames are dropped.
+    ///   - backend: where frames go to and come from.
     ///   - onLinkDown: called on the device's thread, with the reason, when the network has gone for good.
     public init(
         mac: MACAddress, mtu: UInt16, backend: any NetworkBackend,

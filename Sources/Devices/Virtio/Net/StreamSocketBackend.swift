@@ -47,7 +47,9 @@ public final class StreamSocketBackend: NetworkBackend {
 
     /// Takes over a connected socket.
     ///
-    /// - Parameter whyGone: what to say when the peer is gone.
+    /// - Parameters:
+    ///   - descriptor: of the socket; closed in the end.
+    ///   - whyGone: what to say when the peer is gone.
     public init(descriptor: Int32, whyGone: @escaping @Sendable () -> String) {
         self.descriptor = descriptor
         self.whyGone = whyGone
