@@ -52,11 +52,18 @@ public final class GIC: InterruptControllerInterface {
         precondition((0..<Self.spiCount).contains(n), "there is no such SPI")
         let bank = n / GICGeometry.bankSize
         let index = n % GICGeometry.bankSize
-        return InterruptLine { [core] level in
-            core.withState { state in
-                state.changeSPIs(in: bank) { $0.setLevel(level, of: index) }
-            }
-        }
+        return InterruptLine(
+            set: { [core] level in
+                core.withState { state in
+                    state.changeSPIs(in: bank) { $0.setLevel(level, of: index) }
+                }
+            },
+            pulse: { [core] in core.sendEdge(ofSPI: n) })
+    }
+
+    /// Takes messages for SPIs, by INTID, at GICD_SETSPI_NSR of a distributor at `distributor`.
+    public func messages(ofDistributorAt distributor: PhysicalAddress) -> any MessageInterruptController {
+        GICMessages(core: core, register: distributor &+ GICD.SETSPI_NSR)
     }
 
     /// The wire of a PPI of one PE, by INTID.
@@ -65,11 +72,17 @@ public final class GIC: InterruptControllerInterface {
     public func ppi(_ intid: Int, cpu: Int) -> InterruptLine {
         precondition((GICGeometry.firstPPI..<GICGeometry.firstSPI).contains(intid), "there is no such PPI")
         precondition(core.outputs.indices.contains(cpu), "there is no such PE")
-        return InterruptLine { [core] level in
-            core.withState { state in
-                state.changePrivateInterrupts(of: cpu) { $0.setLevel(level, of: intid) }
-            }
-        }
+        return InterruptLine(
+            set: { [core] level in
+                core.withState { state in
+                    state.changePrivateInterrupts(of: cpu) { $0.setLevel(level, of: intid) }
+                }
+            },
+            pulse: { [core] in
+                core.withState { state in
+                    state.changePrivateInterrupts(of: cpu) { $0.sendEdge(of: intid) }
+                }
+            })
     }
 
     public func readSystemRegister(_ register: UInt16, cpu: Int) -> UInt64? {
@@ -158,5 +171,12 @@ final class GICCore: Sendable {
         for cpu in SetBits(changed) { outputs[cpu].deliver() }
         for cpu in SetBits(woken) { wakeRequested(cpu) }
         return result
+    }
+
+    /// An edge that needs no level.
+    func sendEdge(ofSPI spi: Int) {
+        withState { state in
+            state.changeSPIs(in: spi / GICGeometry.bankSize) { $0.sendEdge(of: spi % GICGeometry.bankSize) }
+        }
     }
 }

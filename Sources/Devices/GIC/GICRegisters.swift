@@ -31,6 +31,8 @@ enum GICD {
     static let CTLR: UInt64 = 0x0000
     static let TYPER: UInt64 = 0x0004
     static let IIDR: UInt64 = 0x0008
+    /// For devices' messages only: see `GICMessages`.
+    static let SETSPI_NSR: UInt64 = 0x0040
     /// GICD_IROUTER<n> is at `IROUTER + 8 * n`, for the SPIs only.
     static let IROUTER: UInt64 = 0x6000
 
@@ -54,6 +56,10 @@ enum GICD {
         static let value =
             UInt32(GICGeometry.bankCount - 1) | (GICGeometry.intidBits - 1) << idBitsShift | affinity3Valid
             | rangeSelector
+    }
+
+    enum SETSPIField {
+        static let intid: UInt32 = 0x1FFF
     }
 
     enum IROUTERField {

@@ -74,6 +74,14 @@ struct InterruptBank: Sendable {
         return before ^ candidates
     }
 
+    /// A rising edge comes that leaves the level of the wire alone: a pulse, or a message. Only an edge-triggered interrupt
+    /// takes it.
+    mutating func sendEdge(of index: Int) -> UInt32 {
+        let before = candidates
+        latched |= 1 << UInt32(index) & edgeTriggered
+        return before ^ candidates
+    }
+
     /// An SGI arrives.
     mutating func latch(_ index: Int) -> UInt32 {
         let before = candidates
