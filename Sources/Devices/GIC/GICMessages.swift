@@ -1,7 +1,7 @@
 // Messages that become SPIs.
 //
-// Follows IHI 0069, "GICD_SETSPI_NSR, Set Non-secure SPI Pending Register". This is the way in for devices only: no model
-// says in GICD_TYPER.MBIS that there is such a register, and the guest's own stores do not reach it. Without
+// Follows IHI 0069, "GICD_SETSPI_NSR, Set Non-secure SPI Pending Register". This is the way in for devices only: no
+// model says in GICD_TYPER.MBIS that there is such a register, and the guest's own stores do not reach it. Without
 // GICD_CLRSPI_NSR nothing could take a level back, so a level-sensitive SPI takes no message.
 
 import Hypervisor

@@ -74,8 +74,8 @@ struct InterruptBank: Sendable {
         return before ^ candidates
     }
 
-    /// A rising edge comes that leaves the level of the wire alone: a pulse, or a message. Only an edge-triggered interrupt
-    /// takes it.
+    /// A rising edge comes that leaves the level of the wire alone: a pulse, or a message. Only an edge-triggered
+    /// interrupt takes it.
     mutating func sendEdge(of index: Int) -> UInt32 {
         let before = candidates
         latched |= 1 << UInt32(index) & edgeTriggered

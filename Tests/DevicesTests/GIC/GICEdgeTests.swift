@@ -49,7 +49,7 @@ struct GICEdgeTests {
     @Test("A PPI can be pulsed")
     func pulseOfAPPI() {
         let bench = GICBench.running(2)
-        bench.writeR(1, GICBench.R.SGI + D.ICFGR + 4, 0b10 << (23 - 16) * 2)
+        bench.writeR(1, GICBench.R.SGI + D.ICFGR + 4, 0b10 << ((23 - 16) * 2))
         bench.enable(23, cpu: 1)
         bench.gic.ppi(23, cpu: 1).pulse()
         #expect(bench.irqs == [1])
