@@ -83,6 +83,7 @@ let package = Package(
         .testTarget(name: "HostSupportTests", dependencies: ["HostSupport", "TestSupport"], swiftSettings: common),
         .testTarget(name: "PSCITests", dependencies: ["PSCI"], swiftSettings: common),
         .testTarget(name: "Arm64Tests", dependencies: ["Arm64"], swiftSettings: common),
+        .testTarget(name: "HypervisorTests", dependencies: ["Hypervisor"], swiftSettings: common),
         .testTarget(name: "EmulatorTests", dependencies: ["Emulator", "TestSupport"], swiftSettings: common),
         .testTarget(
             name: "DevicesTests", dependencies: ["Devices", "HostSupport", "TestSupport"], swiftSettings: common),

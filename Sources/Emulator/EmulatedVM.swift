@@ -72,6 +72,8 @@ public final class EmulatedVM: @unchecked Sendable {
     /// Code-cache flushes so far: a CPU that saw number n has let go of all blocks made before it.
     let flushes = Atomic<UInt64>(0)
     private let flushLock = Mutex(())
+    /// How often ROM became a device.
+    private let romModeChanges = Atomic<UInt64>(0)
 
     /// - Precondition: at least one CPU.
     public init(_ configuration: EmulatedVMConfiguration) throws(GuestMemoryError) {
@@ -83,9 +85,7 @@ public final class EmulatedVM: @unchecked Sendable {
         #endif
         codeCache = code.cache
         cpus = (0..<configuration.cpuCount).map { EmulatedCPU(index: $0, of: self) }
-        configuration.memory.onWatchedWrite = { [unowned self] range in
-            invalidateCode(at: range.lowerBound)
-        }
+        configuration.memory.observer = self
     }
 
     // MARK: Requests to all CPUs
@@ -116,6 +116,24 @@ public final class EmulatedVM: @unchecked Sendable {
         }
     }
 
+    // MARK: ROM that becomes a device
+
+    var romChanges: UInt64 { romModeChanges.load(ordering: .sequentiallyConsistent) }
+
+    /// Waits until no CPU that runs takes ROM for memory that is a device by now. `sender` may be inside a block, where
+    /// it can do nothing else that is asked of it: so this is no `CPURequest`.
+    func waitForROMChanges(from sender: EmulatedCPU) {
+        let target = romChanges
+        sender.serviceROMChanges()
+        for cpu in cpus where cpu !== sender {
+            while cpu.isRunning && cpu.servicedROMChanges < target {
+                // Another CPU may wait for this one in the same way.
+                sender.serviceROMChanges()
+                yieldThread()
+            }
+        }
+    }
+
     /// Starts over with the code cache because it is full. `sender` holds no block.
     func flushCode(from sender: EmulatedCPU) {
         let seen = flushes.load(ordering: .acquiring)
@@ -140,6 +158,24 @@ public final class EmulatedVM: @unchecked Sendable {
 
     /// Bytes that translated code takes now.
     public var codeByteCount: Int { codeCache.usedByteCount }
+}
+
+extension EmulatedVM: GuestMemoryObserver {
+    public func memoryWasWritten(_ range: Range<PhysicalAddress>) {
+        // The write must be seen before the page is found not to be watched: a vCPU marks a page first, and reads it
+        // then.
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        codeCache.watch.forEachWatchedPage(in: range) { invalidateCode(at: $0) }
+    }
+
+    public func romChangedMode(_ rom: GuestROM) {
+        // While it was a device nobody could keep anything of it.
+        guard rom.mode == .device else { return }
+        codeCache.watch.forEachWatchedPage(in: rom.range) { invalidateCode(at: $0) }
+        // The mode is set by now: who sees the new number finds it.
+        romModeChanges.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        for cpu in cpus { cpu.raiseRequest() }
+    }
 }
 
 extension Optional {

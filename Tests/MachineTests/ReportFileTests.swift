@@ -146,7 +146,7 @@ struct ReportFileTests {
     func residency() throws {
         let memory = try GuestMemory(base: 0x4000_0000, byteCount: 64 << 20)
         // Without huge pages, which would count more than was touched.
-        madvise(memory.host, 64 << 20, MADV_NOHUGEPAGE)
+        madvise(memory.pointer(at: 0x4000_0000, count: 64 << 20), 64 << 20, MADV_NOHUGEPAGE)
         #expect(memory.residentByteCount == 0)
         memory.store(UInt64(1), at: 0x4000_0000)
         memory.store(UInt64(1), at: 0x4000_0008)

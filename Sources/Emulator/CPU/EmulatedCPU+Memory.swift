@@ -9,9 +9,9 @@ import Hypervisor
 
 /// Where the bytes of an access are.
 enum Location {
-    /// In RAM, at this host address.
+    /// In RAM, or for a read in ROM, at this host address.
     case memory(UnsafeMutableRawPointer)
-    /// At a guest physical address that is not RAM.
+    /// At a guest physical address that is a device's, or nobody's.
     case device(PhysicalAddress)
 }
 
@@ -52,7 +52,7 @@ extension EmulatedCPU {
         let page = address & TLBGeometry.pageMask
         let entry = context.entry(privilege, address)
         if (isWrite ? entry.writeTag : entry.readTag) == page {
-            // Safe: an entry that is there was made for a page of RAM.
+            // Safe: an entry that is there was made for a page of memory.
             if let pointer = UnsafeMutableRawPointer(bitPattern: UInt(address &+ entry.addend)) {
                 return .memory(pointer)
             }
@@ -70,35 +70,52 @@ extension EmulatedCPU {
         case .success(let translation):
             let physical = translation.physicalAddress
             guard let pointer = memory.pointer(at: physical & TLBGeometry.pageMask, count: 1 << 12) else {
-                return .device(physical)
+                guard !isWrite, let pointer = fillFromROM(entry, page: page, translation, privilege: privilege) else {
+                    return .device(physical)
+                }
+                return .memory(pointer + Int(address & ~TLBGeometry.pageMask))
             }
             fill(entry, page: page, translation, host: pointer, isWrite: isWrite, privilege: privilege)
             return .memory(pointer + Int(address & ~TLBGeometry.pageMask))
         }
     }
 
+    /// Fills an entry that answers for reads of ROM, if that is memory now; where the page is in the host.
+    @inline(never)
+    private func fillFromROM(
+        _ entry: TLBEntry, page: UInt64, _ translation: Translation, privilege: AccessPrivilege
+    ) -> UnsafeMutableRawPointer? {
+        let physicalPage = translation.physicalAddress & TLBGeometry.pageMask
+        guard let contents = memory.contents(at: physicalPage, count: 1 << 12) else { return nil }
+        // Safe: the entry has no tag for writes.
+        let pointer = UnsafeMutableRawPointer(mutating: contents)
+        fill(entry, page: page, translation, host: pointer, isWrite: false, isROM: true, privilege: privilege)
+        context.holdsROM = true
+        return pointer
+    }
+
     private func fill(
         _ entry: TLBEntry, page: UInt64, _ translation: Translation, host: UnsafeMutableRawPointer, isWrite: Bool,
-        privilege: AccessPrivilege
+        isROM: Bool = false, privilege: AccessPrivilege
     ) {
         let physicalPage = translation.physicalAddress & TLBGeometry.pageMask
         let isEL1 = privilege != .el0
         let pan = privilege == .el1
         let mayRead = translation.permissions.allows(TranslationAccess(.read, privileged: isEL1), pan: pan)
         var mayWrite =
-            !translation.isClean
+            !isROM && !translation.isClean
             && translation.permissions.allows(TranslationAccess(.write, privileged: isEL1), pan: pan)
         if mayWrite {
-            let watch = codeCache.watchByte(physicalPage)
+            let watch = codeCache.watch[physicalPage]
             if isWrite {
                 // From here on writes are not noticed, so blocks of this page must go first. Setting the bit before
                 // looking is what a CPU that makes blocks meanwhile relies on.
-                while watch.bitwiseOr(CodeCache.Watch.mayBeWritten) & CodeCache.Watch.hasBlocks != 0 {
+                while watch.bitwiseOr(WatchByte.mayBeWritten) & WatchByte.hasBlocks != 0 {
                     vm.invalidateCode(at: physicalPage)
                 }
-            } else if watch.value & CodeCache.Watch.hasBlocks != 0 {
+            } else if watch.value & WatchByte.hasBlocks != 0 {
                 mayWrite = false
-            } else if watch.bitwiseOr(CodeCache.Watch.mayBeWritten) & CodeCache.Watch.hasBlocks != 0 {
+            } else if watch.bitwiseOr(WatchByte.mayBeWritten) & WatchByte.hasBlocks != 0 {
                 mayWrite = false
             }
         }
@@ -136,7 +153,7 @@ extension EmulatedCPU {
         guard entry.base.load(fromByteOffset: tag, as: UInt64.self) == page,
             entry.info & TLBEntry.Info.allowsUnaligned != 0
         else { return nil }
-        // Safe: the entry is for a page of RAM, and the whole access is on it.
+        // Safe: the entry is for a page of memory, and the whole access is on it.
         return UnsafeMutableRawPointer(bitPattern: UInt(truncatingIfNeeded: address &+ entry.addend))
     }
 
@@ -283,7 +300,7 @@ extension EmulatedCPU {
             && move(second, secondAddress, UnsafeMutableRawBufferPointer(rebasing: buffer[firstCount...]))
     }
 
-    /// An access to something that is not RAM: in pieces of 8 bytes at most, each of which a device answers.
+    /// An access to something that is not memory: in pieces of 8 bytes at most, each of which a device answers.
     private func transferDevice(
         _ physical: PhysicalAddress, _ address: UInt64, _ buffer: UnsafeMutableRawBufferPointer, isWrite: Bool
     ) -> Bool {
@@ -292,7 +309,7 @@ extension EmulatedCPU {
             let size = min(8, buffer.count - offset)
             let part = UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + size])
             let location = physical &+ UInt64(offset)
-            guard let region = configuration.bus.region(at: location, size: size) else {
+            guard let region = bus.region(at: location, size: size) else {
                 return refuse(.externalAbort, at: address, isWrite: isWrite)
             }
             let deviceOffset = location - region.range.lowerBound
@@ -305,6 +322,7 @@ extension EmulatedCPU {
                 withUnsafeBytes(of: value) { part.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<size])) }
             }
             offset += size
+            completeROMChanges()
         }
         return true
     }

@@ -89,6 +89,28 @@ extension EmulatedCPU {
         }
     }
 
+    // MARK: ROM
+
+    /// Forgets translations to ROM if some of it became a device since the last time. Within a block as well: nobody
+    /// keeps the host address of a page from one access to the next.
+    func serviceROMChanges() {
+        let changes = vm.romChanges
+        guard changes != servicedROMChanges else { return }
+        recentPages.forget()
+        hasDroppedTranslations = true
+        for context in contexts where context.holdsROM { context.invalidateAll() }
+        servicedROMChanges = changes
+    }
+
+    /// What a CPU does after an access to a device: if that made ROM a device, no CPU takes it for memory any more when
+    /// the next instruction begins. Called within a block, so only this of all requests can be done here.
+    @inline(__always)
+    func completeROMChanges() {
+        if vm.romChanges != servicedROMChanges { vm.waitForROMChanges(from: self) }
+    }
+
+    // MARK: Code
+
     /// Drops write permission to a guest physical page.
     func dropWrites(to page: PhysicalAddress) {
         recentPages.forget()
@@ -104,14 +126,21 @@ extension EmulatedCPU {
 
 /// Guest memory, as a walk sees it.
 ///
-/// Safe: addresses are checked to be in RAM and are multiples of 8, so that the host's atomics apply.
+/// Safe: addresses are checked to be in memory and are multiples of 8, so that the host's atomics apply.
 struct WalkMemory: DescriptorMemory {
     let memory: GuestMemory
 
     @inline(__always)
     func loadDescriptor(at address: UInt64) -> UInt64? {
-        guard let pointer = memory.pointer(at: address, count: 8) else { return nil }
+        guard let pointer = memory.pointer(at: address, count: 8) else { return loadDescriptorFromROM(at: address) }
         return HostAtomics.load(pointer, as: UInt64.self)
+    }
+
+    /// Firmware that runs from flash has its first tables there.
+    @inline(never)
+    private func loadDescriptorFromROM(at address: UInt64) -> UInt64? {
+        guard let pointer = memory.contents(at: address, count: 8) else { return nil }
+        return HostAtomics.load(UnsafeMutableRawPointer(mutating: pointer), as: UInt64.self)
     }
 
     func compareExchangeDescriptor(at address: UInt64, expected: UInt64, desired: UInt64) -> Bool? {

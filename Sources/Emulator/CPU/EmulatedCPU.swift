@@ -26,6 +26,7 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
 
     let state = CPUState.allocate()
     let memory: GuestMemory
+    @exclusivity(unchecked) var bus: PhysicalBus.View
     let clock: any GuestClock
     /// The clock, if this CPU drives it.
     let instructionClock: InstructionClock?
@@ -85,6 +86,7 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     private let mailbox = Mutex(CPUMailbox())
     private let posted = Atomic<UInt64>(0)
     private let completed = Atomic<UInt64>(0)
+    private let romChangesDone = Atomic<UInt64>(0)
     private let running = Atomic<Bool>(false)
     private let exitRequested = Atomic<Bool>(false)
 
@@ -102,6 +104,7 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         translatesHotBlocks = false
         #endif
         memory = configuration.memory
+        bus = configuration.bus.view()
         clock = configuration.clock
         instructionClock = configuration.clock as? InstructionClock
         let timerLines = configuration.timerLines(index)
@@ -222,9 +225,16 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     var completedRequests: UInt64 { completed.load(ordering: .sequentiallyConsistent) }
     var isRunning: Bool { running.load(ordering: .sequentiallyConsistent) }
 
+    /// The changes of ROM that this CPU knows of: see `serviceROMChanges`.
+    var servicedROMChanges: UInt64 {
+        get { romChangesDone.load(ordering: .sequentiallyConsistent) }
+        set { romChangesDone.store(newValue, ordering: .sequentiallyConsistent) }
+    }
+
     /// Does what other CPUs asked for. On this CPU's thread only, between blocks.
     func serviceRequests() {
         requestFlag.pointee.store(0, ordering: .sequentiallyConsistent)
+        serviceROMChanges()
         guard postedRequests != completedRequests else { return }
         let requests = mailbox.withLock { $0.take() }
         if requests.invalidatesEverything { invalidateAllTranslations() }

@@ -40,25 +40,19 @@ struct BlockMode: Equatable {
 
 /// The code cache of one machine.
 final class CodeCache: @unchecked Sendable {
-    /// Bits of `GuestMemory.watched`.
-    enum Watch {
-        /// Blocks were made from the page.
-        static let hasBlocks: UInt8 = 1
-        /// Some CPU's software TLB may allow writes to the page.
-        static let mayBeWritten: UInt8 = 2
-    }
-
     private static let instructionsPerPage = 1024
     /// Offsets in a page's table are in this unit, so that 32 bits reach far.
     private static let unit = 16
 
     private let memory: GuestMemory
+    /// The pages that code is, or may be, made from.
+    let watch: PageWatch
+    private let arenaMapping: HostMapping
     private let arena: UnsafeMutableRawPointer
     private let halfByteCount: Int
-    private let pageCount: Int
-    /// For each mode and page of RAM: the address of its table (1024 offsets into the arena), or 0.
+    private let pagesMapping: HostMapping
+    /// For each mode and page of memory: the address of its table (1024 offsets into the arena), or 0.
     private let pages: UnsafeMutablePointer<UInt64>
-    private let pagesByteCount: Int
 
     private struct State {
         var half = 0
@@ -87,29 +81,13 @@ final class CodeCache: @unchecked Sendable {
         self.memory = memory
         self.newBlock = newBlock
         halfByteCount = max(byteCount / 2 & ~0xFFF, Self.minimumHalfByteCount)
-        pageCount = Int(memory.byteCount >> GuestMemory.pageShift)
-        pagesByteCount = pageCount * BlockMode.count * 8
-        func reserve(_ count: Int) throws(GuestMemoryError) -> UnsafeMutableRawPointer {
-            guard
-                let pointer = mmap(
-                    nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
-                pointer != MAP_FAILED
-            else { throw .cannotReserveCode(errno: errno) }
-            return pointer
-        }
-        let pages = try reserve(pagesByteCount)
-        do throws(GuestMemoryError) {
-            arena = try reserve(halfByteCount * 2)
-        } catch {
-            munmap(pages, pagesByteCount)
-            throw error
-        }
-        self.pages = pages.assumingMemoryBound(to: UInt64.self)
-    }
-
-    deinit {
-        munmap(arena, halfByteCount * 2)
-        munmap(pages, pagesByteCount)
+        do {
+            watch = try PageWatch(memory)
+            pagesMapping = try HostMapping(byteCount: memory.pageCount * BlockMode.count * 8)
+            arenaMapping = try HostMapping(byteCount: halfByteCount * 2)
+        } catch { throw .cannotReserveCode(errno: error.errno) }
+        pages = pagesMapping.base.assumingMemoryBound(to: UInt64.self)
+        arena = arenaMapping.base
     }
 
     /// Where blocks are: their offsets from here fit 32 bits.
@@ -117,8 +95,7 @@ final class CodeCache: @unchecked Sendable {
 
     /// The page's slot; aligned words are read and written whole by the host.
     private func slot(_ physical: UInt64, _ mode: BlockMode) -> UnsafeMutablePointer<UInt64>? {
-        guard memory.contains(physical, count: 4) else { return nil }
-        let page = Int((physical &- memory.base) >> GuestMemory.pageShift)
+        guard let page = memory.pageNumber(of: physical) else { return nil }
         return pages + (page * BlockMode.count + Int(mode.rawValue))
     }
 
@@ -204,7 +181,7 @@ final class CodeCache: @unchecked Sendable {
                     found = true
                 }
             }
-            watchByte(physical).bitwiseAnd(~Watch.hasBlocks)
+            watch[physical].bitwiseAnd(~WatchByte.hasBlocks)
             drops.wrappingAdd(1, ordering: .sequentiallyConsistent)
             return found
         }
@@ -226,8 +203,7 @@ final class CodeCache: @unchecked Sendable {
                 pages[slot] = 0
             }
             for slot in state.tables {
-                let page = UInt64(slot / BlockMode.count)
-                watchByte(memory.base + page << GuestMemory.pageShift).bitwiseAnd(~Watch.hasBlocks)
+                watch[memory.address(ofPage: slot / BlockMode.count)].bitwiseAnd(~WatchByte.hasBlocks)
             }
             state = State(half: state.half ^ 1)
             drops.wrappingAdd(1, ordering: .sequentiallyConsistent)
@@ -239,43 +215,11 @@ final class CodeCache: @unchecked Sendable {
     /// Blocks made since the last flush, for reports.
     var blockCount: Int { state.withLock { $0.blocks } }
 
-    // MARK: Watching pages
-
     /// Forgets that the page may be written to unnoticed: every CPU has let go of its write permission. Unless blocks
     /// were dropped since `generation`: then some CPU may have got it again.
     func forgetWrites(to physical: UInt64, since generation: UInt64) {
         state.withLock { _ in
-            if self.generation == generation { watchByte(physical).bitwiseAnd(~Watch.mayBeWritten) }
+            if self.generation == generation { watch[physical].bitwiseAnd(~WatchByte.mayBeWritten) }
         }
     }
-
-    /// The watch byte of a page of RAM.
-    ///
-    /// - Precondition: `physical` is in RAM.
-    func watchByte(_ physical: UInt64) -> WatchByte {
-        WatchByte(pointer: memory.watched + Int((physical &- memory.base) >> GuestMemory.pageShift))
-    }
-}
-
-/// Atomic access to a page's byte in `GuestMemory.watched`.
-///
-/// Safe: `Atomic<UInt8>` has the layout of a byte, and the array outlives the machine's CPUs.
-struct WatchByte {
-    let pointer: UnsafeMutablePointer<UInt8>
-
-    private var atomic: UnsafeMutablePointer<Atomic<UInt8>> {
-        UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: Atomic<UInt8>.self)
-    }
-
-    /// Sets bits; returns the value before.
-    func bitwiseOr(_ bits: UInt8) -> UInt8 {
-        atomic.pointee.bitwiseOr(bits, ordering: .sequentiallyConsistent).oldValue
-    }
-
-    /// Clears the bits that are zero in `mask`.
-    func bitwiseAnd(_ mask: UInt8) {
-        atomic.pointee.bitwiseAnd(mask, ordering: .sequentiallyConsistent)
-    }
-
-    var value: UInt8 { atomic.pointee.load(ordering: .sequentiallyConsistent) }
 }

@@ -112,10 +112,11 @@ extension EmulatedCPU {
 
     /// Instructions in memory.
     ///
-    /// - Precondition: `physical` is in RAM and a multiple of 4.
+    /// - Precondition: `physical` is in memory and a multiple of 4.
     private func words(at physical: PhysicalAddress) -> UnsafePointer<UInt32> {
+        guard let pointer = memory.code(at: physical) else { preconditionFailure("code is in memory") }
         // Safe: see the precondition.
-        UnsafePointer((memory.host + Int(physical - memory.base)).assumingMemoryBound(to: UInt32.self))
+        return pointer.assumingMemoryBound(to: UInt32.self)
     }
 
     /// The block at the PC, found or made; nil if the PC is to be looked up again: mostly because fetching took an
@@ -161,9 +162,13 @@ extension EmulatedCPU {
             return nil
         case .success(let translation):
             let page = translation.physicalAddress & TLBGeometry.pageMask
-            guard memory.contains(page, count: 1 << TLBGeometry.pageShift) else {
-                takeException(.instructionAbort(.externalAbort, fromEL0: isEL0), returnAddress: pc, faultAddress: pc)
-                return nil
+            if !memory.contains(page, count: 1 << TLBGeometry.pageShift) {
+                guard memory.contents(at: page, count: 1 << TLBGeometry.pageShift) != nil else {
+                    takeException(
+                        .instructionAbort(.externalAbort, fromEL0: isEL0), returnAddress: pc, faultAddress: pc)
+                    return nil
+                }
+                context.holdsROM = true
             }
             context.setPhysicalInstructionPage(
                 pc, level: level, to: page, sizeLog2: translation.sizeShift)
@@ -176,7 +181,7 @@ extension EmulatedCPU {
     /// How many blocks of such a page are then made without an attempt to keep them.
     private static let contendedFetchLimit = 1000
 
-    /// Lowers the block at a physical address in RAM; nil if other CPUs write to its page faster than that.
+    /// Lowers the block at a physical address in memory; nil if other CPUs write to its page faster than that.
     private func makeBlock(_ physical: PhysicalAddress, mode: BlockMode) -> Block? {
         var attempts = 0
         while attempts < Self.attempts {
@@ -184,7 +189,7 @@ extension EmulatedCPU {
             // From now on writes to the page are noticed, but by CPUs whose software TLB allows them already: those
             // are waited for, so that no instruction is read that such a write may change.
             let page = physical & TLBGeometry.pageMask
-            if codeCache.watchByte(physical).bitwiseOr(CodeCache.Watch.hasBlocks) & CodeCache.Watch.mayBeWritten != 0 {
+            if codeCache.watch[physical].bitwiseOr(WatchByte.hasBlocks) & WatchByte.mayBeWritten != 0 {
                 vm.broadcast(.dropWrites(page), from: self)
                 dropWrites(to: page)
                 vm.waitForRequests(from: self)

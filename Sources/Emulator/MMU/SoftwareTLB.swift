@@ -126,6 +126,8 @@ final class TranslationContext {
     /// Whether the jump cache, and the instruction pages, may hold anything.
     @exclusivity(unchecked) private var hasExecuted = true
     @exclusivity(unchecked) private var hasFetched = true
+    /// Whether anything may lead to ROM, which may become a device.
+    @exclusivity(unchecked) var holdsROM = false
 
     init() {
         // Mapped rather than allocated, so that a context that is hardly used costs hardly any memory.
@@ -296,6 +298,7 @@ final class TranslationContext {
         invalidateJumpCache()
         largeSizes = 0
         largePages.removeAll()
+        holdsROM = false
     }
 
     func invalidateJumpCache() {

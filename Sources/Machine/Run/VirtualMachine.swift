@@ -171,7 +171,7 @@ public final class VirtualMachine: @unchecked Sendable {
         do {
             var emulation = EmulatedVMConfiguration(
                 cpuCount: cpuCount, model: configuration.cpuModel, memory: memory,
-                bus: PhysicalBus(regions: made.regions),
+                bus: PhysicalBus(regions: made.regions, memory: memory),
                 clock: clock, entropy: entropy, interruptController: gic,
                 timerLines: { list.timers.lines(made, cpu: $0) })
             emulation.engine = configuration.engine
@@ -180,7 +180,7 @@ public final class VirtualMachine: @unchecked Sendable {
             emulator = try EmulatedVM(emulation)
         } catch { throw .memory(error) }
         power = PowerController(
-            configuration, ram: memory.range, clock: clock, entropy: entropy, wake: { parking[$0].wake() })
+            configuration, ram: configuration.ram, clock: clock, entropy: entropy, wake: { parking[$0].wake() })
         laboratory = LaboratoryRun(configuration.laboratory)
         firmware = PSCI.Firmware(policy: configuration.psci, platform: power)
         inputs.connect(emulator.cpus, parking)
@@ -236,7 +236,7 @@ public final class VirtualMachine: @unchecked Sendable {
     public func close() {
         for network in networks { network.stop() }
         for disk in disks { disk.stop() }
-        madvise(memory.host, Int(memory.byteCount), MADV_DONTNEED)
+        memory.empty()
     }
 
     // MARK: Console
@@ -285,10 +285,7 @@ public final class VirtualMachine: @unchecked Sendable {
         }
         // RAM is as good as new after a cold reset, whether or not MEM_PROTECT asked for it; giving it back to the host makes
         // it zero.
-        if !keepsMemory.load(ordering: .acquiring) { madvise(memory.host, Int(memory.byteCount), MADV_DONTNEED) }
-        for page in 0..<memory.byteCount >> GuestMemory.pageShift where memory.watched[Int(page)] != 0 {
-            memory.didWrite(at: memory.base + page << GuestMemory.pageShift, count: 1)
-        }
+        if !keepsMemory.load(ordering: .acquiring) { memory.empty() }
         consoleSelection.reset()
         for component in components { component.reset() }
         try guest.load(plan, into: memory)

@@ -231,21 +231,15 @@ struct BlockDeviceTests {
         #expect(withoutHeader.queue.usedIndex == 0)
     }
 
-    @Test("Reads into watched pages are heard of")
-    func watchedPages() throws {
+    @Test("The back end hears of what is read into memory")
+    func observedReads() throws {
         let block = try BlockDriver()
         let buffer = block.driver.writable(512)
-        let heard = ByteSink()
-        let page = buffer.address & ~0xFFF
-        block.driver.memory.watched[Int((page - TestDriver.base) >> GuestMemory.pageShift)] = 1
-        block.driver.memory.onWatchedWrite = { range in
-            if range.contains(page) { heard.append([1]) }
-        }
+        let observer = WriteObserver()
+        block.driver.memory.observer = observer
         _ = block.add(BlockDriver.Kind.read, data: [buffer])
-        let before = heard.bytes.count
         block.driver.notify()
-        #expect(heard.bytes.count > before)
-        block.driver.memory.onWatchedWrite = nil
+        #expect(observer.heard.contains { $0.contains(buffer.address) && $0.contains(buffer.address + 511) })
     }
 
     @Test("Flush on the host waits for every request that was announced")

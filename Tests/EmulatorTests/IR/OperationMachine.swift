@@ -51,7 +51,7 @@ final class OperationMachine {
 
     /// Where an address of the window is in the host.
     func hostAddress(_ address: UInt64) -> UInt64 {
-        UInt64(UInt(bitPattern: machine.memory.host + Int(address - machine.memory.base)))
+        UInt64(UInt(bitPattern: machine.memory.pointer(at: address, count: 1)))
     }
 
     /// Makes a block of one operation; returns its address.

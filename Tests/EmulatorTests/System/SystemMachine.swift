@@ -142,6 +142,8 @@ final class SystemMachine {
         static let free: PhysicalAddress = 0x4010_0000
         static let tables: PhysicalAddress = 0x4040_0000
         static let device: PhysicalAddress = 0x0900_0000
+        /// Where `withFlash` has it.
+        static let flash: Range<PhysicalAddress> = 0x0400_0000..<0x0408_0000
     }
 
     /// HVC immediates of the monitor.
@@ -158,6 +160,7 @@ final class SystemMachine {
     private static let exceptionReturn = Layout.monitor + 0x800
 
     let memory: GuestMemory
+    let bus: PhysicalBus
     let clock = InstructionClock()
     let vm: EmulatedVM
     private var monitorEnd = Layout.monitor + 0x1000
@@ -170,15 +173,18 @@ final class SystemMachine {
     ///   - engine: the one that the test is being run with, if nil.
     ///   - isRepeatable: whether engines are to do the same at the same instruction.
     ///   - interrupts: the GIC's side of the system registers, if there is one.
+    ///   - otherRAM: regions besides that which begins at `Layout.ram`.
     init(
         cpuCount: Int = 1, ramByteCount: UInt64 = 1 << 30, codeCacheByteCount: Int = 16 << 20,
         devices: [PhysicalBus.Region] = [], timersInterrupt: Bool = false, engine: Engine? = nil,
-        isRepeatable: Bool = false, model: CPUModel = .dormouse1, interrupts: (any InterruptControllerInterface)? = nil
+        isRepeatable: Bool = false, model: CPUModel = .dormouse1, interrupts: (any InterruptControllerInterface)? = nil,
+        otherRAM: [Range<PhysicalAddress>] = [], rom: [Range<PhysicalAddress>] = []
     ) throws {
-        memory = try GuestMemory(base: Layout.ram, byteCount: ramByteCount)
+        memory = try GuestMemory(ram: [Layout.ram..<Layout.ram + ramByteCount] + otherRAM, rom: rom)
+        bus = PhysicalBus(regions: devices, memory: memory)
         let wires = wires
         var configuration = EmulatedVMConfiguration(
-            cpuCount: cpuCount, model: model, memory: memory, bus: PhysicalBus(regions: devices), clock: clock,
+            cpuCount: cpuCount, model: model, memory: memory, bus: bus, clock: clock,
             entropy: NoEntropy(), interruptController: interrupts,
             timerLines: { cpu in
                 guard timersInterrupt else {
