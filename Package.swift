@@ -17,8 +17,10 @@ let package = Package(
     name: "dormouse",
     products: [
         .library(name: "PSCI", targets: ["PSCI"]),
-        .library(name: "Dormouse", targets: ["Hibernation", "Machine", "Host"]),
-        .executable(name: "dormouse", targets: ["dormouse"]),
+        // The CPU alone, with the memory and the bus that it runs on.
+        .library(name: "A64CPU", targets: ["Arm64", "Hypervisor", "Emulator"]),
+        .library(name: "Dormouse", targets: ["Dormouse"]),
+        .executable(name: "dormouse", targets: ["DormouseCommand"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -29,6 +31,7 @@ let package = Package(
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
+        .target(name: "Bytes", swiftSettings: safe),
         .target(name: "HostSupport", swiftSettings: common),
         .target(name: "PSCI", swiftSettings: safe),
         .target(name: "Arm64", swiftSettings: safe),
@@ -36,13 +39,15 @@ let package = Package(
         .target(name: "Emulator", dependencies: ["Arm64", "Hypervisor"], swiftSettings: common),
         .target(
             name: "Devices",
-            dependencies: ["HostSupport", "Hypervisor", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: [
+                "Bytes", "HostSupport", "Hypervisor", .product(name: "SystemPackage", package: "swift-system"),
+            ],
             swiftSettings: common),
-        .target(name: "Firmware", dependencies: ["Hypervisor"], swiftSettings: safe),
+        .target(name: "Boot", dependencies: ["Bytes", "Hypervisor"], swiftSettings: safe),
         .target(
             name: "Hibernation",
             dependencies: [
-                "HostSupport",
+                "Bytes", "HostSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -50,25 +55,34 @@ let package = Package(
         .target(
             name: "Machine",
             dependencies: [
-                "HostSupport", "PSCI", "Arm64", "Hypervisor", "Emulator", "Devices", "Firmware", "Hibernation",
+                "Bytes", "HostSupport", "PSCI", "Arm64", "Hypervisor", "Emulator", "Devices", "Boot", "Hibernation",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: common),
+        .target(name: "PSCIConformance", dependencies: ["HostSupport", "PSCI", "Machine"], swiftSettings: common),
         .target(
-            name: "Host",
+            name: "KeptVMs",
             dependencies: [
-                "HostSupport", "PSCI", "Devices", "Hibernation", "Machine",
+                "Bytes", "HostSupport", "PSCI", "Devices", "Hibernation", "Machine",
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
             ],
             swiftSettings: safe),
-        .executableTarget(
-            name: "dormouse",
+        .target(
+            name: "Dormouse",
             dependencies: [
-                "Emulator", "Hibernation", "Host", "HostSupport", "Machine", "PSCI",
+                "Boot", "Devices", "Emulator", "Hibernation", "HostSupport", "Hypervisor", "KeptVMs", "Machine", "PSCI",
+            ],
+            swiftSettings: common),
+        .executableTarget(
+            name: "DormouseCommand",
+            dependencies: [
+                "Bytes", "HostSupport", "PSCI", "Hypervisor", "Emulator", "Devices", "Boot", "Hibernation", "Machine",
+                "PSCIConformance", "KeptVMs",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
+            path: "Sources/dormouse",
             swiftSettings: common),
 
         .executableTarget(
@@ -77,32 +91,46 @@ let package = Package(
             path: "Benchmarks/Benchmark",
             swiftSettings: common),
 
+        // Each shows one thing that the libraries are good for; a test runs them.
+        .executableTarget(
+            name: "ExamplePSCIPlatform", dependencies: ["PSCI"], path: "Examples/PSCIPlatform", swiftSettings: common),
+        .executableTarget(
+            name: "ExampleBoot", dependencies: ["Dormouse"], path: "Examples/Boot", swiftSettings: common),
+        .executableTarget(
+            name: "ExampleTwoMachines", dependencies: ["Dormouse"], path: "Examples/TwoMachines", swiftSettings: common),
+
         // What tests of all modules share: traits, and nothing of Dormouse.
         .target(name: "TestSupport", path: "Tests/Support", swiftSettings: common),
 
+        .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: common),
         .testTarget(name: "HostSupportTests", dependencies: ["HostSupport", "TestSupport"], swiftSettings: common),
         .testTarget(name: "PSCITests", dependencies: ["PSCI"], swiftSettings: common),
         .testTarget(name: "Arm64Tests", dependencies: ["Arm64"], swiftSettings: common),
         .testTarget(name: "HypervisorTests", dependencies: ["Hypervisor"], swiftSettings: common),
         .testTarget(name: "EmulatorTests", dependencies: ["Emulator", "TestSupport"], swiftSettings: common),
         .testTarget(
-            name: "DevicesTests", dependencies: ["Devices", "HostSupport", "TestSupport"], swiftSettings: common),
-        .testTarget(name: "FirmwareTests", dependencies: ["Firmware", "TestSupport"], swiftSettings: common),
+            name: "DevicesTests", dependencies: ["Bytes", "Devices", "HostSupport", "TestSupport"],
+            swiftSettings: common),
+        .testTarget(name: "BootTests", dependencies: ["Boot", "Bytes", "TestSupport"], swiftSettings: common),
         .testTarget(
             name: "HibernationTests", dependencies: ["Hibernation", "TestSupport"], exclude: ["Fixtures"],
             swiftSettings: common),
         .testTarget(
-            name: "MachineTests", dependencies: ["Hibernation", "HostSupport", "Machine", "TestSupport"],
+            name: "MachineTests", dependencies: ["Bytes", "Hibernation", "HostSupport", "Machine", "TestSupport"],
             exclude: ["Golden"],
             swiftSettings: common),
         .testTarget(
-            name: "HostTests",
-            dependencies: ["Devices", "Hibernation", "Host", "HostSupport", "Machine", "TestSupport"],
+            name: "PSCIConformanceTests", dependencies: ["PSCI", "PSCIConformance"], swiftSettings: common),
+        .testTarget(
+            name: "KeptVMsTests",
+            dependencies: ["Devices", "Hibernation", "KeptVMs", "HostSupport", "Machine", "TestSupport"],
             swiftSettings: common),
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "dormouse", "Hibernation", "HostSupport", "Machine",
+                "Boot", "Bytes", "Devices", "DormouseCommand", "Hibernation", "HostSupport", "KeptVMs", "Machine",
+                "PSCI",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"), "TestSupport",
             ],

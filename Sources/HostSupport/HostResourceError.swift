@@ -3,7 +3,7 @@
 import Glibc
 
 /// Why the host would not give a thread or a descriptor: one line for people, with what to do.
-public struct HostResourceError: Error, Equatable, CustomStringConvertible {
+public struct HostResourceError: AttributedError, Equatable {
     /// What was asked for.
     public enum Resource: String, Sendable {
         case thread = "start a thread"
@@ -12,6 +12,13 @@ public struct HostResourceError: Error, Equatable, CustomStringConvertible {
 
     public var resource: Resource
     public var errno: Int32
+
+    public init(resource: Resource, errno: Int32) {
+        self.resource = resource
+        self.errno = errno
+    }
+
+    public var isHosts: Bool { true }
 
     public var description: String {
         "cannot \(resource.rawValue) (\(String(cString: strerror(errno)))); raise the limits on processes and open files "

@@ -24,7 +24,7 @@ public enum GuestMemoryError: Error, CustomStringConvertible {
         switch self {
         case .cannotReserve(let byteCount, let code):
             "cannot reserve \(byteCount >> 20) MiB of guest memory (\(String(cString: strerror(code)))); "
-                + "give the guest less with --memory, or raise the limit of this process's address space (ulimit -v)"
+                + "give the guest less, or raise the limit of this process's address space (ulimit -v)"
         case .cannotReserveCode(let code):
             "cannot reserve memory for what the guest's code becomes (\(String(cString: strerror(code)))); "
                 + "raise the limit of this process's address space (ulimit -v)"

@@ -5,6 +5,7 @@ import Glibc
 import HostSupport
 import Machine
 import PSCI
+import PSCIConformance
 
 struct Conformance: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -18,8 +19,8 @@ struct Conformance: ParsableCommand {
         name: .customLong("psci-version"),
         help: ArgumentHelp("Only this version of PSCI. May be repeated. (default: all)", valueName: "version"),
         transform: { text in
-            guard let version = Version(argument: text) else {
-                throw ValidationError("give \(Version.arguments.joined(separator: ", "))")
+            guard let version = Version(named: text) else {
+                throw ValidationError("give \(Version.names.joined(separator: ", "))")
             }
             return version
         })
@@ -31,11 +32,11 @@ struct Conformance: ParsableCommand {
     @Option(
         help: ArgumentHelp("Changes to PSCI, as for `dormouse run`.", valueName: "settings"),
         transform: { text in
-            do throws(PSCISettingsError) {
-                return try PSCISettings(argument: text)
+            do throws(PolicyChangesError) {
+                return try PolicyChanges(text)
             } catch { throw ValidationError(error.description) }
         })
-    var psci = PSCISettings()
+    var psci = PolicyChanges()
 
     @Option(help: ArgumentHelp("What moves the guest's time, as for `dormouse run`.", valueName: "clock"))
     var clock = ClockKind.host
@@ -71,18 +72,18 @@ struct Conformance: ParsableCommand {
         }
     }
 
-    private func check(_ image: String) throws(MachineError) -> Machine.ExitCode {
+    private func check(_ image: String) throws(MachineError) -> ExitCode {
         var table = ConformanceTable()
         for version in versions.isEmpty ? Version.allCases : versions {
             let policy = Policy(psci, over: MachineModel.virt1.psci, version: version)
             let run = ConformanceRun(image: image, policy: policy, clock: clock)
             for count in cpus.isEmpty ? [1, 4] : cpus {
                 let lines = try run.checks(cpuCount: count)
-                report(lines, "PSCI \(version.argument), \(count) cores")
+                report(lines, "PSCI \(version.name), \(count) cores")
                 table.add(lines, version: version)
             }
             let lines = try run.endings()
-            report(lines, "PSCI \(version.argument), calls that end the run")
+            report(lines, "PSCI \(version.name), calls that end the run")
             table.add(lines, version: version)
         }
         Output.print(table.text)

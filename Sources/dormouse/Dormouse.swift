@@ -20,7 +20,7 @@ struct Dormouse: ParsableCommand {
     static func main() {
         StandardDescriptors.open()
         CrashHandler.install(version: version)
-        if let text = Bytes.unreadable {
+        if let text = InheritedText.unreadable {
             Command.end(Command.Ending(code: .usage, words: text))
         }
         do {

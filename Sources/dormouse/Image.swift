@@ -1,7 +1,7 @@
 // `dormouse image`: hibernation images on raw disks, without their guest.
 
 import ArgumentParser
-import FoundationEssentials
+import Bytes
 import Glibc
 import Hibernation
 import Machine
@@ -64,9 +64,7 @@ struct Image: ParsableCommand {
             let report = try ImageReport(
                 diskAt: disk, selection, readingData: !omitsChecksum, isRaw: format == .raw)
             if json {
-                let encoder = JSONEncoder()
-                encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-                Output.print(String(decoding: try encoder.encode(report), as: UTF8.self))
+                Output.print(try StableJSON.text(of: report, indented: true))
             } else {
                 for line in report.lines { Output.print(line) }
             }

@@ -1,6 +1,7 @@
 // `dormouse psci`: numbers of PSCI in words, for people who read traces, dumps and device trees.
 
 import ArgumentParser
+import Bytes
 import Machine
 import PSCI
 
@@ -44,7 +45,7 @@ struct Psci: ParsableCommand {
             }
             Output.print(registers.count == 1 ? description.function : description.call)
             if let introduced = function.introduced {
-                Output.print("  since PSCI \(introduced.argument), \(function.isMandatory ? "mandatory" : "optional")")
+                Output.print("  since PSCI \(introduced.name), \(function.isMandatory ? "mandatory" : "optional")")
             }
             if function == .cpuSuspend || function == .psciStatCount || function == .psciStatResidency,
                 registers.count > 1
@@ -69,7 +70,7 @@ struct Psci: ParsableCommand {
 
         static func lines(_ number: UInt32) -> [String] {
             let state = PowerState(rawValue: number)
-            return PowerStateFormat.arguments.map { "\($0.name) format: \(state.description(in: $0.value))" }
+            return PowerStateFormat.allCases.map { "\($0.name) format: \(state.description(in: $0))" }
         }
     }
 
@@ -100,14 +101,13 @@ struct Psci: ParsableCommand {
 
         func run() {
             for function in Function.allCases where function.interface == .psci {
-                let smc64 = function.exists(as: .smc64) ? Self.hexadecimal(FunctionID(function, .smc64)) : "-         "
-                let since = function.introduced?.argument ?? ""
+                let smc64 =
+                    function.exists(as: .smc64) ? hexadecimal(FunctionID(function, .smc64).rawValue) : "-         "
+                let since = function.introduced?.name ?? ""
                 Output.print(
-                    "\(Self.hexadecimal(FunctionID(function, .smc32)))  \(smc64)  \(since)  "
+                    "\(hexadecimal(FunctionID(function, .smc32).rawValue))  \(smc64)  \(since)  "
                         + "\(function.isMandatory ? "mandatory" : "optional ")  \(function.name)")
             }
         }
-
-        private static func hexadecimal(_ id: FunctionID) -> String { "0x" + String(id.rawValue, radix: 16) }
     }
 }

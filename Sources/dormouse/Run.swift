@@ -46,7 +46,9 @@ struct Run: ParsableCommand {
         for failure in findings.compactMap(\.failure) { Message.write(failure) }
         do throws(ReportFileError) {
             try report?.write(
-                RunReport(of: machine, outcome: outcome, findings: findings, dormouseVersion: Dormouse.version))
+                RunReport(
+                    of: machine, outcome: outcome, exitCode: outcome.end.exitCode.rawValue, findings: findings,
+                    dormouseVersion: Dormouse.version))
         } catch { session.losses.note(error) }
         return Command.Ending(
             code: outcome.end.exitCode, words: outcome.end.words(findings, machine.diskFailures),

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// However a guest stops with an image on its disk, the next start knows what it has to find again. docs/hibernation.md has the
-/// table; the cells that no guest can be brought to are tested in HostTests.
+/// table; the cells that no guest can be brought to are tested in KeptVMsTests.
 @Suite("What is remembered of a run", .needs(Guest.areBuilt, Guest.missing))
 struct AfterRunTests {
     /// How a run ends.

@@ -122,16 +122,6 @@ struct DecompressionTests {
         // The sequence of the format's description: literals, a match that repeats itself, and the last literals.
         #expect(try lz4([0x12, 0x61, 1, 0, 0x20, 0x62, 0x63]) == Array("aaaaaaabc".utf8))
     }
-
-    @Test("CRC-32 has its check values, from the start that each use has")
-    func crc32() {
-        let digits = Array("123456789".utf8)
-        #expect(CRC32.ieee(digits) == 0xCBF4_3926)
-        // zlib's crc32() without its two inversions.
-        #expect(CRC32.update(0, digits.span) == 0x2DFD_2D88)
-        #expect(CRC32.update(CRC32.update(0, Array(digits[..<3]).span), Array(digits[3...]).span) == 0x2DFD_2D88)
-        #expect(CRC32.ieee([]) == 0)
-    }
 }
 
 /// lzop's container: a header, then blocks with their lengths, both big-endian.

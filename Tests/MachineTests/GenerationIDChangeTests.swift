@@ -41,13 +41,13 @@ private final class Console: Sendable {
 
 @Suite("Another generation id", .needs(Guest.canBeRun, "set DORMOUSE_GUESTS, and test with -c release"))
 struct GenerationIDChangeTests {
-    @Test("Linux renews its random numbers when it is told of another id", arguments: FirmwareKind.allCases)
-    func change(firmware: FirmwareKind) async throws {
+    @Test("Linux renews its random numbers when it is told of another id", arguments: HardwareDescription.allCases)
+    func change(firmware: HardwareDescription) async throws {
         let directory = try #require(Guest.directory)
         var configuration = MachineConfiguration(kernel: directory + "/vmlinuz")
         configuration.initrd = directory + "/initramfs.cpio"
         configuration.commandLine = "console=ttyAMA0 dormouse.test=idle"
-        configuration.firmware = firmware
+        configuration.hardwareDescription = firmware
         configuration.generationID = Array(0..<16)
         let console = Console()
         let machine = try VirtualMachine(configuration, events: MachineEvents(consoleOutput: { console.append($0) }))

@@ -8,10 +8,10 @@ import Testing
 
 @Suite("What happens to a machine from outside")
 struct MachineEventsTests {
-    private func machine(_ firmware: FirmwareKind, generationID: [UInt8]? = nil) throws -> VirtualMachine {
+    private func machine(_ firmware: HardwareDescription, generationID: [UInt8]? = nil) throws -> VirtualMachine {
         var configuration = MachineConfiguration(kernel: "Image")
         configuration.memoryByteCount = 64 << 20
-        configuration.firmware = firmware
+        configuration.hardwareDescription = firmware
         configuration.generationID = generationID
         return try VirtualMachine(configuration, events: MachineEvents())
     }
@@ -27,8 +27,10 @@ struct MachineEventsTests {
         #expect(other.eventDevice == nil)
     }
 
-    @Test("Another generation id is in the guest's memory at once, and is announced", arguments: FirmwareKind.allCases)
-    func generationID(firmware: FirmwareKind) throws {
+    @Test(
+        "Another generation id is in the guest's memory at once, and is announced",
+        arguments: HardwareDescription.allCases)
+    func generationID(firmware: HardwareDescription) throws {
         let machine = try machine(firmware, generationID: Array(0..<16))
         let id = Array(UInt8(16)..<32)
         #expect(machine.changeGenerationID(to: id))
@@ -92,20 +94,20 @@ struct FirmwareArgumentTests {
     func generationID() {
         let bytes = (0..<16).map { UInt8($0 * 0x11) }
         let text = "00112233445566778899aabbccddeeff"
-        #expect(GenerationIDArgument.parse(text) == bytes)
-        #expect(GenerationIDArgument.parse("00112233-4455-6677-8899-AABBCCDDEEFF") == bytes)
-        #expect(GenerationIDArgument.text(bytes) == text)
+        #expect(GenerationID.bytes(of: text) == bytes)
+        #expect(GenerationID.bytes(of: "00112233-4455-6677-8899-AABBCCDDEEFF") == bytes)
+        #expect(GenerationID.text(of: bytes) == text)
         for wrong in ["", "-", String(text.dropLast()), text + "0", text.dropLast() + "g", text.dropLast() + "é"]
             as [String]
         {
-            #expect(GenerationIDArgument.parse(wrong) == nil, "\(wrong)")
+            #expect(GenerationID.bytes(of: wrong) == nil, "\(wrong)")
         }
     }
 
     @Test("Kinds of firmware have the names of the manual")
     func kinds() {
-        #expect(FirmwareKind.arguments == ["dt", "acpi"])
-        #expect(FirmwareKind(argument: "acpi") == .acpi)
-        #expect(FirmwareKind(argument: "uefi") == nil)
+        #expect(HardwareDescription.allCases.map(\.rawValue) == ["dt", "acpi"])
+        #expect(HardwareDescription(rawValue: "acpi") == .acpi)
+        #expect(HardwareDescription(rawValue: "uefi") == nil)
     }
 }

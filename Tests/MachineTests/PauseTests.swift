@@ -3,6 +3,7 @@ import Glibc
 import HostSupport
 import Hypervisor
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Machine

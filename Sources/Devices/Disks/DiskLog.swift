@@ -7,6 +7,8 @@
 // The file: 8 bytes of magic, then entries of a 24-byte header (kind, disk, 6 bytes of zero, first sector, bytes; in
 // little endian) and, for writes and the console, so many bytes.
 
+import Bytes
+
 /// What was done, and all of it: requests that failed are not there.
 public struct DiskLog: Sendable {
     public enum Entry: Sendable, Hashable {
@@ -94,8 +96,8 @@ public struct DiskLog: Sendable {
             var bytes = [UInt8](repeating: 0, count: Self.byteCount)
             bytes[0] = kind.rawValue
             bytes[1] = UInt8(truncatingIfNeeded: disk)
-            bytes.store(sector, at: 8)
-            bytes.store(byteCount, at: 16)
+            bytes.replace(at: 8, littleEndian: sector)
+            bytes.replace(at: 16, littleEndian: byteCount)
             return bytes
         }
     }
@@ -127,7 +129,7 @@ public enum DiskLogError: Error, Equatable, Sendable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .noLog: "this is no log of a run's disks; name a file that --lab disks.record= made"
+        case .noLog: "this is no log of a run's disks; name a file that a laboratory recorded"
         case .damaged: "this log of a run's disks ends in the middle or is damaged; record the run again"
         }
     }

@@ -5,6 +5,7 @@
 //
 // Follows virtio 1.2 §5.2. Requests are done one after another, in the order in which they were made available.
 
+import Bytes
 import HostSupport
 import Hypervisor
 import Synchronization
@@ -56,9 +57,9 @@ public final class BlockDevice: VirtioDevice {
     /// The configuration space.
     static func configuration(_ geometry: DiskGeometry) -> [UInt8] {
         var configuration = [UInt8](repeating: 0, count: Configuration.byteCount)
-        configuration.store(geometry.sectorCount, at: Configuration.capacity)
-        configuration.store(segMax, at: Configuration.segMax)
-        configuration.store(geometry.blockByteCount, at: Configuration.blkSize)
+        configuration.replace(at: Configuration.capacity, littleEndian: geometry.sectorCount)
+        configuration.replace(at: Configuration.segMax, littleEndian: segMax)
+        configuration.replace(at: Configuration.blkSize, littleEndian: geometry.blockByteCount)
         return configuration
     }
 

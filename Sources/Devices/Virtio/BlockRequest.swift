@@ -3,6 +3,7 @@
 // Follows virtio 1.2 §5.2.6. A request is a 16-byte header, then data, then a status byte; how these are cut into
 // descriptors is the driver's choice (§2.7.4).
 
+import Bytes
 import Hypervisor
 
 /// The request types of §5.2.6 that are answered; any other is unsupported.

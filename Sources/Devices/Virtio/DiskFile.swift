@@ -4,12 +4,12 @@
 // responsible for: requests of a guest (`BlockDevice`), or what is on the disk.
 
 import Glibc
-import Hypervisor
 import HostSupport
+import Hypervisor
 import Synchronization
 
 /// Why a disk cannot be used.
-public enum DiskFileError: Error, Equatable, Sendable, CustomStringConvertible {
+public enum DiskFileError: AttributedError, Equatable {
     case notFound(path: String)
     case isDirectory(path: String)
     case notDisk(path: String)
@@ -24,6 +24,10 @@ public enum DiskFileError: Error, Equatable, Sendable, CustomStringConvertible {
     case failed(operation: String, path: String, errno: Int32)
     /// The run is to end, and the rest of a request was not done.
     case interrupted(path: String)
+
+    public var isHosts: Bool {
+        if case .failed = self { true } else { false }
+    }
 
     public var description: String {
         switch self {
@@ -47,7 +51,7 @@ public enum DiskFileError: Error, Equatable, Sendable, CustomStringConvertible {
         case .locked(let path, readOnly: true):
             "disk \(path) is being written by another process; stop the virtual machine that has it, or use a copy"
         case .foreign(let path, let format):
-            "disk \(path) \(format.words), or insist on what it is with ,format=raw behind its path"
+            "disk \(path) \(format.words), or insist that it is one"
         case .notRegular(let path):
             "the log of the disks, \(path), would be where there is something else than a file; name another path"
         case .failed(let operation, let path, let code):
@@ -98,7 +102,8 @@ public final class DiskFile: Sendable {
     /// Bytes, a multiple of 512.
     public var byteCount: UInt64 { geometry.byteCount }
 
-    private let descriptor: Int32
+    private let disk: HostDisk
+    private var descriptor: Int32 { disk.descriptor }
     private let isInterruptedFlag = Atomic(false)
 
     /// Opens and locks the disk at `path`. A file that may not be written has to be opened read-only explicitly.
@@ -108,116 +113,66 @@ public final class DiskFile: Sendable {
     ///   - readOnly: opens it only to read.
     ///   - isRaw: takes it for a raw disk even if it looks like something else.
     public init(path: String, readOnly: Bool = false, isRaw: Bool = false) throws(DiskFileError) {
-        // O_NONBLOCK: opening a FIFO by mistake must not wait for its other end. It changes nothing for disks.
-        let access = readOnly ? O_RDONLY : O_RDWR
-        let descriptor = open(path, access | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else {
-            throw Self.openError(errno, path: path, readOnly: readOnly)
-        }
-        do throws(DiskFileError) {
-            geometry = try Self.checkedGeometry(of: descriptor, path: path, isRaw: isRaw)
-            try Self.lock(descriptor, path: path, readOnly: readOnly)
-        } catch {
-            close(descriptor)
-            throw error
-        }
-        self.descriptor = descriptor
+        (disk, geometry) = try Self.open(path, readOnly: readOnly, isRaw: isRaw)
         self.path = path
         isReadOnly = readOnly
-    }
-
-    deinit {
-        DiskLock.unlock(descriptor)
-        close(descriptor)
-    }
-
-    /// Lets others have the disk. It is not used any more.
-    func unlock() { DiskLock.unlock(descriptor) }
-
-    /// The size of the disk at `path`, without locking it. `isRaw` as above.
-    public static func geometry(
-        ofDiskAt path: String, isRaw: Bool = false
-    ) throws(DiskFileError) -> DiskGeometry {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw openError(errno, path: path, readOnly: true) }
-        defer { close(descriptor) }
-        return try checkedGeometry(of: descriptor, path: path, isRaw: isRaw)
-    }
-
-    private static func openError(_ code: Int32, path: String, readOnly: Bool) -> DiskFileError {
-        switch code {
-        case ENOENT, ENOTDIR: .notFound(path: path)
-        case EISDIR: .isDirectory(path: path)
-        case EACCES, EPERM, EROFS: .permissionDenied(path: path, readOnly: readOnly)
-        case ENXIO: .notDisk(path: path)
-        default: .failed(operation: "open", path: path, errno: code)
-        }
-    }
-
-    private static func checkedGeometry(
-        of descriptor: Int32, path: String, isRaw: Bool
-    ) throws(DiskFileError) -> DiskGeometry {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else {
-            throw .failed(operation: "examine", path: path, errno: errno)
-        }
-        switch status.st_mode & S_IFMT {
-        case S_IFREG, S_IFBLK: break
-        case S_IFDIR: throw .isDirectory(path: path)
-        default: throw .notDisk(path: path)
-        }
-        // Not st_size, which is zero for a block device.
-        let end = lseek(descriptor, 0, SEEK_END)
-        guard end >= 0 else { throw .failed(operation: "examine", path: path, errno: errno) }
-        let byteCount = UInt64(end)
-        guard byteCount > 0 else { throw .empty(path: path) }
-        if !isRaw, let format = try foreignFormat(of: descriptor, path: path, byteCount: end) {
-            throw .foreign(path: path, format)
-        }
-        guard byteCount.isMultiple(of: sectorByteCount) else {
-            throw .partialSector(path: path, byteCount: byteCount)
-        }
-        guard status.st_mode & S_IFMT == S_IFBLK else { return DiskGeometry(byteCount: byteCount) }
-        return DiskGeometry(byteCount: byteCount, blockByteCount: try blockByteCount(of: descriptor, path: path))
-    }
-
-    /// BLKSSZGET of linux/fs.h: _IO(0x12, 104).
-    private static let getLogicalBlockSize: UInt = 0x1268
-
-    /// Bytes of a logical sector of a block device.
-    private static func blockByteCount(of descriptor: Int32, path: String) throws(DiskFileError) -> UInt32 {
-        var size: Int32 = 0
-        guard ioctl(descriptor, getLogicalBlockSize, &size) == 0 else {
-            throw .failed(operation: "examine", path: path, errno: errno)
-        }
-        return UInt32(exactly: size) ?? DiskGeometry.usualBlockByteCount
-    }
-
-    /// What the file is, if it is no raw disk. What a guest writes to its own disk counts like anything else: the guest of a disk
-    /// that it makes look like a qcow2 image is not started again until somebody insists.
-    private static func foreignFormat(
-        of descriptor: Int32, path: String, byteCount: off_t
-    ) throws(DiskFileError) -> ForeignFormat? {
-        func read(_ count: Int, at offset: off_t) throws(DiskFileError) -> [UInt8] {
-            var bytes = [UInt8](repeating: 0, count: count)
-            let length = pread(descriptor, &bytes, count, offset)
-            guard length >= 0 else { throw .failed(operation: "read", path: path, errno: errno) }
-            return Array(bytes.prefix(length))
-        }
-        let tail = off_t(ForeignFormat.tailByteCount)
-        return ForeignFormat(
-            head: try read(ForeignFormat.headByteCount, at: 0),
-            tail: try read(ForeignFormat.tailByteCount, at: max(0, byteCount - tail)))
-    }
-
-    private static func lock(_ descriptor: Int32, path: String, readOnly: Bool) throws(DiskFileError) {
         do throws(DiskLock.Failure) {
-            try DiskLock.lock(descriptor, exclusively: !readOnly)
+            try disk.lock(exclusively: !readOnly)
         } catch {
             switch error {
             case .held: throw .locked(path: path, readOnly: readOnly)
             case .failed(let code): throw .failed(operation: "lock", path: path, errno: code)
             }
+        }
+    }
+
+    /// Lets others have the disk. It is not used any more.
+    func unlock() { disk.unlock() }
+
+    /// The size of the disk at `path`, without locking it. `isRaw` as above.
+    public static func geometry(
+        ofDiskAt path: String, isRaw: Bool = false
+    ) throws(DiskFileError) -> DiskGeometry {
+        try open(path, readOnly: true, isRaw: isRaw).geometry
+    }
+
+    /// What a guest writes to its own disk counts like anything else: the guest of a disk that it makes look like a qcow2 image is
+    /// not started again until somebody insists.
+    private static func open(
+        _ path: String, readOnly: Bool, isRaw: Bool
+    ) throws(DiskFileError) -> (disk: HostDisk, geometry: DiskGeometry) {
+        let disk: HostDisk
+        let format: ForeignFormat?
+        let blockByteCount: UInt32?
+        do throws(HostDiskError) {
+            disk = try HostDisk(path: path, forWriting: !readOnly)
+            format = isRaw ? nil : try disk.foreignFormat
+            blockByteCount = try disk.logicalBlockByteCount
+        } catch { throw words(error, path: path, readOnly: readOnly) }
+        return (disk, try checkedGeometry(disk.byteCount, blockByteCount, format, path))
+    }
+
+    private static func checkedGeometry(
+        _ byteCount: UInt64, _ blockByteCount: UInt32?, _ format: ForeignFormat?, _ path: String
+    ) throws(DiskFileError) -> DiskGeometry {
+        guard byteCount > 0 else { throw .empty(path: path) }
+        if let format { throw .foreign(path: path, format) }
+        guard byteCount.isMultiple(of: sectorByteCount) else {
+            throw .partialSector(path: path, byteCount: byteCount)
+        }
+        return DiskGeometry(
+            byteCount: byteCount, blockByteCount: blockByteCount ?? DiskGeometry.usualBlockByteCount)
+    }
+
+    private static func words(_ error: HostDiskError, path: String, readOnly: Bool) -> DiskFileError {
+        switch error {
+        case .cannotOpen(ENOENT), .cannotOpen(ENOTDIR): .notFound(path: path)
+        case .cannotOpen(EISDIR), .notDisk(.directory): .isDirectory(path: path)
+        case .cannotOpen(EACCES), .cannotOpen(EPERM), .cannotOpen(EROFS):
+            .permissionDenied(path: path, readOnly: readOnly)
+        case .cannotOpen(ENXIO), .notDisk: .notDisk(path: path)
+        case .cannotOpen(let code): .failed(operation: "open", path: path, errno: code)
+        case .cannotExamine(let code): .failed(operation: "examine", path: path, errno: code)
         }
     }
 

@@ -7,6 +7,7 @@
 // Follows virtio 1.2 §4.2 and §2.1 to §2.5; the modern interface only (Version 2). VIRTIO_F_RING_RESET and shared
 // memory regions are not offered.
 
+import Bytes
 import Hypervisor
 import Synchronization
 

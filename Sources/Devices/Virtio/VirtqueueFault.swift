@@ -1,5 +1,6 @@
 // What a driver can do to a virtqueue that leaves the device no way on but DEVICE_NEEDS_RESET.
 
+import Bytes
 import Hypervisor
 
 /// Why a device asked its driver for a reset: the driver broke a rule of virtio 1.2.
@@ -42,8 +43,4 @@ public enum VirtqueueFault: Error, Equatable, Sendable, CustomStringConvertible 
         case .requestFraming: "a request lacks its header or its status byte"
         }
     }
-}
-
-private func hexadecimal(_ address: PhysicalAddress) -> String {
-    "0x" + String(address, radix: 16)
 }

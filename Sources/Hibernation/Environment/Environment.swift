@@ -5,6 +5,7 @@
 // (`EnvironmentDifference`). DEN0022 F.b §5.11.3 asks for it: after SYSTEM_OFF2 the next boot has to find the same memory
 // layout, static device properties and firmware interfaces.
 
+import Bytes
 import FoundationEssentials
 
 /// Everything about a machine that its guest can see, each fact by its path: `memory.size` is `536870912`.
@@ -43,11 +44,8 @@ public struct Environment: Hashable, Sendable {
     }
 
     private static func canonicalJSON(_ schema: Int, _ facts: [String: String]) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         // A dictionary of texts and a number can always be encoded.
-        let data = (try? encoder.encode(Stored(schema: schema, facts: facts))) ?? .init()
-        return [UInt8](data)
+        (try? StableJSON.bytes(of: Stored(schema: schema, facts: facts))) ?? []
     }
 }
 

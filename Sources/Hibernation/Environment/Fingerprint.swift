@@ -1,5 +1,6 @@
 // SHA-256, as records and reports have it.
 
+import Bytes
 import Crypto
 
 /// A SHA-256 digest.

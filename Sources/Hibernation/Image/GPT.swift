@@ -3,6 +3,8 @@
 // Follows UEFI 2.10 §5.3: both checksums count, and the table at the disk's end is taken if the one at its beginning is
 // damaged. Sectors have 512 bytes, or 4096 on a disk that was divided with such.
 
+import Bytes
+
 /// The partitions of a GPT that is intact.
 struct GPT {
     /// Whether it is the one at the disk's end.

@@ -6,6 +6,8 @@
 // Follows Linux's kernel/power/swap.c (`struct swsusp_header`) and kernel/power/power.h. What is on the disk may be
 // anything: here it is only compared and reported.
 
+import Bytes
+
 /// A Linux hibernation image, as the header of the swap area that holds it describes it.
 public struct HibernationImage: Sendable, Equatable {
     /// The flags of the header (SF_* of kernel/power/power.h).
@@ -35,7 +37,7 @@ public struct HibernationImage: Sendable, Equatable {
             ]
             let unknown = known.reduce(self) { $0.subtracting($1.0) }
             return known.filter { contains($0.0) }.map(\.1)
-                + (unknown.isEmpty ? [] : ["0x" + String(unknown.rawValue, radix: 16)])
+                + (unknown.isEmpty ? [] : [hexadecimal(unknown.rawValue)])
         }
     }
 

@@ -1,5 +1,7 @@
 // What may be wrong with an image.
 
+import Bytes
+
 /// A check that an image did not pass. A torn image is one that does not pass all.
 public enum ImageDamage: Error, Sendable, Equatable, CustomStringConvertible {
     case noMap
@@ -47,7 +49,7 @@ public enum ImageDamage: Error, Sendable, Equatable, CustomStringConvertible {
         case .blockLength(let block, let byteCount): "compressed block \(block) says that it has \(byteCount) bytes"
         case .block(let block, let reason): "compressed block \(block) is damaged: \(reason)"
         case .checksum(let expected, let found):
-            "its checksum should be 0x\(String(expected, radix: 16)) and is 0x\(String(found, radix: 16))"
+            "its checksum should be \(hexadecimal(expected)) and is \(hexadecimal(found))"
         }
     }
 }

@@ -5,6 +5,8 @@
 // image, the last one perhaps fewer. The checksum is crc32_le(), from 0, over all that is decompressed. The image's first
 // page is not part of either.
 
+import Bytes
+
 /// Reads an image's data, from the page behind its first.
 struct ImageData {
     private let pages: AreaPages

@@ -3,6 +3,8 @@
 // What is checked is what the kernel would check when it resumes, and what it takes for granted. Not responsible for:
 // whether the kernel and the machine are those that the image is for.
 
+import Bytes
+
 /// What is known of an image after looking into it.
 public struct ImageInspection: Sendable, Equatable {
     public enum Verdict: Sendable, Equatable {

@@ -1,6 +1,8 @@
 // The report for people: a heading for each swap area, a line for each thing that is known of its image, and a last
 // line that says how it is.
 
+import Bytes
+
 extension ImageReport {
     /// The report in lines, without the last one.
     public var lines: [String] {
@@ -57,7 +59,7 @@ extension ImageReport.Image {
             ("image", pages.map { "\(decimal($0)) pages, \(imagePages.map(decimal) ?? "?") of them memory, \(size)" }),
             ("on disk", storedPages.map { "\($0) pages, and \(mapPages ?? 0) for their map" }),
             ("compression", compression),
-            ("flags", "0x\(String(flags, radix: 16))" + flagNames.map { " \($0)" }.joined()),
+            ("flags", "\(hexadecimal(flags))" + flagNames.map { " \($0)" }.joined()),
             ("hardware signature", hardwareSignature ?? "none"),
             ("original signature", originalSignature ?? "unknown"),
             ("checksum", "\(checksum ?? "none") (\(checksumState))"),

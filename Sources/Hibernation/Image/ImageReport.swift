@@ -3,6 +3,7 @@
 // docs/image.md documents the shape; whoever changes it changes `schemaVersion` and that page. Numbers that may need all
 // of 64 bits are text in hexadecimal: not every reader of JSON keeps 64 bits.
 
+import Bytes
 import HostSupport
 
 /// The swap areas of a disk, and what is in them.
@@ -124,19 +125,23 @@ public struct ImageReport: Codable, Sendable, Equatable {
 }
 
 /// Why there is nothing to report.
-public enum ImageReportError: Error, Sendable, Equatable, CustomStringConvertible {
+public enum ImageReportError: AttributedError, Equatable {
     case disk(RawDiskError)
     case noPartition(path: String, partition: Int)
     /// A file that is no raw disk, and what to do about it.
     case foreign(path: String, words: String)
 
+    public var isHosts: Bool {
+        if case .disk(let error) = self { error.isHosts } else { false }
+    }
+
     public var description: String {
         switch self {
         case .disk(let error): error.description
         case .noPartition(let path, let partition):
-            "disk \(path) has no partition \(partition); leave --partition out to search all of it"
+            "disk \(path) has no partition \(partition)"
         case .foreign(let path, let words):
-            "disk \(path) \(words), or insist on what it is with --format raw"
+            "disk \(path) \(words), or insist that it is one"
         }
     }
 }
@@ -181,8 +186,4 @@ extension ImageReport.Image {
         storedPages = inspection.storedPageCount
         mapPages = inspection.mapPageCount
     }
-}
-
-private func hexadecimal(_ value: some FixedWidthInteger & UnsignedInteger) -> String {
-    "0x" + String(value, radix: 16)
 }

@@ -3,6 +3,8 @@
 // Follows UEFI 2.10 §5.2 and, for the chain of logical partitions and how they are numbered, Linux's
 // block/partitions/msdos.c. Sectors have 512 bytes, as those of Dormouse's disks. A chain may be a loop.
 
+import Bytes
+
 /// The first sector of a disk, or of a logical partition's frame.
 struct MBR {
     static let sectorByteCount = 512

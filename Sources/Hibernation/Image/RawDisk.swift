@@ -8,13 +8,20 @@ import HostSupport
 import SystemPackage
 
 /// Why a disk could not be searched for a hibernation image, or changed.
-public enum RawDiskError: Error, Equatable, Sendable, CustomStringConvertible {
+public enum RawDiskError: AttributedError, Equatable {
     case cannotOpen(path: String, Errno)
     case cannotRead(path: String, Errno)
     case cannotWrite(path: String, Errno)
     case inUse(path: String)
     /// A directory, a pipe or a socket.
     case notDisk(path: String)
+
+    public var isHosts: Bool {
+        switch self {
+        case .cannotRead, .cannotWrite: true
+        case .cannotOpen, .inUse, .notDisk: false
+        }
+    }
 
     public var description: String {
         switch self {
@@ -54,28 +61,23 @@ struct RawDisk {
         at path: String, for access: Access = .reading, failure: (RawDiskError) -> Failure,
         _ body: (RawDisk) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        let descriptor: FileDescriptor
-        do {
-            // Non-blocking: opening a FIFO by mistake must not wait for its other end.
-            descriptor = try FileDescriptor.open(
-                FilePath(path), access == .writing ? .readWrite : .readOnly, options: [.closeOnExec, .nonBlocking])
+        let disk: HostDisk
+        do throws(HostDiskError) {
+            disk = try HostDisk(path: path, forWriting: access == .writing)
         } catch {
-            throw failure(.cannotOpen(path: path, error as? Errno ?? .ioError))
+            switch error {
+            case .cannotOpen(let code): throw failure(.cannotOpen(path: path, Errno(rawValue: code)))
+            case .cannotExamine(let code): throw failure(.cannotRead(path: path, Errno(rawValue: code)))
+            case .notDisk: throw failure(.notDisk(path: path))
+            }
         }
-        // What was written is synchronised by then, so there is nothing to learn from a failing close.
-        defer {
-            DiskLock.unlock(descriptor.rawValue)
-            try? descriptor.close()
-        }
-        let disk: RawDisk
+        // It is closed at the end of its life, and no sooner. What was written is synchronised by then.
+        defer { withExtendedLifetime(disk) {} }
         do throws(RawDiskError) {
-            try lock(descriptor, path: path, for: access)
-            disk = RawDisk(
-                byteCount: try byteCount(of: descriptor, path: path), path: path, descriptor: descriptor)
-        } catch {
-            throw failure(error)
-        }
-        return try body(disk)
+            try lock(disk, path: path, for: access)
+        } catch { throw failure(error) }
+        return try body(
+            RawDisk(byteCount: disk.byteCount, path: path, descriptor: FileDescriptor(rawValue: disk.descriptor)))
     }
 
     /// The same, where nothing else can go wrong.
@@ -85,30 +87,15 @@ struct RawDisk {
         try withDisk(at: path, for: access, failure: { $0 }, body)
     }
 
-    private static func lock(_ descriptor: FileDescriptor, path: String, for access: Access) throws(RawDiskError) {
+    private static func lock(_ disk: HostDisk, path: String, for access: Access) throws(RawDiskError) {
         guard access != .reading else { return }
         do throws(DiskLock.Failure) {
-            try DiskLock.lock(descriptor.rawValue, exclusively: access == .writing)
+            try disk.lock(exclusively: access == .writing)
         } catch {
             switch error {
             case .held: throw .inUse(path: path)
             case .failed(let code): throw .cannotOpen(path: path, Errno(rawValue: code))
             }
-        }
-    }
-
-    private static func byteCount(of descriptor: FileDescriptor, path: String) throws(RawDiskError) -> UInt64 {
-        var status = stat()
-        // Safe: `fstat` fills in the structure and does not keep its address.
-        guard unsafe fstat(descriptor.rawValue, &status) == 0 else {
-            throw .cannotRead(path: path, Errno(rawValue: errno))
-        }
-        guard ![S_IFDIR, S_IFIFO, S_IFSOCK].contains(status.st_mode & S_IFMT) else { throw .notDisk(path: path) }
-        do {
-            // Not the size that stat() has, which is zero for a block device.
-            return try UInt64(max(0, descriptor.seek(offset: 0, from: .end)))
-        } catch {
-            throw .cannotRead(path: path, error as? Errno ?? .ioError)
         }
     }
 

@@ -2,6 +2,8 @@
 //
 // The page is all that is changed on the disk: what has it kept can put it back, as long as nothing else was written.
 
+import Bytes
+
 /// A header page as it was, and where.
 public struct SavedImageHeader: Sendable, Hashable {
     /// Where the page is on the disk, in bytes.
@@ -64,12 +66,12 @@ extension SavedImageHeader: Codable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(Self.currentSchemaVersion, forKey: .schemaVersion)
         // In hexadecimal: not every reader of JSON keeps 64 bits.
-        try container.encode("0x" + String(diskOffset, radix: 16), forKey: .diskOffset)
+        try container.encode(hexadecimal(diskOffset), forKey: .diskOffset)
         try container.encode(pageSize, forKey: .pageSize)
         try container.encode(Hexadecimal.text(of: page), forKey: .page)
         try container.encode(sha256, forKey: .sha256)
         try container.encodeIfPresent(selection.partition, forKey: .partition)
-        try container.encode("0x" + String(selection.resumeOffset, radix: 16), forKey: .resumeOffset)
+        try container.encode(hexadecimal(selection.resumeOffset), forKey: .resumeOffset)
     }
 
     public init(from decoder: any Decoder) throws {

@@ -3,6 +3,8 @@
 // Not responsible for file systems: where a swap file's first page is, the kernel has to be told as well
 // (`resume_offset`), and is told the same number here; or somebody saw the page being written (`headerEnds`).
 
+import Bytes
+
 /// Where to look for swap areas.
 public struct SwapSelection: Sendable, Hashable {
     /// Only in this partition, as Linux counts them; nil looks at the disk as a whole and in all partitions.

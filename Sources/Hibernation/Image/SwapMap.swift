@@ -4,6 +4,8 @@
 // image's pages, counted in pages from the disk's or partition's beginning. The last entry of a map page is the place of
 // the next one. Zeros end the list; the last map page may have nothing else.
 
+import Bytes
+
 /// Where the places of an image's pages are listed.
 ///
 /// Only the list's own pages are kept, which are one of 512: a disk may claim an image as large as itself.

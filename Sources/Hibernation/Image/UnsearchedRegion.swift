@@ -7,6 +7,8 @@
 // include/uapi/linux/raid/md_p.h (md), drivers/md/bcache (bcache), fs/ext4/ext4.h, fs/xfs/libxfs/xfs_format.h,
 // include/uapi/linux/btrfs_tree.h and include/linux/f2fs_fs.h.
 
+import Bytes
+
 /// A part of a disk that may hold a swap area that is not found.
 public struct UnsearchedRegion: Sendable, Hashable {
     /// What it is.

@@ -7,6 +7,8 @@
 // Follows LVM2's lib/format_text/layout.h and lib/label/label.h (label, `pv_header`, `mda_header`), and lvmraid(7) and the
 // metadata's own text for segment types. All of it may be anything: sizes are bounded, and compared with the disk.
 
+import Bytes
+
 /// What is known of the volume group of a physical volume.
 struct VolumeGroup {
     /// The volumes that are wholly on this physical volume, in plain pieces.

@@ -3,6 +3,8 @@
 // Responsible for: its shape. Not responsible for: where it is kept, and when (Host), or for what follows from it
 // (`StartDecision`). Every number that may need 64 bits is text: not every reader of JSON keeps them.
 
+import Bytes
+
 /// A guest's hibernation, as the host saw it.
 public struct HibernationRecord: Codable, Hashable, Sendable {
     public static let currentSchema = 1
@@ -51,7 +53,7 @@ public struct HibernationRecord: Codable, Hashable, Sendable {
         self.call = call
         self.environment = environment
         self.generation = generation
-        hardwareSignature = "0x" + String(HardwareSignature.of(environment, generation: generation), radix: 16)
+        hardwareSignature = hexadecimal(HardwareSignature.of(environment, generation: generation))
         self.counter = String(counter)
         self.disks = disks
     }

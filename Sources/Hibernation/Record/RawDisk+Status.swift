@@ -1,6 +1,7 @@
 // What the host's file system knows of a disk.
 
 import Glibc
+import HostSupport
 import SystemPackage
 
 extension RawDisk {
@@ -28,21 +29,11 @@ extension RawDisk {
         func nanoseconds(_ time: timespec) -> Int64 {
             Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
         }
-        let number = UInt64(status.st_rdev)
+        let number = DeviceNumber(status.st_rdev)
         return Status(
             file: "\(status.st_dev):\(status.st_ino)", modified: nanoseconds(status.st_mtim),
             changed: nanoseconds(status.st_ctim), isFile: status.st_mode & S_IFMT == S_IFREG,
-            device: status.st_mode & S_IFMT == S_IFBLK ? (Self.major(number), Self.minor(number)) : nil)
-    }
-
-    /// Glibc's sys/sysmacros.h, whose macros Swift does not see: 12 and 20 bits of the kernel's, the lowest 8 of each
-    /// where they were when there were no others.
-    private static func major(_ number: UInt64) -> UInt32 {
-        UInt32(truncatingIfNeeded: number >> 8 & 0xFFF | number >> 32 & 0xFFFF_F000)
-    }
-
-    private static func minor(_ number: UInt64) -> UInt32 {
-        UInt32(truncatingIfNeeded: number & 0xFF | number >> 12 & 0xFFFF_FF00)
+            device: status.st_mode & S_IFMT == S_IFBLK ? (number.major, number.minor) : nil)
     }
 
     /// Waits until what others wrote to the block device is on it, and counted. It may be open for reading only.

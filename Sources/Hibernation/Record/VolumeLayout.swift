@@ -10,6 +10,8 @@
 // (uapi/linux/btrfs_tree.h), the FAT specification of ECMA-107, LUKS's on-disk formats 1 and 2, and LVM2's
 // lib/format_text/layout.h.
 
+import Bytes
+
 /// The kind of a volume.
 public enum VolumeKind: String, Codable, Sendable, CaseIterable {
     /// ext2, ext3 or ext4.
@@ -296,12 +298,5 @@ private struct SuperblockReader {
     private func product(_ left: UInt64, _ right: UInt64) -> UInt64? {
         let (value, overflow) = left.multipliedReportingOverflow(by: right)
         return overflow ? nil : value
-    }
-}
-
-extension RandomAccessCollection where Element == UInt8, Index == Int {
-    /// The integer at `offset` from the beginning, most significant byte first. All of it has to be there.
-    fileprivate func bigEndian<Value: FixedWidthInteger>(at offset: Int, as type: Value.Type) -> Value {
-        littleEndian(at: offset, as: type).byteSwapped
     }
 }

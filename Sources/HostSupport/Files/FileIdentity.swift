@@ -16,11 +16,8 @@ public enum FileIdentity: Hashable, Sendable {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
         if FileKind(mode: status.st_mode) == .blockDevice {
-            // gnu_dev_major() and gnu_dev_minor() of the C library.
-            let number = UInt64(status.st_rdev)
-            self = .blockDevice(
-                major: UInt32(truncatingIfNeeded: number >> 8 & 0xFFF | number >> 32 & 0xFFFF_F000),
-                minor: UInt32(truncatingIfNeeded: number & 0xFF | number >> 12 & 0xFFFF_FF00))
+            let number = DeviceNumber(status.st_rdev)
+            self = .blockDevice(major: number.major, minor: number.minor)
         } else {
             self = .file(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
         }

@@ -8,7 +8,7 @@
 import Glibc
 
 /// Why it cannot be written. To follow what was to be written, and its path.
-public struct OutputFileError: Error, CustomStringConvertible {
+public struct OutputFileError: AttributedError {
     public var path: String
     public var reason: String
     /// Whether it is the host's fault, and not the path's.

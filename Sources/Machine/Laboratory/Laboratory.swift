@@ -1,7 +1,7 @@
 // Firmware and disks that misbehave on purpose, for people who test kernels and firmware.
 //
 // Responsible for: what is to go wrong, as a value. It is no part of the machine: a VM's record does not have it. Not
-// responsible for: doing it (`LaboratoryRun`, and `DiskLaboratory` of the devices), or for what the command line calls it (`Laboratory+Argument`).
+// responsible for: doing it (`LaboratoryRun`, and `DiskLaboratory` of the devices), or for what the command line calls it.
 
 import Devices
 import HostSupport

@@ -4,8 +4,8 @@
 // device tree, ACPI's tables, and the facts that the record of a hibernation keeps. A component is a value: what it is, and
 // where. To add one is a file in Components, an entry in a model's list, and an option to ask for it by.
 
+import Boot
 import Devices
-import Firmware
 import Hypervisor
 
 /// A part of a machine.

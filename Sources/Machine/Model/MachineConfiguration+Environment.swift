@@ -6,8 +6,9 @@
 // shows when one does.
 
 import Arm64
+import Boot
+import Bytes
 import Devices
-import Firmware
 import Hibernation
 import Hypervisor
 import PSCI
@@ -60,7 +61,7 @@ extension MachineConfiguration {
         facts.merge(cpuFacts) { $1 }
         facts.merge(psciFacts) { $1 }
         facts.merge(components.facts(files)) { $1 }
-        facts.merge(firmwareFacts) { $1 }
+        facts.merge(descriptionFacts) { $1 }
         return Environment(facts)
     }
 
@@ -99,8 +100,11 @@ extension MachineConfiguration {
     }
 
     /// How the machine is described.
-    private var firmwareFacts: [String: String] {
+    private var descriptionFacts: [String: String] {
         let board = model.board(self, chosen: BoardDescription.Chosen())
-        return ["firmware.kind": firmware.argument, "firmware.tables": "\(Fingerprint(of: board.tablesToCompare))"]
+        return [
+            "firmware.kind": hardwareDescription.rawValue,
+            "firmware.tables": "\(Fingerprint(of: board.tablesToCompare))",
+        ]
     }
 }

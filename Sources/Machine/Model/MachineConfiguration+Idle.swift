@@ -3,14 +3,14 @@
 // Responsible for: which combinations a guest is offered, and what they are said to cost. A software CPU loses nothing but
 // its translations in any of them; the figures keep a guest from paying for that in short pauses.
 
-import Firmware
+import Boot
 import PSCI
 
 extension MachineConfiguration {
     /// What the guest is told; nil if there is only standby, which is WFI and needs no description.
     var idleDescription: BoardDescription.Idle? {
         // With ACPI, Linux leaves coordination to firmware.
-        let hasDomains = psci.hasOSInitiatedMode && psci.version >= .v1_0 && firmware == .deviceTree
+        let hasDomains = psci.hasOSInitiatedMode && psci.version >= .v1_0 && hardwareDescription == .deviceTree
         /// The states of a level that `below` allows, with what is asked of the lower levels along with it.
         func states(
             of level: PowerLevel, below: CompositeState, _ change: (inout CompositeState, LocalState) -> Void

@@ -1,8 +1,9 @@
 // What a person chooses about one machine.
 
+import Boot
 import Devices
 import Emulator
-import Firmware
+import HostSupport
 import Hypervisor
 import PSCI
 
@@ -67,8 +68,8 @@ public struct MachineConfiguration: Sendable {
     public var networks: [NetworkConfiguration] = []
     /// The model's, unless another one is chosen.
     public var psci: Policy
-    /// How the guest is told of its machine.
-    public var firmware = FirmwareKind.deviceTree
+    /// How the guest is told of its hardware.
+    public var hardwareDescription = HardwareDescription.deviceTree
     /// With ACPI, the FACS's hardware signature: a guest takes its hibernation image only if it is the same. 0: it checks nothing.
     public var hardwareSignature: UInt32 = 0
     /// Where headers of hibernation images were seen on the disks, by the disks' paths: the ends of their pages, in bytes. The
@@ -110,7 +111,7 @@ public struct MachineConfiguration: Sendable {
 }
 
 /// Why a machine cannot be made or started. The text is for the user, one line.
-public enum MachineError: Error, CustomStringConvertible {
+public enum MachineError: AttributedError {
     case cpuCount(Int, limit: Int)
     case memorySize(UInt64)
     case tooManyDisks(Int, limit: Int)
@@ -132,34 +133,44 @@ public enum MachineError: Error, CustomStringConvertible {
     public var description: String {
         switch self {
         case .cpuCount(let count, let limit):
-            "\(count) CPUs cannot be had; give --cpus a number from 1 to \(limit)"
+            "\(count) CPUs cannot be had; give a number from 1 to \(limit)"
         case .memorySize(let bytes):
-            "\(bytes >> 20) MiB of memory cannot be had; give --memory a size from 2 MiB to 256 GiB, in steps of 2 MiB"
+            "\(bytes >> 20) MiB of memory cannot be had; give a size from 2 MiB to 256 GiB, in steps of 2 MiB"
         case .tooManyDisks(let count, let limit):
             "\(count) disks are too many; this machine has slots for \(limit)"
         case .generationID(let count):
-            "a generation id has 16 bytes and not \(count); give --generation-id 32 hexadecimal digits"
+            "a generation id has 16 bytes and not \(count); give 32 hexadecimal digits"
         case .file(let path, let role, let reason):
             "cannot read the \(role) \(path): \(reason)"
-        case .kernel(let path, .notAnImage(.unknown)):
-            "kernel \(path) \(KernelImageError.notAnImage(.unknown)), or say --kernel-format flat if it is flat code"
         case .kernel(let path, let error):
             "kernel \(path) \(error)"
         case .initrdForFlatImage:
-            "a flat bare-metal image takes no initrd; leave --initrd out, or give an arm64 Linux Image"
+            "a flat bare-metal image takes no initrd; leave it out, or give an arm64 Linux Image"
         case .bootPlan(let error): error.description
         case .disk(let error): error.description
         case .sameDisk(let one, let other):
             (one == other
                 ? "disk \(one) is given twice" : "disks \(one) and \(other) are the same, or one is on the other")
-                + "; give it once, or both with readonly=on"
+                + "; give it once, or both read-only"
         case .diskLog(let path):
             "the log of the disks would overwrite \(path), which is a file of the machine; name another one"
         case .network(let error): error.description
         case .laboratoryDisk(let number):
-            "--lab has a rule for disk \(number), and there is none; disks are counted from 0, in the order of --disk"
+            "the laboratory has a rule for disk \(number), and there is none; disks are counted from 0"
         case .memory(let error): error.description
         case .host(let text): text
+        }
+    }
+
+    public var isHosts: Bool {
+        switch self {
+        case .memory(.cannotReserveCode), .host: true
+        case .disk(let error): error.isHosts
+        case .network(.host): true
+        case .cpuCount, .memorySize, .tooManyDisks, .generationID, .file, .kernel, .initrdForFlatImage, .bootPlan,
+            .memory,
+            .laboratoryDisk, .sameDisk, .diskLog, .network:
+            false
         }
     }
 }

@@ -4,7 +4,7 @@
 // nothing outside of it names the model's layout. Not responsible for what a person chooses (`MachineConfiguration`).
 
 import Arm64
-import Firmware
+import Boot
 import Hypervisor
 import PSCI
 
@@ -49,7 +49,7 @@ public struct MachineModel: Sendable {
                 majorVersion: Int(configuration.psci.version.major), conduit: configuration.psci.conduit.deviceTreeName,
                 idle: configuration.idleDescription),
             devices: components.devices.flatMap(\.description),
-            acpi: configuration.firmware == .acpi
+            acpi: configuration.hardwareDescription == .acpi
                 ? components.processors.acpi(configuration) : nil,
             chosen: chosen)
     }

@@ -25,12 +25,12 @@ public struct PolicyRecord: Codable, Hashable, Sendable {
     }
 
     public init(_ policy: Policy) {
-        version = policy.version.argument
-        conduit = policy.conduit.argument
+        version = policy.version.name
+        conduit = policy.conduit.name
         functions = Function.allCases.filter { policy.capabilities.contains($0) }.map { $0.name.description }
-        powerStateFormat = Self.name(policy.powerStateFormat, PowerStateFormat.arguments)
-        idleStates = IdleStates.arguments.filter { policy.idleStates.isSuperset(of: $0.value) }.map(\.name)
-        trustedOS = Self.name(policy.trustedOS, TrustedOS.arguments)
+        powerStateFormat = policy.powerStateFormat.name
+        idleStates = policy.idleStates.names
+        trustedOS = policy.trustedOS.name
         coresPerCluster = policy.coresPerCluster
     }
 
@@ -44,20 +44,16 @@ public struct PolicyRecord: Codable, Hashable, Sendable {
         }
         var states = IdleStates()
         for name in idleStates {
-            guard let state = IdleStates.arguments.first(where: { $0.name == name })?.value else { return nil }
+            guard let state = IdleStates(named: name) else { return nil }
             states.formUnion(state)
         }
-        guard let version = Version(argument: version), let conduit = Conduit(argument: conduit),
-            let format = PowerStateFormat.arguments.first(where: { $0.name == powerStateFormat })?.value,
-            let trustedOS = TrustedOS.arguments.first(where: { $0.name == trustedOS })?.value
+        guard let version = Version(named: version), let conduit = Conduit(named: conduit),
+            let format = PowerStateFormat(named: powerStateFormat),
+            let trustedOS = TrustedOS(named: trustedOS)
         else { return nil }
         let policy = Policy(
             version: version, conduit: conduit, optional: optional, powerStateFormat: format, idleStates: states,
             trustedOS: trustedOS, coresPerCluster: coresPerCluster)
         return PolicyRecord(policy) == self ? policy : nil
-    }
-
-    private static func name<Value: Equatable>(_ value: Value, _ names: [(name: String, value: Value)]) -> String {
-        names.first { $0.value == value }?.name ?? ""
     }
 }

@@ -1,5 +1,6 @@
 // Collecting a report from a machine that has run.
 
+import Bytes
 import Devices
 import Hibernation
 import HostSupport
@@ -8,12 +9,15 @@ import PSCI
 
 extension RunReport {
     /// The report of `machine`, whose run has ended with `outcome`.
+    ///
+    /// - Parameter exitCode: what the process exits with.
     public init(
-        of machine: VirtualMachine, outcome: RunOutcome, findings: [HibernationFinding], dormouseVersion: String
+        of machine: VirtualMachine, outcome: RunOutcome, exitCode: Int32, findings: [HibernationFinding],
+        dormouseVersion: String
     ) {
         dormouse = dormouseVersion
         end = End(
-            kind: outcome.end.kind, exitCode: outcome.end.exitCode.rawValue,
+            kind: outcome.end.kind, exitCode: exitCode,
             words: outcome.end.words(findings, machine.diskFailures))
         boots = outcome.boots
         wallSeconds = outcome.wallSeconds
@@ -30,13 +34,18 @@ extension RunReport {
 }
 
 extension RunReport.PSCI {
-    fileprivate init(_ policy: Policy, _ calls: FirmwareCallRecord) {
-        version = policy.version.argument
-        conduit = policy.conduit.argument
+    init(_ policy: Policy, _ calls: FirmwareCallRecord) {
+        version = policy.version.name
+        conduit = policy.conduit.name
         callCount = calls.count
         lastSystemCall = calls.lastSystemCall.map(RunReport.SystemCall.init)
         refusedSystemOff2 = calls.refusedSystemOff2
-        functions = PolicyRecord(policy).functions
+        let record = PolicyRecord(policy)
+        functions = record.functions
+        powerStateFormat = record.powerStateFormat
+        idleStates = record.idleStates
+        trustedOS = record.trustedOS
+        coresPerCluster = record.coresPerCluster
     }
 }
 
@@ -86,17 +95,23 @@ extension RunReport.Memory {
 }
 
 extension RunReport.Configuration {
-    fileprivate init(_ configuration: MachineConfiguration) {
+    init(_ configuration: MachineConfiguration) {
         model = configuration.model.name
         cpus = configuration.cpuCount
         memoryBytes = configuration.memoryByteCount
         kernel = configuration.kernel
+        kernelFormat = configuration.kernelFormat.rawValue
         initrd = configuration.initrd
         append = configuration.commandLine
-        firmware = configuration.firmware.argument
-        hardwareSignature = configuration.firmware == .acpi ? hexadecimal(configuration.hardwareSignature) : nil
-        generationID = configuration.generationID.map(GenerationIDArgument.text)
-        disks = configuration.disks.map { RunReport.Disk(path: $0.path, readOnly: $0.isReadOnly) }
+        firmware = configuration.hardwareDescription.rawValue
+        hardwareSignature =
+            configuration.hardwareDescription == .acpi ? hexadecimal(configuration.hardwareSignature) : nil
+        generationID = configuration.generationID.map(GenerationID.text(of:))
+        disks = configuration.disks.map { disk in
+            RunReport.Disk(
+                path: disk.path, readOnly: disk.isReadOnly, format: disk.isRaw ? "raw" : "auto",
+                onError: disk.onError.rawValue)
+        }
         networks = configuration.networks.indices.map { RunReport.Network(configuration, index: $0) }
         clock = configuration.clock.rawValue
         seed = configuration.clock == .instructions ? configuration.seed : nil

@@ -98,6 +98,12 @@ public struct RunReport: Codable, Sendable {
         public var refusedSystemOff2: Bool
         /// The functions that the guest was offered, those that are not PSCI's included.
         public var functions: [String]
+        /// original or extended.
+        public var powerStateFormat: String
+        public var idleStates: [String]
+        /// none, migratable or fixed.
+        public var trustedOS: String
+        public var coresPerCluster: Int
         /// What PSCI_STAT_COUNT and PSCI_STAT_RESIDENCY say of every core's power-down at the end; none if they are not
         /// offered.
         public var powerDowns: [PowerDown]?
@@ -176,6 +182,8 @@ public struct RunReport: Codable, Sendable {
         public var cpus: Int
         public var memoryBytes: UInt64
         public var kernel: String
+        /// auto, linux or flat.
+        public var kernelFormat: String
         public var initrd: String?
         public var append: String
         /// dt or acpi.
@@ -198,6 +206,10 @@ public struct RunReport: Codable, Sendable {
     public struct Disk: Codable, Sendable {
         public var path: String
         public var readOnly: Bool
+        /// auto or raw.
+        public var format: String
+        /// report or stop.
+        public var onError: String
     }
 
     /// A network that the machine was made with.

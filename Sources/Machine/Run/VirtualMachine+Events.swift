@@ -1,7 +1,7 @@
 // What happens to a running machine from outside and its guest is to know: buttons, and another generation id.
 
+import Boot
 import Devices
-import Firmware
 import Hypervisor
 import Synchronization
 
@@ -28,7 +28,7 @@ extension VirtualMachine {
     /// - Parameter bytes: 16.
     /// - Returns: false if the machine was made without one, or `bytes` are not 16.
     public func changeGenerationID(to bytes: [UInt8]) -> Bool {
-        guard bytes.count == GenerationIDArgument.byteCount, configuration.generationID != nil,
+        guard bytes.count == GenerationID.byteCount, configuration.generationID != nil,
             let address = configuration.model.board(configuration, chosen: .init()).generationIDAddress
         else { return false }
         generationID.withLock { $0 = bytes }

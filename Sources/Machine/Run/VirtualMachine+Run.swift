@@ -1,8 +1,8 @@
 // Running: a host thread for each vCPU, or one thread for all with the instruction clock.
 
+import Boot
 import Devices
 import Emulator
-import Firmware
 import HostSupport
 import Hypervisor
 import PSCI

@@ -5,9 +5,9 @@
 // to the user.
 
 import Arm64
+import Boot
 import Devices
 import Emulator
-import Firmware
 import Glibc
 import HostSupport
 import Hypervisor
@@ -202,7 +202,7 @@ public final class VirtualMachine: @unchecked Sendable {
         guard configuration.disks.count <= model.maximumDiskCount else {
             throw .tooManyDisks(configuration.disks.count, limit: model.maximumDiskCount)
         }
-        if let id = configuration.generationID, id.count != GenerationIDArgument.byteCount {
+        if let id = configuration.generationID, id.count != GenerationID.byteCount {
             throw .generationID(byteCount: id.count)
         }
         try configuration.checkDisks()

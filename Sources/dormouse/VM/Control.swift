@@ -2,7 +2,7 @@
 
 import ArgumentParser
 import Glibc
-import Host
+import KeptVMs
 import Machine
 
 struct Stop: ParsableCommand {
@@ -53,8 +53,8 @@ struct ControlOptions: ParsableArguments {
     ///
     /// - Parameter wakes: whether a guest that suspended to RAM instead is to go on.
     func ask(
-        _ vm: VM, _ verb: ControlVerb, expecting expected: Machine.ExitCode, waking wakes: Bool = false
-    ) throws(HostError) -> Machine.ExitCode {
+        _ vm: VM, _ verb: ControlVerb, expecting expected: ExitCode, waking wakes: Bool = false
+    ) throws(HostError) -> ExitCode {
         switch try vm.ask(verb, timeoutSeconds: timeout) {
         case .declined(let reason):
             Message.write("VM \(vm.name) still runs: \(reason)")

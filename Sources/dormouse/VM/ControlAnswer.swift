@@ -1,6 +1,6 @@
 // What a running VM answers on its control socket.
 
-import Host
+import KeptVMs
 import Machine
 
 enum ControlAnswer {

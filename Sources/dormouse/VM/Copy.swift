@@ -1,8 +1,8 @@
 // `dormouse copy` and `dormouse repair`: another VM from one, and a usable VM from a damaged one.
 
 import ArgumentParser
-import Host
 import HostSupport
+import KeptVMs
 import Machine
 
 struct Copy: ParsableCommand {

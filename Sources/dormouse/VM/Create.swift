@@ -3,7 +3,7 @@
 import ArgumentParser
 import Glibc
 import Hibernation
-import Host
+import KeptVMs
 import Machine
 
 struct Create: ParsableCommand {

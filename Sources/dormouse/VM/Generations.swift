@@ -2,7 +2,7 @@
 
 import ArgumentParser
 import Glibc
-import Host
+import KeptVMs
 import Machine
 
 struct Bump: ParsableCommand {

@@ -1,11 +1,11 @@
 // `dormouse inspect` and `dormouse list`: what there is, and what the next start would do.
 
 import ArgumentParser
-import FoundationEssentials
+import Bytes
 import Glibc
 import Hibernation
-import Host
 import HostSupport
+import KeptVMs
 import Machine
 
 struct List: ParsableCommand {
@@ -18,7 +18,7 @@ struct List: ParsableCommand {
     func run() throws {
         Command.run {
             let store = try storeOptions.location
-            var code = Machine.ExitCode.poweredOff
+            var code = ExitCode.poweredOff
             for name in try store.names() {
                 do throws(HostError) {
                     let vm = try store.vm(name)
@@ -27,7 +27,7 @@ struct List: ParsableCommand {
                     _ = try vm.configuration()
                     Output.print("\(name)\t\(phase.words)")
                 } catch {
-                    Output.print("\(name)\tbroken: \(error)")
+                    Output.print("\(name)\tbroken: \(Command.words(error))")
                     code = .usage
                 }
             }
@@ -48,19 +48,17 @@ struct Inspect: ParsableCommand {
         Command.run { try inspect() }
     }
 
-    private func inspect() throws -> Machine.ExitCode {
+    private func inspect() throws -> ExitCode {
         let vm = try vmOptions.vm()
         let phase = try VMPhase(vm)
         let configuration = try vm.configuration()
         let plan: StartPlan? =
             if case .running = phase { nil } else { try StartPlan(vm, request: StartRequest(), now: WallClock.now) }
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
             let inspection = Inspection(
                 name: vm.name, path: vm.path, phase: phase.name, configuration: configuration, state: try vm.state(),
                 environment: plan?.environment, nextStart: plan?.report())
-            Output.print(String(decoding: try encoder.encode(inspection), as: UTF8.self))
+            Output.print(try StableJSON.text(of: inspection, indented: true))
             return .poweredOff
         }
         Output.print("VM \(vm.name) in \(vm.path): \(phase.words)")

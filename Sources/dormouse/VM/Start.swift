@@ -3,8 +3,8 @@
 import ArgumentParser
 import Glibc
 import Hibernation
-import Host
 import HostSupport
+import KeptVMs
 import Logging
 import Machine
 
@@ -180,11 +180,13 @@ struct Start: ParsableCommand {
         let step = options.laboratory.compactMap(\.recordKill).last
         do throws(HostError) {
             try run.finish(
-                machine, outcome, findings: findings, dormouse: Dormouse.version, now: WallClock.now,
-                progress: ReadingMessage().note,
+                machine, outcome, exitCode: outcome.end.exitCode.rawValue, findings: findings,
+                dormouse: Dormouse.version,
+                now: WallClock.now, progress: ReadingMessage().note,
                 didReach: { if $0 == step { kill(getpid(), SIGKILL) } })
         } catch {
-            throw MachineError.host("the end of the run (\(outcome.end.words(findings))) cannot be kept: \(error)")
+            throw MachineError.host(
+                "the end of the run (\(outcome.end.words(findings))) cannot be kept: \(Command.words(error))")
         }
         return Ended(findings: findings, recordNanoseconds: outcome.endTimes.elapsedWithoutFlush)
     }
@@ -194,7 +196,8 @@ struct Start: ParsableCommand {
         _ session: Session
     ) {
         var runReport = RunReport(
-            of: machine, outcome: outcome, findings: ended.findings, dormouseVersion: Dormouse.version)
+            of: machine, outcome: outcome, exitCode: outcome.end.exitCode.rawValue, findings: ended.findings,
+            dormouseVersion: Dormouse.version)
         runReport.vm = plan.report(recordNanoseconds: ended.recordNanoseconds)
         do throws(ReportFileError) {
             try report?.write(runReport)

@@ -1,7 +1,7 @@
 // What a start is going to be, for people and for programs.
 
 import Hibernation
-import Host
+import KeptVMs
 import Machine
 
 extension StartPlan {
@@ -47,7 +47,7 @@ extension StartPlan {
     }
 
     /// What the process exits with if nothing is started.
-    var refusalCode: Machine.ExitCode? {
+    var refusalCode: ExitCode? {
         if resumesTwice { return .refusedEnvironment }
         return switch decision {
         case .refuseEnvironment: .refusedEnvironment
@@ -102,7 +102,7 @@ extension StartPlan {
             + "(\(places.joined(separator: "; "))); change it back, or, if the guest was shut down, start it with \(option)"
     }
 
-    func refusalEnd(_ code: Machine.ExitCode, time: UInt64) -> VMState.End {
+    func refusalEnd(_ code: ExitCode, time: UInt64) -> VMState.End {
         VMState.End(kind: kind, exitCode: code.rawValue, words: refusalWords, time: String(time))
     }
 

@@ -3,7 +3,8 @@
 import ArgumentParser
 import Glibc
 import Hibernation
-import Host
+import HostSupport
+import KeptVMs
 
 /// Which VM.
 struct VMOptions: ParsableArguments {
@@ -36,9 +37,11 @@ struct StoreOptions: ParsableArguments {
 }
 
 /// A path that is relative to a directory which cannot be named.
-struct AbsolutePathError: Error, CustomStringConvertible {
+struct AbsolutePathError: AttributedError {
     var path: String
     var reason: String
+
+    var isHosts: Bool { false }
 
     var description: String {
         "\(path) is relative to the working directory, which cannot be named: \(reason); give a path that begins with \"/\""

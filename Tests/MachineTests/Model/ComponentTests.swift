@@ -1,10 +1,12 @@
 // The list of components: nothing in it is unrecorded, and nothing is in two places.
 
+import Boot
+import Bytes
 import Devices
-import Firmware
 import Hibernation
 import Hypervisor
 import PSCI
+import TestSupport
 import Testing
 
 @testable import Machine
@@ -12,11 +14,12 @@ import Testing
 @Suite("The components of a machine")
 struct ComponentTests {
     /// Everything that there can be, told of by `firmware`.
-    private static func machine(_ firmware: FirmwareKind, _ model: MachineModel = .virt1) -> MachineConfiguration {
+    private static func machine(_ firmware: HardwareDescription, _ model: MachineModel = .virt1) -> MachineConfiguration
+    {
         var machine = MachineConfiguration(kernel: "Image", model: model)
         machine.memoryByteCount = 64 << 20
         machine.cpuCount = 2
-        machine.firmware = firmware
+        machine.hardwareDescription = firmware
         machine.networks = [NetworkConfiguration(.tap(interface: "t"))]
         machine.disks = [DiskConfiguration(path: "/a")]
         machine.generationID = Array(0..<16)
@@ -34,14 +37,14 @@ struct ComponentTests {
         var field: String
         var change: @Sendable (inout MachineComponents) -> Void
         /// Seen with ACPI only.
-        var firmware = FirmwareKind.acpi
+        var firmware = HardwareDescription.acpi
         var testDescription: String { type + "." + field }
     }
 
     private static let elsewhere: Range<PhysicalAddress> = 0x0C00_0000..<0x0C00_1000
 
     private static func of<Kind: Component>(
-        _ kind: Kind.Type, _ field: String, firmware: FirmwareKind = .acpi,
+        _ kind: Kind.Type, _ field: String, firmware: HardwareDescription = .acpi,
         _ change: @escaping @Sendable (inout Kind) -> Void
     ) -> Mutation {
         Mutation(type: "\(kind)", field: field, change: { $0.change(kind, change) }, firmware: firmware)
@@ -149,8 +152,9 @@ struct ComponentTests {
     }
 
     @Test(
-        "No two components share an address or a wire", arguments: MachineModel.all.map(\.name), FirmwareKind.allCases)
-    func places(model: String, firmware: FirmwareKind) throws {
+        "No two components share an address or a wire", arguments: MachineModel.all.map(\.name),
+        HardwareDescription.allCases)
+    func places(model: String, firmware: HardwareDescription) throws {
         let model = try #require(MachineModel.all.first { $0.name == model })
         var machine = Self.machine(firmware, model)
         machine.cpuCount = 64
@@ -172,8 +176,8 @@ struct ComponentTests {
         (0..<4).reduce(0) { $0 | read(device, 0xFE0 + 4 * $1) << (8 * $1) }
     }
 
-    @Test("Facts say what registers say", arguments: MachineModel.all.map(\.name), FirmwareKind.allCases)
-    func registers(model: String, firmware: FirmwareKind) throws {
+    @Test("Facts say what registers say", arguments: MachineModel.all.map(\.name), HardwareDescription.allCases)
+    func registers(model: String, firmware: HardwareDescription) throws {
         let disk = try TemporaryFile([UInt8](repeating: 0, count: 4096))
         var configuration = Self.machine(firmware, try #require(MachineModel.all.first { $0.name == model }))
         configuration.networks = []

@@ -19,35 +19,35 @@ struct FirmwareEnvironmentTests {
 
     @Test("Firmware of another kind must not be what a hibernated guest finds")
     func kind() {
-        let differences = environment { $0.firmware = .acpi }.differences(from: environment { _ in })
+        let differences = environment { $0.hardwareDescription = .acpi }.differences(from: environment { _ in })
         #expect(paths(differences, .mustMatch).contains("firmware.kind"))
     }
 
     @Test("The hardware signature, which follows from the record, is no part of it")
     func signature() {
-        let one = environment { $0.firmware = .acpi }
+        let one = environment { $0.hardwareDescription = .acpi }
         let other = environment {
-            $0.firmware = .acpi
+            $0.hardwareDescription = .acpi
             $0.hardwareSignature = 0xC0FF_EE01
         }
         #expect(one.differences(from: other).isEmpty)
     }
 
-    @Test("ACPI's tables are seen to change", arguments: FirmwareKind.allCases)
-    func tables(firmware: FirmwareKind) {
-        let one = environment { $0.firmware = firmware }
+    @Test("ACPI's tables are seen to change", arguments: HardwareDescription.allCases)
+    func tables(firmware: HardwareDescription) {
+        let one = environment { $0.hardwareDescription = firmware }
         let other = environment {
-            $0.firmware = firmware
+            $0.hardwareDescription = firmware
             $0.cpuCount = 4
         }
         #expect(one["firmware.tables"] != other["firmware.tables"])
     }
 
-    @Test("A generation id may change, and must not come or go", arguments: FirmwareKind.allCases)
-    func generationID(firmware: FirmwareKind) {
+    @Test("A generation id may change, and must not come or go", arguments: HardwareDescription.allCases)
+    func generationID(firmware: HardwareDescription) {
         func with(_ id: [UInt8]?) -> Environment {
             environment {
-                $0.firmware = firmware
+                $0.hardwareDescription = firmware
                 $0.generationID = id
             }
         }

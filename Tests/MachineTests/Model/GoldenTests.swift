@@ -2,6 +2,7 @@
 //
 // A released model never changes. A test of this suite that fails for one means that the change needs another model.
 
+import Bytes
 import Devices
 import FoundationEssentials
 import Glibc
@@ -9,7 +10,7 @@ import Hibernation
 import PSCI
 import Testing
 
-@testable import Firmware
+@testable import Boot
 @testable import Machine
 
 @Suite("What the guest of a model finds, to the bit")
@@ -30,12 +31,12 @@ struct GoldenTests {
                 var machine = MachineConfiguration(
                     kernel: "Image", model: try #require(MachineModel.all.first { $0.name == model }))
                 machine.commandLine = "quiet"
-                machine.firmware = name.hasSuffix("acpi") ? .acpi : .deviceTree
+                machine.hardwareDescription = name.hasSuffix("acpi") ? .acpi : .deviceTree
                 guard name.hasPrefix("full") else { return machine }
                 machine.cpuCount = 3
                 machine.psci = Policy(
-                    try PSCISettings(
-                        argument: "cores-per-cluster=2,states=core-standby,core-retention,core-power-down,"
+                    try PolicyChanges(
+                        "cores-per-cluster=2,states=core-standby,core-retention,core-power-down,"
                             + "cluster-power-down,system-power-down"),
                     over: machine.model.psci)
                 machine.memoryByteCount = 3 << 30
@@ -93,12 +94,12 @@ struct GoldenTests {
         guard let acpi = board.acpi else {
             return try compare(DeviceTree(for: board).source, with: "\(golden.model)/\(golden.name).dts")
         }
-        let memory = try #require(FirmwareMemory(ram: board.memory.first))
+        let memory = try #require(TableMemory(ram: board.memory.first))
         let tables = ACPITables(of: board, acpi: acpi, memory: memory)
         let (tree, placements) = try BootPlan.acpi(board, acpi, treeSlot: 0x4800_0000..<0x4820_0000)
         var text = tables.text + "\n" + tree.source + "\n"
         for placement in placements {
-            guard case .firmware(let bytes) = placement.content, bytes != tables.block else { continue }
+            guard case .table(let bytes) = placement.content, bytes != tables.block else { continue }
             text += "\(hexadecimal(placement.range.lowerBound)), \(bytes.count) bytes\n" + hexLines(bytes[...])
         }
         try compare(text, with: "\(golden.model)/\(golden.name).txt")

@@ -1,5 +1,5 @@
+import Boot
 import Devices
-import Firmware
 import Testing
 
 @testable import Machine
@@ -41,10 +41,10 @@ struct Virt1LayoutTests {
                 == ["52:54:00:00:00:1d", "52:54:00:12:34:56", "52:54:00:00:00:1b"])
     }
 
-    @Test("Where the generation id lies depends on RAM alone", arguments: FirmwareKind.allCases)
-    func generationID(firmware: FirmwareKind) {
+    @Test("Where the generation id lies depends on RAM alone", arguments: HardwareDescription.allCases)
+    func generationID(firmware: HardwareDescription) {
         var configuration = MachineConfiguration(kernel: "Image")
-        configuration.firmware = firmware
+        configuration.hardwareDescription = firmware
         configuration.generationID = [UInt8](repeating: 7, count: 16)
         #expect(configuration.model.board(configuration, chosen: .init()).generationIDAddress == 0x5FFF_1000)
         configuration.cpuCount = 64

@@ -38,7 +38,7 @@ struct PolicyRecordTests {
     func roundTrip(version: Version, trustedOS: TrustedOS) throws {
         for settings in ["", "format=extended", "states=none,cores-per-cluster=3", "disable=SYSTEM_OFF2,MEM_PROTECT"] {
             let policy = Policy(
-                settings.isEmpty ? PSCISettings() : try PSCISettings(argument: settings), over: .virt1,
+                settings.isEmpty ? PolicyChanges() : try PolicyChanges(settings), over: .virt1,
                 version: version,
                 conduit: .smc)
             let data = try JSONEncoder().encode(PolicyRecord(policy))

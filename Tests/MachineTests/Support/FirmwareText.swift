@@ -3,7 +3,7 @@
 // A printer of our own rather than `dtc` and `iasl`, whose output is another one with another version of theirs. What the bytes
 // mean is tested with those two elsewhere.
 
-@testable import Firmware
+@testable import Boot
 
 extension DeviceTree {
     /// The tree's source.

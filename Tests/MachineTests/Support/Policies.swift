@@ -9,7 +9,7 @@ extension Policy {
     static func virt1(
         version: Version? = nil, conduit: Conduit? = nil, without: Capabilities = [], _ settings: String = ""
     ) -> Policy {
-        var changes = settings.isEmpty ? PSCISettings() : (try? PSCISettings(argument: settings)) ?? PSCISettings()
+        var changes = settings.isEmpty ? PolicyChanges() : (try? PolicyChanges(settings)) ?? PolicyChanges()
         changes.disabled.formUnion(without)
         return Policy(changes, over: virt1, version: version, conduit: conduit)
     }

@@ -1,5 +1,7 @@
 // The address of a network interface, as IEEE 802 has it.
 
+import Bytes
+
 /// A unicast MAC address.
 public struct MACAddress: Sendable, Hashable, CustomStringConvertible {
     public static let byteCount = 6
@@ -34,6 +36,6 @@ public struct MACAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     public var description: String {
-        bytes.map { ($0 < 0x10 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
+        bytes.map { Hexadecimal.text(of: [$0]) }.joined(separator: ":")
     }
 }

@@ -6,6 +6,7 @@
 // Follows virtio 1.2 §5.1. One pair of queues; no control queue, and no offload in either direction: a frame is what is
 // on the wire, checksums included.
 
+import Bytes
 import HostSupport
 import Hypervisor
 
@@ -67,7 +68,7 @@ public final class NetworkDevice: VirtioDevice {
     ) throws(HostResourceError) {
         var configuration = [UInt8](repeating: 0, count: Configuration.byteCount)
         configuration.replaceSubrange(Configuration.mac..<MACAddress.byteCount, with: mac.bytes)
-        configuration.store(mtu, at: Configuration.mtu)
+        configuration.replace(at: Configuration.mtu, littleEndian: mtu)
         fixedConfiguration = configuration
         let port = NetworkPort(backend: backend, mtu: mtu, onLinkDown: onLinkDown)
         self.port = port
@@ -80,7 +81,7 @@ public final class NetworkDevice: VirtioDevice {
 
     public var configuration: [UInt8] {
         var configuration = fixedConfiguration
-        if port.isLinkUp { configuration.store(Configuration.linkUp, at: Configuration.status) }
+        if port.isLinkUp { configuration.replace(at: Configuration.status, littleEndian: Configuration.linkUp) }
         return configuration
     }
 

@@ -2,6 +2,7 @@
 //
 // Follows virtio 1.2 §5.1.6.3 and §5.1.6.4: how a frame is laid into the driver's buffers.
 
+import Bytes
 import Hypervisor
 
 /// `struct virtio_net_hdr` of virtio 1.2 §5.1.6, which precedes every frame. Without offloads all of it is zero but
@@ -13,7 +14,7 @@ enum NetworkHeader {
     /// The header of a frame that is in `bufferCount` buffers.
     static func bytes(bufferCount: Int) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: byteCount)
-        bytes.store(UInt16(truncatingIfNeeded: bufferCount), at: bufferCountOffset)
+        bytes.replace(at: bufferCountOffset, littleEndian: UInt16(truncatingIfNeeded: bufferCount))
         return bytes
     }
 }

@@ -2,6 +2,7 @@
 //
 // Follows Documentation/networking/tuntap.rst of Linux: each read and write is one frame (IFF_NO_PI).
 
+import Bytes
 import Glibc
 import Synchronization
 
@@ -58,7 +59,7 @@ public final class TapBackend: NetworkBackend {
         let descriptor = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw .noTun(errno: errno) }
         var request = bytes + [UInt8](repeating: 0, count: Request.byteCount - bytes.count)
-        request.store(Request.flags, at: Request.nameByteCount)
+        request.replace(at: Request.nameByteCount, littleEndian: Request.flags)
         guard ioctl(descriptor, Request.setInterface, &request) == 0 else {
             let code = errno
             close(descriptor)

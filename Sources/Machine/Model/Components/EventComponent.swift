@@ -1,7 +1,8 @@
 // What ACPI's generic event device tells the guest of: buttons, and another generation id. A device tree has no such thing.
 
+import Boot
+import Bytes
 import Devices
-import Firmware
 import Hypervisor
 
 struct EventComponent: Component {

@@ -1,7 +1,8 @@
 // The machine's generation id: 16 bytes in RAM, and a wire that says that they are others.
 
+import Boot
+import Bytes
 import Devices
-import Firmware
 import Hypervisor
 
 struct GenerationIDComponent: Component {
@@ -20,7 +21,7 @@ struct GenerationIDComponent: Component {
 
     func facts(_ files: MeasuredFiles) -> [String: String] {
         guard let address else { return [:] }
-        return ["address": hexadecimal(address), "value": GenerationIDArgument.text(bytes)]
+        return ["address": hexadecimal(address), "value": GenerationID.text(of: bytes)]
     }
 
     var description: [any BoardDevice] {

@@ -1,7 +1,8 @@
 // The interrupt controller: a GICv3.
 
+import Boot
+import Bytes
 import Devices
-import Firmware
 import Hypervisor
 
 struct InterruptControllerComponent: Component {

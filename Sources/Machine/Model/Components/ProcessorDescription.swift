@@ -1,7 +1,7 @@
 // What ACPI says of the cores beside that they are there. A device tree says nothing of it.
 
 import Arm64
-import Firmware
+import Boot
 import PSCI
 
 struct ProcessorDescription: Sendable {

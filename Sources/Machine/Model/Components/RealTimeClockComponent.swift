@@ -1,7 +1,8 @@
 // The real-time clock: a PL031.
 
+import Boot
+import Bytes
 import Devices
-import Firmware
 import Hypervisor
 
 struct RealTimeClockComponent: Component {

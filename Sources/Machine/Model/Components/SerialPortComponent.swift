@@ -1,7 +1,8 @@
 // The serial port: a PL011, the guest's console.
 
+import Boot
+import Bytes
 import Devices
-import Firmware
 import Hypervisor
 
 struct SerialPortComponent: Component {

@@ -1,7 +1,8 @@
 // A virtio-mmio slot, with a device behind it or none.
 
+import Boot
+import Bytes
 import Devices
-import Firmware
 import Hypervisor
 
 /// What is behind a slot.

@@ -1,8 +1,8 @@
 // The model `virt-1`: the `virt` layout, GICv3, PL011, PL031 and 32 virtio-mmio slots. Released; it never changes.
 
 import Arm64
+import Boot
 import Devices
-import Firmware
 import Hypervisor
 import PSCI
 
@@ -34,7 +34,7 @@ extension Policy {
 extension Virt1Layout {
     /// The list.
     @Sendable static func components(_ machine: MachineConfiguration) -> MachineComponents {
-        let hasACPI = machine.firmware == .acpi
+        let hasACPI = machine.hardwareDescription == .acpi
         var devices: [any Component] = [
             SerialPortComponent(registers: uart, spi: uartSPI, isSetUp: hasACPI),
             RealTimeClockComponent(registers: rtc, spi: rtcSPI, revision: .r1p0, acpiForm: .timeAndAlarm),

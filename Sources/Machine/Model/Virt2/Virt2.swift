@@ -1,7 +1,7 @@
 // The model `virt-2`, in preparation: as `virt-1`, but for what is said here. It may change until it is released.
 
+import Boot
 import Devices
-import Firmware
 
 extension MachineModel {
     /// The next model.

@@ -1,0 +1,45 @@
+// What is said on a VM's control socket: a line with a verb, a line that says whether it was done, and a line when the run ends.
+
+import Bytes
+import FoundationEssentials
+
+/// What a running VM can be asked for.
+public enum ControlVerb: String, Sendable, CaseIterable {
+    /// Press the power button.
+    case stop
+    /// Press the sleep button.
+    case hibernate
+    /// Wake the guest from suspend to RAM.
+    case wake
+    /// Say how it is, and end nothing.
+    case status
+}
+
+/// The answer to a verb.
+public struct ControlReply: Codable, Sendable, Hashable {
+    /// Whether it was done.
+    public var done: Bool
+    /// Words for people.
+    public var detail: String
+    /// Whether the guest has suspended the machine to RAM; of a run that does not say it, nobody knows.
+    public var isSuspended: Bool?
+
+    public init(done: Bool, detail: String, isSuspended: Bool? = nil) {
+        self.done = done
+        self.detail = detail
+        self.isSuspended = isSuspended
+    }
+}
+
+extension ControlReply {
+    var line: String { Self.line(self) }
+
+    init?(line: String) {
+        guard let reply = try? JSONDecoder().decode(Self.self, from: Data(line.utf8)) else { return nil }
+        self = reply
+    }
+
+    static func line(_ value: some Encodable) -> String {
+        (try? StableJSON.text(of: value)) ?? "{}"
+    }
+}

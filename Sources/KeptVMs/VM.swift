@@ -1,0 +1,177 @@
+// One VM: its directory, its files, and the lock that says that somebody is at it.
+//
+//   vm.toml        what the person chose
+//   state.json     what Dormouse remembers
+//   kept/          kernel and initrd of the last run, by their digests, for a guest that is to find them again
+//   lock           held by whoever runs or changes the VM; the number of the process is in it
+//   control        the socket of the run that goes on
+//
+// Not responsible for: what a start means (`StartPlan`).
+
+import Bytes
+import FoundationEssentials
+import Glibc
+import Hibernation
+import HostSupport
+import Machine
+import SystemPackage
+
+/// A VM that is kept in a directory.
+public struct VM: Sendable {
+    public let name: String
+    public let path: String
+
+    static let configurationName = "vm.toml"
+    static let stateName = "state.json"
+
+    public var configurationPath: String { "\(path)/\(Self.configurationName)" }
+    public var statePath: String { "\(path)/\(Self.stateName)" }
+    public var controlPath: String { "\(path)/control" }
+    var lockPath: String { "\(path)/lock" }
+
+    // MARK: Configuration
+
+    public func configuration() throws(HostError) -> VMConfiguration {
+        guard Self.isThere(configurationPath) else { throw .noConfiguration(name: name, path: configurationPath) }
+        let bytes = try Self.read(configurationPath, limit: 1 << 20)
+        do throws(VMConfigurationError) {
+            let configuration = try VMConfiguration(toml: String(decoding: bytes, as: UTF8.self))
+            // What cannot be run is said before anything else is done with it.
+            _ = try configuration.machine()
+            return configuration
+        } catch { throw .configuration(path: configurationPath, reason: error.description) }
+    }
+
+    func write(_ configuration: VMConfiguration) throws(HostError) {
+        let text: String
+        do throws(VMConfigurationError) {
+            text = try configuration.toml()
+        } catch { throw .configuration(path: configurationPath, reason: error.description) }
+        do throws(DurableFileError) {
+            try DurableFile.write(Array(text.utf8), to: configurationPath, access: .ownerOnly)
+        } catch { throw .file(path: configurationPath, operation: "write", reason: error.reason) }
+    }
+
+    // MARK: State
+
+    public func state() throws(HostError) -> VMState {
+        guard Self.isThere(statePath) else { throw .state(name: name, path: statePath, reason: "it is not there") }
+        let bytes = try Self.read(statePath, limit: 16 << 20)
+        let state: VMState
+        do {
+            state = try JSONDecoder().decode(VMState.self, from: Data(bytes))
+        } catch { throw .state(name: name, path: statePath, reason: "it is not what Dormouse wrote") }
+        guard state.schema == VMState.currentSchema else {
+            throw .state(
+                name: name, path: statePath, reason: "schema \(state.schema) is not known to this version of Dormouse")
+        }
+        return state
+    }
+
+    /// Replaces the state. When it returns, the new one is on stable storage.
+    func write(
+        _ state: VMState, didReach: (DurableFile.Step) -> Void = { _ in }
+    ) throws(HostError) {
+        let bytes: [UInt8]
+        do {
+            bytes = try StableJSON.bytes(of: state, indented: true) + [UInt8(ascii: "\n")]
+        } catch { throw .state(name: name, path: statePath, reason: "\(error)") }
+        do throws(DurableFileError) {
+            try DurableFile.write(bytes, to: statePath, access: .ownerOnly, didReach: didReach)
+        } catch { throw .file(path: statePath, operation: "write", reason: error.reason) }
+    }
+
+    private static func isThere(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 || errno != ENOENT }
+
+    static func read(_ path: String, limit: Int) throws(HostError) -> [UInt8] {
+        do {
+            // Non-blocking, so that opening a pipe does not wait for its other end; it changes nothing for a file.
+            let file = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking])
+            return try file.closeAfter {
+                var status = stat()
+                // Safe: `fstat` fills in the structure and does not keep its address.
+                guard unsafe fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
+                guard status.st_mode & S_IFMT == S_IFREG else { throw NotRegularFile() }
+                var bytes: [UInt8] = []
+                while bytes.count <= limit {
+                    // Safe: `read` fills at most as many bytes as there are, and says how many it did.
+                    var piece = [UInt8](repeating: 0, count: 1 << 16)
+                    let count = try unsafe piece.withUnsafeMutableBytes { try unsafe file.read(into: $0) }
+                    if count == 0 { return bytes }
+                    bytes += piece.prefix(count)
+                }
+                throw Errno.fileTooLarge
+            }
+        } catch { throw .file(path: path, operation: "read", reason: "\(error)") }
+    }
+
+    // MARK: Lock
+
+    /// Takes the VM for this process, until the lock is let go of. Its directory is its owner's alone from then on.
+    public func lock() throws(HostError) -> VMLock {
+        var attempt = 1
+        while true {
+            do throws(HostError) {
+                let lock = try VMLock(self)
+                PrivateDirectory.tighten(self)
+                PrivateDirectory.removeLeftovers(self)
+                return lock
+            } catch {
+                // `list` and its like hold the lock for a moment to see whether somebody has it.
+                guard case .running = error, attempt < Self.lockAttempts else { throw error }
+                attempt += 1
+                usleep(Self.lockPauseMicroseconds)
+            }
+        }
+    }
+
+    private static let lockAttempts = 5
+    private static let lockPauseMicroseconds: useconds_t = 20_000
+
+    /// The process that has the VM, if one has.
+    public var user: String? {
+        do throws(HostError) {
+            _ = try VMLock(self)
+            return nil
+        } catch {
+            guard case .running(_, let process) = error else { return nil }
+            return process
+        }
+    }
+}
+
+/// What is in the place of a file of ours is none.
+private struct NotRegularFile: Error, CustomStringConvertible {
+    var description: String { "it is no regular file" }
+}
+
+/// A VM that is this process's alone.
+public final class VMLock: Sendable {
+    public let vm: VM
+    private let descriptor: Int32
+
+    init(_ vm: VM) throws(HostError) {
+        self.vm = vm
+        let descriptor = unsafe open(vm.lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw .file(path: vm.lockPath, operation: "open", reason: String(errno: errno))
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            let holder = FileManager.default.contents(atPath: vm.lockPath).map { String(decoding: $0, as: UTF8.self) }
+            throw .running(name: vm.name, process: holder.flatMap { $0.isEmpty ? nil : $0 } ?? "unknown")
+        }
+        self.descriptor = descriptor
+        // The number is for people; that it cannot be written is no reason not to run.
+        let number = Array("\(getpid())".utf8)
+        if ftruncate(descriptor, 0) == 0 {
+            _ = unsafe number.withUnsafeBytes { unsafe pwrite(descriptor, $0.baseAddress, $0.count, 0) }
+        }
+    }
+
+    deinit {
+        // A child that is about to become another program has the open file, too.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
+}

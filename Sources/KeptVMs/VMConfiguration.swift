@@ -1,0 +1,208 @@
+// What a person chose about a VM, as its `vm.toml` has it.
+//
+// Responsible for: the file's keys, and turning them into a machine and back. Everything that a guest can see is written out,
+// the PSCI policy function by function: a default may change with a new Dormouse, a VM that was made must not. Not responsible
+// for reading and writing the file (`VMConfiguration+TOML`).
+
+import Devices
+import Hibernation
+import Machine
+import PSCI
+
+/// A VM's configuration.
+public struct VMConfiguration: Codable, Hashable, Sendable {
+    /// The version of these keys.
+    public static let currentSchema = 1
+
+    public var schema = currentSchema
+    /// The machine model, such as `virt-1`.
+    public var model: String
+    public var cpus: Int
+    /// `512M` or `2G`.
+    public var memory: String
+    public var kernel: String
+    public var kernelFormat: String
+    public var initrd: String?
+    public var append: String
+    /// `dt` or `acpi`; `dt` if it is not there.
+    public var firmware: String?
+    /// 32 hexadecimal digits, if the machine has a generation id.
+    public var generationID: String?
+    public var console: String
+    /// `host` or `instructions`.
+    public var clock: String
+    public var seed: Int64?
+    public var psci: PolicyRecord
+    public var hibernation: HibernationPolicy
+    public var disks: [Disk]?
+    public var networks: [Network]?
+
+    enum CodingKeys: String, CodingKey {
+        case schema, model, cpus, memory, kernel
+        case kernelFormat = "kernel-format"
+        case initrd, append, firmware
+        case generationID = "generation-id"
+        case console, clock, seed, psci, hibernation
+        case disks = "disk"
+        case networks = "network"
+    }
+
+    public struct Disk: Codable, Hashable, Sendable {
+        public var path: String
+        public var readonly: Bool
+        /// `raw`: it is taken for a raw disk although it looks like something else; nil if it has to look like one.
+        public var format: String?
+        /// `report` or `stop`; `report` if it is not there.
+        public var onError: String?
+
+        enum CodingKeys: String, CodingKey {
+            case path, readonly, format
+            case onError = "on-error"
+        }
+
+        static let raw = "raw"
+
+        init(_ disk: DiskConfiguration) {
+            path = disk.path
+            readonly = disk.isReadOnly
+            format = disk.isRaw ? Self.raw : nil
+            onError = disk.onError == .report ? nil : disk.onError.rawValue
+        }
+
+        func disk() throws(VMConfigurationError) -> DiskConfiguration {
+            guard format == nil || format == Self.raw else {
+                throw VMConfigurationError(
+                    "the format of disk \(path) is none but \"\(Self.raw)\"; leave it out, or convert the disk")
+            }
+            var disk = DiskConfiguration(path: path, isReadOnly: readonly, isRaw: format == Self.raw)
+            if let onError { disk.onError = try VMConfiguration.value(onError, "on-error") }
+            return disk
+        }
+    }
+
+    /// What is to happen to a guest that hibernated.
+    public struct HibernationPolicy: Codable, Hashable, Sendable {
+        /// `refuse`, `clean` or `keep`.
+        public var onChange = OnChange.refuse
+        /// `refuse`, `clean` or `resume`.
+        public var onExpiry = OnExpiry.refuse
+        /// How long a guest may sleep, such as `60d`; nil for ever.
+        public var expiresAfter: String?
+        /// `sampled` or `full`: how closely disks are looked at.
+        public var diskHash = DiskHash.sampled
+
+        enum CodingKeys: String, CodingKey {
+            case onChange = "on-change"
+            case onExpiry = "on-expiry"
+            case expiresAfter = "expires-after"
+            case diskHash = "disk-hash"
+        }
+
+        public init() {}
+    }
+
+    /// What of a disk's content is kept with a hibernation.
+    public enum DiskHash: String, Codable, Sendable, CaseIterable {
+        case sampled
+        case full
+    }
+
+    /// The configuration that describes `machine`.
+    public init(_ machine: MachineConfiguration, hibernation: HibernationPolicy) {
+        model = machine.model.name
+        cpus = machine.cpuCount
+        memory = "\(machine.memoryByteCount >> 20)M"
+        kernel = machine.kernel
+        kernelFormat = machine.kernelFormat.rawValue
+        initrd = machine.initrd
+        append = machine.commandLine
+        firmware = machine.hardwareDescription.rawValue
+        generationID = machine.generationID.map(GenerationID.text(of:))
+        console = machine.console.rawValue
+        clock = machine.clock.rawValue
+        seed = machine.clock == .instructions ? Int64(bitPattern: machine.seed) : nil
+        psci = PolicyRecord(machine.psci)
+        self.hibernation = hibernation
+        networks = machine.networks.indices.map { Network(machine, index: $0) }
+        disks = machine.disks.map(Disk.init)
+    }
+
+    /// The machine; throws the reason why there is none, for people.
+    public func machine() throws(VMConfigurationError) -> MachineConfiguration {
+        guard schema == Self.currentSchema else {
+            throw VMConfigurationError("schema \(schema) is not known to this version of Dormouse")
+        }
+        guard let model = MachineModel.all.first(where: { $0.name == model }) else {
+            throw VMConfigurationError("this version of Dormouse has no machine model \(model)")
+        }
+        guard let memory = MemorySize(memory) else {
+            throw VMConfigurationError("memory = \"\(memory)\" is no size such as \"512M\" or \"2G\"")
+        }
+        guard let policy = psci.policy else {
+            throw VMConfigurationError("[psci] names something that is not known, or that does not go together")
+        }
+        _ = try hibernation.expirySeconds()
+        var machine = MachineConfiguration(kernel: kernel, model: model)
+        machine.cpuCount = cpus
+        machine.memoryByteCount = memory.byteCount
+        machine.kernelFormat = try Self.value(kernelFormat, "kernel-format")
+        machine.initrd = initrd
+        machine.commandLine = append
+        if let firmware {
+            guard let kind = HardwareDescription(rawValue: firmware) else {
+                throw VMConfigurationError("firmware = \"\(firmware)\" is neither \"dt\" nor \"acpi\"")
+            }
+            machine.hardwareDescription = kind
+        }
+        if let generationID {
+            guard let bytes = GenerationID.bytes(of: generationID) else {
+                throw VMConfigurationError("generation-id = \"\(generationID)\" is not 32 hexadecimal digits")
+            }
+            machine.generationID = bytes
+        }
+        machine.console = try Self.value(console, "console")
+        machine.clock = try Self.value(clock, "clock")
+        machine.seed = UInt64(bitPattern: seed ?? 0)
+        machine.psci = policy
+        machine.disks = []
+        for disk in disks ?? [] { machine.disks.append(try disk.disk()) }
+        machine.networks = []
+        for network in networks ?? [] { machine.networks.append(try network.network()) }
+        return machine
+    }
+
+    fileprivate static func value<Value: RawRepresentable<String> & CaseIterable>(
+        _ text: String, _ key: String
+    ) throws(VMConfigurationError) -> Value {
+        guard let value = Value(rawValue: text) else {
+            let choices = Value.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+            throw VMConfigurationError("\(key) = \"\(text)\" is none of \(choices)")
+        }
+        return value
+    }
+}
+
+extension VMConfiguration.HibernationPolicy {
+    /// Units of time and their seconds.
+    private static let units: [Character: UInt64] = ["s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400]
+
+    /// Seconds that a hibernation may last; nil for ever.
+    public func expirySeconds() throws(VMConfigurationError) -> UInt64? {
+        guard let expiresAfter else { return nil }
+        guard let unit = expiresAfter.last.flatMap({ Self.units[$0] }), let count = UInt64(expiresAfter.dropLast()),
+            case let (seconds, overflow) = count.multipliedReportingOverflow(by: unit), !overflow
+        else {
+            throw VMConfigurationError("\"\(expiresAfter)\" is no time such as \"12h\" or \"60d\"")
+        }
+        return seconds
+    }
+}
+
+/// Why a configuration describes no machine. To be said with the file's name.
+public struct VMConfigurationError: Error, Hashable, CustomStringConvertible {
+    public var description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

@@ -1,0 +1,96 @@
+// Where VMs are kept: a directory with one for each.
+
+import Bytes
+import FoundationEssentials
+import Glibc
+import Machine
+
+/// The VMs of one directory.
+public struct VMStore: Sendable {
+    public let path: String
+
+    public init(path: String) {
+        self.path = path
+    }
+
+    /// The names of all VMs, sorted.
+    public func names() throws(HostError) -> [String] {
+        guard let directory = unsafe opendir(path) else {
+            if errno == ENOENT { return [] }
+            throw .file(path: path, operation: "list", reason: String(errno: errno))
+        }
+        unsafe closedir(directory)
+        return PrivateDirectory.names(in: path)
+            .filter { Self.isName($0) && Self.isVM("\(path)/\($0)") }
+            .sorted()
+    }
+
+    /// The VM of that name.
+    public func vm(_ name: String) throws(HostError) -> VM {
+        guard Self.isName(name) else { throw .badName(name) }
+        let vm = VM(name: name, path: "\(path)/\(name)")
+        guard Self.isVM(vm.path) else { throw .notFound(name: name, store: path) }
+        return vm
+    }
+
+    /// Whether something of a VM is there: what is damaged has to be found, to be repaired.
+    private static func isVM(_ path: String) -> Bool {
+        [VM.configurationName, VM.stateName].contains { FileManager.default.fileExists(atPath: "\(path)/\($0)") }
+    }
+
+    /// Makes a VM. Its directory appears complete, or not at all.
+    ///
+    /// - Parameters:
+    ///   - name: the VM's.
+    ///   - configuration: what is written to its vm.toml.
+    ///   - change: changes the state of a VM that was never started.
+    public func create(
+        _ name: String, _ configuration: VMConfiguration, change: (inout VMState) -> Void = { _ in }
+    ) throws(HostError) -> VM {
+        guard Self.isName(name) else { throw .badName(name) }
+        let vm = VM(name: name, path: "\(path)/\(name)")
+        guard !FileManager.default.fileExists(atPath: vm.path) else { throw .exists(name: name, path: vm.path) }
+        VMDraft.removeLeft(in: path)
+        let draft = try VMDraft(of: name, in: path)
+        do throws(HostError) {
+            try draft.vm.write(configuration)
+            var state = VMState(identity: Self.randomIdentity())
+            state.home = vm.path
+            change(&state)
+            try draft.vm.write(state)
+            try draft.rename(to: vm)
+        } catch {
+            draft.remove()
+            throw error
+        }
+        return vm
+    }
+
+    /// A VM generation id that no other machine has.
+    public static func randomGenerationID() -> [UInt8] {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+    }
+
+    /// 128 random bits in hexadecimal.
+    static func randomIdentity() -> String {
+        Hexadecimal.text(of: randomGenerationID())
+    }
+
+    /// A name becomes that of a directory, and of options.
+    static func isName(_ name: String) -> Bool {
+        func isAllowed(_ character: Character) -> Bool {
+            character.isASCII && (character.isLetter || character.isNumber)
+        }
+        guard let first = name.first, isAllowed(first), name.count <= 64 else { return false }
+        return name.allSatisfy { isAllowed($0) || "-_.".contains($0) }
+    }
+}
+
+extension String {
+    /// What the C library says of an error number.
+    init(errno code: Int32) {
+        // Safe: `strerror` returns a string that is there until the next call on this thread.
+        self = unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
+    }
+}

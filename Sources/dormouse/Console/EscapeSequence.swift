@@ -1,0 +1,92 @@
+// What a user can say to Dormouse itself on a console that belongs to the guest: Ctrl-A and a key.
+//
+// Responsible for: telling keys for the guest from commands. Not responsible for: carrying them out, or whether the
+// input is a terminal at all; anything else has no escapes.
+
+/// A command that the user gives at the console.
+enum ConsoleCommand: Sendable, Hashable, CaseIterable {
+    case quit
+    case wake
+    case powerButton
+    case sleepButton
+    case sendBreak
+    case help
+
+    /// The keys that mean it, after Ctrl-A.
+    fileprivate var keys: String {
+        switch self {
+        case .quit: "x"
+        case .wake: "w"
+        case .powerButton: "p"
+        case .sleepButton: "s"
+        case .sendBreak: "b"
+        case .help: "h?"
+        }
+    }
+
+    /// What it does, in words.
+    fileprivate var summary: String {
+        switch self {
+        case .quit: "end Dormouse; the guest is stopped as if its power failed"
+        case .wake: "wake a guest that is suspended to RAM"
+        case .powerButton: "press the power button (a guest with ACPI powers off)"
+        case .sleepButton: "press the sleep button (a guest with ACPI goes to sleep)"
+        case .sendBreak: "send a break to the guest's UART (for Linux, the next key is a SysRq command)"
+        case .help: "this help"
+        }
+    }
+
+    fileprivate init?(key: UInt8) {
+        guard let command = Self.allCases.first(where: { $0.keys.utf8.contains(key) }) else { return nil }
+        self = command
+    }
+}
+
+/// Takes commands out of what is typed.
+struct EscapeSequence: Sendable {
+    /// Ctrl-A.
+    static let escape: UInt8 = 0x01
+
+    /// A piece of the input.
+    enum Piece: Sendable, Hashable {
+        /// For the guest.
+        case input([UInt8])
+        case command(ConsoleCommand)
+    }
+
+    /// The last byte was Ctrl-A, and it is not known yet what it means.
+    private var isEscaped = false
+
+    init() {}
+
+    /// Sorts `bytes`, which go on where the last ones ended. After Ctrl-A, a key that means nothing is dropped, and
+    /// Ctrl-A with it.
+    mutating func process(_ bytes: some Sequence<UInt8>) -> [Piece] {
+        var pieces: [Piece] = []
+        var input: [UInt8] = []
+        for byte in bytes {
+            if !isEscaped {
+                if byte == Self.escape { isEscaped = true } else { input.append(byte) }
+                continue
+            }
+            isEscaped = false
+            if byte == Self.escape {
+                input.append(byte)
+            } else if let command = ConsoleCommand(key: byte) {
+                if !input.isEmpty { pieces.append(.input(input)) }
+                input = []
+                pieces.append(.command(command))
+            }
+        }
+        if !input.isEmpty { pieces.append(.input(input)) }
+        return pieces
+    }
+
+    /// The keys, one a line.
+    static let help =
+        ConsoleCommand.allCases
+        .map { command in
+            "Ctrl-A \(command.keys.map(String.init).joined(separator: " or ")): \(command.summary)\n"
+        }
+        .joined() + "Ctrl-A Ctrl-A: send Ctrl-A to the guest\n"
+}

@@ -1,0 +1,325 @@
+// The options of `dormouse run`, and the machine that they describe.
+
+import ArgumentParser
+import Emulator
+import Logging
+import Machine
+import PSCI
+
+/// The machine: everything that a guest can see.
+struct MachineOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The machine model: \(list(MachineModel.all.map(\.name))). (default: \(MachineModel.virt1.name))",
+            valueName: "model"),
+        transform: ModelArgument.parse)
+    var model = MachineModel.virt1
+
+    @Option(help: ArgumentHelp("The kernel: an uncompressed arm64 Linux Image, or flat code.", valueName: "file"))
+    var kernel: String
+
+    @Option(
+        help: ArgumentHelp(
+            "What the kernel file is. auto takes a .bin file of no known format for flat code.",
+            valueName: "format"))
+    var kernelFormat = KernelFormat.auto
+
+    @Option(help: ArgumentHelp("The initial RAM disk.", valueName: "file"))
+    var initrd: String?
+
+    @Option(
+        name: .customLong("disk"),
+        help: ArgumentHelp(
+            "A raw disk image. May be repeated; the guest sees the disks in this order. FILE,readonly=on is not written; "
+                + "FILE,format=raw is taken as it is, whatever it looks like; with FILE,on-error=stop the guest is paused while the "
+                + "host cannot do what the disk is asked for.",
+            valueName: "file"),
+        transform: DiskArgument.parse)
+    var disks: [DiskConfiguration] = []
+
+    @Option(
+        name: .customLong("net"),
+        help: ArgumentHelp(
+            "A network: user (passt is started), passt=SOCKET, tap=INTERFACE or none; ,mac=ADDRESS and ,mtu=NUMBER may "
+                + "follow. May be repeated; see docs/network.md. (default: none)", valueName: "network"),
+        transform: NetworkArgument.parse)
+    var networks: [NetworkArgument] = []
+
+    @Option(
+        help: ArgumentHelp("Memory: 512 or 512M for MiB, 2G for GiB. (default: 512)", valueName: "size"),
+        transform: MemoryArgument.parse)
+    var memory = MemorySize(byteCount: 512 << 20)
+
+    @Option(help: ArgumentHelp("CPUs, 1 to 64.", valueName: "n"))
+    var cpus = 1
+
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("The command line of the guest's kernel.", valueName: "text"))
+    var append = ""
+
+    @Option(
+        help: ArgumentHelp(
+            "The version of PSCI: \(list(Version.names)). (default: \(MachineModel.virt1.psci.version.name))",
+            valueName: "version"),
+        transform: PSCIArgument.version)
+    var psciVersion: Version?
+
+    @Option(
+        help: ArgumentHelp(
+            "How the guest calls its firmware: \(list(Conduit.names)). (default: \(MachineModel.virt1.psci.conduit.name))",
+            valueName: "conduit"),
+        transform: PSCIArgument.conduit)
+    var conduit: Conduit?
+
+    @Option(
+        help: ArgumentHelp(
+            "Changes to PSCI: enable=, disable=, states=, format=, cores-per-cluster=, trusted-os=; see docs/psci.md.",
+            valueName: "settings"),
+        transform: PSCIArgument.settings)
+    var psci = PolicyChanges()
+
+    @Option(
+        help: ArgumentHelp(
+            "How the guest is told of its machine: \(list(HardwareDescription.allCases.map(\.rawValue))). "
+                + "(default: \(HardwareDescription.deviceTree.rawValue))", valueName: "firmware"),
+        transform: FirmwareArgument.kind)
+    var firmware = HardwareDescription.deviceTree
+
+    @Option(
+        help: ArgumentHelp(
+            "With ACPI: the signature by which the guest knows the machine that it hibernated on. (default: 0, none)",
+            valueName: "hex"),
+        transform: FirmwareArgument.signature)
+    var hardwareSignature: UInt32?
+
+    @Option(
+        help: ArgumentHelp(
+            "The machine's generation id, 32 hexadecimal digits; a copy gets another one. (default: none)",
+            valueName: "id"),
+        transform: FirmwareArgument.generationID)
+    var generationID: GenerationIDArgument?
+
+    @Option(
+        help: ArgumentHelp(
+            "What moves the guest's time; by instructions, runs repeat exactly.", valueName: "clock"))
+    var clock = ClockKind.host
+
+    @Option(help: ArgumentHelp("Where entropy starts, with --clock=instructions. (default: 0)", valueName: "n"))
+    var seed: UInt64?
+
+    @Option(help: ArgumentHelp("The device that what is typed goes to.", valueName: "device"))
+    var console = ConsoleKind.pl011
+
+    func validate() throws {
+        guard !kernel.isEmpty else { throw ValidationError("--kernel has no value: name a file") }
+        guard initrd != "" else { throw ValidationError("--initrd has no value: name a file, or leave it out") }
+        guard seed == nil || clock == .instructions else {
+            throw ValidationError("--seed means nothing without --clock=instructions: give both or neither")
+        }
+        guard hardwareSignature == nil || firmware == .acpi else {
+            throw ValidationError("--hardware-signature means nothing without --firmware acpi: give both or neither")
+        }
+    }
+
+    /// The machine.
+    var machine: MachineConfiguration {
+        var machine = MachineConfiguration(kernel: kernel, model: model)
+        machine.kernelFormat = kernelFormat
+        machine.initrd = initrd
+        machine.disks = disks
+        machine.networks = networks.compactMap(\.network)
+        machine.memoryByteCount = memory.byteCount
+        machine.cpuCount = cpus
+        machine.commandLine = append
+        machine.psci = Policy(psci, over: machine.model.psci, version: psciVersion, conduit: conduit)
+        machine.hardwareDescription = firmware
+        machine.hardwareSignature = hardwareSignature ?? 0
+        machine.generationID = generationID?.bytes
+        machine.clock = clock
+        machine.seed = seed ?? 0
+        machine.console = console
+        return machine
+    }
+}
+
+/// The run: what the guest does not see.
+struct RunOptions: ParsableArguments {
+    @Flag(help: "Do not boot the guest again when it resets; exit with code 32.")
+    var noReboot = false
+
+    @Option(
+        help: ArgumentHelp(
+            "How guest code is executed: interpreted, translated to host code at once, or once it is warm.",
+            valueName: "engine"))
+    var engine = Engine.auto
+
+    @Flag(help: "Write every call of the firmware to standard error, decoded, with its core and its result.")
+    var psciTrace = false
+
+    @Option(
+        help: ArgumentHelp("Write that trace as text, or as an object of JSON in each line.", valueName: "format"))
+    var psciTraceFormat: TraceFormat?
+
+    @Option(
+        name: .customLong("lab"),
+        help: ArgumentHelp(
+            "Make the firmware or the disks misbehave: CPU_ON#2=DENIED, SYSTEM_OFF2=resume, CPU_ON=delay:100, withhold=3, "
+                + "disk0.write#120=cut. May be repeated; see docs/psci.md and docs/faults.md.", valueName: "rule"),
+        transform: LaboratoryArgument.parse)
+    var laboratory: [Laboratory] = []
+
+    @Option(help: ArgumentHelp("Write a report of the run, as JSON.", valueName: "file"))
+    var report: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "What to log on standard error: this level and what is graver: \(list(LogArgument.levels)). "
+                + "(default: \(Logger.Level.warning))",
+            valueName: "level"),
+        transform: LogArgument.parse)
+    var log = Logger.Level.warning
+
+    func validate() throws {
+        guard report != "" else { throw ValidationError("--report has no value: name a file, or leave it out") }
+    }
+
+    /// Files that the run writes besides.
+    var logPaths: [String] { laboratory.compactMap(\.diskLog) }
+}
+
+extension MachineModel {
+    /// What whoever uses it has to know; nil if nothing.
+    var warning: String? {
+        isReleased
+            ? nil
+            : "the machine model \(name) is in preparation: it may be another one in the next version of Dormouse, which then "
+                + "resumes no guest that hibernated on it"
+    }
+}
+
+func list(_ values: [String]) -> String {
+    values.dropLast().joined(separator: ", ") + values.suffix(1).map { " or " + $0 }.joined()
+}
+
+// MARK: Values
+
+private enum ModelArgument {
+    static func parse(_ argument: String) throws -> MachineModel {
+        guard let model = MachineModel.all.first(where: { $0.name == argument }) else {
+            throw ValidationError("give \(list(MachineModel.all.map(\.name)))")
+        }
+        return model
+    }
+}
+
+private enum DiskArgument {
+    static func parse(_ argument: String) throws -> DiskConfiguration {
+        guard let disk = DiskConfiguration(argument: argument) else {
+            throw ValidationError(
+                "name a raw disk image, as FILE, FILE,readonly=on, FILE,format=raw or FILE,on-error=stop")
+        }
+        return disk
+    }
+}
+
+struct NetworkArgument {
+    /// nil: none.
+    var network: NetworkConfiguration?
+
+    static func parse(_ argument: String) throws -> NetworkArgument {
+        guard argument != "none" else { return NetworkArgument() }
+        do throws(NetworkArgumentError) {
+            return NetworkArgument(network: try NetworkConfiguration(argument: argument))
+        } catch { throw ValidationError(error.description) }
+    }
+}
+
+private enum MemoryArgument {
+    static func parse(_ argument: String) throws -> MemorySize {
+        guard let size = MemorySize(argument) else {
+            throw ValidationError("give a whole number of MiB, such as 512 or 512M, or of GiB, such as 2G")
+        }
+        return size
+    }
+}
+
+private enum LogArgument {
+    static let levels = Logger.Level.allCases.map(\.rawValue)
+
+    static func parse(_ argument: String) throws -> Logger.Level {
+        guard let level = Logger.Level(rawValue: argument) else { throw ValidationError("give \(list(levels))") }
+        return level
+    }
+}
+
+private enum LaboratoryArgument {
+    static func parse(_ argument: String) throws -> Laboratory {
+        var laboratory = Laboratory()
+        do throws(LaboratoryArgumentError) {
+            try laboratory.add(argument: argument)
+        } catch { throw ValidationError(error.description) }
+        return laboratory
+    }
+}
+
+/// 16 bytes.
+struct GenerationIDArgument {
+    var bytes: [UInt8]
+}
+
+private enum FirmwareArgument {
+    static func kind(_ argument: String) throws -> HardwareDescription {
+        guard let kind = HardwareDescription(rawValue: argument) else {
+            throw ValidationError("give \(list(HardwareDescription.allCases.map(\.rawValue)))")
+        }
+        return kind
+    }
+
+    static func signature(_ argument: String) throws -> UInt32 {
+        let digits = argument.hasPrefix("0x") ? argument.dropFirst(2) : argument[...]
+        guard let signature = UInt32(digits, radix: 16) else {
+            throw ValidationError("give up to 8 hexadecimal digits, such as c0ffee01")
+        }
+        return signature
+    }
+
+    static func generationID(_ argument: String) throws -> GenerationIDArgument {
+        guard let bytes = GenerationID.bytes(of: argument) else {
+            throw ValidationError("give 32 hexadecimal digits")
+        }
+        return GenerationIDArgument(bytes: bytes)
+    }
+}
+
+private enum PSCIArgument {
+    static func settings(_ argument: String) throws -> PolicyChanges {
+        do throws(PolicyChangesError) {
+            return try PolicyChanges(argument)
+        } catch { throw ValidationError(error.description) }
+    }
+
+    static func version(_ argument: String) throws -> Version {
+        guard let version = Version(named: argument) else {
+            throw ValidationError("give \(list(Version.names))")
+        }
+        return version
+    }
+
+    static func conduit(_ argument: String) throws -> Conduit {
+        guard let conduit = Conduit(named: argument) else {
+            throw ValidationError("give \(list(Conduit.names))")
+        }
+        return conduit
+    }
+}
+
+/// How a trace is written.
+enum TraceFormat: String, CaseIterable, ExpressibleByArgument {
+    case text
+    case json
+}
+
+extension KernelFormat: ExpressibleByArgument {}
+extension ClockKind: ExpressibleByArgument {}
+extension Engine: ExpressibleByArgument {}
+extension ConsoleKind: ExpressibleByArgument {}

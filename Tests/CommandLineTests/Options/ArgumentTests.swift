@@ -1,0 +1,69 @@
+import Devices
+import Machine
+import Testing
+
+@testable import DormouseCommand
+
+@Suite("Values of options")
+struct ArgumentTests {
+    @Test(
+        "A size of memory is in MiB unless it says otherwise",
+        arguments: [
+            ("512", 536_870_912), ("1", 1_048_576), ("512M", 536_870_912), ("512m", 536_870_912),
+            ("512MiB", 536_870_912), ("2G", 2_147_483_648), ("2GiB", 2_147_483_648), ("0", 0),
+            ("17592186044415", 18_446_744_073_708_503_040),
+        ] as [(String, UInt64)])
+    func memorySizes(text: String, byteCount: UInt64) {
+        #expect(MemorySize(text)?.byteCount == byteCount)
+    }
+
+    @Test(
+        "What is no size of memory, or more than can be counted, is none",
+        arguments: [
+            "", "M", "-1", "+1", "1.5G", "1 G", " 1", "1T", "1K", "0x10", "1GG", "١٢", "17592186044416",
+            "99999999999999999999", "18446744073709551615G",
+        ])
+    func wrongMemorySizes(text: String) {
+        #expect(MemorySize(text) == nil)
+    }
+
+    @Test(
+        "A disk is a path, and read-only or raw if that is said behind it",
+        arguments: [
+            ("a.img", "a.img", false, false),
+            ("a.img,readonly=on", "a.img", true, false),
+            ("a.img,readonly=off", "a.img", false, false),
+            ("a,b.img", "a,b.img", false, false),
+            ("a,readonly=on.img", "a,readonly=on.img", false, false),
+            ("a,readonly=on,readonly=off", "a,readonly=on", false, false),
+            ("a.img,format=raw", "a.img", false, true),
+            ("a.img,format=raw,readonly=on", "a.img", true, true),
+            ("a.img,readonly=on,format=raw", "a.img", true, true),
+            ("a.img,format=raw,format=auto", "a.img,format=raw", false, false),
+            ("a.img,format=qcow2", "a.img,format=qcow2", false, false),
+        ])
+    func disks(argument: String, path: String, isReadOnly: Bool, isRaw: Bool) {
+        #expect(
+            DiskConfiguration(argument: argument)
+                == DiskConfiguration(path: path, isReadOnly: isReadOnly, isRaw: isRaw))
+    }
+
+    @Test(
+        "What is done about errors is said behind the path, in any order with the rest, and each once",
+        arguments: [
+            ("a.img,on-error=stop", DiskConfiguration(path: "a.img", onError: .stop)),
+            ("a.img,on-error=report", DiskConfiguration(path: "a.img")),
+            ("a.img,on-error=stop,readonly=on", DiskConfiguration(path: "a.img", isReadOnly: true, onError: .stop)),
+            ("a.img,readonly=on,on-error=stop", DiskConfiguration(path: "a.img", isReadOnly: true, onError: .stop)),
+            ("a,on-error=stop,on-error=report", DiskConfiguration(path: "a,on-error=stop")),
+            ("a.img,on-error=later", DiskConfiguration(path: "a.img,on-error=later")),
+        ])
+    func diskErrors(argument: String, disk: DiskConfiguration) {
+        #expect(DiskConfiguration(argument: argument) == disk)
+    }
+
+    @Test("A disk without a path is none", arguments: ["", ",readonly=on", ",readonly=off", ",format=raw"])
+    func noDisk(argument: String) {
+        #expect(DiskConfiguration(argument: argument) == nil)
+    }
+}

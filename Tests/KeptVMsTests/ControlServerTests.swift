@@ -1,0 +1,123 @@
+import Glibc
+import Machine
+import Testing
+
+@testable import KeptVMs
+
+@Suite("Control socket")
+struct ControlServerTests {
+    /// As patient as never, so that nobody's turn comes by waiting.
+    private static let patient: ControlServer.Limits = {
+        var limits = ControlServer.Limits()
+        limits.patience = .seconds(3600)
+        return limits
+    }()
+
+    private func server(_ vm: VM, _ limits: ControlServer.Limits) throws -> ControlServer {
+        let server = try ControlServer(vm, limits: limits) { ControlReply(done: true, detail: $0.rawValue) }
+        try server.start()
+        return server
+    }
+
+    private func connect(_ vm: VM) throws -> UnixSocket {
+        try .connected(directory: vm.path, name: "control")
+    }
+
+    @Test("A caller that says nothing, or half a line, holds nobody up")
+    func silentCaller() throws {
+        let test = try TestStore()
+        let vm = try test.make()
+        let server = try server(vm, Self.patient)
+        let silent = try connect(vm)
+        let slow = try connect(vm)
+        slow.write(part: "sta")
+        for _ in 0..<3 { #expect(try vm.tell(.status).detail == "status") }
+        slow.write(part: "tus\n")
+        guard case .text(let line) = slow.readLine(milliseconds: 10_000) else {
+            Issue.record("the slow caller got no answer")
+            return
+        }
+        #expect(ControlReply(line: line)?.done == true)
+        withExtendedLifetime((silent, server)) {}
+    }
+
+    @Test("Of too many silent callers the oldest is left, and a new one is heard")
+    func manyCallers() throws {
+        let test = try TestStore()
+        let vm = try test.make()
+        let server = try server(vm, Self.patient)
+        let silent = try (0..<100).map { _ in try connect(vm) }
+        #expect(try vm.tell(.status).done)
+        guard case .end = silent[0].readLine(milliseconds: 10_000) else {
+            Issue.record("the oldest caller is still there")
+            return
+        }
+        withExtendedLifetime(server) {}
+    }
+
+    @Test("A silent caller is left after its time")
+    func patience() throws {
+        let test = try TestStore()
+        let vm = try test.make()
+        var limits = ControlServer.Limits()
+        limits.patience = .zero
+        let server = try server(vm, limits)
+        guard case .end = try connect(vm).readLine(milliseconds: 10_000) else {
+            Issue.record("it is still there")
+            return
+        }
+        withExtendedLifetime(server) {}
+    }
+
+    @Test("What is no verb, or no line, is answered or left, and whoever asked for the end is told of it")
+    func lines() throws {
+        let test = try TestStore()
+        let vm = try test.make()
+        let server = try server(vm, Self.patient)
+        let wrong = try connect(vm)
+        wrong.write(line: "halt")
+        guard case .text(let answer) = wrong.readLine(milliseconds: 10_000) else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(ControlReply(line: answer)?.done == false)
+        let long = try connect(vm)
+        long.write(part: String(repeating: "x", count: 4096))
+        guard case .end = long.readLine(milliseconds: 10_000) else {
+            Issue.record("a caller without an end is still there")
+            return
+        }
+        let waiter = try connect(vm)
+        waiter.write(line: ControlVerb.stop.rawValue)
+        guard case .text = waiter.readLine(milliseconds: 10_000) else {
+            Issue.record("no answer")
+            return
+        }
+        // The answer comes before the caller is among those who wait; the next one's comes after.
+        #expect(try vm.tell(.status).done)
+        server.finish(VMState.End(kind: "powered-off", exitCode: 0, words: "powered off", time: "0"))
+        guard case .text(let end) = waiter.readLine(milliseconds: 10_000) else {
+            Issue.record("no end")
+            return
+        }
+        #expect(end.contains("powered off"))
+    }
+
+    @Test("The socket is its owner's alone, whatever the umask")
+    func rights() throws {
+        let test = try TestStore()
+        let vm = try test.make()
+        let server = try server(vm, Self.patient)
+        var status = stat()
+        #expect(stat(vm.controlPath, &status) == 0 && status.st_mode & 0o777 == 0o600)
+        withExtendedLifetime(server) {}
+    }
+}
+
+extension UnixSocket {
+    /// Writes text that is not yet a line.
+    fileprivate func write(part: String) {
+        let bytes = Array(part.utf8)
+        _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+    }
+}
