@@ -1,6 +1,7 @@
 // Standard input, output and error, as this process needs them.
 
 import Glibc
+import HostSupport
 import Synchronization
 
 enum StandardDescriptors {
@@ -34,6 +35,6 @@ enum Message {
     static func writeLine(_ text: String) -> Int32? {
         let line = text.map { $0.isNewline ? " " : $0 } + "\n"
         if StandardDescriptors.wereClosed.contains(STDERR_FILENO) { return EBADF }
-        return Output.writeAll(Array(String(line).utf8), to: STDERR_FILENO)
+        return writeAll(Array(String(line).utf8), to: STDERR_FILENO)
     }
 }

@@ -10,9 +10,8 @@ import Glibc
 public struct DurableFileError: Error, Hashable {
     public var reason: String
 
-    /// What `errno` says.
-    init() {
-        reason = String(cString: strerror(errno))
+    init(errno code: Int32 = errno) {
+        reason = String(cString: strerror(code))
     }
 }
 
@@ -62,13 +61,7 @@ public enum DurableFile {
     }
 
     private static func write(_ bytes: [UInt8], to descriptor: Int32, didWrite: () -> Void) throws(DurableFileError) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw DurableFileError() }
-            rest = rest.dropFirst(count)
-        }
+        if let code = writeAll(bytes, to: descriptor) { throw DurableFileError(errno: code) }
         didWrite()
         // A pipe cannot be synchronised, and need not be.
         guard fsync(descriptor) == 0 || errno == EINVAL || errno == EROFS else { throw DurableFileError() }

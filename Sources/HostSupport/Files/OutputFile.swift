@@ -122,23 +122,8 @@ public struct OutputFile: Sendable {
     }
 
     private func write(_ bytes: [UInt8], to descriptor: Int32) throws(OutputFileError) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count > 0 {
-                rest = rest.dropFirst(count)
-                continue
-            }
-            var reason = String(cString: strerror(errno))
-            if count < 0 {
-                if errno == EINTR { continue }
-                if errno == EAGAIN {
-                    var polled = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                    if poll(&polled, 1, Self.patience) > 0 { continue }
-                    reason = "its reader takes nothing"
-                }
-            }
-            throw OutputFileError(path: path, reason: reason, isHosts: true)
-        }
+        guard let code = writeAll(bytes, to: descriptor, patience: Self.patience) else { return }
+        let reason = code == ETIMEDOUT ? "its reader takes nothing" : String(cString: strerror(code))
+        throw OutputFileError(path: path, reason: reason, isHosts: true)
     }
 }

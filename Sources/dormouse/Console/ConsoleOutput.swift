@@ -85,7 +85,7 @@ final class ConsoleOutput: Sendable {
 
     private func run() {
         while let bytes = next() {
-            guard let code = writeAll(bytes) else { continue }
+            guard let code = writeAll(bytes, to: descriptor) else { continue }
             state.withLock { state in
                 state.hasFailed = true
                 state.pending = []
@@ -106,26 +106,5 @@ final class ConsoleOutput: Sendable {
         }
         room.wake()
         return bytes.isEmpty ? nil : bytes
-    }
-
-    /// Returns the error if there is one.
-    private func writeAll(_ bytes: [UInt8]) -> Int32? {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count >= 0 {
-                rest = rest.dropFirst(count)
-                continue
-            }
-            switch errno {
-            case EINTR: break
-            case EAGAIN:
-                // Somebody who shares the open file made it non-blocking.
-                var polled = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                poll(&polled, 1, -1)
-            case let code: return code
-            }
-        }
-        return nil
     }
 }

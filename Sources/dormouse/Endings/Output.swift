@@ -5,7 +5,7 @@
 // ends others.
 
 import Glibc
-import Machine
+import HostSupport
 import Synchronization
 
 /// Standard output.
@@ -30,27 +30,6 @@ enum Output {
             "standard output could not be written (\(String(cString: strerror($0)))), and what was printed is not whole; "
                 + "give it a place that takes all of it"
         }
-    }
-
-    /// Writes all of `bytes`; returns the error if there is one.
-    static func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32? {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count >= 0 {
-                rest = rest.dropFirst(count)
-                continue
-            }
-            switch errno {
-            case EINTR: break
-            case EAGAIN:
-                // Somebody who shares the open file made it non-blocking.
-                var polled = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                poll(&polled, 1, -1)
-            case let code: return code
-            }
-        }
-        return nil
     }
 }
 
