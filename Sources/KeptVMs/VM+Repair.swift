@@ -82,7 +82,7 @@ extension VM {
                     images.isEmpty
                         ? "its disks have places that nobody can look into: change nothing before its next start"
                         : "a hibernation image is on its disks, and its next start resumes it: if \(Self.configurationName) "
-                            + "describes another machine than the one that hibernated, `dormouse bump \(name)` first"
+                            + "describes another machine than the one that hibernated, bump the VM first"
                 ]
             )
         }

@@ -70,8 +70,8 @@ struct ConfigurationFormsTests {
                 #""core-retention""#,
             ]),
         Field(
-            "psci", ["--psci", "enable=MIGRATE_INFO_TYPE"], toml: ["'MIGRATE_INFO_TYPE'"],
-            report: [#""MIGRATE_INFO_TYPE""#]),
+            "psci", ["--psci", "trusted-os=migratable"], toml: ["'MIGRATE'"],
+            report: [#""MIGRATE""#]),
         Field(
             "hardwareDescription", ["--firmware", "acpi"], toml: ["firmware = 'acpi'"], report: [#""firmware":"acpi""#]),
         Field(
