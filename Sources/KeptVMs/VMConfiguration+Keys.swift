@@ -107,11 +107,10 @@ extension VMConfiguration {
         for name in table.keys.sorted() {
             let words = place.words(name)
             guard let key = keys.first(where: { $0.name == name }) else {
-                let nearest = EditDistance.nearest(to: name, of: keys.map(\.name))
                 throw VMConfigurationError(
-                    "\(words) is no key"
-                        + (nearest.map { "; do you mean \($0)?" }
-                            ?? "; there are \(keys.map(\.name).joined(separator: ", "))"))
+                    "\(words) is no key; "
+                        + (nearest(to: name, in: place.section).map { "do you mean \($0)?" }
+                            ?? "there are \(keys.map(\.name).joined(separator: ", "))"))
             }
             guard let value = table[name], try isRight(value, key, place) else {
                 throw VMConfigurationError("\(words) has to be \(key.value.words)")
@@ -120,6 +119,26 @@ extension VMConfiguration {
         for key in keys where key.isRequired && !table.contains(key: key.name) {
             throw VMConfigurationError("there is no key \(place.path(key.name)); it has to be \(key.value.words)")
         }
+    }
+
+    /// The key that is most like `name`, in words: one of the same section rather than one of another that is as like.
+    private static func nearest(to name: String, in section: String?) -> String? {
+        var candidates = keys.map { (name: $0.name, home: String?.none, place: "the part before all sections") }
+        for key in keys {
+            switch key.value {
+            case .table(let keys):
+                candidates += keys.map { (name: $0.name, home: key.name, place: "the section [\(key.name)]") }
+            case .tables(let keys):
+                candidates += keys.map { (name: $0.name, home: key.name, place: "a section [[\(key.name)]]") }
+            case .text, .number, .flag, .texts, .choice: break
+            }
+        }
+        // Those of the same section first: of equals, the first is taken.
+        let ordered = candidates.filter { $0.home == section } + candidates.filter { $0.home != section }
+        guard let index = EditDistance.nearest(to: name, of: ordered.map(\.name)) else { return nil }
+        let found = ordered[index]
+        if found.home == section { return found.name }
+        return "\(found.home.map { "\($0)." } ?? "")\(found.name), in \(found.place)"
     }
 
     private static func isRight(
@@ -188,11 +207,11 @@ private struct ConfigurationPlace {
 
 /// How alike two words are.
 enum EditDistance {
-    /// The one of `words` that is most like `word`; nil if none is much like it.
-    static func nearest(to word: String, of words: [String]) -> String? {
-        let distances = words.map { ($0, distance(Array(word.utf8.prefix(64)), Array($0.utf8))) }
-        guard let (nearest, distance) = distances.min(by: { $0.1 < $1.1 }) else { return nil }
-        return distance <= max(1, nearest.utf8.count / 3) ? nearest : nil
+    /// The index of the first of `words` that is most like `word`; nil if none is much like it.
+    static func nearest(to word: String, of words: [String]) -> Int? {
+        let distances = words.map { distance(Array(word.utf8.prefix(64)), Array($0.utf8)) }
+        guard let index = distances.indices.min(by: { distances[$0] < distances[$1] }) else { return nil }
+        return distances[index] <= max(1, words[index].utf8.count / 3) ? index : nil
     }
 
     /// Letters to insert, drop or replace (Levenshtein's distance).

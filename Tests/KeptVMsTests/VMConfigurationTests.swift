@@ -138,6 +138,19 @@ struct VMConfigurationTests {
             ("[hibernation]", "[hibernatoin]", ["hibernatoin is no key", "do you mean hibernation?"]),
             ("[psci]", "[[psci]]", ["psci has to be a section of its own"]),
             ("cpus = 3", "cpus = 3\nzzzzzz = 1", ["zzzzzz is no key; there are schema, model"]),
+            // What belongs elsewhere.
+            (
+                "cpus = 3", "cpus = 3\nexpires-afer = '60d'",
+                ["expires-afer is no key; do you mean hibernation.expires-after, in the section [hibernation]?"]
+            ),
+            ("cpus = 3", "cpus = 3\nreadonly = true", ["do you mean disk.readonly, in a section [[disk]]?"]),
+            (
+                "on-change = 'refuse'", "on-change = 'refuse'\non-eror = 'stop'",
+                ["hibernation.on-eror is no key; do you mean disk.on-error, in a section [[disk]]?"]
+            ),
+            ("mtu = 9000", "mtu = 9000\ncpu = 2", ["do you mean cpus, in the part before all sections?"]),
+            // Of two that are as like, the one of the same section.
+            ("mtu = 9000", "mtu = 9000\nkindd = 2", ["network[2].kindd is no key; do you mean kind?"]),
         ])
     func wrongKeys(old: String, new: String, words: [String]) throws {
         var policy = VMConfiguration.HibernationPolicy()
