@@ -18,7 +18,7 @@ struct Image: ParsableCommand {
                 is named. Nothing is written.
 
                 Exit codes: 0 a whole image, 1 no image, 2 a torn one, 64 wrong options or files, 70 the disk cannot be \
-                read. The last line on standard error says the same in words.
+                read, or the report not be written. The last line on standard error says the same in words.
                 """)
 
         @Argument(help: "A raw disk image, or a block device.")
@@ -68,7 +68,7 @@ struct Image: ParsableCommand {
             } else {
                 for line in report.lines { Output.print(line) }
             }
-            return Command.Ending(code: report.verdict.exitCode, words: report.summary)
+            return Command.Ending(code: report.verdict.exitCode, words: report.summary, isAnswer: true)
         }
     }
 }

@@ -41,14 +41,16 @@ extension Command {
         var words: String?
         /// What got lost besides printed lines.
         var losses: [String] = []
+        /// Whether the code is a part of the answer that was printed, and worth nothing without it.
+        var isAnswer = false
     }
 
-    /// Ends the process. What was to be said or written and is lost makes a success a failure, and is said last; a code
-    /// that means something else is kept.
+    /// Ends the process. What was to be said or written and is lost makes a success or an answer a failure, and is said
+    /// last; a code that means something else is kept.
     static func end(_ ending: Ending) -> Never {
         let losses = ending.losses + [Output.loss].compactMap(\.self)
         let words = [ending.words].compactMap(\.self)
-        let isFailure = ending.code == .poweredOff && !losses.isEmpty
+        let isFailure = (ending.code == .poweredOff || ending.isAnswer) && !losses.isEmpty
         for text in isFailure ? words + losses : losses + words { Message.write(text) }
         Glibc.exit((isFailure ? .internalError : ending.code).rawValue)
     }
