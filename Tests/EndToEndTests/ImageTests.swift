@@ -122,30 +122,18 @@ extension EndToEnd {
         @Test("An image in a swap file is found by its resume_offset, and resumes")
         func swapFile() throws {
             let scratch = try Scratch("image-swap-file")
-            let disk = try scratch.makeDisk(mebibytes: 200)
-            // A file of ones: zeros would be left out.
-            let content = scratch.file("content")
-            try FileManager.default.createDirectory(at: content, withIntermediateDirectories: true)
-            let file = content.appending(path: "swapfile")
-            try Data(repeating: 0xFF, count: 128 << 20).write(to: file)
-            try Command.tool("mkfs.ext4", ["-q", "-b", "4096", "-d", content.path, disk.path])
-            try FileManager.default.removeItem(at: file)
-            let block = try Command.tool("debugfs", ["-R", "bmap /swapfile 0", disk.path])
-            let offset = String(decoding: block, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-            try #require((Int(offset) ?? 0) > 0)
-
-            let options = ["dormouse.swapfile=swapfile", "dormouse.resume_offset=\(offset)"]
+            let (disk, offset) = try Ext4.makeWithSwapFile(scratch)
             var machine = GuestMachine(.systemOff2, test: "hibernate")
             machine.disks = [disk]
-            machine.append += options
+            machine.append += ["dormouse.swapfile=swapfile", "dormouse.resume_offset=\(offset)"]
             let first = try scratch.run(machine, "1-boot")
             #expect(first.guestFailure == nil)
             #expect(first.exitCode == ExitCode.hibernated)
             #expect(try ImageInspect(disk).exitCode == 1)
-            let inspect = try ImageInspect(disk, "--resume-offset", offset)
+            let inspect = try ImageInspect(disk, "--resume-offset", "\(offset)")
             #expect(inspect.exitCode == 0)
             #expect(try inspect.image.checksumState == "right")
-            #expect(inspect.report.areas.map(\.offset) == ["0x" + String((Int(offset) ?? 0) * 4096, radix: 16)])
+            #expect(inspect.report.areas.map(\.offset) == ["0x" + String(offset * 4096, radix: 16)])
 
             let second = try scratch.run(machine, "2-resume")
             #expect(second.checksums.map(\.step) == ["resumed"])

@@ -34,7 +34,8 @@ extension EndToEnd {
             #expect(off.report?.configuration.hardwareSignature == slept.report?.configuration.hardwareSignature)
         }
 
-        @Test("A guest that takes its sleep button for suspend to RAM is said to, and is woken if that is asked for")
+        @Test(
+            "A guest that takes its sleep button for suspend to RAM is said to, and is woken if asked for, or to stop")
         func suspends() throws {
             var machine = GuestMachine(.systemOff2, test: "buttons")
             machine.append.append("dormouse.sleepkey=suspend")
@@ -47,8 +48,11 @@ extension EndToEnd {
             #expect(again.contains("is suspended to RAM already, and is woken"), "\(again)")
             try run.waitForConsole("dormouse: woken")
             try run.waitForConsole("dormouse: waiting for a button", count: 2)
+            #expect(try vm.output("hibernate").contains("suspended to RAM when its sleep button was pressed"))
+            // A guest that sleeps hears no button: it is woken for it.
             #expect(try vm.command("stop") == 0)
-            #expect(try run.waitForEnd().exitCode == ExitCode.poweredOff)
+            let end = try run.waitForEnd()
+            #expect(end.exitCode == ExitCode.poweredOff && end.console.contains("dormouse: power button"))
         }
 
         @Test(
@@ -118,6 +122,35 @@ extension EndToEnd {
             let resumed = try vm.start("3-resume").waitForEnd()
             #expect(resumed.console.contains("dormouse: resumed, sha256 ok"))
             #expect(resumed.exitCode == ExitCode.poweredOff)
+        }
+
+        @Test("A guest that hibernates to a swap file by SYSTEM_OFF is seen to, and resumed, though nobody said where")
+        func swapFile() throws {
+            let scratch = try Scratch("vm-swap-file")
+            let (disk, offset) = try Ext4.makeWithSwapFile(scratch)
+            var machine = GuestMachine(.systemOff, test: "hibernate")
+            // For the guest's own first process: its kernel and its host are told of no resume_offset.
+            machine.append += ["dormouse.swapfile=swapfile", "dormouse.resume_offset=\(offset)"]
+            let vm = try KeptVM(scratch, machine, disk: disk, firmware: "dt")
+            let slept = try vm.start("1-hibernate").waitForEnd()
+            #expect(slept.guestFailure == nil && slept.exitCode == ExitCode.poweredOff)
+            #expect(slept.words.hasSuffix("is on disk \(disk.path), with resume_offset=\(offset)"), "\(slept.words)")
+            // Without what the run saw, by looking at every page.
+            #expect(try ImageInspect(disk).exitCode == 1)
+            let scanned = try ImageInspect(disk, "--scan")
+            #expect(scanned.exitCode == 0 && scanned.words.hasSuffix("is whole"), "\(scanned.words)")
+            // It is a hibernation like any other.
+            try vm.edit("memory = '512M'", "memory = '640M'")
+            let refused = try vm.start("2-refused").waitForEnd()
+            #expect(refused.exitCode == ExitCode.refusedEnvironment && refused.words.contains("memory.size"))
+            try vm.edit("memory = '640M'", "memory = '512M'")
+            let resumed = try vm.start("3-resume").waitForEnd()
+            #expect(resumed.guestFailure == nil && resumed.exitCode == ExitCode.poweredOff)
+            #expect(resumed.report?.vm?.start == "resume")
+            #expect(resumed.checksums.map(\.step) == ["resumed"])
+            #expect(resumed.checksums.map(\.checksum) == slept.checksums.map(\.checksum))
+            // Used up: the next start is an ordinary boot, which hibernates again.
+            #expect(try ImageInspect(disk, "--scan").exitCode == 1)
         }
 
         @Test("Another amount of memory is refused by Dormouse, and boots clean when it is told so")

@@ -10,29 +10,57 @@ public enum ControlOutcome: Sendable, Hashable {
     case ended(VMState.End)
     /// The guest was asked, and still runs at the deadline.
     case noReaction(String)
-    /// The guest suspended the machine to RAM instead, or had done so before and was not asked. It still runs.
+    /// The guest suspended the machine to RAM instead, or had done so before and was not asked, or again. It still runs.
     case suspended(before: Bool)
 }
 
 extension VM {
-    /// Asks the run of this VM for something that is to end it, and waits for that.
+    /// Asks the run of this VM for something that is to end it, and waits for that. A guest that is suspended to RAM is woken
+    /// to be stopped.
     ///
     /// - Parameters:
     ///   - verb: what is asked for.
     ///   - timeoutSeconds: how long the guest is given.
     public func ask(_ verb: ControlVerb, timeoutSeconds: Int) throws(HostError) -> ControlOutcome {
-        let (socket, reply) = try send(verb)
+        try ask(verb, timeoutSeconds: timeoutSeconds, Rhythm())
+    }
+
+    /// How often things are done while the guest has time.
+    struct Rhythm {
+        /// How often a guest is looked at that was asked to hibernate.
+        var status = Duration.milliseconds(500)
+        /// How often the power button of a guest is pressed that was woken for it, and how many times at most. What is
+        /// pressed while the button's driver is still suspended has only woken the guest for Linux (`acpi_button_notify`).
+        var press = Duration.seconds(2)
+        var presses = 10
+    }
+
+    func ask(_ verb: ControlVerb, timeoutSeconds: Int, _ rhythm: Rhythm) throws(HostError) -> ControlOutcome {
+        let deadline = ContinuousClock.now.advanced(by: .seconds(timeoutSeconds))
+        var (socket, reply) = try send(verb)
+        let isWoken = verb == .stop && !reply.done && reply.isSuspended == true
+        if isWoken {
+            _ = try tell(.wake)
+            (socket, reply) = try send(verb)
+        }
         guard reply.done else {
             return reply.isSuspended == true ? .suspended(before: true) : .declined(reply.detail)
         }
-        let deadline = ContinuousClock.now.advanced(by: .seconds(timeoutSeconds))
+        var presses = isWoken ? rhythm.presses - 1 : 0
+        var nextPress = ContinuousClock.now.advanced(by: rhythm.press)
         while true {
             let now = ContinuousClock.now
-            if UnixSocket.readable([socket], until: min(deadline, now.advanced(by: Self.statusInterval))) == [true] {
-                break
+            if UnixSocket.readable([socket], until: min(deadline, now.advanced(by: rhythm.status))) == [true] { break }
+            // One that cannot be asked any more has ended, and says how on the first socket.
+            if verb == .hibernate, (try? tell(.status))?.isSuspended == true { return .suspended(before: false) }
+            if presses > 0, nextPress <= now {
+                _ = try? tell(verb)
+                presses -= 1
+                nextPress = now.advanced(by: rhythm.press)
             }
-            if verb == .hibernate, try tell(.status).isSuspended == true { return .suspended(before: false) }
-            if deadline <= now { return .noReaction(reply.detail) }
+            if deadline <= now {
+                return .noReaction((isWoken ? "the guest was woken from suspend to RAM, " : "") + reply.detail)
+            }
         }
         switch socket.readLine(milliseconds: Self.lineMilliseconds) {
         case .timeout: throw .control(name: name, reason: "it stopped in the middle of a line")
@@ -45,8 +73,6 @@ extension VM {
         }
     }
 
-    /// How often a guest is looked at that was asked to hibernate.
-    private static let statusInterval = Duration.milliseconds(500)
     /// How long the other side has for a line that it has begun.
     private static let lineMilliseconds = 10_000
 

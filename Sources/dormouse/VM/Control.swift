@@ -9,8 +9,8 @@ struct Stop: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Press the power button of a running VM.",
         discussion: """
-            Waits until the guest has powered off. Exit code 0 says that it did, 53 that it still runs: a guest may not heed its \
-            buttons, and one that boots with a device tree has none.
+            Waits until the guest has powered off; one that is suspended to RAM is woken first. Exit code 0 says that it did, 53 \
+            that it still runs: a guest may not heed its buttons, and one that boots with a device tree has none.
             """)
 
     @OptionGroup var vmOptions: VMOptions
@@ -61,6 +61,9 @@ struct ControlOptions: ParsableArguments {
             return .noReaction
         case .noReaction(let detail):
             Message.write("VM \(vm.name) still runs after \(timeout) s: \(detail), and the guest did not react")
+            return .noReaction
+        case .suspended where verb == .stop:
+            Message.write("VM \(vm.name) still runs: its guest was woken, and suspended to RAM again; try again")
             return .noReaction
         case .suspended(let before):
             let state = before ? "is suspended to RAM already" : "suspended to RAM when its sleep button was pressed"

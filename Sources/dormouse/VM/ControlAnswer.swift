@@ -12,8 +12,9 @@ enum ControlAnswer {
         case .wake:
             machine.wake(.host)
             return ControlReply(done: true, detail: "woken")
-        case .hibernate where machine.isSuspended:
-            // It would find the button pressed when it wakes, and make of it what it made of it before.
+        case .stop where machine.isSuspended, .hibernate where machine.isSuspended:
+            // Of its sleep button it would make what it made of it before, when it wakes. Its power button it would
+            // take for what woke it: it has to be awake first.
             return ControlReply(done: false, detail: "the guest is suspended to RAM", isSuspended: true)
         case .stop, .hibernate:
             let button = verb == .stop ? MachineButton.power : .sleep

@@ -18,6 +18,24 @@ enum Ext4 {
         guard code == 0 else { throw DormouseRun.Failure("mke2fs: \(output)") }
     }
 
+    /// Makes one on a disk of its own, with a file `swapfile` of 128 MiB, large enough for a guest's image.
+    ///
+    /// - Returns: the disk, and where the file is, as the kernel's resume_offset.
+    static func makeWithSwapFile(_ scratch: Scratch) throws -> (disk: URL, offset: Int) {
+        let disk = try scratch.makeDisk(mebibytes: 200)
+        // A file of ones: zeros would be left out.
+        let content = scratch.file("content")
+        try FileManager.default.createDirectory(at: content, withIntermediateDirectories: true)
+        let file = content.appending(path: "swapfile")
+        try Data(repeating: 0xFF, count: 128 << 20).write(to: file)
+        try Command.tool("mkfs.ext4", ["-q", "-b", "4096", "-d", content.path, disk.path])
+        try FileManager.default.removeItem(at: file)
+        let block = try Command.tool("debugfs", ["-R", "bmap /swapfile 0", disk.path])
+        let offset = Int(String(decoding: block, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
+        try #require(offset > 0)
+        return (disk, offset)
+    }
+
     /// What is wrong with a file system that was unmounted; nil if nothing is. It is not changed.
     static func complaint(about disk: URL) throws -> String? {
         let (code, output) = try run("e2fsck", ["-f", "-n", disk.path])

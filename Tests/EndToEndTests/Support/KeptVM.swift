@@ -8,10 +8,11 @@ struct KeptVM {
     let scratch: Scratch
     var store: [String] { ["--store", scratch.file("store").path] }
 
-    init(_ scratch: Scratch, _ machine: GuestMachine, firmware: String = "acpi") throws {
+    /// - Parameter disk: the VM's disk; an empty one if nil.
+    init(_ scratch: Scratch, _ machine: GuestMachine, disk: URL? = nil, firmware: String = "acpi") throws {
         self.scratch = scratch
         var machine = machine
-        machine.disks = [try scratch.makeDisk()]
+        machine.disks = [try disk ?? scratch.makeDisk()]
         // How guest code is executed is a matter of each start.
         machine.engine = nil
         machine.options = ["--firmware", firmware]
