@@ -113,7 +113,8 @@ let package = Package(
             swiftSettings: common),
         .testTarget(name: "BootTests", dependencies: ["Boot", "Bytes", "TestSupport"], swiftSettings: common),
         .testTarget(
-            name: "HibernationTests", dependencies: ["Hibernation", "TestSupport"], exclude: ["Fixtures"],
+            name: "HibernationTests", dependencies: ["Hibernation", "HostSupport", "TestSupport"],
+            exclude: ["Fixtures"],
             swiftSettings: common),
         .testTarget(
             name: "MachineTests", dependencies: ["Bytes", "Hibernation", "HostSupport", "Machine", "TestSupport"],

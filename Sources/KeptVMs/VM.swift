@@ -109,34 +109,18 @@ public struct VM: Sendable {
 
     /// Takes the VM for this process, until the lock is let go of. Its directory is its owner's alone from then on.
     public func lock() throws(HostError) -> VMLock {
-        var attempt = 1
-        while true {
-            do throws(HostError) {
-                let lock = try VMLock(self)
-                PrivateDirectory.tighten(self)
-                PrivateDirectory.removeLeftovers(self)
-                return lock
-            } catch {
-                // `list` and its like hold the lock for a moment to see whether somebody has it.
-                guard case .running = error, attempt < Self.lockAttempts else { throw error }
-                attempt += 1
-                usleep(Self.lockPauseMicroseconds)
-            }
-        }
+        let lock = try VMLock(self)
+        PrivateDirectory.tighten(self)
+        PrivateDirectory.removeLeftovers(self)
+        return lock
     }
 
-    private static let lockAttempts = 5
-    private static let lockPauseMicroseconds: useconds_t = 20_000
-
-    /// The process that has the VM, if one has.
+    /// The process that has the VM, if one has. Takes no lock and writes nothing: whoever looks is in nobody's way.
     public var user: String? {
-        do throws(HostError) {
-            _ = try VMLock(self)
-            return nil
-        } catch {
-            guard case .running(_, let process) = error else { return nil }
-            return process
-        }
+        let descriptor = unsafe open(lockPath, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        return DiskLock.isHeld(descriptor, exclusively: true) ? VMLock.holder(self) : nil
     }
 }
 
@@ -156,10 +140,18 @@ public final class VMLock: Sendable {
         guard descriptor >= 0 else {
             throw .file(path: vm.lockPath, operation: "open", reason: String(errno: errno))
         }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        do throws(DiskLock.Failure) {
+            // Both kinds: earlier versions know only the first, and only the second can be looked at without taking it.
+            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+                throw errno == EWOULDBLOCK ? .held : .failed(errno: errno)
+            }
+            try DiskLock.lock(descriptor, exclusively: true)
+        } catch {
             close(descriptor)
-            let holder = FileManager.default.contents(atPath: vm.lockPath).map { String(decoding: $0, as: UTF8.self) }
-            throw .running(name: vm.name, process: holder.flatMap { $0.isEmpty ? nil : $0 } ?? "unknown")
+            switch error {
+            case .held: throw .running(name: vm.name, process: Self.holder(vm))
+            case .failed(let code): throw .file(path: vm.lockPath, operation: "lock", reason: String(errno: code))
+            }
         }
         self.descriptor = descriptor
         // The number is for people; that it cannot be written is no reason not to run.
@@ -171,7 +163,14 @@ public final class VMLock: Sendable {
 
     deinit {
         // A child that is about to become another program has the open file, too.
+        DiskLock.unlock(descriptor)
         flock(descriptor, LOCK_UN)
         close(descriptor)
+    }
+
+    /// Who says that it has the lock: the number of a process, which may be about to write it.
+    static func holder(_ vm: VM) -> String {
+        let text = FileManager.default.contents(atPath: vm.lockPath).map { String(decoding: $0, as: UTF8.self) }
+        return text.flatMap { $0.isEmpty ? nil : $0 } ?? "unknown"
     }
 }

@@ -1,4 +1,6 @@
 import Foundation
+import HostSupport
+import Synchronization
 import Testing
 
 @testable import Hibernation
@@ -55,6 +57,36 @@ struct DiscardTests {
         let saved = try HibernationImage.savedHeader(onDiskAt: disk.path)
         #expect(disk.bytes == before)
         #expect(try HibernationImage.discard(onDiskAt: disk.path) == saved)
+    }
+
+    @Test("Looking at a header takes no lock: a machine that takes the disk meanwhile is not refused")
+    func looking() throws {
+        let disk = try disk()
+        let path = disk.path
+        let isDone = Atomic(false)
+        let looks = Atomic(0)
+        let looker = Thread {
+            while !isDone.load(ordering: .acquiring) {
+                _ = try? HibernationImage.savedHeader(onDiskAt: path)
+                looks.add(1, ordering: .relaxed)
+            }
+        }
+        looker.start()
+        defer {
+            isDone.store(true, ordering: .releasing)
+            while !looker.isFinished { sched_yield() }
+        }
+        let descriptor = open(path, O_RDWR | O_CLOEXEC)
+        defer { close(descriptor) }
+        while looks.load(ordering: .relaxed) < 2000 {
+            try DiskLock.lock(descriptor, exclusively: true)
+            DiskLock.unlock(descriptor)
+        }
+        // Who has it is seen all the same.
+        try DiskLock.lock(descriptor, exclusively: true)
+        #expect(throws: ImageHeaderError.disk(.inUse(path: path))) {
+            try HibernationImage.savedHeader(onDiskAt: path)
+        }
     }
 
     @Test("A header page that was written since stays as it is")

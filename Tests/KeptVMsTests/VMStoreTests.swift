@@ -1,7 +1,8 @@
-import Glibc
+import Foundation
 import Hibernation
 import HostSupport
 import Machine
+import Synchronization
 import Testing
 
 @testable import KeptVMs
@@ -125,6 +126,43 @@ struct VMStoreTests {
         first = nil
         #expect(vm.user == nil)
         _ = try vm.lock()
+    }
+
+    @Test("Whoever looks whether a VM runs takes no lock and makes no file: a start beside it is not refused")
+    func looking() throws {
+        let test = try TestStore()
+        let vm = try test.make()
+        #expect(vm.user == nil)
+        #expect(access(vm.lockPath, F_OK) != 0)
+        let isDone = Atomic(false)
+        let looks = Atomic(0)
+        let looker = Thread {
+            while !isDone.load(ordering: .acquiring) {
+                _ = vm.user
+                looks.add(1, ordering: .relaxed)
+            }
+        }
+        looker.start()
+        defer {
+            isDone.store(true, ordering: .releasing)
+            while !looker.isFinished { sched_yield() }
+        }
+        var starts = 0
+        while starts < 2000 || looks.load(ordering: .relaxed) < 2000 {
+            withExtendedLifetime(try vm.lock()) {}
+            starts += 1
+        }
+    }
+
+    @Test("A VM that an earlier version runs is not started beside it")
+    func earlierLock() throws {
+        let test = try TestStore()
+        let vm = try test.make()
+        // The only kind of lock that it knew.
+        let descriptor = open(vm.lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        defer { close(descriptor) }
+        try #require(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+        #expect(throws: HostError.self) { try vm.lock() }
     }
 
     @Test("A state that Dormouse did not write is an error", arguments: ["", "{}", "{\"schema\":99}", "\u{0}\u{1}"])

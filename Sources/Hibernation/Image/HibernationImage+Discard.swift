@@ -49,7 +49,7 @@ extension HibernationImage {
     public static func savedHeader(
         onDiskAt path: String, _ selection: SwapSelection = .all
     ) throws(ImageHeaderError) -> SavedImageHeader? {
-        try withDisk(at: path, for: .readingAlone) { disk throws(ImageHeaderError) in
+        try withDisk(at: path, for: .readingUnused) { disk throws(ImageHeaderError) in
             try header(on: disk, at: path, selection)
         }
     }

@@ -46,7 +46,9 @@ struct RawDisk {
     enum Access {
         /// Reading a disk that nobody writes, because its machine has stopped; that may still hold its lock.
         case reading
-        /// Reading, and refusing a disk that somebody may be writing.
+        /// The same, and refusing a disk that somebody may be writing. Nobody is kept away meanwhile.
+        case readingUnused
+        /// Reading, and keeping everybody away who would write.
         case readingAlone
         case writing
     }
@@ -88,7 +90,13 @@ struct RawDisk {
     }
 
     private static func lock(_ disk: HostDisk, path: String, for access: Access) throws(RawDiskError) {
-        guard access != .reading else { return }
+        switch access {
+        case .reading: return
+        case .readingUnused:
+            guard !DiskLock.isHeld(disk.descriptor, exclusively: false) else { throw .inUse(path: path) }
+            return
+        case .readingAlone, .writing: break
+        }
         do throws(DiskLock.Failure) {
             try disk.lock(exclusively: access == .writing)
         } catch {
