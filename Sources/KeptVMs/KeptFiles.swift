@@ -1,8 +1,8 @@
 // Copies of the kernel and the initrd that a VM last ran with.
 //
 // A guest that hibernated may have to be given the environment that it left though its files were replaced meanwhile, as a
-// package manager does with kernels. Copies are named by their digest, made before the run, and shared by all runs with the same
-// files.
+// package manager does with kernels. Copies are named by their digest, made before the run, which loads them, and shared by all
+// runs with the same files.
 
 import FoundationEssentials
 import Glibc
@@ -24,55 +24,54 @@ struct KeptFiles {
         FileManager.default.fileExists(atPath: path(fingerprint))
     }
 
-    /// Keeps a copy of the file at `source`, whose digest is `fingerprint`. When it returns, the copy is on stable storage.
+    /// Measures the files of `machine`, and keeps copies, made while they are read: what is recorded of them, what is kept and
+    /// what is loaded is the same, whoever replaces a file meanwhile.
     ///
-    /// A copy of the content, compared with the digest: a link would change with the file.
-    func keep(_ source: String, _ fingerprint: Fingerprint) throws(HostError) {
-        guard !has(fingerprint) else { return }
+    /// - Returns: the machine that loads the copies, which are on stable storage, and what was measured.
+    func keep(_ machine: MachineConfiguration) throws -> (machine: MachineConfiguration, files: MeasuredFiles) {
+        let files = try MeasuredFiles(of: machine) { try keep($0) }
+        var machine = machine
+        machine.kernelCopy = path(files.kernel)
+        machine.initrdCopy = files.initrd.map(path)
+        return (machine, files)
+    }
+
+    /// Copies a file, unless there is a copy.
+    private func keep(_ file: HostFile) throws -> Fingerprint {
         try PrivateDirectory.makeMissing(directory)
         let draft: (path: String, descriptor: Int32)
         do throws(DurableFileError) {
             draft = try DurableFile.makeTemporary(in: directory, access: .ownerOnly)
-        } catch { throw .file(path: directory, operation: "write to", reason: error.reason) }
-        do throws(HostError) {
-            defer { close(draft.descriptor) }
-            try Self.copy(source, to: draft.descriptor, fingerprint)
-            guard fsync(draft.descriptor) == 0, unsafe rename(draft.path, path(fingerprint)) == 0 else {
-                throw .file(path: path(fingerprint), operation: "write", reason: String(errno: errno))
-            }
-        } catch {
+        } catch { throw HostError.file(path: directory, operation: "write to", reason: error.reason) }
+        defer {
+            close(draft.descriptor)
+            // Unless it has its name by then.
             _ = unsafe unlink(draft.path)
-            throw error
         }
-        DurableFile.synchronizeDirectory(of: path(fingerprint))
+        let output = FileDescriptor(rawValue: draft.descriptor)
+        var byteCount = 0
+        var failure: (any Error)?
+        let fingerprint = try file.fingerprint { piece in
+            byteCount += piece.count
+            // That there is no room is no harm if the file was kept before.
+            guard failure == nil else { return }
+            do { try output.writeAll(piece) } catch { failure = error }
+        }
+        if isKept(fingerprint, byteCount) { return fingerprint }
+        let path = path(fingerprint)
+        if let failure { throw HostError.file(path: path, operation: "write", reason: "\(failure)") }
+        guard fsync(draft.descriptor) == 0, unsafe rename(draft.path, path) == 0 else {
+            throw HostError.file(path: path, operation: "write", reason: String(errno: errno))
+        }
+        DurableFile.synchronizeDirectory(of: path)
+        return fingerprint
     }
 
-    private static let pieceByteCount = 1 << 20
-
-    private static func copy(
-        _ source: String, to descriptor: Int32, _ fingerprint: Fingerprint
-    ) throws(HostError) {
-        let copied: Fingerprint
-        do {
-            let output = FileDescriptor(rawValue: descriptor)
-            let input = try FileDescriptor.open(FilePath(source), .readOnly, options: [.closeOnExec, .nonBlocking])
-            copied = try input.closeAfter {
-                try Fingerprint(ofPieces: { (update) throws(any Error) in
-                    var piece = [UInt8](repeating: 0, count: pieceByteCount)
-                    while true {
-                        // Safe: `read` fills at most as many bytes as there are, and says how many it did.
-                        let count = try unsafe piece.withUnsafeMutableBytes { try unsafe input.read(into: $0) }
-                        if count == 0 { return }
-                        let bytes = Array(piece.prefix(count))
-                        try output.writeAll(bytes)
-                        update(bytes)
-                    }
-                })
-            }
-        } catch { throw .file(path: source, operation: "keep a copy of", reason: "\(error)") }
-        guard copied == fingerprint else {
-            throw .file(path: source, operation: "keep a copy of", reason: "it changed meanwhile, so try again")
-        }
+    /// Whether there is a copy that is as long as it has to be.
+    private func isKept(_ fingerprint: Fingerprint, _ byteCount: Int) -> Bool {
+        var status = stat()
+        // Safe: `stat` fills in the structure and does not keep its address.
+        return unsafe stat(path(fingerprint), &status) == 0 && Int(status.st_size) == byteCount
     }
 
     /// Removes all copies but these.

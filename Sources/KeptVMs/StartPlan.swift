@@ -40,15 +40,18 @@ public struct StartPlan: Sendable {
     /// Kernel and initrd, as they were measured.
     let files: MeasuredFiles
 
-    /// Looks at everything; changes nothing.
+    /// Looks at everything; changes nothing, but for the copies of the files.
     ///
     /// - Parameters:
     ///   - vm: what would be started.
     ///   - request: how.
     ///   - now: nanoseconds since 1970-01-01 UTC.
+    ///   - keepsFiles: whether the files are copied, for a machine that loads the copies. Whoever wants that holds the
+    ///     VM's lock.
     ///   - progress: called while much of a disk is read.
     public init(
-        _ vm: VM, request: StartRequest, now: UInt64, progress: DiskProgress = { _, _, _ in }
+        _ vm: VM, request: StartRequest, now: UInt64, keepsFiles: Bool = false,
+        progress: DiskProgress = { _, _, _ in }
     ) throws {
         self.vm = vm
         let state = try vm.state()
@@ -56,7 +59,12 @@ public struct StartPlan: Sendable {
         var machine = try Self.machine(of: today, vm)
         machine.laboratory.withheldCores = request.withheldCores
         machine.knownHeaderEnds = state.knownHeaderEnds
-        let files = try MeasuredFiles(of: machine)
+        let files: MeasuredFiles
+        if keepsFiles {
+            (machine, files) = try KeptFiles(vm).keep(machine)
+        } else {
+            files = try MeasuredFiles(of: machine)
+        }
         let environment = machine.environment(files)
         let findings = machine.disks.indices.map { index in
             HibernationFinding(path: machine.disks[index].path, machine.swapSelection(ofDisk: index))
@@ -128,6 +136,9 @@ public struct StartPlan: Sendable {
                 (try? VM.savedHeaders(prepared)) ?? []
             }
     }
+
+    /// Forgets the copies of files for a start that is refused.
+    public func forgetFiles() { KeptFiles(vm).removeAll(but: state.neededFiles) }
 
     /// Whether the guest would be resumed although the VM that this one was copied from may resume it, too.
     public var resumesTwice: Bool { original != nil && decision.resumes }

@@ -23,10 +23,6 @@ public final class VMRun: Sendable {
         self.plan = plan
         self.lock = lock
         discardsImage = request.discardsImage
-        let kept = KeptFiles(plan.vm)
-        try kept.keep(plan.machine.kernel, plan.files.kernel)
-        if let initrd = plan.machine.initrd, let fingerprint = plan.files.initrd { try kept.keep(initrd, fingerprint) }
-
         var state = plan.state
         // Before the guest, its kernel, or the user gives an image up: what it takes to put it back.
         if !plan.imageHeaders.isEmpty, plan.decision != .clean(.givenUp) {
@@ -49,7 +45,7 @@ public final class VMRun: Sendable {
         try plan.vm.write(state)
         // What the old state needs stays as well: the run may not begin after all.
         let running = [plan.files.kernel, plan.files.initrd].compactMap(\.self)
-        kept.removeAll(but: state.neededFiles.union(plan.state.neededFiles).union(running))
+        KeptFiles(plan.vm).removeAll(but: state.neededFiles.union(plan.state.neededFiles).union(running))
         if plan.decision.isClean, request.discardsImage { try VM.discardImages(plan.machine) }
     }
 

@@ -33,14 +33,30 @@ public struct MeasuredFiles: Sendable, Hashable {
     public init(of configuration: MachineConfiguration) throws(MachineError) {
         let image = try GuestImage(configuration)
         isFlat = image.isFlat
-        kernel = try image.kernelFingerprint()
-        initrd = try image.initrdFingerprint()
-        disks = []
+        kernel = try image.kernel.fingerprint()
+        initrd = try image.initrd?.fingerprint()
+        disks = try Self.geometries(configuration)
+    }
+
+    /// The same.
+    ///
+    /// - Parameter measure: reads all of a file, and returns its digest.
+    public init(of configuration: MachineConfiguration, measure: (HostFile) throws -> Fingerprint) throws {
+        let image = try GuestImage(configuration)
+        isFlat = image.isFlat
+        kernel = try measure(image.kernel)
+        initrd = try image.initrd.map(measure)
+        disks = try Self.geometries(configuration)
+    }
+
+    private static func geometries(_ configuration: MachineConfiguration) throws(MachineError) -> [DiskGeometry] {
+        var disks: [DiskGeometry] = []
         for disk in configuration.disks {
             do throws(DiskFileError) {
                 disks.append(try DiskFile.geometry(ofDiskAt: disk.path, isRaw: disk.isRaw))
             } catch { throw .disk(error) }
         }
+        return disks
     }
 }
 

@@ -63,6 +63,9 @@ public struct MachineConfiguration: Sendable {
     public var kernel: String
     public var kernelFormat = KernelFormat.auto
     public var initrd: String?
+    /// Copies that are loaded in place of kernel and initrd, and whose names say nothing. The guest sees nothing of it.
+    public var kernelCopy: String?
+    public var initrdCopy: String?
     public var commandLine = ""
     public var disks: [DiskConfiguration] = []
     public var networks: [NetworkConfiguration] = []

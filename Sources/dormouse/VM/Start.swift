@@ -74,9 +74,11 @@ struct Start: ParsableCommand {
         var earlier: RunOutcome?
         let reading = ReadingMessage()
         while true {
-            let plan = try StartPlan(vm, request: request, now: WallClock.now, progress: reading.note)
+            let plan = try StartPlan(
+                vm, request: request, now: WallClock.now, keepsFiles: true, progress: reading.note)
             for line in plan.words { Message.write(line) }
             if let code = plan.refusalCode {
+                plan.forgetFiles()
                 server.finish(plan.refusalEnd(code, time: WallClock.now))
                 do throws(ReportFileError) {
                     try report?.write(RefusalReport(plan, dormouseVersion: Dormouse.version))

@@ -7,14 +7,16 @@ import Hypervisor
 
 /// Kernel and initrd, opened and recognised.
 struct GuestImage {
-    private let kernel: HostFile
-    private let initrd: HostFile?
+    let kernel: HostFile
+    let initrd: HostFile?
     private let header: LinuxImageHeader?
 
     init(_ configuration: MachineConfiguration) throws(MachineError) {
-        kernel = try HostFile(path: configuration.kernel, role: "kernel")
+        kernel = try HostFile(path: configuration.kernelCopy ?? configuration.kernel, role: "kernel")
         var initrd: HostFile?
-        if let path = configuration.initrd { initrd = try HostFile(path: path, role: "initrd") }
+        if let path = configuration.initrdCopy ?? configuration.initrd {
+            initrd = try HostFile(path: path, role: "initrd")
+        }
         self.initrd = initrd
         let prefix = try kernel.read(count: KernelFileFormat.prefixByteCount)
         if Self.isFlat(prefix: prefix, configuration) {
@@ -40,9 +42,6 @@ struct GuestImage {
 
     /// Whether the kernel is flat code.
     var isFlat: Bool { header == nil }
-
-    func kernelFingerprint() throws(MachineError) -> Fingerprint { try kernel.fingerprint() }
-    func initrdFingerprint() throws(MachineError) -> Fingerprint? { try initrd?.fingerprint() }
 
     /// Where everything goes on `board`.
     func plan(_ board: BoardDescription) throws(MachineError) -> BootPlan {

@@ -10,7 +10,7 @@ import Hypervisor
 
 /// A file that is read into guest memory.
 public final class HostFile {
-    let path: String
+    public let path: String
     let role: String
     public let byteCount: UInt64
     private let descriptor: Int32
@@ -71,10 +71,15 @@ public final class HostFile {
 
     private static let pieceByteCount = 1 << 20
 
-    func fingerprint() throws(MachineError) -> Fingerprint {
+    /// Reads all of it; returns its digest.
+    ///
+    /// - Parameter body: called with what is read, piece by piece.
+    public func fingerprint(_ body: ([UInt8]) -> Void = { _ in }) throws(MachineError) -> Fingerprint {
         try Fingerprint(ofPieces: { update throws(MachineError) in
             for offset in stride(from: 0, to: Int(byteCount), by: Self.pieceByteCount) {
-                update(try read(at: offset, count: min(Self.pieceByteCount, Int(byteCount) - offset)))
+                let piece = try read(at: offset, count: min(Self.pieceByteCount, Int(byteCount) - offset))
+                update(piece)
+                body(piece)
             }
         })
     }
