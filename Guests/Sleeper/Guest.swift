@@ -7,7 +7,8 @@
 //
 // Reports in TAP. Command line: `cycles=1`, the hibernations until it powers off; `end=off2`, how each of them ends: `off` by
 // SYSTEM_OFF, `reset` by SYSTEM_RESET, `reset2` by SYSTEM_RESET2, `wait` by nothing of the guest's. With `at=N` the swap area begins
-// N pages into the disk, as that of a swap file does. With `early=END` it ends so before it looks at its disk.
+// N pages into the disk, as that of a swap file does. With `hide` the host cannot see that there is an image. With `early=END` it
+// ends so before it looks at its disk.
 
 import PSCI
 import _Volatile
@@ -17,9 +18,9 @@ enum Guest {
     static var memoryByteCount: UInt { 1 << 16 }
     /// Where they are: 24 MiB above the start of RAM.
     static var memory: UInt { 0x4180_0000 }
-    /// The image: a page of facts, then memory. In sectors.
-    static var factsSector: UInt64 { 8 }
-    static var memorySector: UInt64 { 16 }
+    /// The image behind its header: a page of facts, then memory. In sectors.
+    private static var factsDistance: UInt64 { 8 }
+    private static var memoryDistance: UInt64 { 16 }
 
     static func main(_ board: Board) {
         var tap = TAP()
@@ -33,7 +34,7 @@ enum Guest {
             return tap.finish()
         }
         let facts = Facts(board, disk)
-        guard disk.read(sector: header, byteCount: SwapHeader.byteCount) else {
+        guard readHeader(&disk, header, board) else {
             tap.check(false, "the disk can be read")
             return tap.finish()
         }
@@ -43,7 +44,7 @@ enum Guest {
                 Console.writeLine("# clean boot, the image is left alone")
                 return tap.finish()
             }
-            guard let resumed = resume(&tap, &disk, facts, header: header) else { return tap.finish() }
+            guard let resumed = resume(&tap, &disk, facts, header: header, board) else { return tap.finish() }
             cycle = resumed
         } else {
             Console.writeLine("# clean boot")
@@ -59,16 +60,16 @@ enum Guest {
 
     /// Goes on where the image was left; nil if that is not sound.
     private static func resume(
-        _ tap: inout TAP, _ disk: inout Disk, _ facts: Facts, header: UInt64
+        _ tap: inout TAP, _ disk: inout Disk, _ facts: Facts, header: UInt64, _ board: Board
     ) -> UInt64? {
-        guard disk.read(sector: factsSector, byteCount: Facts.byteCount) else {
+        guard disk.read(sector: header + factsDistance, byteCount: Facts.byteCount) else {
             tap.check(false, "the image's facts can be read")
             return nil
         }
         let saved = Facts(at: Disk.data)
         let isSame = saved.check(&tap, today: facts)
         tap.check(facts.counter >= saved.counter, "the counter has not gone back")
-        guard disk.read(sector: memorySector, byteCount: UInt64(memoryByteCount)) else {
+        guard disk.read(sector: header + memoryDistance, byteCount: UInt64(memoryByteCount)) else {
             tap.check(false, "the image's memory can be read")
             return nil
         }
@@ -76,9 +77,9 @@ enum Guest {
         let isWhole = checksum() == saved.memoryChecksum
         tap.check(isWhole, "memory is as it was")
         // As Linux does, whatever comes after: an image is used once.
-        guard disk.read(sector: header, byteCount: SwapHeader.byteCount) else { return nil }
+        guard readHeader(&disk, header, board) else { return nil }
         SwapHeader.removeImage()
-        tap.check(disk.write(sector: header, byteCount: SwapHeader.byteCount) && disk.flush(), "the image is taken away")
+        tap.check(writeHeader(&disk, header, board) && disk.flush(), "the image is taken away")
         Console.write("# resumed, checksum ")
         Console.write(hexadecimal: checksum())
         Console.writeLine()
@@ -94,14 +95,14 @@ enum Guest {
         facts.memoryChecksum = checksum()
         facts.counter = readVirtualCounter()
         copyWords(from: memory, to: Disk.data)
-        var isWritten = disk.write(sector: memorySector, byteCount: UInt64(memoryByteCount))
+        var isWritten = disk.write(sector: header + memoryDistance, byteCount: UInt64(memoryByteCount))
         facts.store(at: Disk.data)
-        isWritten = disk.write(sector: factsSector, byteCount: Facts.byteCount) && isWritten
+        isWritten = disk.write(sector: header + factsDistance, byteCount: Facts.byteCount) && isWritten
         isWritten = disk.flush() && isWritten
         // The signature last: before it there is no image.
-        isWritten = disk.read(sector: header, byteCount: SwapHeader.byteCount) && isWritten
+        isWritten = readHeader(&disk, header, board) && isWritten
         SwapHeader.addImage()
-        isWritten = disk.write(sector: header, byteCount: SwapHeader.byteCount) && disk.flush() && isWritten
+        isWritten = writeHeader(&disk, header, board) && disk.flush() && isWritten
         tap.check(isWritten, "the image is written")
         Console.write("# hibernating, checksum ")
         Console.write(hexadecimal: facts.memoryChecksum)
@@ -111,6 +112,17 @@ enum Guest {
 
     private static func headerSector(_ board: Board) -> UInt64 {
         (board.number("at=") ?? 0) * SwapHeader.byteCount / Disk.sectorByteCount
+    }
+
+    private static func readHeader(_ disk: inout Disk, _ sector: UInt64, _ board: Board) -> Bool {
+        guard disk.read(sector: sector, byteCount: SwapHeader.byteCount) else { return false }
+        if board.argument("hide") != nil { SwapHeader.hide() }
+        return true
+    }
+
+    private static func writeHeader(_ disk: inout Disk, _ sector: UInt64, _ board: Board) -> Bool {
+        if board.argument("hide") != nil { SwapHeader.hide() }
+        return disk.write(sector: sector, byteCount: SwapHeader.byteCount)
     }
 
     /// Ends the run in the way that is named, by SYSTEM_OFF2 if none is.

@@ -8,6 +8,16 @@ enum SwapHeader {
     private static var originalSignature: UInt { 4076 }
     private static var signature: UInt { 4086 }
 
+    /// Makes of the page what is on the disk, and back, for a guest whose host is not to see it: as encryption would.
+    static func hide() {
+        var offset: UInt = 0
+        while offset < UInt(byteCount) {
+            let place = byte(offset)
+            place.store(place.load() ^ 0x5A)
+            offset += 1
+        }
+    }
+
     static var hasImage: Bool { Text(address: Disk.data + signature, count: 9).equals("S1SUSPEND") }
 
     static func addImage() {

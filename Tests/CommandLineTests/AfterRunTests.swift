@@ -119,6 +119,62 @@ struct AfterRunTests {
         try await expectRecord(vm, isUnknown: false)
     }
 
+    @Test("A guest that may have hibernated where nobody can look is refused where it would not find what it left")
+    func mayHaveHibernated() async throws {
+        // Without SYSTEM_OFF2, which would say it. The disk looks like LUKS, and the image's header like noise.
+        let vm = try await TestVM(
+            .sleeper, append: "cycles=1 at=40 end=off hide", disks: 1, options: ["--psci-version", "1.2"])
+        let disk = try #require(fopen(vm.disks[0], "r+"))
+        fwrite("LUKS\u{00}\u{00}", 1, 4, disk)
+        fputc(0xBA, disk)
+        fputc(0xBE, disk)
+        fclose(disk)
+        let slept = try await vm.start()
+        #expect(slept.exitCode == 0 && slept.finished.errorLines.last == "dormouse: powered off")
+        #expect(try await vm.run("inspect").output.contains("May have hibernated by SYSTEM_OFF on core 0"))
+
+        try vm.edit("cpus = 1", "cpus = 2")
+        var start = try await vm.start()
+        #expect(start.exitCode == 50 && start.kind == "refused-environment" && start.paths.contains("cpu.count"))
+        var last = try #require(start.finished.errorLines.last)
+        #expect(last.contains("the guest may have hibernated where nobody can look (\(vm.disks[0]): LUKS)"), "\(last)")
+        #expect(last.contains("start it with --fresh") && !last.contains("--accept-disk-change"), "\(last)")
+        #expect(start.finished.output == "")
+        try vm.edit("cpus = 2", "cpus = 1")
+
+        let touched = try await Command.shell(
+            #"cp -a "$1" "$1.copy"; sleep 0.05; printf x | dd of="$1" bs=1 seek=1000001 conv=notrunc"#, vm.disks[0])
+        #expect(touched.exitCode == 0)
+        start = try await vm.start()
+        #expect(start.exitCode == 51 && start.kind == "refused-disks", "\(start.finished.error)")
+        last = try #require(start.finished.errorLines.last)
+        #expect(last.contains("may have hibernated") && last.contains("--fresh --accept-disk-change"), "\(last)")
+
+        // It did, and its host says nothing of it where nothing changed.
+        #expect(try await Command.shell(#"mv "$1.copy" "$1""#, vm.disks[0]).exitCode == 0)
+        start = try await vm.start()
+        #expect(start.exitCode == 0 && start.kind == "boot", "\(start.finished.error)")
+        #expect(start.finished.output.contains("# resumed, checksum"))
+        #expect(!start.finished.output.contains("not ok"), "\(start.finished.output)")
+    }
+
+    @Test("A hibernation in a linear volume of LVM is found by following the volume, and resumed")
+    func linearVolume() async throws {
+        // As lvm2 made it: `swap` begins 9 MiB into the disk. Without SYSTEM_OFF2, which would say that there is an image.
+        let vm = try await TestVM(
+            .sleeper, append: "cycles=1 at=2304 end=off", disks: 1, options: ["--psci-version", "1.2"])
+        let fixture = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "../HibernationTests/Fixtures/lvm.bin")
+        let physicalVolume = try Data(contentsOf: fixture)
+        try (physicalVolume + Data(count: 64 << 20 - physicalVolume.count)).write(to: URL(filePath: vm.disks[0]))
+        let slept = try await vm.start()
+        #expect(slept.exitCode == 0 && slept.finished.errorLines.last?.contains("volume vg/swap") == true)
+        // Nobody who saw it written is asked.
+        let inspected = try await Command.run(["image", "inspect", vm.disks[0]])
+        #expect(inspected.exitCode == 2 && inspected.output.contains("vg/swap"), "\(inspected.output)")
+        try await expectRecord(vm, isUnknown: false)
+    }
+
     @Test("A place that is known from the kernel's command line is looked at")
     func resumeOffset() async throws {
         let vm = try await TestVM(.sleeper, append: "cycles=1 at=40", disks: 1)
