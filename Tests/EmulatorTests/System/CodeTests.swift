@@ -158,6 +158,45 @@ struct CodeTests {
         #expect(mismatches.withLock { $0 } == 0)
     }
 
+    @Test("A CPU never runs code older than the version that a device published before its ISB, whoever is quicker")
+    func deviceRaces() throws {
+        let machine = try SystemMachine(cpuCount: 2)
+        let data = SystemMachine.Layout.data
+        let function = Self.code + 0x2000
+        let entries = 28
+        machine.load([A64](repeating: .nop, count: entries) + [.movz(.x7, 0), .ret], at: function)
+        let patched = function + UInt64(entries) * 4
+        let last: UInt64 = 20_000
+        machine.memory.store(UInt64(0), at: data)
+        for cpu in 0..<2 { try prepareReader(machine, cpu, function: function, patched: patched, last: last) }
+        let memory = machine.memory
+        let stops = try machine.runConcurrently {
+            for number in 1...last {
+                if Thread.current.isCancelled { return }
+                memory.store(A64.movz(.x7, Int(number)).word, at: patched)
+                memory.store(number, at: data)
+            }
+        }
+        #expect(stops == [.call(1), .call(1)])
+    }
+
+    /// Lets a CPU call a function by one entry after the other, all of which come to the instruction that is patched: each call
+    /// may have to make a new block in the page that is being written to.
+    private func prepareReader(
+        _ machine: SystemMachine, _ cpu: Int, function: PhysicalAddress, patched: PhysicalAddress, last: UInt64
+    ) throws {
+        // x1 the entry, x2 to and x9 from where it moves, x3 the last number, x5 the number's place.
+        machine.load(
+            [
+                .ldar(.x4, .x5), .isb, .blr(.x1), .cmp(.x7, .x4), .b(.cs, 2), .hvc(0xBAD & 0xFF), .add(.x1, .x1, 4),
+                .cmp(.x1, .x2), .b(.ne, 2), .mov(.x1, .x9), .cmp(.x4, .x3), .b(.ne, -11), .hvc(1),
+            ], at: Self.code + 0x1000)
+        try machine.prepare(cpu, at: Self.code + 0x1000, spsr: Mode.el1h.rawValue | PSTATEBit.daif)
+        for (register, value) in [
+            1: function, 2: patched + 4, 3: last, 5: SystemMachine.Layout.data, 9: function,
+        ] { machine.vm.cpus[cpu].setRegister(register, value) }
+    }
+
     /// CPU 0 patches a function and then publishes its number; the others call it all the time, and must never get a
     /// version older than what was published before their ISB.
     private func patching(_ machine: SystemMachine, rounds: UInt64, entries: Int) throws {
@@ -175,23 +214,13 @@ struct CodeTests {
                 .word(0x8B02_1486),  // add x6, x4, x2, lsl #5
                 .strw(.x6, .x1), .dsb, .stlr(.x2, .x5), .add(.x2, .x2, 1), .cmp(.x2, .x3), .b(.ne, -6), .hvc(1),
             ], at: Self.code)
-        // A reader: x1 the entry, x2 to and x9 from where it moves, x3 the last number, x5 the number's place.
-        machine.load(
-            [
-                .ldar(.x4, .x5), .isb, .blr(.x1), .cmp(.x7, .x4), .b(.cs, 2), .hvc(0xBAD & 0xFF), .add(.x1, .x1, 4),
-                .cmp(.x1, .x2), .b(.ne, 2), .mov(.x1, .x9), .cmp(.x4, .x3), .b(.ne, -11), .hvc(1),
-            ], at: Self.code + 0x1000)
         machine.memory.store(UInt64(0), at: data)
-        for cpu in 0..<machine.vm.cpus.count {
-            let registers: [Int: UInt64]
-            if cpu == 0 {
-                registers = [1: patched, 2: 1, 3: rounds + 1, 4: UInt64(A64.movz(.x7, 0).word), 5: data]
-            } else {
-                registers = [1: function, 2: patched + 4, 3: rounds, 5: data, 9: function]
-            }
-            try machine.prepare(
-                cpu, at: cpu == 0 ? Self.code : Self.code + 0x1000, spsr: Mode.el1h.rawValue | PSTATEBit.daif)
-            for (register, value) in registers { machine.vm.cpus[cpu].setRegister(register, value) }
+        try machine.prepare(at: Self.code, spsr: Mode.el1h.rawValue | PSTATEBit.daif)
+        for (register, value) in [1: patched, 2: 1, 3: rounds + 1, 4: UInt64(A64.movz(.x7, 0).word), 5: data] {
+            machine.cpu.setRegister(register, value)
+        }
+        for cpu in 1..<machine.vm.cpus.count {
+            try prepareReader(machine, cpu, function: function, patched: patched, last: rounds)
         }
         let stops = try machine.runConcurrently()
         #expect(stops == [Stop](repeating: .call(1), count: machine.vm.cpus.count))
