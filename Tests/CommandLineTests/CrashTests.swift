@@ -1,6 +1,5 @@
 import Glibc
 import Subprocess
-import Synchronization
 import TestSupport
 import Testing
 
@@ -16,21 +15,16 @@ struct CrashTests {
         arguments: signals)
     func crash(number: Int32, name: String) async throws {
         let vm = try await TestVM(.idle, append: "seconds=600", disks: 1)
-        let clock = ContinuousClock()
         // With the runtime's backtracer, which takes its time.
         let environment = Environment.inherit.updating(["SWIFT_BACKTRACE": "enable=yes"])
-        let box = InstantBox()
         let result = try await Command.run(["start", TestVM.name, "--store", vm.store], environment: environment) {
             running in
             let isIdle = try await running.waits(for: "idle")
             #expect(isIdle)
-            box.set(clock.now)
             running.send(number)
         }
-        let elapsed = try #require(box.instant).duration(to: clock.now)
         #expect(result.signal == number)
-        // Generous, on a machine that is busy; the backtracer needs half a minute.
-        #expect(elapsed < .seconds(5))
+        // What the backtracer takes half a minute for it says in many lines.
         #expect(result.errorLines.count == 1, "\(result.error)")
         #expect(result.error.hasPrefix("dormouse: crashed by \(name)"), "\(result.error)")
         #expect(result.error.contains("a fault of Dormouse 0."), "\(result.error)")
@@ -38,11 +32,4 @@ struct CrashTests {
         // Which needs the lock.
         #expect(try await vm.run("bump").exitCode == 0)
     }
-}
-
-/// An instant that a closure sets.
-private final class InstantBox: Sendable {
-    private let value = Mutex<ContinuousClock.Instant?>(nil)
-    var instant: ContinuousClock.Instant? { value.withLock { $0 } }
-    func set(_ instant: ContinuousClock.Instant) { value.withLock { $0 = instant } }
 }

@@ -60,8 +60,9 @@ private struct QueueStorm: CustomTestStringConvertible {
 
 @Suite("Guests that hold up the end")
 struct HostileGuestTests {
-    /// More than an end takes on a busy machine, and far less than what these guests ask for.
-    private static let patience = Duration.seconds(5)
+    /// Far more than an end takes on a machine that is busy with other things, and less than what these guests ask for takes
+    /// on one that is not.
+    private static let patience = Duration.seconds(25)
 
     /// Runs flat code with its console on a pipe that nobody reads, and sends SIGTERM a second after the start. Says on standard output how
     /// many milliseconds the end took.
@@ -72,12 +73,12 @@ struct HostileGuestTests {
         try #require(truncate(disk, 8 << 30) == 0)
         return try await Command.shell(
             """
-            cd "$1" && mkfifo pipe && { sleep 100 <pipe & reader=$!; }
+            cd "$1" && mkfifo pipe && { sleep 600 <pipe & reader=$!; }
             "$0" run --kernel "$2" --disk "$3" --console "$4" >pipe & process=$!
             sleep 1
             start=$(date +%s%N)
             kill -TERM $process
-            { sleep 30; kill -KILL $process; } >&- 2>&- & killer=$!
+            { sleep 300; kill -KILL $process; } >&- 2>&- & killer=$!
             wait $process; code=$?
             echo $((($(date +%s%N) - start) / 1000000))
             kill $reader $killer

@@ -32,7 +32,7 @@ struct InterruptTests {
         words += [UInt32](repeating: 0x1400_0000, count: 0xA80 / 4 - words.count) + FlatCode.systemOff
         let path = try FlatCode.file(words, in: directory)
         let result = try await Command.shell(
-            "exec timeout 60 \"$0\" run --kernel \"$1\" $2", path, options.joined(separator: " "))
+            "exec timeout 600 \"$0\" run --kernel \"$1\" $2", path, options.joined(separator: " "))
         #expect(result.exitCode == 0)
         #expect(result.errorLines == ["dormouse: powered off"])
     }

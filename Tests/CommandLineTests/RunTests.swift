@@ -217,7 +217,7 @@ struct RunTests {
         let arguments = ["run", "--kernel", Guest.sleeper.path, "--disk", "\(disk),on-error=stop"] + rules
         let result = try await Command.run(arguments) { running in
             #expect(try await running.waits(for: "# clean boot"))
-            try await Task.sleep(for: .milliseconds(300))
+            #expect(try await running.waits(forMessage: "the guest is paused"))
             running.send(SIGTERM)
         }
         #expect(result.exitCode == 143)
@@ -253,9 +253,12 @@ struct RunTests {
         let closed = try await Command.shell(
             "\"$0\" run --kernel \"$1\" --append seconds=0 <&- >&- 2>&-", Guest.idle.path)
         #expect(closed.exitCode == 0)
+        let directory = try TemporaryDirectory()
         let gone = try await Command.shell(
-            "{ sleep 0.5; \"$0\" run --kernel \"$1\" --append seconds=0; echo \"code $?\" >&2; } | true",
-            Guest.idle.path)
+            """
+            { until [ -e "$2" ]; do sleep 0.05; done; "$0" run --kernel "$1" --append seconds=0; echo "code $?" >&2; } |
+            { exec <&-; : >"$2"; }
+            """, Guest.idle.path, "\(directory.path)/gone")
         #expect(gone.errorLines.suffix(2) == ["dormouse: powered off", "code 0"])
     }
 }

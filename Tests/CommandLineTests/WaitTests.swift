@@ -89,7 +89,7 @@ struct WaitTests {
             ]
         let path = try FlatCode.file(words, in: directory)
         let result = try await Command.shell(
-            "exec timeout 60 \"$0\" run --kernel \"$1\" --cpus 2 $2", path, options.joined(separator: " "))
+            "exec timeout 600 \"$0\" run --kernel \"$1\" --cpus 2 $2", path, options.joined(separator: " "))
         #expect(result.exitCode == 0)
         #expect(result.errorLines == ["dormouse: powered off"])
     }

@@ -29,9 +29,9 @@ private final class Console: Sendable {
 
     func append(_ new: [UInt8]) { bytes.withLock { $0 += new } }
 
-    /// Waits for `text`, a minute at most.
+    /// Waits for `text`, ten minutes at most.
     func waits(for text: String) async throws -> Bool {
-        for _ in 0..<600 {
+        for _ in 0..<6000 {
             if String(decoding: bytes.withLock(\.self), as: UTF8.self).contains(text) { return true }
             try await Task.sleep(for: .milliseconds(100))
         }

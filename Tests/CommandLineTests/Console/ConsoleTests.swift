@@ -24,9 +24,9 @@ private final class Pipe: Sendable {
     }
 }
 
-/// Waits, for at most ten seconds, until `condition` holds.
+/// Waits, for at most ten minutes, until `condition` holds.
 private func eventually(_ condition: () -> Bool) async throws -> Bool {
-    for _ in 0..<1000 {
+    for _ in 0..<60_000 {
         if condition() { return true }
         try await Task.sleep(for: .milliseconds(10))
     }

@@ -37,14 +37,15 @@ extension Finished {
 struct Running: Sendable {
     let process: pid_t
     fileprivate let outputPath: String
+    fileprivate let errorPath: String
 
     func send(_ signal: Int32) {
         kill(process, signal)
     }
 
-    /// Waits, for at most a minute, until it has the file at `path` open.
+    /// Waits, for at most ten minutes, until it has the file at `path` open.
     func waits(forOpen path: String) async throws -> Bool {
-        for _ in 0..<3000 {
+        for _ in 0..<30_000 {
             let descriptors = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/fd")) ?? []
             for descriptor in descriptors {
                 let target = try? FileManager.default.destinationOfSymbolicLink(
@@ -56,10 +57,19 @@ struct Running: Sendable {
         return false
     }
 
-    /// Waits, for at most a minute, until the guest's console has said `text` that often.
+    /// Waits, for at most ten minutes, until the guest's console has said `text` that often.
     func waits(for text: String, times: Int = 1) async throws -> Bool {
-        for _ in 0..<3000 {
-            if try Command.text(ofFile: outputPath).ranges(of: text).count >= times { return true }
+        try await Self.waits(for: text, in: outputPath, times: times)
+    }
+
+    /// The same of what the command says.
+    func waits(forMessage text: String) async throws -> Bool {
+        try await Self.waits(for: text, in: errorPath, times: 1)
+    }
+
+    private static func waits(for text: String, in path: String, times: Int) async throws -> Bool {
+        for _ in 0..<30_000 {
+            if try Command.text(ofFile: path).ranges(of: text).count >= times { return true }
             try await Task.sleep(for: .milliseconds(20))
         }
         return false
@@ -107,15 +117,20 @@ enum Command {
     ) async throws -> Finished {
         let directory = try TemporaryDirectory()
         let outputPath = try directory.file("output")
+        let errorPath = try directory.file("error")
         let output = try FileDescriptor.open(FilePath(outputPath), .writeOnly)
+        let error = try FileDescriptor.open(FilePath(errorPath), .writeOnly)
         let result = try await Subprocess.run(
             executable, arguments: Arguments(arguments), environment: environment, input: .none,
-            output: .fileDescriptor(output, closeAfterSpawningProcess: true), error: .string(limit: 1 << 20)
+            output: .fileDescriptor(output, closeAfterSpawningProcess: true),
+            error: .fileDescriptor(error, closeAfterSpawningProcess: true)
         ) { execution in
-            try await body(Running(process: execution.processIdentifier.value, outputPath: outputPath))
+            try await body(
+                Running(
+                    process: execution.processIdentifier.value, outputPath: outputPath, errorPath: errorPath))
         }
         return Finished(
-            result.terminationStatus, output: try text(ofFile: outputPath), error: result.standardError)
+            result.terminationStatus, output: try text(ofFile: outputPath), error: try text(ofFile: errorPath))
     }
 
     /// What is in a file of text.

@@ -45,18 +45,18 @@ final class Pseudoterminal: Sendable {
         _ = write(master.rawValue, keys, keys.utf8.count)
     }
 
-    /// Waits, for at most ten seconds, until the terminal is raw or no longer.
+    /// Waits, for at most ten minutes, until the terminal is raw or no longer.
     func waits(untilRaw: Bool) async throws -> Bool {
-        for _ in 0..<1000 where isRaw != untilRaw {
+        for _ in 0..<60_000 where isRaw != untilRaw {
             try await Task.sleep(for: .milliseconds(10))
         }
         return isRaw == untilRaw
     }
 
-    /// Waits, for at most ten seconds, until `text` was written to the terminal; what was written up to then is read.
+    /// Waits, for at most ten minutes, until `text` was written to the terminal; what was written up to then is read.
     func waits(for text: String) async throws -> Bool {
         var written = ""
-        for _ in 0..<1000 where !written.contains(text) {
+        for _ in 0..<60_000 where !written.contains(text) {
             try await Task.sleep(for: .milliseconds(10))
             written += read()
         }

@@ -60,7 +60,7 @@ struct GICThreadTests {
         let bench = GICBench.running(2)
         for cpu in 0..<2 { bench.enable(1, cpu: cpu) }
         let rounds = 500
-        let limit = ContinuousClock.now + .seconds(120)
+        let limit = ContinuousClock.now + .seconds(600)
         @Sendable func play(_ cpu: Int) -> Int {
             var taken = 0
             while taken < rounds, ContinuousClock.now < limit {

@@ -256,7 +256,7 @@ struct PL011Tests {
         uart.write(offset: U.IMSC, size: 4, value: U.RX | U.RT, cpu: 0)
         async let received: [UInt8] = {
             // From here: other tests may keep this from starting.
-            let limit = ContinuousClock.now + .seconds(60)
+            let limit = ContinuousClock.now + .seconds(600)
             var received: [UInt8] = []
             while received.count < text.count, ContinuousClock.now < limit {
                 guard interrupt.load(ordering: .sequentiallyConsistent) else {

@@ -211,7 +211,7 @@ struct ExceptionTests {
         try machine.set(.vbarEL1, 0x1_0000)
         try machine.prepare(at: SystemMachine.Layout.code, spsr: Mode.el1h.rawValue | PSTATEBit.daif)
         machine.load([.svc(0)], at: SystemMachine.Layout.code)
-        let watchdog = Watchdog(machine.cpu, seconds: 10)
+        let watchdog = Watchdog(machine.cpu, seconds: 600)
         #expect(machine.cpu.run(budget: 10_000) == .budgetExhausted)
         watchdog.stop()
         // The same where the vector's own first instruction is undefined.
@@ -219,7 +219,7 @@ struct ExceptionTests {
         machine.load([.udf(0)], at: SystemMachine.Layout.vectors + 0x200)
         try machine.set(.vbarEL1, SystemMachine.Layout.vectors)
         try machine.prepare(at: SystemMachine.Layout.code, spsr: Mode.el1h.rawValue | PSTATEBit.daif)
-        let another = Watchdog(machine.cpu, seconds: 10)
+        let another = Watchdog(machine.cpu, seconds: 600)
         #expect(machine.cpu.run(budget: 10_000) == .budgetExhausted)
         another.stop()
     }

@@ -148,7 +148,7 @@ struct StressTests {
         }
         // Interrupts that are masked change nothing, but CPUs have to look.
         let cpus = machine.vm.cpus
-        let stops = try machine.runConcurrently(seconds: 300) {
+        let stops = try machine.runConcurrently(seconds: 1200) {
             while !Thread.current.isCancelled {
                 for cpu in cpus { cpu.setInterruptPending(!cpu.hasPendingInterrupt) }
                 Thread.sleep(forTimeInterval: 0.001)

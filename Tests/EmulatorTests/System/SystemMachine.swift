@@ -379,7 +379,7 @@ final class SystemMachine {
     /// Runs all CPUs, each on a thread, until each calls out. One that does not within `seconds` is told to exit.
     ///
     /// - Parameter outside: what happens outside of the CPUs meanwhile; it is cancelled like them.
-    func runConcurrently(seconds: Int = 60, outside: (@Sendable () -> Void)? = nil) throws -> [Stop] {
+    func runConcurrently(seconds: Int = 600, outside: (@Sendable () -> Void)? = nil) throws -> [Stop] {
         let group = DispatchGroup()
         let vm = vm
         let results = Results()

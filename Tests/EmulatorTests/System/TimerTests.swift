@@ -211,21 +211,14 @@ struct TimerTests {
         try machine.prepare(at: Self.code, spsr: Mode.el1h.rawValue | PSTATEBit.daif)
         machine.cpu.setRegister(20, SystemMachine.Layout.data)
         let cpu = machine.cpu
-        let asked = Box()
         Thread.detachNewThread {
+            // So that it is asked in the middle of the loop.
             Thread.sleep(forTimeInterval: 0.05)
-            asked.date = Date()
             cpu.requestExit()
         }
+        // One that did not notice would run for ever.
         #expect(cpu.run(budget: nil) == .interrupted)
-        // A machine under load may take its time to schedule the thread.
-        #expect(Date().timeIntervalSince(asked.date) < 2)
         #expect(cpu.instructionCount > 0)
-    }
-
-    /// A date that a thread leaves before the other looks.
-    private final class Box: @unchecked Sendable {
-        var date = Date.distantPast
     }
 
     @Test("A request to exit between runs ends the next one before its first instruction, and only that one")

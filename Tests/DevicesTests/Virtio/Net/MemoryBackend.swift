@@ -118,9 +118,9 @@ func streamed(_ frame: [UInt8]) -> [UInt8] {
         + frame
 }
 
-/// Waits until `condition` holds; false after ten seconds.
+/// Waits until `condition` holds; false after ten minutes.
 func eventually(_ condition: () -> Bool) -> Bool {
-    for _ in 0..<10_000 {
+    for _ in 0..<600_000 {
         if condition() { return true }
         usleep(1000)
     }
