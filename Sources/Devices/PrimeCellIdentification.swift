@@ -1,7 +1,7 @@
 // The identification registers at the end of every Arm PrimeCell's 4 KiB, by which drivers know the peripheral.
 
 /// PeriphID0 to 3 and PCellID0 to 3: a byte each, in the low bits of a word.
-struct PrimeCellIdentification: Sendable {
+struct PrimeCellIdentification: Sendable, Hashable, Codable {
     private static let first: UInt64 = 0xFE0
     private static let arm: UInt32 = 0x41
     /// PCellID0 to 3, the same in all PrimeCells.

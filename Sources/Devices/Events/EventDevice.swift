@@ -10,7 +10,7 @@ import Synchronization
 /// long as a bit is set.
 public final class EventDevice: MMIODevice {
     /// What may have happened.
-    public struct Event: OptionSet, Sendable, Hashable {
+    public struct Event: OptionSet, Sendable, Hashable, Codable {
         public let rawValue: UInt32
 
         public init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -19,6 +19,8 @@ public final class EventDevice: MMIODevice {
         public static let sleepButton = Event(rawValue: 1 << 1)
         /// The generation id is another one.
         public static let generationID = Event(rawValue: 1 << 2)
+
+        fileprivate static let all: Event = [.powerButton, .sleepButton, .generationID]
     }
 
     /// Bytes of the register window.
@@ -62,5 +64,24 @@ public final class EventDevice: MMIODevice {
         }
         if isChanged { interrupt.deliver() }
         return result
+    }
+}
+
+extension EventDevice: StatefulDevice {
+    private static let kind = DeviceState.Kind("generic-event-device", version: 1)
+
+    private struct Fields: Codable {
+        var pending: Event
+    }
+
+    public func save() throws(DeviceStateError) -> DeviceState {
+        try DeviceState(Self.kind, Fields(pending: pending.withLock(\.self)))
+    }
+
+    public func restore(_ saved: DeviceState) throws(DeviceStateError) {
+        let new = try saved.fields(Fields.self, of: Self.kind)
+        try DeviceStateError.check(new.pending.isSubset(of: .all), "pending")
+        update { $0 = new.pending }
+        interrupt.deliver()
     }
 }

@@ -5,6 +5,8 @@
 //
 // Follows IHI 0069, "Physical CPU interface": priority masking, preemption, priority grouping, priority drop.
 
+import Hypervisor
+
 /// The highest-priority pending interrupt of a PE.
 struct PendingInterrupt: Sendable, Equatable {
     let intid: Int
@@ -14,7 +16,7 @@ struct PendingInterrupt: Sendable, Equatable {
 }
 
 /// The state behind the ICC_*_EL1 registers of one PE, after reset.
-struct CPUInterface: Sendable {
+struct CPUInterface: Sendable, Codable {
     /// The value of ICC_RPR_EL1 while no interrupt is being handled: lower than every priority.
     static let idlePriority: UInt8 = 0xFF
     /// With five bits of priority, the binary point that puts all of them into the group priority.
@@ -104,5 +106,14 @@ struct CPUInterface: Sendable {
             activePriorities1 &= activePriorities1 &- 1
         }
         return true
+    }
+
+    /// Throws if a guest cannot bring a CPU interface into this state.
+    func check() throws(DeviceStateError) {
+        try DeviceStateError.check(priorityMask & ~GICGeometry.priorityMask == 0, "priorityMask")
+        let binaryPoints0 = Self.minimumBinaryPoint0...Self.maximumBinaryPoint
+        try DeviceStateError.check(binaryPoints0.contains(storedBinaryPoint0), "binaryPoint0")
+        let binaryPoints1 = Self.minimumBinaryPoint1...Self.maximumBinaryPoint
+        try DeviceStateError.check(binaryPoints1.contains(storedBinaryPoint1), "binaryPoint1")
     }
 }

@@ -24,7 +24,7 @@ public final class GIC: InterruptControllerInterface {
     /// GICR_*, `redistributorSize` bytes for each PE, in the order of their indices.
     public let redistributors: any MMIODevice
 
-    private let core: GICCore
+    let core: GICCore
 
     /// - Parameters:
     ///   - mpidrs: the MPIDR_EL1 of each PE; only the affinity fields matter.

@@ -281,4 +281,34 @@ struct GICState: Sendable {
             break
         }
     }
+
+    // MARK: Saving and restoring
+
+    /// All that is not the topology, and does not follow from the rest.
+    var fields: GICFields {
+        GICFields(
+            affinities: topology.affinities.map(\.packed), control: control, spis: spis.map(\.fields), routers: routers,
+            targets: targets,
+            processors: processors.map {
+                GICFields.Processor(bank: $0.bank.fields, isAsleep: $0.isAsleep, interface: $0.interface)
+            }, lastChosen: lastChosen)
+    }
+
+    /// Takes over fields that were found possible for this topology.
+    ///
+    /// Who waits for a wake request goes on waiting, and the IRQ inputs change where they have to.
+    mutating func restore(_ fields: GICFields) {
+        control = fields.control
+        spis = fields.spis.map { InterruptBank($0, like: .spis) }
+        routers = fields.routers
+        targets = fields.targets
+        for (cpu, saved) in fields.processors.enumerated() {
+            processors[cpu].bank = InterruptBank(saved.bank, like: .sgisAndPPIs)
+            processors[cpu].isAsleep = saved.isAsleep
+            processors[cpu].interface = saved.interface
+        }
+        lastChosen = fields.lastChosen
+        // Without `reassign`: who takes the 1-of-N interrupts is among the fields.
+        for cpu in processors.indices { update(cpu) }
+    }
 }

@@ -6,6 +6,8 @@
 // Follows IHI 0069, "Interrupt handling state machine" and the descriptions of GICD_IGROUPR to GICD_ICFGR; the
 // GICR_*R0 registers are the same for one PE's SGIs and PPIs.
 
+import Hypervisor
+
 /// The group of an interrupt: with one Security state, group 0 is signalled as FIQ and group 1 as IRQ.
 enum InterruptGroup: Int, Sendable {
     case group0 = 0
@@ -153,5 +155,47 @@ struct InterruptBank: Sendable {
     mutating func setPriority(_ priority: UInt8, of index: Int) -> UInt32 {
         priorities[index] = priority & GICGeometry.priorityMask
         return candidates & 1 << UInt32(index)
+    }
+
+    // MARK: Saving and restoring
+
+    /// Everything but which triggers can be configured, which is fixed.
+    struct Fields: Codable, Sendable {
+        var groups: UInt32
+        var enabled: UInt32
+        var latched: UInt32
+        var active: UInt32
+        var edgeTriggered: UInt32
+        var levels: UInt32
+        var priorities: [UInt8]
+    }
+
+    var fields: Fields {
+        Fields(
+            groups: groups, enabled: enabled, latched: latched, active: active, edgeTriggered: edgeTriggered,
+            levels: levels, priorities: (0..<GICGeometry.bankSize).map { priorities[$0] })
+    }
+
+    /// A bank like `initial` with fields that were found possible for it.
+    init(_ fields: Fields, like initial: InterruptBank) {
+        self = initial
+        groups = fields.groups
+        enabled = fields.enabled
+        latched = fields.latched
+        active = fields.active
+        edgeTriggered = fields.edgeTriggered
+        levels = fields.levels
+        for (index, priority) in fields.priorities.prefix(GICGeometry.bankSize).enumerated() {
+            priorities[index] = priority
+        }
+    }
+
+    /// Throws if `fields` are not possible for a bank like this one.
+    func check(_ fields: Fields) throws(DeviceStateError) {
+        let isFixed = (fields.edgeTriggered ^ edgeTriggered) & ~configurable == 0
+        try DeviceStateError.check(isFixed, "edgeTriggered")
+        try DeviceStateError.check(fields.priorities.count == GICGeometry.bankSize, "priorities")
+        let areImplemented = fields.priorities.allSatisfy { $0 & ~GICGeometry.priorityMask == 0 }
+        try DeviceStateError.check(areImplemented, "priorities")
     }
 }

@@ -94,3 +94,21 @@ public final class PL031: MMIODevice {
         return result
     }
 }
+
+extension PL031: StatefulDevice {
+    private static let kind = DeviceState.Kind("pl031", version: 1)
+
+    public func save() throws(DeviceStateError) -> DeviceState {
+        try DeviceState(Self.kind, withState(\.self))
+    }
+
+    /// The clock shows the time of this host, as the guest has set it; an alarm whose time has passed since goes off at once.
+    public func restore(_ saved: DeviceState) throws(DeviceStateError) {
+        let new = try saved.fields(PL031State.self, of: Self.kind)
+        try new.check(state.withLock(\.identification))
+        withState { $0 = new }
+        poll()
+        interrupt.deliver()
+        alarmChanged()
+    }
+}

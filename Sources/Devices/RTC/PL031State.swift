@@ -1,5 +1,7 @@
 // What a PL031 knows, and what its registers do. DDI 0224, "Programmer's Model".
 
+import Hypervisor
+
 /// Offsets and fields of RTC*.
 enum PL031Register {
     static let DR: UInt64 = 0x000
@@ -18,7 +20,7 @@ enum PL031Register {
 }
 
 /// The state of a PL031 at a moment in time.
-struct PL031State: Sendable {
+struct PL031State: Sendable, Codable {
     let identification: PrimeCellIdentification
     /// Seconds since the epoch, up to which the alarm has been looked for.
     private(set) var time: UInt64
@@ -93,5 +95,12 @@ struct PL031State: Sendable {
     /// The counter and the match register became equal, if they did, without time passing.
     private mutating func matchNow() {
         if data == match { rawInterrupt = PL031Register.interrupt }
+    }
+
+    /// Throws if no guest can bring a PL031 with this identification into this state.
+    func check(_ identification: PrimeCellIdentification) throws(DeviceStateError) {
+        try DeviceStateError.check(self.identification == identification, "identification")
+        try DeviceStateError.check(interruptMask & ~PL031Register.interrupt == 0, "interruptMask")
+        try DeviceStateError.check(rawInterrupt & ~PL031Register.interrupt == 0, "rawInterrupt")
     }
 }

@@ -96,3 +96,23 @@ public final class PL011: MMIODevice {
         return result
     }
 }
+
+extension PL011: StatefulDevice {
+    private static let kind = DeviceState.Kind("pl011", version: 1)
+
+    public func save() throws(DeviceStateError) -> DeviceState {
+        try DeviceState(Self.kind, state.withLock(\.self))
+    }
+
+    public func restore(_ saved: DeviceState) throws(DeviceStateError) {
+        let new = try saved.fields(PL011State.self, of: Self.kind)
+        try new.check()
+        withState { state in
+            let wasWaiting = state.isSenderWaiting
+            state = new
+            state.isSenderWaiting = wasWaiting
+        }
+        // Whatever the far end was told before.
+        interrupt.deliver()
+    }
+}

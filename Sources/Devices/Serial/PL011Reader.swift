@@ -10,8 +10,10 @@
 // A driver may unmask the interrupts for a moment while it still sets the port up (Linux does, before it has a handler for them). What was
 // received meanwhile, and not looked at, is taken back until they are unmasked again.
 
+import Hypervisor
+
 /// What is known of the guest as a reader of its UART.
-struct PL011Reader: Sendable {
+struct PL011Reader: Sendable, Codable {
     /// What is to become of the receive FIFO.
     enum Consequence {
         case nothing
@@ -81,5 +83,13 @@ struct PL011Reader: Sendable {
     mutating func takeWithdrawn() -> [UInt16] {
         defer { withdrawn = [] }
         return withdrawn
+    }
+
+    /// Throws if no guest leads to this.
+    func check() throws(DeviceStateError) {
+        try DeviceStateError.check((0...Self.pollCount).contains(polls), "reader.polls")
+        try DeviceStateError.check((0...Self.takeBackLimit).contains(takeBacks), "reader.takeBacks")
+        let isPossible = withdrawn.count <= PL011FIFO.depth && withdrawn.allSatisfy(PL011State.isCharacter)
+        try DeviceStateError.check(isPossible, "reader.withdrawn")
     }
 }

@@ -3,18 +3,23 @@
 // A character takes no time on the wire. So the transmitter is always empty, and a receive timeout (32 bit periods
 // without a character, the FIFO not empty) has always passed by the time anybody looks.
 
+import Hypervisor
+
 /// The state of a PL011 after reset.
-struct PL011State: Sendable {
+struct PL011State: Sendable, Codable {
     private typealias Register = PL011Register
 
-    /// Characters that the receive FIFO holds. Revision 1 of the PL011 has 16; from revision 3 on it would be 32.
-    static let fifoDepth = 16
+    /// What is saved of it. Who waits on the host's side is not the guest's.
+    private enum CodingKeys: CodingKey {
+        case fifo, overran, receiveStatus, lineControl, control, levelSelect, interruptMask, rawInterrupts
+        case integerDivisor, fractionalDivisor, lowPowerDivisor, dmaControl, reader
+    }
+
+    /// Characters that the receive FIFO holds.
+    static let fifoDepth = PL011FIFO.depth
     static let identification = PrimeCellIdentification(partNumber: 0x011, revision: 1)
 
-    /// A ring of received characters, each with the error bits that it has in UARTDR.
-    private var fifo = InlineArray<16, UInt16>(repeating: 0)
-    private var head = 0
-    private var count = 0
+    private var fifo = PL011FIFO()
     /// A character came while the FIFO was full, and none since that was kept.
     private var overran = false
     /// UARTRSR.
@@ -47,6 +52,7 @@ struct PL011State: Sendable {
 
     // MARK: Receiving
 
+    private var count: Int { fifo.count }
     private var areFIFOsEnabled: Bool { lineControl & Register.LCR_HField.enableFIFOs != 0 }
     /// A FIFO that is off is a single holding register.
     private var depth: Int { areFIFOsEnabled ? Self.fifoDepth : 1 }
@@ -106,8 +112,8 @@ struct PL011State: Sendable {
         {
         case .nothing: break
         case .takeBack:
-            for index in 0..<count { reader.withdrawn.append(fifo[(head + index) % Self.fifoDepth]) }
-            count = 0
+            reader.withdrawn += fifo.characters
+            fifo = PL011FIFO()
             rawInterrupts &= ~Register.Interrupt.received
         case .giveBack:
             for character in reader.takeWithdrawn() { push(character) }
@@ -121,8 +127,7 @@ struct PL011State: Sendable {
             rawInterrupts |= Register.Interrupt.overrun
             return
         }
-        fifo[(head + count) % Self.fifoDepth] = character
-        count += 1
+        fifo.append(character)
         overran = false
         // Only the transition through the trigger level asserts it.
         if count == receiveTrigger { rawInterrupts |= Register.Interrupt.receive }
@@ -131,10 +136,8 @@ struct PL011State: Sendable {
 
     private mutating func pop() -> UInt32 {
         let status = overran ? Register.DRField.overrun : 0
-        guard count > 0 else { return status }
-        let character = UInt32(fifo[head])
-        head = (head + 1) % Self.fifoDepth
-        count -= 1
+        guard let first = fifo.popFirst() else { return status }
+        let character = UInt32(first)
         if count < receiveTrigger { rawInterrupts &= ~Register.Interrupt.receive }
         if count == 0 { rawInterrupts &= ~Register.Interrupt.receiveTimeout }
         receiveStatus = receiveStatus & ~Register.RSRField.breakError
@@ -224,5 +227,33 @@ struct PL011State: Sendable {
         guard isLoopback else { return character }
         push(UInt16(character))
         return nil
+    }
+}
+
+// MARK: Restoring
+
+extension PL011State {
+    /// Throws if a guest cannot bring a PL011 into this state.
+    func check() throws(DeviceStateError) {
+        func within(_ value: UInt32, _ mask: UInt32, _ field: String) throws(DeviceStateError) {
+            try DeviceStateError.check(value & ~mask == 0, field)
+        }
+        try DeviceStateError.check(fifo.characters.allSatisfy(Self.isCharacter), "fifo")
+        try within(receiveStatus, Register.RSRField.breakError | Register.RSRField.overrun, "receiveStatus")
+        try within(lineControl, Register.LCR_HField.writable, "lineControl")
+        try within(control, Register.CRField.writable, "control")
+        try within(levelSelect, Register.IFLSField.writable, "levelSelect")
+        try within(interruptMask, Register.Interrupt.all, "interruptMask")
+        try within(rawInterrupts, Register.Interrupt.all, "rawInterrupts")
+        try within(integerDivisor, Register.IBRDWritable, "integerDivisor")
+        try within(fractionalDivisor, Register.FBRDWritable, "fractionalDivisor")
+        try within(lowPowerDivisor, Register.ILPRWritable, "lowPowerDivisor")
+        try within(dmaControl, Register.DMACRWritable, "dmaControl")
+        try reader.check()
+    }
+
+    /// Whether that is what a place of the FIFO can hold.
+    static func isCharacter(_ value: UInt16) -> Bool {
+        UInt32(value) & ~(UInt32(UInt8.max) | Register.DRField.breakError) == 0
     }
 }

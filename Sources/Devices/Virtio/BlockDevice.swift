@@ -112,7 +112,7 @@ public final class BlockDevice: VirtioDevice {
     }
 
     public func setEnding(_ isEnding: Bool) {
-        file.isInterrupted = isEnding
+        file.isEnding = isEnding
     }
 
     /// Waits until every request that the guest has made available is done, unless they are left undone, and all that was written is on stable
@@ -150,6 +150,31 @@ public final class BlockDevice: VirtioDevice {
     }
 }
 
+extension BlockDevice {
+    private static let kind = DeviceState.Kind("virtio-block", version: 1)
+
+    /// A request that is being executed is cut short, and done again after `resume`: how long it is, and how long the host
+    /// takes for it, has no bound, and the guest cannot tell.
+    public func quiesce() {
+        file.isParked = true
+        _ = backend.position()
+    }
+
+    public func resume() {
+        file.isParked = false
+        queueNotified(0)
+    }
+
+    public func save() throws(DeviceStateError) -> DeviceState {
+        try DeviceState(Self.kind, VirtqueuePositions(queues: [backend.position()]))
+    }
+
+    public func restore(_ state: DeviceState, queues: [Virtqueue?]) throws(DeviceStateError) {
+        let fields = try state.fields(VirtqueuePositions.self, of: Self.kind)
+        backend.setQueue(try Virtqueue.restored(queues, to: fields.queues)[0])
+    }
+}
+
 /// What the device and its thread share.
 private final class Backend: Sendable {
     let disk: CountingDisk
@@ -175,6 +200,11 @@ private final class Backend: Sendable {
     /// Waits for the request that is being executed.
     func setQueue(_ new: Virtqueue?) {
         queue.withLock { $0 = new }
+    }
+
+    /// Waits for the request that is being executed, or cut short.
+    func position() -> VirtqueuePosition? {
+        queue.withLock { $0?.position() }
     }
 
     /// Executes as many requests as the queue is long, or fewer if there are no more; returns whether there may be
@@ -203,8 +233,11 @@ private final class Backend: Sendable {
                     || writtenThrough.withLock { $0?.overlaps(request.outgoingSectors) } ?? false
                 let written = request.execute(
                     on: disk, identity: identity, flushesWrites: flushesWrites, memory: memory)
-                // A request that was cut short is not answered.
-                guard disk.hasPower, !disk.isInterrupted else { return false }
+                // A request that was cut short is not answered; if the device is only to pause, it is done again.
+                guard disk.hasPower, !disk.isInterrupted else {
+                    queue?.putBack()
+                    return false
+                }
                 if request.type == .out { tell(of: request, memory: memory) }
                 queue?.complete(chain, written: written)
                 queue?.notifyDriver()

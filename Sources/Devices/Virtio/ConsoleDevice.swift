@@ -20,6 +20,14 @@ public final class ConsoleDevice: VirtioDevice {
     private struct Receiver {
         var queue: Virtqueue?
         var knock = ConsoleKnock(now: 0)
+        /// Whether no input is taken for now, and whether some was refused therefore.
+        var isParked = false
+        var hasRefused = false
+
+        mutating func start(_ queue: Virtqueue?, _ knock: ConsoleKnock) {
+            self.queue = queue
+            self.knock = knock
+        }
     }
 
     /// The most bytes that are handed to `output` at once.
@@ -61,6 +69,10 @@ public final class ConsoleDevice: VirtioDevice {
     /// (`ConsoleKnock`). What it did not take is to be offered again when there is room, and now and then. Callable from any thread.
     public func receive(_ bytes: some Collection<UInt8>) -> Int {
         receiver.withLock { receiver in
+            guard !receiver.isParked else {
+                receiver.hasRefused = true
+                return 0
+            }
             guard !bytes.isEmpty, var queue = receiver.queue else { return 0 }
             defer { receiver.queue = queue }
             guard receiver.knock.isAnswered(&queue, now: now()) else { return 0 }
@@ -80,7 +92,7 @@ public final class ConsoleDevice: VirtioDevice {
 
     public func setQueue(_ queue: Virtqueue?, at index: Int) {
         switch Queue(rawValue: index) {
-        case .receive: receiver.withLock { $0 = Receiver(queue: queue, knock: ConsoleKnock(now: now())) }
+        case .receive: receiver.withLock { $0.start(queue, ConsoleKnock(now: now())) }
         case .transmit: transmitQueue.withLock { $0 = queue }
         case nil: break
         }
@@ -95,7 +107,7 @@ public final class ConsoleDevice: VirtioDevice {
     }
 
     public func reset() {
-        receiver.withLock { $0 = Receiver() }
+        receiver.withLock { $0.start(nil, ConsoleKnock(now: 0)) }
         transmitQueue.withLock { $0 = nil }
     }
 
@@ -118,6 +130,45 @@ public final class ConsoleDevice: VirtioDevice {
     }
 
     private var hasEnded: Bool { isEnding.load(ordering: .acquiring) }
+}
+
+extension ConsoleDevice {
+    private static let kind = DeviceState.Kind("virtio-console", version: 1)
+
+    private struct Fields: Codable, Sendable {
+        var queues: [VirtqueuePosition?]
+        var knock: ConsoleKnock
+    }
+
+    /// What the guest writes is taken within its notifications; what it is sent waits outside until `resume`.
+    public func quiesce() {
+        receiver.withLock { $0.isParked = true }
+    }
+
+    public func resume() {
+        let hasRefused = receiver.withLock { receiver in
+            defer {
+                receiver.isParked = false
+                receiver.hasRefused = false
+            }
+            return receiver.hasRefused
+        }
+        if hasRefused { onRoom() }
+    }
+
+    public func save() throws(DeviceStateError) -> DeviceState {
+        let (receive, knock) = receiver.withLock { ($0.queue?.position(), $0.knock) }
+        let transmit = transmitQueue.withLock { $0?.position() }
+        return try DeviceState(Self.kind, Fields(queues: [receive, transmit], knock: knock))
+    }
+
+    public func restore(_ state: DeviceState, queues: [Virtqueue?]) throws(DeviceStateError) {
+        let fields = try state.fields(Fields.self, of: Self.kind)
+        let queues = try Virtqueue.restored(queues, to: fields.queues)
+        let knock = try fields.knock.restored(now: now())
+        receiver.withLock { $0.start(queues[Queue.receive.rawValue], knock) }
+        transmitQueue.withLock { $0 = queues[Queue.transmit.rawValue] }
+    }
 }
 
 /// The host's monotonic clock.

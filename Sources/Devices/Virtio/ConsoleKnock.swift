@@ -13,7 +13,12 @@
 import Hypervisor
 
 /// What is known of the driver as a reader.
-struct ConsoleKnock: Sendable {
+struct ConsoleKnock: Sendable, Codable {
+    /// What is saved of it: how long ago something was is the host's.
+    private enum CodingKeys: CodingKey {
+        case addresses, isOpen, index
+    }
+
     /// Each may cost a buffer, of which a driver may have but few.
     private static let limit = 8
     /// How long a driver has added no buffer before it is taken to have added all, in milliseconds.
@@ -24,7 +29,7 @@ struct ConsoleKnock: Sendable {
     private var isOpen = false
     /// The available ring's index when it was last looked at, and since when it has been that.
     private var index: UInt16 = 0
-    private var since: UInt64
+    private var since: UInt64 = 0
 
     /// - Parameter now: milliseconds on a clock that does not go back, as below.
     init(now: UInt64) {
@@ -53,5 +58,13 @@ struct ConsoleKnock: Sendable {
         // If it is not there already, the driver is asked to tell of it.
         isOpen = queue.hasAvailable(at: addresses)
         return isOpen
+    }
+
+    /// This knock on another host, or at another time: what was waited for is waited for anew.
+    func restored(now: UInt64) throws(DeviceStateError) -> ConsoleKnock {
+        try DeviceStateError.check(addresses.count <= Self.limit, "knock.addresses")
+        var knock = self
+        knock.since = now
+        return knock
     }
 }

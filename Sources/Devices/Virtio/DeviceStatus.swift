@@ -6,7 +6,7 @@ import Hypervisor
 import Synchronization
 
 /// The device status field of virtio 1.2 §2.1.
-struct DeviceStatus: OptionSet, Sendable {
+struct DeviceStatus: OptionSet, Sendable, Codable {
     let rawValue: UInt32
 
     static let acknowledge = Self(rawValue: 1)
@@ -21,11 +21,13 @@ struct DeviceStatus: OptionSet, Sendable {
 }
 
 /// The InterruptStatus register of virtio 1.2 §4.2.2.
-struct InterruptStatus: OptionSet, Sendable {
+struct InterruptStatus: OptionSet, Sendable, Codable {
     let rawValue: UInt32
 
     static let usedBuffer = Self(rawValue: 1)
     static let configurationChange = Self(rawValue: 2)
+
+    static let all: Self = [.usedBuffer, .configurationChange]
 }
 
 /// What a device tells its driver, from whichever thread the device works on.
@@ -92,6 +94,14 @@ final class DeviceNotifications: Sendable {
         state.withLock { state in
             state = State()
             interrupt.set(false)
+        }
+    }
+
+    /// What was saved; the line follows.
+    func restore(_ interruptStatus: InterruptStatus, fault: VirtqueueFault?, driverOK: Bool) {
+        state.withLock { state in
+            state = State(interruptStatus: interruptStatus, fault: fault, driverOK: driverOK)
+            interrupt.set(!interruptStatus.isEmpty)
         }
     }
 

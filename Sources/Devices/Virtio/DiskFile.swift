@@ -104,7 +104,8 @@ public final class DiskFile: Sendable {
 
     private let disk: HostDisk
     private var descriptor: Int32 { disk.descriptor }
-    private let isInterruptedFlag = Atomic(false)
+    private let isEndingFlag = Atomic(false)
+    private let isParkedFlag = Atomic(false)
 
     /// Opens and locks the disk at `path`. A file that may not be written has to be opened read-only explicitly.
     ///
@@ -179,10 +180,19 @@ public final class DiskFile: Sendable {
     // MARK: Input and output
 
     /// Whether requests of the guest are left undone from now on, the rest of those that are under way included. Callable from
-    /// any thread.
-    var isInterrupted: Bool {
-        get { isInterruptedFlag.load(ordering: .acquiring) }
-        set { isInterruptedFlag.store(newValue, ordering: .releasing) }
+    /// any thread, as are the two reasons for it.
+    var isInterrupted: Bool { isEnding || isParked }
+
+    /// The run is to end, and nobody waits for them.
+    var isEnding: Bool {
+        get { isEndingFlag.load(ordering: .acquiring) }
+        set { isEndingFlag.store(newValue, ordering: .releasing) }
+    }
+
+    /// They are to be done later, from their beginning.
+    var isParked: Bool {
+        get { isParkedFlag.load(ordering: .acquiring) }
+        set { isParkedFlag.store(newValue, ordering: .releasing) }
     }
 
     /// Fills `buffers` from `offset` on. On an error, some of them may have been written.

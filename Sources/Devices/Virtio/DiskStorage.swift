@@ -13,7 +13,7 @@ protocol DiskStorage: AnyObject, Sendable {
     var byteCount: UInt64 { get }
     /// Whether the disk still answers. A request that was not answered when the power went never is.
     var hasPower: Bool { get }
-    /// Whether the run is to end, so that requests are left undone.
+    /// Whether requests are left undone: the run is to end, or they are to be done later.
     var isInterrupted: Bool { get }
 
     /// Fills `buffers` from `offset` on. On an error, some of them may have been written.

@@ -47,3 +47,18 @@ public final class EntropyDevice: VirtioDevice {
         self.isEnding.store(isEnding, ordering: .releasing)
     }
 }
+
+extension EntropyDevice {
+    private static let kind = DeviceState.Kind("virtio-rng", version: 1)
+
+    public func save() throws(DeviceStateError) -> DeviceState {
+        let queue = queue.withLock { $0?.position() }
+        return try DeviceState(Self.kind, VirtqueuePositions(queues: [queue]))
+    }
+
+    public func restore(_ state: DeviceState, queues: [Virtqueue?]) throws(DeviceStateError) {
+        let fields = try state.fields(VirtqueuePositions.self, of: Self.kind)
+        let queues = try Virtqueue.restored(queues, to: fields.queues)
+        queue.withLock { $0 = queues[0] }
+    }
+}

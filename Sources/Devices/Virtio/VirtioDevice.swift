@@ -4,6 +4,8 @@
 // feature bits and device ids that both name. Not responsible for: registers (`VirtioMMIODevice`) or rings
 // (`Virtqueue`).
 
+import Hypervisor
+
 /// The device types of virtio 1.2 §5 that exist here.
 public enum VirtioDeviceID: UInt32, Sendable {
     /// An empty slot: a transport without a device behind it (§4.2.2).
@@ -40,8 +42,8 @@ public struct VirtioFeatures: OptionSet, Sendable, Hashable {
 
 /// A device of virtio 1.2 §5, hosted by a transport.
 ///
-/// The transport calls from any vCPU's thread, and holds its own lock while it calls `setQueue` and `reset`: neither
-/// may call back into the transport. Telling the driver something goes through the `Virtqueue`.
+/// The transport calls from any vCPU's thread, and holds its own lock while it calls `setQueue`, `reset`, `save` and
+/// `restore`: none may call back into the transport. Telling the driver something goes through the `Virtqueue`.
 public protocol VirtioDevice: AnyObject, Sendable {
     var deviceID: VirtioDeviceID { get }
 
@@ -72,6 +74,20 @@ public protocol VirtioDevice: AnyObject, Sendable {
     /// the driver's choice: a device that works on one looks at this often, and leaves the rest undone. Callable from any
     /// thread, and does not wait.
     func setEnding(_ isEnding: Bool)
+
+    /// Finishes or puts back what is under way; when it returns, no queue is touched before `resume`, but within a
+    /// notification.
+    func quiesce()
+
+    /// Goes on with what there is to do.
+    func resume()
+
+    /// Where it is in its queues, and what else it knows of its driver.
+    func save() throws(DeviceStateError) -> DeviceState
+
+    /// Takes over a state, with the queues as the transport has made them anew, by index. When it throws, nothing has
+    /// changed.
+    func restore(_ state: DeviceState, queues: [Virtqueue?]) throws(DeviceStateError)
 }
 
 extension VirtioDevice {
@@ -79,4 +95,8 @@ extension VirtioDevice {
 
     /// For a device that does little for each call, whatever its driver asks for.
     public func setEnding(_ isEnding: Bool) {}
+
+    /// For a device that only works within notifications.
+    public func quiesce() {}
+    public func resume() {}
 }

@@ -31,7 +31,8 @@ public final class VirtioMMIODevice: MMIODevice {
         static let noSharedMemory = UInt32.max
     }
 
-    private struct State {
+    /// What the registers say that are not the device's or constant.
+    struct State: Codable {
         var status: DeviceStatus = []
         var deviceFeaturesSel: UInt32 = 0
         var driverFeaturesSel: UInt32 = 0
@@ -68,10 +69,10 @@ public final class VirtioMMIODevice: MMIODevice {
         }
     }
 
-    private let memory: GuestMemory
-    private let device: (any VirtioDevice)?
-    private let notifications: DeviceNotifications
-    private let state: Mutex<State>
+    let memory: GuestMemory
+    let device: (any VirtioDevice)?
+    let notifications: DeviceNotifications
+    let state: Mutex<State>
 
     /// A slot with `device` behind it, or an empty one (nil), whose interrupts go out on `interrupt`.
     public init(memory: GuestMemory, interrupt: InterruptLine, device: (any VirtioDevice)?) {
@@ -103,7 +104,7 @@ public final class VirtioMMIODevice: MMIODevice {
         device?.setEnding(isEnding)
     }
 
-    private static func initialState(of device: (any VirtioDevice)?) -> State {
+    static func initialState(of device: (any VirtioDevice)?) -> State {
         State(queues: (device?.queueSizes ?? []).map { QueueRegisters(queueNumMax: $0) })
     }
 

@@ -41,7 +41,7 @@ enum VirtioMMIORegister: UInt64 {
 }
 
 /// The registers of one virtqueue, as the driver fills them in.
-struct QueueRegisters: Sendable {
+struct QueueRegisters: Sendable, Codable {
     /// QueueNumMax.
     let queueNumMax: UInt16
     var queueNum: UInt32

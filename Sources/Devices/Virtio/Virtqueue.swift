@@ -147,6 +147,11 @@ public struct Virtqueue: @unchecked Sendable {
         memory.didWrite(at: usedAddress, count: UInt64(Layout.ring))
     }
 
+    /// Takes the last `count` chains that `next` gave as not taken: they come again, in the same order.
+    mutating func putBack(_ count: Int = 1) {
+        nextAvailable &-= UInt16(truncatingIfNeeded: count)
+    }
+
     /// Tells the driver that the device's configuration has changed.
     func notifyConfigurationChange() {
         notifications.configurationChanged()
@@ -201,6 +206,18 @@ public struct Virtqueue: @unchecked Sendable {
             atomicMemoryFence(ordering: .sequentiallyConsistent)
         }
         return false
+    }
+
+    /// What is saved of the queue. The driver was considered for a notification of all that was used: a device does that
+    /// before it lets go of the queue.
+    var position: VirtqueuePosition {
+        get { VirtqueuePosition(nextAvailable: nextAvailable, nextUsed: nextUsed, isBroken: isBroken) }
+        set {
+            nextAvailable = newValue.nextAvailable
+            nextUsed = newValue.nextUsed
+            consideredUsed = newValue.nextUsed
+            isBroken = newValue.isBroken
+        }
     }
 
     /// Gives up on the queue: the driver broke a rule, and the device needs a reset.

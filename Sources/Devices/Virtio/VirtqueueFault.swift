@@ -4,7 +4,7 @@ import Bytes
 import Hypervisor
 
 /// Why a device asked its driver for a reset: the driver broke a rule of virtio 1.2.
-public enum VirtqueueFault: Error, Equatable, Sendable, CustomStringConvertible {
+public enum VirtqueueFault: Error, Hashable, Codable, Sendable, CustomStringConvertible {
     /// The queue's size is no power of two, or over what the device offers (§2.7).
     case queueSize(UInt32)
     /// One of the queue's three areas is misaligned or not wholly in RAM (§2.7).

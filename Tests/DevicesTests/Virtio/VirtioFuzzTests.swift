@@ -5,7 +5,7 @@ import Testing
 @testable import Devices
 
 /// SplitMix64: random numbers that are the same in every run.
-private struct SeededGenerator: RandomNumberGenerator {
+struct SeededGenerator: RandomNumberGenerator {
     var state: UInt64
 
     mutating func next() -> UInt64 {

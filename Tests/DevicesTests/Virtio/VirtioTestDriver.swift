@@ -203,8 +203,8 @@ final class TestDriver {
     static let base: UInt64 = 0x4000_0000
 
     let memory: GuestMemory
-    let mmio: VirtioMMIODevice
-    let interrupt = RecordingLine()
+    private(set) var mmio: VirtioMMIODevice
+    private(set) var interrupt = RecordingLine()
     private(set) var queues: [TestQueue] = []
     /// Where the next piece of guest memory may go.
     private var free: UInt64
@@ -213,6 +213,25 @@ final class TestDriver {
         memory = try GuestMemory(base: Self.base, byteCount: memoryByteCount)
         mmio = VirtioMMIODevice(memory: memory, interrupt: interrupt.line, device: device)
         free = Self.base
+    }
+
+    /// Goes on with another device in the same slot of the same memory, which takes the state of the old one over. Returns that
+    /// state.
+    @discardableResult
+    func move(to device: (any VirtioDevice)?) throws -> DeviceState {
+        mmio.quiesce()
+        let state = try mmio.save()
+        try move(to: device, with: state)
+        return state
+    }
+
+    /// The same, with a state that was saved before.
+    func move(to device: (any VirtioDevice)?, with state: DeviceState) throws {
+        interrupt = RecordingLine()
+        mmio = VirtioMMIODevice(memory: memory, interrupt: interrupt.line, device: device)
+        mmio.quiesce()
+        try mmio.restore(state)
+        mmio.resume()
     }
 
     func read(_ register: UInt64) -> UInt32 {

@@ -112,3 +112,22 @@ public final class NetworkDevice: VirtioDevice {
         port.close()
     }
 }
+
+extension NetworkDevice {
+    private static let kind = DeviceState.Kind("virtio-net", version: 1)
+
+    public func quiesce() { port.quiesce() }
+
+    public func resume() {
+        port.resume()
+        thread.wake()
+    }
+
+    public func save() throws(DeviceStateError) -> DeviceState {
+        try DeviceState(Self.kind, port.fields)
+    }
+
+    public func restore(_ state: DeviceState, queues: [Virtqueue?]) throws(DeviceStateError) {
+        try port.restore(state.fields(NetworkPort.Fields.self, of: Self.kind), queues: queues)
+    }
+}

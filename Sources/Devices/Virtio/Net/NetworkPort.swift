@@ -22,6 +22,10 @@ final class NetworkPort: Sendable {
         var transmit: Virtqueue?
         /// From the guest, and not taken by the backend so far.
         var transmitted: DescriptorChain?
+        /// Whether frames wait on both sides until `resume`.
+        var isParked = false
+        /// What the guest was told of the link last.
+        var isLinkSaidUp = true
     }
 
     private let maximumFrameByteCount: Int
@@ -70,6 +74,7 @@ final class NetworkPort: Sendable {
     func work(_ events: Int16 = 0) -> PollInterest {
         var reason: String?
         let interest = state.withLock { state in
+            guard !state.isParked else { return PollInterest.none }
             do throws(NetworkBackendError) {
                 return try work(&state, events)
             } catch {
@@ -147,14 +152,73 @@ final class NetworkPort: Sendable {
         return true
     }
 
+    /// Tells the driver what has become of the link, if it was told otherwise.
+    private func sayLink(_ state: inout State) {
+        guard state.isLinkSaidUp != isLinkUp else { return }
+        state.isLinkSaidUp = isLinkUp
+        changes.wrappingAdd(1, ordering: .releasing)
+        (state.receive.queue ?? state.transmit)?.notifyConfigurationChange()
+    }
+
     private func takeLinkDown(_ state: inout State) {
         state.backend = nil
         state.receivedFrame = nil
         linkUp.store(false, ordering: .releasing)
-        changes.wrappingAdd(1, ordering: .releasing)
-        (state.receive.queue ?? state.transmit)?.notifyConfigurationChange()
+        sayLink(&state)
         // A frame that the backend was to take, and all behind it, are lost.
         _ = try? transmit(&state)
         state.transmit?.notifyDriver()
+    }
+}
+
+// MARK: Saving and restoring
+
+extension NetworkPort {
+    /// What is saved of a card. Its wire is the host's: what the next one has is said to the driver on `resume`.
+    struct Fields: Codable, Sendable {
+        var queues: [VirtqueuePosition?]
+        /// From the network, and without a buffer so far.
+        var receivedFrame: [UInt8]?
+        var isLinkSaidUp: Bool
+        var generation: UInt32
+    }
+
+    /// When it returns, no frame is moved before `resume`.
+    func quiesce() {
+        state.withLock { $0.isParked = true }
+    }
+
+    func resume() {
+        state.withLock { state in
+            state.isParked = false
+            sayLink(&state)
+        }
+    }
+
+    /// A frame from the guest that the network did not take yet is taken from its queue again, and so are empty buffers.
+    var fields: Fields {
+        state.withLock { state in
+            let transmit = state.transmit?.position(held: state.transmitted == nil ? 0 : 1)
+            return Fields(
+                queues: [state.receive.position, transmit], receivedFrame: state.receivedFrame,
+                isLinkSaidUp: state.isLinkSaidUp, generation: generation)
+        }
+    }
+
+    /// - Parameter queues: of the receiver and the transmitter, as the transport has made them.
+    func restore(_ fields: Fields, queues: [Virtqueue?]) throws(DeviceStateError) {
+        let queues = try Virtqueue.restored(queues, to: fields.queues)
+        if let frame = fields.receivedFrame {
+            let isPossible = (EthernetFrame.headerByteCount...maximumFrameByteCount).contains(frame.count)
+            try DeviceStateError.check(isPossible && queues[0] != nil, "receivedFrame")
+        }
+        state.withLock { state in
+            state.receive = ReceiveQueue(queues[0])
+            state.receivedFrame = fields.receivedFrame
+            state.transmit = queues[1]
+            state.transmitted = nil
+            state.isLinkSaidUp = fields.isLinkSaidUp
+        }
+        changes.store(fields.generation, ordering: .releasing)
     }
 }

@@ -73,6 +73,9 @@ struct ReceiveQueue {
         return .delivered
     }
 
+    /// Where the queue is if the buffers that are not used yet were not taken.
+    var position: VirtqueuePosition? { queue?.position(held: buffers.count) }
+
     mutating func notifyDriver() {
         queue?.notifyDriver()
     }

@@ -1,0 +1,193 @@
+// Every device, in a state that is not the one after reset: what the suites of saving and restoring are about.
+
+import Devices
+import Hypervisor
+import Synchronization
+import Testing
+
+/// A device whose state is taken, with what a guest can do to it.
+struct StateBench {
+    let device: any StatefulDevice
+    /// A few accesses at random; returns what the guest and those at its wires saw. Nil if there is RAM behind the device.
+    var step: ((inout SeededGenerator) -> [UInt64])?
+    /// What tells the device the time, if it asks.
+    var clock: SharedClock?
+    /// Fields that follow the host, so that they need not be what was restored.
+    var hostFields: Set<String> = []
+}
+
+enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
+    case pl011
+    case pl031
+    case events
+    case gic
+    case emptySlot
+    case block
+    case network
+    case console
+    case entropy
+
+    /// Those whose behaviour is all in their registers and wires.
+    static let registerOnly: [Self] = [.pl011, .pl031, .events, .gic]
+
+    var testDescription: String { rawValue }
+
+    /// A new device.
+    func make() throws -> StateBench {
+        switch self {
+        case .pl011: Self.pl011(PL011Bench())
+        case .pl031: Self.pl031()
+        case .events: Self.events()
+        case .gic: Self.gic(GICBench(3))
+        case .emptySlot: StateBench(device: try TestDriver(nil).mmio)
+        case .block: StateBench(device: try Self.driver(VirtioSubjects.block(), queueCount: 1).mmio)
+        case .network: StateBench(device: try Self.driver(VirtioSubjects.network(), queueCount: 2).mmio)
+        case .console: StateBench(device: try Self.driver(VirtioSubjects.console(), queueCount: 2).mmio)
+        case .entropy: StateBench(device: try Self.driver(VirtioSubjects.entropy(), queueCount: 1).mmio)
+        }
+    }
+
+    /// One that was used, so that its state is not that of a new one.
+    func makeUsed() throws -> StateBench {
+        let bench = try make()
+        guard let step = bench.step else {
+            bench.device.quiesce()
+            return bench
+        }
+        var random = SeededGenerator(state: 7)
+        for _ in 0..<200 { _ = step(&random) }
+        return bench
+    }
+
+    /// A register's value: few bits, many, or any.
+    private static func value(_ random: inout SeededGenerator) -> UInt64 {
+        switch random.next() % 4 {
+        case 0: 1 << (random.next() % 32)
+        case 1: random.next() & 0xFF
+        case 2: random.next() & 0xFFFF_FFFF
+        default: 0x301
+        }
+    }
+
+    private static func pl011(_ bench: PL011Bench) -> StateBench {
+        let registers: [UInt64] = [0, 0, 4, 0x18, 0x20, 0x24, 0x28, 0x2C, 0x30, 0x34, 0x38, 0x3C, 0x40, 0x44, 0x48]
+        return StateBench(device: bench.uart) { random in
+            let register = registers[Int(random.next() % UInt64(registers.count))]
+            switch random.next() % 4 {
+            case 0: bench.write(register, Self.value(&random))
+            case 1:
+                // The receiver is on, and somebody reads.
+                bench.write(PL011Bench.CR, 0x301)
+                bench.write(PL011Bench.IMSC, 0x50)
+            case 2:
+                let taken = bench.uart.receive((0..<random.next() % 20).map { UInt8(truncatingIfNeeded: $0) })
+                return [UInt64(taken), bench.uart.receiveBreak() ? 1 : 0, bench.isInterrupting ? 1 : 0]
+            default: break
+            }
+            return [bench.read(register), bench.isInterrupting ? 1 : 0]
+        }
+    }
+
+    private static func pl031() -> StateBench {
+        let wire = RecordingLine()
+        let clock = SharedClock()
+        let rtc = PL031(revision: .r1p0, interrupt: wire.line, clock: { clock.time })
+        return StateBench(
+            device: rtc,
+            step: { random in
+                let register = random.next() % 8 * 4
+                switch random.next() % 3 {
+                case 0: rtc.write(offset: register, size: 4, value: Self.value(&random), cpu: 0)
+                case 1: rtc.write(offset: 4, size: 4, value: clock.time & 0xFFFF_FFFF + 2, cpu: 0)
+                default: clock.advance(random.next() % 3)
+                }
+                return [
+                    rtc.read(offset: register, size: 4, cpu: 0), wire.level ? 1 : 0, rtc.nextAlarm.map { $0 + 1 } ?? 0,
+                ]
+            }, clock: clock, hostFields: ["time"])
+    }
+
+    private static func events() -> StateBench {
+        let wire = RecordingLine()
+        let events = EventDevice(interrupt: wire.line)
+        return StateBench(device: events) { random in
+            if random.next() % 3 != 0 { events.raise(EventDevice.Event(rawValue: 1 << (random.next() % 3 as UInt64))) }
+            let isRead = random.next() % 2 == 0
+            return [isRead ? events.read(offset: 0, size: 1, cpu: 0) : 0, wire.level ? 1 : 0]
+        }
+    }
+
+    private static func gic(_ bench: GICBench) -> StateBench {
+        let distributor: [UInt64] = [0, 0x80, 0x100, 0x180, 0x200, 0x280, 0x300, 0x380, 0x400, 0x404, 0xC00, 0xC08]
+        return StateBench(device: bench.gic) { random in
+            let cpu = Int(random.next() % 3)
+            let spi = Int(random.next() % 40)
+            let bank = random.next() % 9 * 4
+            let offset = distributor[Int(random.next() % UInt64(distributor.count))]
+            var seen: [UInt64] = []
+            switch random.next() % 9 {
+            case 0:
+                bench.start()
+                for intid in [40, 41, 70] { bench.enable(intid, priority: random.next() & 0xF8) }
+            case 1: bench.writeD(offset + (offset < 0x400 ? bank : 0), Self.value(&random))
+            case 2: bench.writeR(cpu, GICBench.R.SGI + offset, Self.value(&random))
+            case 3: bench.gic.spi(spi).set(random.next() % 2 == 0)
+            case 4: bench.gic.ppi(16 + spi % 16, cpu: cpu).set(random.next() % 2 == 0)
+            case 5:
+                // To one PE, to any, or to none that there is.
+                bench.writeD(0x6100 + UInt64(spi) * 8, random.next() % 3 | (random.next() % 2) << 31, size: 8)
+            case 6:
+                let registers = GICBench.I.all
+                bench.write(registers[Int(random.next() % UInt64(registers.count))], Self.value(&random), cpu)
+            case 7:
+                if let intid = bench.acknowledge(cpu) {
+                    seen.append(intid)
+                    if random.next() % 2 == 0 { bench.end(intid, cpu) }
+                }
+            default: bench.writeR(cpu, GICBench.R.WAKER, random.next() & 2)
+            }
+            for register in [GICBench.I.HPPIR1, GICBench.I.RPR, GICBench.I.PMR, GICBench.I.AP1R0, GICBench.I.BPR1] {
+                seen.append(bench.read(register, cpu) ?? 0)
+            }
+            seen += [bench.readD(offset + (offset < 0x400 ? bank : 0)), bench.readR(cpu, GICBench.R.SGI + offset)]
+            return seen + bench.irqs.map { UInt64($0) + 1000 }
+        }
+    }
+
+    /// A driver that is up, with a few buffers available in each queue.
+    static func driver(_ device: any VirtioDevice, queueCount: Int) throws -> TestDriver {
+        let driver = try TestDriver(device)
+        guard driver.start(queueCount: queueCount) else { throw NetworkBackendError("the driver did not start") }
+        for queue in driver.queues {
+            for _ in 0..<3 { queue.add([driver.writable(64)]) }
+            driver.notify(queue.index)
+        }
+        return driver
+    }
+}
+
+/// The virtio devices.
+enum VirtioSubjects {
+    static func block() throws -> BlockDevice {
+        let disk = try TemporaryDisk(sectors: 64)
+        return try BlockDevice(file: DiskFile(path: disk.path), serial: "serial", synchronous: true)
+    }
+
+    static func network() throws -> NetworkDevice {
+        try NetworkDevice(mac: MACAddress(virtualMachine: 1), mtu: 1500, backend: MemoryBackend())
+    }
+
+    static func console() -> ConsoleDevice { ConsoleDevice(output: { _ in }, now: { 0 }) }
+
+    static func entropy() -> EntropyDevice { EntropyDevice(source: CountingSource()) }
+}
+
+/// A clock that the test moves, for several devices.
+final class SharedClock: Sendable {
+    static let start: UInt64 = 1_800_000_000
+    private let seconds = Atomic<UInt64>(SharedClock.start)
+
+    var time: UInt64 { seconds.load(ordering: .relaxed) }
+    func set(_ time: UInt64) { seconds.store(time, ordering: .relaxed) }
+    func advance(_ count: UInt64) { seconds.add(count, ordering: .relaxed) }
+}
