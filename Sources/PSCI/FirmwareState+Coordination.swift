@@ -20,7 +20,7 @@ extension FirmwareState {
         systemNode.enter(min(system, coordinated(.system, systemNode.osRequest) { _ in true }), at: now)
     }
 
-    private func localState(ofCore core: Int) -> LocalState {
+    func localState(ofCore core: Int) -> LocalState {
         switch cores[core].state {
         case .off: .powerDown
         case .onPending: .run
