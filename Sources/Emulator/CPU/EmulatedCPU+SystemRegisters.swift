@@ -173,9 +173,9 @@ extension EmulatedCPU {
             // Implementation defined, with nothing in them here.
             break
         case .cpacrEL1: system.pointee.cpacrEL1 = configuration.model.cpacr.effective(value)
-        case .vbarEL1: system.pointee.vbarEL1 = value & ~0x7FF
-        case .esrEL1: system.pointee.esrEL1 = value & 0xFFFF_FFFF
-        case .spsrEL1: system.pointee.spsrEL1 = value & 0xFFFF_FFFF
+        case .vbarEL1: system.pointee.vbarEL1 = value & KeptBits.vbar
+        case .esrEL1: system.pointee.esrEL1 = value & KeptBits.word
+        case .spsrEL1: system.pointee.spsrEL1 = value & KeptBits.word
         case .parEL1: system.pointee.parEL1 = value
         case .csselrEL1: system.pointee.csselrEL1 = value & CPUModel.cacheSelectionMask
         case .nzcv: state.nzcv = UInt32(truncatingIfNeeded: value & PSTATE.nzcv)
@@ -195,10 +195,10 @@ extension EmulatedCPU {
             system.pointee.cntkctlEL1 = value & CNTKCTL.writable
             eventStreamSeen = counter
             return true
-        case .cntvCTLEL0: system.pointee.cntvCtl = value & (TimerControl.enable | TimerControl.mask)
+        case .cntvCTLEL0: system.pointee.cntvCtl = value & TimerControl.writable
         case .cntvCVALEL0: system.pointee.cntvCval = value
         case .cntvTVALEL0: system.pointee.cntvCval = timerCompare(value: value)
-        case .cntpCTLEL0: system.pointee.cntpCtl = value & (TimerControl.enable | TimerControl.mask)
+        case .cntpCTLEL0: system.pointee.cntpCtl = value & TimerControl.writable
         case .cntpCVALEL0: system.pointee.cntpCval = value
         case .cntpTVALEL0: system.pointee.cntpCval = timerCompare(value: value)
         default: return false
@@ -209,9 +209,9 @@ extension EmulatedCPU {
 
     private func setOtherRegister(_ register: SystemRegister, to value: UInt64) -> Bool {
         switch register {
-        case .mdscrEL1: state.system.pointee.mdscrEL1 = value & 0xFFFF_FFFF
-        case .oslarEL1: state.system.pointee.osLock = value & 1
-        case .osdlrEL1: state.system.pointee.osdlrEL1 = value & 1
+        case .mdscrEL1: state.system.pointee.mdscrEL1 = value & KeptBits.word
+        case .oslarEL1: state.system.pointee.osLock = value & KeptBits.lock
+        case .osdlrEL1: state.system.pointee.osdlrEL1 = value & KeptBits.lock
         case .mdccintEL1, .oseccrEL1, .dbgprcrEL1, .dbgclaimsetEL1, .dbgclaimclrEL1: break
         default:
             if register.debugRegister != nil { return true }

@@ -11,6 +11,7 @@ enum TimerControl {
     static let enable: UInt64 = 1 << 0
     static let mask: UInt64 = 1 << 1
     static let status: UInt64 = 1 << 2
+    static let writable = enable | mask
 }
 
 /// The wire of one timer, and its level: at the other end is a lock that all CPUs share, to be taken for changes only.
@@ -57,7 +58,7 @@ extension EmulatedCPU {
 
     /// Reads a timer register by its control and compare value.
     func timerControl(_ control: UInt64, compare: UInt64) -> UInt64 {
-        let stored = control & (TimerControl.enable | TimerControl.mask)
+        let stored = control & TimerControl.writable
         return stored & TimerControl.enable != 0 && counter >= compare ? stored | TimerControl.status : stored
     }
 

@@ -66,9 +66,13 @@ final class EmulatedGuest: CaseRunner {
     }
 
     /// A CPU does not keep its machine.
-    private let machine: EmulatedVM
+    private var machine: EmulatedVM
     var cpu: EmulatedCPU { machine.cpus[0] }
-    let memory: GuestMemory
+    private(set) var memory: GuestMemory
+    private let codeCacheByteCount: Int
+    private let isRepeatable: Bool
+    /// By CPUs that it was moved from, in instructions.
+    private var executedBefore: UInt64 = 0
     private var cases: [OracleCase] = []
 
     /// What to do at the end of a run, and how many instructions the next one has; nil if there is nothing to be done.
@@ -77,6 +81,21 @@ final class EmulatedGuest: CaseRunner {
     /// - Parameter isRepeatable: whether engines are to do the same at the same instruction.
     init(engine: Engine, codeCacheByteCount: Int, isRepeatable: Bool = false) throws {
         memory = try GuestMemory(base: Layout.ram, byteCount: Layout.ramByteCount)
+        self.codeCacheByteCount = codeCacheByteCount
+        self.isRepeatable = isRepeatable
+        machine = try Self.makeMachine(
+            memory, engine: engine, codeCacheByteCount: codeCacheByteCount, isRepeatable: isRepeatable)
+        let supervisor = try Data(
+            contentsOf: URL(fileURLWithPath: OraclePrograms.directory.get() + "/supervisor.bin"))
+        memory.write(supervisor, at: Layout.supervisor)
+        memory.write(OracleLayout.readOnlyContents, at: OracleLayout.readOnly)
+        writeTables()
+        try setUp()
+    }
+
+    private static func makeMachine(
+        _ memory: GuestMemory, engine: Engine, codeCacheByteCount: Int, isRepeatable: Bool
+    ) throws -> EmulatedVM {
         var configuration = EmulatedVMConfiguration(
             cpuCount: 1, model: .dormouse1, memory: memory, bus: PhysicalBus(regions: []), clock: InstructionClock(),
             entropy: NoEntropy(), interruptController: nil,
@@ -84,13 +103,19 @@ final class EmulatedGuest: CaseRunner {
         configuration.codeCacheByteCount = codeCacheByteCount
         configuration.engine = engine
         configuration.isRepeatable = isRepeatable
-        machine = try EmulatedVM(configuration)
-        let supervisor = try Data(
-            contentsOf: URL(fileURLWithPath: OraclePrograms.directory.get() + "/supervisor.bin"))
-        memory.write(supervisor, at: Layout.supervisor)
-        memory.write(OracleLayout.readOnlyContents, at: OracleLayout.readOnly)
-        writeTables()
-        try setUp()
+        return try EmulatedVM(configuration)
+    }
+
+    /// Goes on with a new CPU, with `engine`, in other memory that holds the same.
+    func move(to engine: Engine) throws {
+        let state = try cpu.save()
+        let other = try GuestMemory(base: Layout.ram, byteCount: Layout.ramByteCount)
+        other.write(memory.read(at: Layout.ram, count: Int(Layout.ramByteCount)) ?? [], at: Layout.ram)
+        executedBefore += cpu.instructionCount
+        machine = try Self.makeMachine(
+            other, engine: engine, codeCacheByteCount: codeCacheByteCount, isRepeatable: isRepeatable)
+        memory = other
+        try cpu.restore(state)
     }
 
     private func writeTables() {
@@ -134,12 +159,12 @@ final class EmulatedGuest: CaseRunner {
     }
 
     private func runSupervisor(patience: UInt64 = EmulatedGuest.patience) -> Exit {
-        let end = cpu.instructionCount + patience
+        let end = executedBefore + cpu.instructionCount + patience
         while true {
             var exit = cpu.run(budget: betweenRuns?() ?? Int(patience))
             if case .waitForEvent = exit { exit = .budgetExhausted }
             // WFE and YIELD give way to other CPUs before the budget is used up.
-            if exit == .budgetExhausted && cpu.instructionCount < end { continue }
+            if exit == .budgetExhausted && executedBefore + cpu.instructionCount < end { continue }
             return exit
         }
     }
