@@ -38,8 +38,8 @@ extension Component {
 struct MadeComponent: Sendable {
     /// What answers in each of its windows.
     var devices: [any MMIODevice] = []
-    /// When it returns, the component touches the guest's RAM no more. Called before RAM is emptied.
-    var quiesce: @Sendable () -> Void = {}
+    /// What of it is saved and restored, and quiesced before RAM is emptied; nil for what knows nothing of a guest.
+    var state: (any StatefulDevice & Sendable)?
     /// Told that the run is to end, so that it leaves long work undone; and (false) that another one begins. Callable from any thread.
     var setEnding: @Sendable (Bool) -> Void = { _ in }
     /// Power-on state. Called in the order of the list, once RAM is empty.

@@ -8,26 +8,26 @@ import PSCI
 import Synchronization
 
 /// What a core that is to start begins with.
-struct CoreStart: Sendable, Hashable {
+struct CoreStart: Sendable, Hashable, Codable {
     var entry: UInt64
     var contextID: UInt64
 }
 
 /// The cores of one machine, as `PSCI.Firmware` sees them.
 final class PowerController: Platform, Sendable {
-    private struct Shared {
+    struct Shared {
         var firmware: FirmwareState
         var starts: [CoreStart?]
     }
 
     let topology: Topology
-    private let shared: Mutex<Shared>
-    private let ram: Range<PhysicalAddress>
+    let shared: Mutex<Shared>
+    let ram: Range<PhysicalAddress>
     private let clock: any GuestClock
     private let withheldCores: Set<Int>
     private let entropySource: any EntropySource
     /// Wakes the thread of a core.
-    private let wake: @Sendable (Int) -> Void
+    let wake: @Sendable (Int) -> Void
 
     init(
         _ configuration: MachineConfiguration, ram: Range<PhysicalAddress>, clock: any GuestClock,

@@ -280,7 +280,7 @@ public final class VirtualMachine: @unchecked Sendable {
         let plan = try guest.plan(machine.model.board(machine, chosen: chosen))
         // First: a device with a thread of its own may be writing to RAM.
         for component in components {
-            component.quiesce()
+            component.state?.quiesce()
             component.setEnding(false)
         }
         // RAM is as good as new after a cold reset, whether or not MEM_PROTECT asked for it; giving it back to the host makes
@@ -288,6 +288,7 @@ public final class VirtualMachine: @unchecked Sendable {
         if !keepsMemory.load(ordering: .acquiring) { memory.empty() }
         consoleSelection.reset()
         for component in components { component.reset() }
+        for component in components { component.state?.resume() }
         try guest.load(plan, into: memory)
         return plan
     }

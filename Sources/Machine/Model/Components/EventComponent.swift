@@ -28,6 +28,6 @@ struct EventComponent: Component {
     func make(_ parts: inout MachineParts) -> MadeComponent {
         let device = EventDevice(interrupt: parts.spi(spi))
         parts.eventDevice = device
-        return MadeComponent(devices: [device], reset: { device.reset() })
+        return MadeComponent(devices: [device], state: device, reset: { device.reset() })
     }
 }

@@ -36,6 +36,6 @@ struct InterruptControllerComponent: Component {
     func make(_ parts: inout MachineParts) -> MadeComponent {
         let gic = GIC(mpidrs: mpidrs, interruptInputs: parts.interruptInputs, wakeRequested: parts.wakeRequested)
         parts.gic = gic
-        return MadeComponent(devices: [gic.distributor, gic.redistributors], reset: { gic.reset() })
+        return MadeComponent(devices: [gic.distributor, gic.redistributors], state: gic, reset: { gic.reset() })
     }
 }

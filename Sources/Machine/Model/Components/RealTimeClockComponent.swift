@@ -35,6 +35,6 @@ struct RealTimeClockComponent: Component {
             revision: revision, interrupt: parts.spi(spi), clock: parts.timeOfDay,
             alarmChanged: { alarmClock.alarmChanged() })
         parts.rtc = rtc
-        return MadeComponent(devices: [rtc], reset: { rtc.reset() })
+        return MadeComponent(devices: [rtc], state: rtc, reset: { rtc.reset() })
     }
 }

@@ -36,7 +36,7 @@ struct SerialPortComponent: Component {
         selection.usesUART { [weak uart] in uart?.isRead ?? false }
         parts.uart = uart
         return MadeComponent(
-            devices: [uart],
+            devices: [uart], state: uart,
             reset: { [isSetUp] in
                 uart.reset()
                 if isSetUp { uart.enable() }

@@ -51,6 +51,6 @@ struct VirtioComponent: Component {
         let device = VirtioMMIODevice(
             memory: parts.memory, interrupt: parts.spi(spi), device: try function?.make(&parts))
         return MadeComponent(
-            devices: [device], quiesce: { device.reset() }, setEnding: { device.setEnding($0) })
+            devices: [device], state: device, setEnding: { device.setEnding($0) }, reset: { device.reset() })
     }
 }
