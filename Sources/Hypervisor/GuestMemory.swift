@@ -192,6 +192,15 @@ public final class GuestMemory: @unchecked Sendable {
         return mainHost + Int(offset)
     }
 
+    /// The address that `pointer` found; nil if it leads to no RAM of the guest's.
+    public func address(of pointer: UnsafeRawPointer) -> PhysicalAddress? {
+        for region in regions where region.rom == nil {
+            let offset = UInt64(UInt(bitPattern: pointer)) &- UInt64(UInt(bitPattern: region.mapping.base))
+            if offset < region.range.byteCount { return region.range.lowerBound + offset }
+        }
+        return nil
+    }
+
     @usableFromInline
     func pointerInOtherRAM(at address: PhysicalAddress, count: UInt64) -> UnsafeMutableRawPointer? {
         guard let index = otherRegion(at: address, count: count), regions[index].rom == nil else { return nil }

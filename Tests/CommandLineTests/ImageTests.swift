@@ -12,7 +12,8 @@ struct ImageTests {
             (["inspect", "a", "--partition", "x"], "--partition"),
             (["inspect", "a", "--resume-offset", "x"], "--resume-offset"),
             (["inspect", "a", "b"], "'b'"), (["inspect", "/nonexistent/disk.img"], "/nonexistent/disk.img"),
-            (["inspect", "/dev/null", "--partition", "3"], "no partition 3"),
+            (["inspect", "/dev/null"], "neither a file nor a block device"),
+            (["inspect", #filePath, "--partition", "3"], "no partition 3"),
         ])
     func usage(arguments: [String], text: String) async throws {
         let result = try await Command.run(["image"] + arguments)

@@ -1,5 +1,6 @@
 import Foundation
 import Hibernation
+import HostSupport
 import Testing
 
 @testable import KeptVMs
@@ -43,7 +44,8 @@ struct VMRunTests {
 
         /// A run that begins, changes the disk by `change`, and ends with `end`.
         func run(
-            _ end: RunEnd, _ change: () throws -> Void = {}, didReach: (DurableFile.Step) -> Void = { _ in }
+            _ end: RunEnd, exitCode: Int32 = 0, _ change: () throws -> Void = {},
+            didReach: (DurableFile.Step) -> Void = { _ in }
         ) throws -> VMState {
             let lock = try vm.lock()
             let run = try VMRun(plan(), lock: lock, request: StartRequest(), now: Self.now)
@@ -54,7 +56,8 @@ struct VMRunTests {
                 end: end, boots: 1, wallSeconds: 1, cpuSeconds: 1,
                 endTimes: EndTimes(end: 5, time: Self.now + 7, counter: 77))
             try run.finish(
-                machine, outcome, findings: machine.findings, dormouse: "9.9", now: Self.now + 100, didReach: didReach)
+                machine, outcome, exitCode: exitCode, findings: machine.findings, dormouse: "9.9", now: Self.now + 100,
+                didReach: didReach)
             return try vm.state()
         }
     }
@@ -93,7 +96,7 @@ struct VMRunTests {
 
     @Test("Without an image only SYSTEM_OFF2 is a hibernation, and nothing runs any more", arguments: ends)
     func noImage(end: End) throws {
-        let state = try Bench().run(end.end)
+        let state = try Bench().run(end.end, exitCode: end.exitCode)
         #expect(state.run == nil && state.lost == nil)
         #expect((state.hibernation != nil) == isHibernation(end))
         #expect(state.lastEnd?.kind == end.kind && state.lastEnd?.exitCode == end.exitCode)

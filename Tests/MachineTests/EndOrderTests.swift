@@ -1,8 +1,10 @@
 // Two ends of one run: which of them counts. ARCHITECTURE.md, section 6.
 
 import Glibc
+import HostSupport
 import PSCI
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Machine

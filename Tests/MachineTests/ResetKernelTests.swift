@@ -1,7 +1,9 @@
 // What a guest finds that is booted after a reset of another one: its own code, and nothing that was made of the other's.
 
 import Glibc
+import Hypervisor
 import PSCI
+import TestSupport
 import Testing
 
 @testable import Machine
@@ -15,10 +17,10 @@ struct ResetKernelTests {
     /// A64 code, as far as these guests need it.
     private enum A64 {
         static func movz(_ d: UInt32, _ value: UInt32, lsl: UInt32 = 0) -> UInt32 {
-            0xD280_0000 | lsl / 16 << 21 | value << 5 | d
+            0xD280_0000 | (lsl / 16) << 21 | value << 5 | d
         }
         static func movk(_ d: UInt32, _ value: UInt32, lsl: UInt32 = 0) -> UInt32 {
-            0xF280_0000 | lsl / 16 << 21 | value << 5 | d
+            0xF280_0000 | (lsl / 16) << 21 | value << 5 | d
         }
         static func str(_ t: UInt32, _ n: UInt32) -> UInt32 { 0xF900_0000 | n << 5 | t }
         static func blr(_ n: UInt32) -> UInt32 { 0xD63F_0000 | n << 5 }

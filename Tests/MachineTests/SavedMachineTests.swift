@@ -1,6 +1,7 @@
 // The state of a machine: everything in its list is in it, and another machine goes on from it.
 
 import Devices
+import Emulator
 import Foundation
 import Hypervisor
 import PSCI
@@ -22,7 +23,7 @@ struct SavedMachineTests {
         var configuration = MachineConfiguration(kernel: "Image")
         configuration.memoryByteCount = 64 << 20
         configuration.cpuCount = cpuCount
-        configuration.firmware = .acpi
+        configuration.hardwareDescription = .acpi
         configuration.generationID = Array(0..<16)
         configuration.disks = [DiskConfiguration(path: disk.path, isReadOnly: true)]
         configuration.console = .virtio
@@ -62,11 +63,12 @@ struct SavedMachineTests {
         }
         _ = machine.press(.sleep)
         _ = machine.changeGenerationID(to: (0..<16).map { _ in UInt8(truncatingIfNeeded: random.next()) })
-        machine.power.boot(entry: machine.memory.base, contextID: 1, isCold: true)
+        machine.power.boot(entry: machine.configuration.ram.lowerBound, contextID: 1, isCold: true)
         _ = machine.power.takeStart(of: 0)
         machine.firmware.coreStarted(0)
         for call in [
-            CallRegisters(.cpuOn, .smc64, machine.power.topology.affinities[1].rawValue, machine.memory.base, 7),
+            CallRegisters(
+                .cpuOn, .smc64, machine.power.topology.affinities[1].rawValue, machine.configuration.ram.lowerBound, 7),
             CallRegisters(.memProtect, .smc32, 1, 0, 0),
         ] { _ = machine.firmware.call(call, caller: 0) }
         for cpu in machine.emulator.cpus {
@@ -127,10 +129,12 @@ struct SavedMachineTests {
         use(machine, seed: 4)
         let other = try makeMachine()
         try other.restoreState(machine.saveState())
-        #expect(other.power.takeStart(of: 1) == CoreStart(entry: machine.memory.base, contextID: 7))
+        #expect(other.power.takeStart(of: 1) == CoreStart(entry: machine.configuration.ram.lowerBound, contextID: 7))
         #expect(other.power.takeStart(of: 1) == nil)
         let answer = other.firmware.call(
-            CallRegisters(.cpuOn, .smc64, other.power.topology.affinities[1].rawValue, other.memory.base, 7), caller: 0)
+            CallRegisters(
+                .cpuOn, .smc64, other.power.topology.affinities[1].rawValue, other.configuration.ram.lowerBound, 7),
+            caller: 0)
         // ON_PENDING.
         #expect(Int64(bitPattern: answer.registers.x0) == -5)
     }

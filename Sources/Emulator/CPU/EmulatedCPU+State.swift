@@ -126,11 +126,12 @@ extension EmulatedCPU: StatefulDevice {
 
     private var savedMonitor: CPUFields.Monitor? {
         let system = state.system.pointee
-        guard system.exclusiveAddress != 0 else { return nil }
-        let offset = system.exclusiveAddress &- UInt64(UInt(bitPattern: memory.host))
+        // One of ROM is forgotten, as it may be at any time: no store there can succeed.
+        guard let pointer = UnsafeRawPointer(bitPattern: UInt(system.exclusiveAddress)),
+            let address = memory.address(of: pointer)
+        else { return nil }
         return CPUFields.Monitor(
-            address: memory.base &+ offset, byteCount: system.exclusiveSize, low: system.exclusiveLow,
-            high: system.exclusiveHigh)
+            address: address, byteCount: system.exclusiveSize, low: system.exclusiveLow, high: system.exclusiveHigh)
     }
 
     private func restore(_ monitor: CPUFields.Monitor?) {

@@ -4,7 +4,9 @@
 // a machine keeps beside this, nor for the counter's rate: a machine that is to go on is made with the counter that was saved
 // (`MachineConfiguration.initialCounter`).
 
+import Emulator
 import Hypervisor
+import Synchronization
 
 /// The states of all parts of a machine at one moment, while no core of it ran.
 struct SavedMachine: Codable, Hashable, Sendable {

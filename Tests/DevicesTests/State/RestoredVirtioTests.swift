@@ -1,6 +1,7 @@
 // virtio devices that go on with the queues of others: the driver is not told, and sees nothing of it.
 
 import Glibc
+import HostSupport
 import Hypervisor
 import TestSupport
 import Testing

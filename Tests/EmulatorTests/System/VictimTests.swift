@@ -161,27 +161,30 @@ struct GrowingTableTests {
     private static let two = SystemMachine.Layout.free + 0x1_0000
     private static let rivals = SystemMachine.Layout.free + 0x2_0000
 
-    /// x3 += the word at x1, x4 times; between them words at x5 and x6, which displace each other.
+    /// x3 += the word at x1, x4 times; between them words from x8 to x7, x6 apart, which displace each other.
     private static let loop: [A64] = [
-        .ldr(.x2, .x1), .add(.x3, .x3, .x2), .ldr(.x2, .x5), .add(.x3, .x3, .x2), .ldr(.x2, .x6), .add(.x3, .x3, .x2),
-        .sub(.x4, .x4, 1), .cbnz(.x4, -7), .svc(1),
+        .ldr(.x2, .x1), .add(.x3, .x3, .x2), .ldr(.x2, .x5), .add(.x3, .x3, .x2), .add(.x5, .x5, .x6), .cmp(.x5, .x7),
+        .b(.ne, 2), .mov(.x5, .x8), .sub(.x4, .x4, 1), .cbnz(.x4, -9), .svc(1),
     ]
-    /// Each round displaces twice; a table is crowded long before.
+    /// More than are kept beside a table.
+    private static let rivalCount: UInt64 = 20
+    private static let firstRival = window + 0x1000 + distance
+    /// Each round displaces once; a table is crowded long before.
     private static let rounds: UInt64 = 8 * UInt64(TLBGeometry.initialEntryCount)
 
     private func mapRivals(_ tables: PageTables, _ attributes: PageAttributes) {
-        for index in 1...2 as ClosedRange<UInt64> {
-            tables.map(Self.window + 0x1000 + index * Self.distance, to: Self.rivals, attributes)
+        for index in 0..<Self.rivalCount {
+            tables.map(Self.firstRival + index * Self.distance, to: Self.rivals, attributes)
         }
     }
 
     /// What the loop adds up, without what the rivals' pages have, which is zero.
     private func sum(_ machine: SystemMachine) throws -> UInt64 {
-        let rival = Self.window + 0x1000
         let stop = try machine.run(
             Self.loop, as: .el0t, flags: 0,
             [
-                .x1: Self.window, .x3: 0, .x4: Self.rounds, .x5: rival + Self.distance, .x6: rival + 2 * Self.distance,
+                .x1: Self.window, .x3: 0, .x4: Self.rounds, .x5: Self.firstRival, .x6: Self.distance,
+                .x7: Self.firstRival + Self.rivalCount * Self.distance, .x8: Self.firstRival,
             ])
         #expect(stop.exception?.esr == esr(ExceptionClass.svc, 1))
         return machine.x(3)
