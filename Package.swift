@@ -55,11 +55,13 @@ let package = Package(
         .target(
             name: "Machine",
             dependencies: [
-                "Bytes", "HostSupport", "PSCI", "Arm64", "Hypervisor", "Emulator", "Devices", "Boot", "Hibernation",
+                "Bytes", "HostSupport", "PSCI", "Arm64", "Hypervisor", "Devices", "Boot", "Hibernation",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: common),
-        .target(name: "PSCIConformance", dependencies: ["HostSupport", "PSCI", "Machine"], swiftSettings: common),
+        .target(
+            name: "PSCIConformance", dependencies: ["HostSupport", "PSCI", "Hypervisor", "Machine"],
+            swiftSettings: common),
         .target(
             name: "KeptVMs",
             dependencies: [
@@ -117,14 +119,17 @@ let package = Package(
             exclude: ["Fixtures"],
             swiftSettings: common),
         .testTarget(
-            name: "MachineTests", dependencies: ["Bytes", "Hibernation", "HostSupport", "Machine", "TestSupport"],
+            name: "MachineTests",
+            dependencies: [
+                "Bytes", "Emulator", "Hibernation", "HostSupport", "Hypervisor", "Machine", "PSCI", "TestSupport",
+            ],
             exclude: ["Golden"],
             swiftSettings: common),
         .testTarget(
             name: "PSCIConformanceTests", dependencies: ["PSCI", "PSCIConformance"], swiftSettings: common),
         .testTarget(
             name: "KeptVMsTests",
-            dependencies: ["Devices", "Hibernation", "KeptVMs", "HostSupport", "Machine", "TestSupport"],
+            dependencies: ["Devices", "Emulator", "Hibernation", "KeptVMs", "HostSupport", "Machine", "TestSupport"],
             swiftSettings: common),
         .testTarget(
             name: "CommandLineTests",

@@ -19,13 +19,14 @@ struct CodeMemory {
     /// Less than this makes a guest slow; then no memory is no memory.
     private static let leastByteCount = 8 << 20
 
-    /// Takes as much as `configuration` allows, or less.
-    init(_ configuration: EmulatedVMConfiguration) throws(GuestMemoryError) {
-        var byteCount = configuration.codeCacheByteCount
+    /// Takes `byteCount` bytes, or less.
+    init(_ configuration: BackendConfiguration, engine: Engine, byteCount: Int) throws(GuestMemoryError) {
+        var byteCount = byteCount
         while true {
             do throws(GuestMemoryError) {
                 self = try CodeMemory(
-                    configuration, byteCount: byteCount, isLast: byteCount / Self.reduction < Self.leastByteCount)
+                    configuration, engine, byteCount: byteCount,
+                    isLast: byteCount / Self.reduction < Self.leastByteCount)
                 return
             } catch {
                 guard byteCount / Self.reduction >= Self.leastByteCount else { throw error }
@@ -36,11 +37,11 @@ struct CodeMemory {
 
     /// - Parameter isLast: no less will be tried: a translator without memory is done without.
     private init(
-        _ configuration: EmulatedVMConfiguration, byteCount: Int, isLast: Bool
+        _ configuration: BackendConfiguration, _ engine: Engine, byteCount: Int, isLast: Bool
     ) throws(GuestMemoryError) {
         var newBlock = CodeCache.NewBlock()
         #if arch(x86_64)
-        let patience = configuration.engine.patience
+        let patience = engine.patience
         func translator(_ byteCount: Int, _ patience: Int32) -> Translator? {
             Translator(
                 byteCount: byteCount, patience: patience, looksBetweenBlocks: configuration.isRepeatable)

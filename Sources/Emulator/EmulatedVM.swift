@@ -8,59 +8,11 @@ import Arm64
 import Hypervisor
 import Synchronization
 
-/// The interrupt lines that a CPU's own timers drive.
-public struct TimerLines: Sendable {
-    public var virtualTimer: InterruptLine
-    public var physicalTimer: InterruptLine
-
-    public init(virtualTimer: InterruptLine, physicalTimer: InterruptLine) {
-        self.virtualTimer = virtualTimer
-        self.physicalTimer = physicalTimer
-    }
-}
-
-/// What an `EmulatedVM` is made of.
-public struct EmulatedVMConfiguration: Sendable {
-    public var cpuCount: Int
-    public var model: CPUModel
-    public var memory: GuestMemory
-    public var bus: PhysicalBus
-    public var clock: any GuestClock
-    public var entropy: any EntropySource
-    public var interruptController: (any InterruptControllerInterface)?
-    /// Called once for each CPU.
-    public var timerLines: @Sendable (Int) -> TimerLines
-    /// The most memory that translated code may take, in bytes.
-    public var codeCacheByteCount = 512 << 20
-    /// How guest code is executed.
-    public var engine = Engine.auto
-    /// Whether requests and the end of a slice are noticed between any two blocks, whatever the engine: then all engines do
-    /// the same at the same instruction. Costs translated code two comparisons for each block.
-    public var isRepeatable = false
-    /// Called when an event was sent to a CPU whose `run` has returned `Exit.waitForEvent`, on the sender's thread.
-    public var eventSent: @Sendable (Int) -> Void = { _ in }
-
-    public init(
-        cpuCount: Int, model: CPUModel, memory: GuestMemory, bus: PhysicalBus, clock: any GuestClock,
-        entropy: any EntropySource, interruptController: (any InterruptControllerInterface)?,
-        timerLines: @escaping @Sendable (Int) -> TimerLines
-    ) {
-        self.cpuCount = cpuCount
-        self.model = model
-        self.memory = memory
-        self.bus = bus
-        self.clock = clock
-        self.entropy = entropy
-        self.interruptController = interruptController
-        self.timerLines = timerLines
-    }
-}
-
 /// A virtual machine on software CPUs.
 ///
 /// Safe to share between threads: everything is immutable after `init`, or locks for itself.
-public final class EmulatedVM: @unchecked Sendable {
-    let configuration: EmulatedVMConfiguration
+public final class EmulatedVM: BackendVM, @unchecked Sendable {
+    let configuration: BackendConfiguration
     let codeCache: CodeCache
     #if arch(x86_64)
     /// nil if guest code is interpreted only.
@@ -75,11 +27,16 @@ public final class EmulatedVM: @unchecked Sendable {
     /// How often ROM became a device.
     private let romModeChanges = Atomic<UInt64>(0)
 
+    /// - Parameters:
+    ///   - engine: how guest code is executed.
+    ///   - codeCacheByteCount: the most memory that translated code may take.
     /// - Precondition: at least one CPU.
-    public init(_ configuration: EmulatedVMConfiguration) throws(GuestMemoryError) {
+    public init(
+        _ configuration: BackendConfiguration, engine: Engine = .auto, codeCacheByteCount: Int = 512 << 20
+    ) throws(GuestMemoryError) {
         precondition(configuration.cpuCount > 0, "a machine has at least one CPU")
         self.configuration = configuration
-        let code = try CodeMemory(configuration)
+        let code = try CodeMemory(configuration, engine: engine, byteCount: codeCacheByteCount)
         #if arch(x86_64)
         translator = code.translator
         #endif
@@ -87,6 +44,8 @@ public final class EmulatedVM: @unchecked Sendable {
         cpus = (0..<configuration.cpuCount).map { EmulatedCPU(index: $0, of: self) }
         configuration.memory.observer = self
     }
+
+    public var virtualCPUs: [any VirtualCPU] { cpus }
 
     // MARK: Requests to all CPUs
 

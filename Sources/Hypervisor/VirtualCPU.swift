@@ -1,11 +1,11 @@
 // What a machine asks of whatever runs guest code.
 //
-// Responsible for: the protocols of a virtual CPU and of the machine-wide part of a back end, and the reasons for
-// which a vCPU comes back to the machine. Not responsible for: any one back end (`Emulator` is one; KVM would be
-// another), nor for what the machine does about an exit.
+// Responsible for: the protocol of a virtual CPU, the reasons for which one comes back to the machine, and the sources of
+// time and of entropy. Not responsible for: the machine-wide part (`HypervisorBackend`), any one back end, nor for what the
+// machine does about an exit.
 
 /// Why a vCPU stopped running guest code and returned to the machine.
-public enum Exit: Sendable, Equatable {
+public enum Exit: Sendable, Hashable {
     /// HVC #immediate, with the guest's PC already past it. Arguments are in x0 and up.
     case hypercall(immediate: UInt16)
     /// SMC #immediate, with the guest's PC already past it.
@@ -25,7 +25,7 @@ public enum Exit: Sendable, Equatable {
 }
 
 /// One virtual CPU. Used by one thread at a time, but for the members that say otherwise.
-public protocol VirtualCPU: AnyObject {
+public protocol VirtualCPU: StatefulDevice, Sendable {
     /// Position in the machine, from 0.
     var index: Int { get }
 
@@ -45,6 +45,15 @@ public protocol VirtualCPU: AnyObject {
     /// Whether an interrupt is pending, masked or not: what ends a WFI. Callable from any thread.
     var hasPendingInterrupt: Bool { get }
 
+    /// The counter value at which a timer of this CPU will interrupt; nil if none will. Looking at it drives the timers' lines,
+    /// and tells an instruction clock of what was executed. For the thread of `run`, which waits in the CPU's stead.
+    var nextTimerDeadline: UInt64? { get }
+
+    /// Waits, on the thread of `run`, until the interrupt controller has a wake request for this CPU, whose context is lost or
+    /// kept as the machine says; false if `requestExit` was called before. Only of back ends with
+    /// `BackendCapabilities.wakeRequests`.
+    func waitForWakeRequest() -> Bool
+
     /// Whether a WFE is over: an event was sent, or an interrupt is pending that is not masked. For the thread of `run`,
     /// after `Exit.waitForEvent`.
     var hasWakeUpEvent: Bool { get }
@@ -63,11 +72,18 @@ public protocol VirtualCPU: AnyObject {
     /// the PC, `context` in x0.
     func reset(entry: UInt64, context: UInt64)
 
+    /// The same for a CPU that lost its context while it waited; its timers go on as they were.
+    func powerUp(entry: UInt64, context: UInt64)
+
     /// Takes the exception that an undefined instruction at the one just executed would have taken.
     func injectUndefinedInstruction()
 
     /// The whole register state as text, for people who look for a guest's mistake.
     var stateDescription: String { get }
+}
+
+extension VirtualCPU {
+    public func waitForWakeRequest() -> Bool { false }
 }
 
 /// The guest's time.

@@ -4,6 +4,7 @@
 // host says what came of them. Not responsible for: printing.
 
 import HostSupport
+import Hypervisor
 import Machine
 import PSCI
 import Synchronization
@@ -14,15 +15,20 @@ public struct ConformanceRun {
     public let policy: Policy
     private let image: String
     private let clock: ClockKind
+    private let backend: any HypervisorBackend
 
     /// - Parameters:
     ///   - image: the path of the guest.
     ///   - policy: what its machine's PSCI is, and what it is held against.
     ///   - clock: the machine's.
-    public init(image: String, policy: Policy, clock: ClockKind = .host) {
+    ///   - backend: what runs it.
+    public init(
+        image: String, policy: Policy, clock: ClockKind = .host, backend: any HypervisorBackend
+    ) {
         self.image = image
         self.policy = policy
         self.clock = clock
+        self.backend = backend
     }
 
     /// Every check that the guest makes on `cpuCount` cores, and whether it got to its end.
@@ -109,7 +115,7 @@ public struct ConformanceRun {
             states=0x\(String(policy.idleStates.rawValue, radix: 16)) format=\(policy.powerStateFormat.name) \
             trusted-os=\(policy.trustedOS.name) \(words)
             """
-        return try ConformanceMachine(configuration)
+        return try ConformanceMachine(configuration, on: backend)
     }
 
     private func boot(_ machine: ConformanceMachine) throws(MachineError) -> (RunEnd, String) {
@@ -129,12 +135,13 @@ private final class ConformanceMachine {
         let bytes = Mutex<[UInt8]>([])
     }
 
-    init(_ configuration: MachineConfiguration) throws(MachineError) {
+    init(_ configuration: MachineConfiguration, on backend: any HypervisorBackend) throws(MachineError) {
         let console = Console()
         self.console = console
         machine = try VirtualMachine(
             configuration,
-            events: MachineEvents(consoleOutput: { output in console.bytes.withLock { $0 += output } }))
+            events: MachineEvents(consoleOutput: { output in console.bytes.withLock { $0 += output } }),
+            backend: backend)
     }
 
     /// One boot, and what it wrote.

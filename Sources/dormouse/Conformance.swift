@@ -1,6 +1,7 @@
 // `dormouse conformance`: runs the conformance guest at every version of PSCI, and prints what it found.
 
 import ArgumentParser
+import Emulator
 import Glibc
 import HostSupport
 import Machine
@@ -76,7 +77,7 @@ struct Conformance: ParsableCommand {
         var table = ConformanceTable()
         for version in versions.isEmpty ? Version.allCases : versions {
             let policy = Policy(psci, over: MachineModel.virt1.psci, version: version)
-            let run = ConformanceRun(image: image, policy: policy, clock: clock)
+            let run = ConformanceRun(image: image, policy: policy, clock: clock, backend: EmulatorBackend())
             for count in cpus.isEmpty ? [1, 4] : cpus {
                 let lines = try run.checks(cpuCount: count)
                 report(lines, "PSCI \(version.name), \(count) cores")

@@ -4,6 +4,7 @@
 // Responsible for what one process has once. A VM whose guest resets may go on as another machine, with the same
 // terminal. Not responsible for which machine that is, nor for what its end means.
 
+import Emulator
 import Glibc
 import HostSupport
 import Logging
@@ -78,9 +79,8 @@ final class Session: Sendable {
         events.suspended = { log.notice("\($0.words)") }
         if let warning = configuration.model.warning { log.warning("\(warning)") }
         var configuration = configuration
-        configuration.engine = options.engine
         for laboratory in options.laboratory { configuration.laboratory.add(laboratory) }
-        return try VirtualMachine(configuration, events: events)
+        return try VirtualMachine(configuration, events: events, backend: EmulatorBackend(engine: options.engine))
     }
 
     /// From here on something is kept of the run, and a signal that is to end it lets it end in order.

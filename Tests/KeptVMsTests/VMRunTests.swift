@@ -1,3 +1,4 @@
+import Emulator
 import Foundation
 import Hibernation
 import HostSupport
@@ -49,7 +50,7 @@ struct VMRunTests {
         ) throws -> VMState {
             let lock = try vm.lock()
             let run = try VMRun(plan(), lock: lock, request: StartRequest(), now: Self.now)
-            let machine = try VirtualMachine(run.plan.machine, events: MachineEvents())
+            let machine = try VirtualMachine(run.plan.machine, events: MachineEvents(), backend: EmulatorBackend())
             defer { machine.close() }
             try change()
             let outcome = RunOutcome(
@@ -173,7 +174,7 @@ struct VMRunTests {
         #expect(plan.environment["kernel.sha256"] == measured)
         let run = try VMRun(plan, lock: lock, request: StartRequest(), now: Bench.now)
         try FileManager.default.removeItem(atPath: bench.kernel)
-        let machine = try VirtualMachine(plan.machine, events: MachineEvents())
+        let machine = try VirtualMachine(plan.machine, events: MachineEvents(), backend: EmulatorBackend())
         defer { machine.close() }
         for _ in 0..<2 { #expect(try machine.run() == .poweredOff) }
         withExtendedLifetime(run) {}

@@ -11,17 +11,6 @@ import Testing
 
 @Suite("Clocks of a host that sleeps")
 struct ClockTests {
-    /// A clock that goes on only when it is told.
-    private final class ManualClock: Sendable {
-        private let value: Atomic<UInt64>
-
-        init(_ start: UInt64 = 1_000_000_000_000) { value = Atomic(start) }
-
-        var now: UInt64 { value.load(ordering: .sequentiallyConsistent) }
-
-        func advance(by nanoseconds: UInt64) { value.wrappingAdd(nanoseconds, ordering: .sequentiallyConsistent) }
-    }
-
     private final class Flag: Sendable {
         private let value = Atomic(false)
         var isSet: Bool { value.load(ordering: .sequentiallyConsistent) }
@@ -50,6 +39,72 @@ struct ClockTests {
         #expect(clock.hostTime(ofCounter: 7 + 2 * Self.hour) == deadline)
         host.advance(by: 2 * Self.hour)
         #expect(clock.hostTime(ofCounter: 7 + 2 * Self.hour) == host.now)
+    }
+
+    @Test("A counter that is stopped stands still, and goes on from there; its deadlines come later by that")
+    func stopped() {
+        let host = ManualClock()
+        let clock = HostClock(counter: 7) { host.now }
+        host.advance(by: 10)
+        clock.stop()
+        clock.stop()
+        host.advance(by: Self.hour)
+        #expect(clock.counter == 17)
+        #expect(clock.hostTime(ofCounter: 18) == .max)
+        #expect(clock.hostTime(ofCounter: 17) == host.now)
+        clock.goOn()
+        clock.goOn()
+        #expect(clock.counter == 17)
+        #expect(clock.hostTime(ofCounter: 100) == host.now + 83)
+        host.advance(by: 83)
+        #expect(clock.counter == 100)
+    }
+
+    @Test("A counter never goes back, however often it is stopped while it is read")
+    func readWhileStopped() throws {
+        let clock = HostClock(counter: 0)
+        let isOver = Flag()
+        let wentBack = Flag()
+        let readers = try (0..<2).map { _ in
+            try HostThread {
+                var last: UInt64 = 0
+                while !isOver.isSet {
+                    let now = clock.counter
+                    if now < last { wentBack.set() }
+                    last = now
+                }
+            }
+        }
+        for _ in 0..<200_000 {
+            clock.stop()
+            clock.goOn()
+        }
+        isOver.set()
+        for reader in readers { reader.join() }
+        #expect(!wentBack.isSet)
+    }
+
+    @Test("Ticks and nanoseconds of a counter agree: a deadline in nanoseconds is never before its tick")
+    func rates() {
+        let slow = CounterRate(frequency: 62_500_000)
+        #expect(slow.ticks(inNanoseconds: 15) == 0 && slow.ticks(inNanoseconds: 16) == 1)
+        #expect(slow.nanoseconds(forTicks: 3) == 48)
+        // Not a whole number of nanoseconds.
+        let odd = CounterRate(frequency: 24_000_000)
+        #expect(odd.nanoseconds(forTicks: 1) == 42)
+        #expect(odd.nanoseconds(forTicks: .max) == .max)
+        let fast = CounterRate(frequency: 3_000_000_000)
+        #expect(fast.nanoseconds(forTicks: .max) == UInt64.max / 3)
+        #expect(CounterRate(frequency: 1_000_000_000).nanoseconds(forTicks: .max) == .max)
+        for rate in [slow, odd, fast] {
+            for ticks in [0, 1, 2, 12_345, 1 << 40] as [UInt64] {
+                let time = rate.nanoseconds(forTicks: ticks)
+                #expect(rate.ticks(inNanoseconds: time) >= ticks)
+                if time > 0 { #expect(rate.ticks(inNanoseconds: time - 1) < max(ticks, 1)) }
+            }
+        }
+        // What 64 bits do not hold wraps, as a counter does: 2^63 ns are 3 × 2^63 ticks.
+        #expect(fast.ticks(inNanoseconds: 1 << 63) == 1 << 63)
     }
 
     @Test("A wait whose deadline came while the host slept ends soon after")

@@ -1,5 +1,4 @@
 import Devices
-import Emulator
 import FoundationEssentials
 import Glibc
 import Hibernation
@@ -87,7 +86,6 @@ struct MachineEnvironmentTests {
         MachineChange(testDescription: "kernel's path", machine: { $0.kernel = "/b/kernel" }),
         MachineChange(testDescription: "initrd's path", machine: { $0.initrd = "/b/initrd" }),
         MachineChange(testDescription: "disk's path", machine: { $0.disks[0].path = "/b/0.img" }),
-        MachineChange(testDescription: "engine", machine: { $0.engine = .interpreter }),
         MachineChange(
             testDescription: "laboratory", machine: { $0.laboratory.rules = [.init(.cpuOn, .every, .resume)] }),
         MachineChange(testDescription: "console input", machine: { $0.console = .virtio }),

@@ -1,7 +1,6 @@
 // The state of a machine: everything in its list is in it, and another machine goes on from it.
 
 import Devices
-import Emulator
 import Foundation
 import Hypervisor
 import PSCI
@@ -64,14 +63,14 @@ struct SavedMachineTests {
         _ = machine.press(.sleep)
         _ = machine.changeGenerationID(to: (0..<16).map { _ in UInt8(truncatingIfNeeded: random.next()) })
         machine.power.boot(entry: machine.configuration.ram.lowerBound, contextID: 1, isCold: true)
-        _ = machine.power.takeStart(of: 0)
+        _ = machine.cores[0].move(.woke)
         machine.firmware.coreStarted(0)
         for call in [
             CallRegisters(
                 .cpuOn, .smc64, machine.power.topology.affinities[1].rawValue, machine.configuration.ram.lowerBound, 7),
             CallRegisters(.memProtect, .smc32, 1, 0, 0),
         ] { _ = machine.firmware.call(call, caller: 0) }
-        for cpu in machine.emulator.cpus {
+        for cpu in machine.cores.map(\.cpu) {
             for register in 0..<31 { cpu.setRegister(register, random.next()) }
             cpu.programCounter = random.next()
         }
@@ -84,7 +83,7 @@ struct SavedMachineTests {
         }
     }
 
-    @Test("Every component with registers has a state, and so have the firmware and each CPU")
+    @Test("Every component with registers has a state, and so have the firmware, each core and each CPU")
     func completeness() throws {
         let machine = try makeMachine()
         for (component, made) in zip(machine.configuration.components.all, machine.components) {
@@ -93,7 +92,7 @@ struct SavedMachineTests {
         let names = machine.statefulParts.map(\.name)
         #expect(names.first == "gic", "the others interrupt it")
         #expect(Set(names).count == names.count)
-        #expect(names.suffix(3) == ["psci", "cpu.0", "cpu.1"])
+        #expect(names.suffix(5) == ["psci", "core.0", "cpu.0", "core.1", "cpu.1"])
     }
 
     @Test(
@@ -129,8 +128,8 @@ struct SavedMachineTests {
         use(machine, seed: 4)
         let other = try makeMachine()
         try other.restoreState(machine.saveState())
-        #expect(other.power.takeStart(of: 1) == CoreStart(entry: machine.configuration.ram.lowerBound, contextID: 7))
-        #expect(other.power.takeStart(of: 1) == nil)
+        let start = CoreStart(entry: machine.configuration.ram.lowerBound, contextID: 7)
+        #expect(other.coreActivities == [.running, .starting(start)])
         let answer = other.firmware.call(
             CallRegisters(
                 .cpuOn, .smc64, other.power.topology.affinities[1].rawValue, other.configuration.ram.lowerBound, 7),
@@ -192,10 +191,8 @@ struct SavedMachineTests {
     @Test(
         "What the firmware cannot have been asked is refused, with the field's name",
         arguments: [
-            ("\"entry\":1073741824", "\"entry\":4096", "psci.starts[1]"),
-            ("\"state\":2", "\"state\":1", "psci.firmware.coreNodes[1].state"),
-            ("\"trustedOSCore\":0", "\"trustedOSCore\":2", "psci.firmware.trustedOSCore"),
-            ("\"starts\":[null,", "\"starts\":[", "psci.starts"),
+            ("\"state\":2", "\"state\":1", "psci.coreNodes[1].state"),
+            ("\"trustedOSCore\":0", "\"trustedOSCore\":2", "psci.trustedOSCore"),
         ])
     func firmware(old: String, new: String, field: String) throws {
         let machine = try makeMachine()

@@ -11,7 +11,7 @@ import Hypervisor
 import Synchronization
 
 /// A GICv3 for 1 to 64 PEs.
-public final class GIC: InterruptControllerInterface {
+public final class GIC: InterruptController, InterruptControllerInterface {
     /// SPIs: INTIDs 32 to 287.
     public static let spiCount = GICGeometry.spiCount
     /// Bytes of the distributor's window.

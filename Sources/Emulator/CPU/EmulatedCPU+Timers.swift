@@ -74,7 +74,6 @@ extension EmulatedCPU {
 }
 
 extension EmulatedCPU {
-    /// The counter value at which a timer of this CPU will interrupt; nil if none will. For who waits in its stead.
     public var nextTimerDeadline: UInt64? {
         updateTimers()
         return nextTimerEvent == .max ? nil : nextTimerEvent

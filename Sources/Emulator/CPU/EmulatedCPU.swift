@@ -14,7 +14,7 @@ import Synchronization
 /// that is in `run`.
 public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     public let index: Int
-    let configuration: EmulatedVMConfiguration
+    let configuration: BackendConfiguration
     let codeCache: CodeCache
     #if arch(x86_64)
     let translator: Translator?

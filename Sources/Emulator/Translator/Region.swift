@@ -31,7 +31,7 @@ struct Region {
     private(set) var blocks: [RegionBlock] = []
     let mode: BlockMode
     let features: HostFeatures
-    /// Whether a block may be left before its first instruction: see `EmulatedVMConfiguration.isRepeatable`.
+    /// Whether a block may be left before its first instruction: see `BackendConfiguration.isRepeatable`.
     let looksBetweenBlocks: Bool
     /// For each general register the number of the host register that it lives in, or `noHome`.
     private(set) var homes = [UInt8](repeating: Region.noHome, count: 40)

@@ -2,7 +2,6 @@
 
 import Boot
 import Devices
-import Emulator
 import HostSupport
 import Hypervisor
 import PSCI
@@ -84,8 +83,6 @@ public struct MachineConfiguration: Sendable {
     public var laboratory = Laboratory.idle
     public var clock = ClockKind.host
     public var console = ConsoleKind.pl011
-    /// How guest code is executed; the guest does not see it.
-    public var engine = Engine.auto
     /// Where the guest's counter begins: with the host's clock, `counterOfToday` is good for a machine that keeps no record.
     public var initialCounter: UInt64 = 0
     /// When the guest's counter was there, in nanoseconds since 1970-01-01 UTC, if it has gone on since then; nil: it is there
@@ -131,7 +128,14 @@ public enum MachineError: AttributedError {
     /// A rule of the laboratory is for a disk that is not there.
     case laboratoryDisk(Int)
     case memory(GuestMemoryError)
+    /// The back end cannot run the machine.
+    case backend(BackendError)
     case host(String)
+
+    /// What a back end said, where it is the same whoever says it.
+    init(_ error: BackendError) {
+        self = if case .memory(let reason) = error { .memory(reason) } else { .backend(error) }
+    }
 
     public var description: String {
         switch self {
@@ -161,18 +165,18 @@ public enum MachineError: AttributedError {
         case .laboratoryDisk(let number):
             "the laboratory has a rule for disk \(number), and there is none; disks are counted from 0"
         case .memory(let error): error.description
+        case .backend(let error): error.description
         case .host(let text): text
         }
     }
 
     public var isHosts: Bool {
         switch self {
-        case .memory(.cannotReserveCode), .host: true
+        case .memory(.cannotReserveCode), .backend(.host), .host: true
         case .disk(let error): error.isHosts
         case .network(.host): true
         case .cpuCount, .memorySize, .tooManyDisks, .generationID, .file, .kernel, .initrdForFlatImage, .bootPlan,
-            .memory,
-            .laboratoryDisk, .sameDisk, .diskLog, .network:
+            .memory, .backend, .laboratoryDisk, .sameDisk, .diskLog, .network:
             false
         }
     }

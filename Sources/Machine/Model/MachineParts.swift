@@ -6,6 +6,8 @@ import Hypervisor
 /// The materials, and the devices that a machine knows by name.
 struct MachineParts {
     let configuration: MachineConfiguration
+    /// What the machine runs on.
+    let backend: any HypervisorBackend
     let events: MachineEvents
     let memory: GuestMemory
     let entropy: any EntropySource
@@ -30,7 +32,9 @@ struct MachineParts {
     private(set) var made: [MadeComponent] = []
 
     /// Made before everything that has an interrupt.
-    var gic: GIC?
+    var interruptController: (any InterruptController)?
+    /// The system registers of the interrupt controller, if it is not a part of the back end.
+    var cpuInterfaces: (any InterruptControllerInterface)?
     var uart: PL011?
     var rtc: PL031?
     var eventDevice: EventDevice?
@@ -41,12 +45,14 @@ struct MachineParts {
     var networks: [Int: NetworkDevice] = [:]
 
     init(
-        _ configuration: MachineConfiguration, events: MachineEvents, memory: GuestMemory, entropy: any EntropySource,
+        _ configuration: MachineConfiguration, backend: any HypervisorBackend, events: MachineEvents,
+        memory: GuestMemory, entropy: any EntropySource,
         timeOfDay: @escaping @Sendable () -> UInt64, alarmClock: AlarmClock, diskLaboratory: DiskLaboratory?,
         consoleOutput: @escaping @Sendable ([UInt8]) -> Void, interruptInputs: [@Sendable (Bool) -> Void],
         wakeRequested: @escaping @Sendable (Int) -> Void
     ) {
         self.configuration = configuration
+        self.backend = backend
         self.events = events
         self.memory = memory
         self.entropy = entropy
@@ -69,6 +75,8 @@ struct MachineParts {
     }
 
     /// The wire of an SPI, or of a PPI by INTID; one that leads nowhere before there is an interrupt controller.
-    func spi(_ number: Int) -> InterruptLine { gic?.spi(number) ?? InterruptLine { _ in } }
-    func ppi(_ intid: Int, cpu: Int) -> InterruptLine { gic?.ppi(intid, cpu: cpu) ?? InterruptLine { _ in } }
+    func spi(_ number: Int) -> InterruptLine { interruptController?.spi(number) ?? .unconnected }
+    func ppi(_ intid: Int, cpu: Int) -> InterruptLine {
+        interruptController?.ppi(intid, cpu: cpu) ?? .unconnected
+    }
 }

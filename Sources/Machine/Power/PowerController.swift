@@ -1,79 +1,50 @@
 // The platform side of PSCI: what the firmware remembers, behind a lock, and how a core is started.
 //
-// Responsible for: atomic steps and start requests. Not responsible for what a call means (`PSCI`) nor for running cores
-// (`VirtualMachine`).
+// Responsible for: atomic steps. Not responsible for what a call means (`PSCI`) nor for running cores (`VirtualMachine`): a
+// start is passed on to the core.
 
 import Hypervisor
 import PSCI
 import Synchronization
 
-/// What a core that is to start begins with.
-struct CoreStart: Sendable, Hashable, Codable {
-    var entry: UInt64
-    var contextID: UInt64
-}
-
 /// The cores of one machine, as `PSCI.Firmware` sees them.
 final class PowerController: Platform, Sendable {
-    struct Shared {
-        var firmware: FirmwareState
-        var starts: [CoreStart?]
-    }
-
     let topology: Topology
-    let shared: Mutex<Shared>
-    let ram: Range<PhysicalAddress>
+    let state: Mutex<FirmwareState>
+    private let ram: Range<PhysicalAddress>
     private let clock: any GuestClock
     private let withheldCores: Set<Int>
     private let entropySource: any EntropySource
-    /// Wakes the thread of a core.
-    let wake: @Sendable (Int) -> Void
+    /// Has a core started.
+    private let startCore: @Sendable (Int, CoreStart) -> Void
 
     init(
         _ configuration: MachineConfiguration, ram: Range<PhysicalAddress>, clock: any GuestClock,
-        entropy: any EntropySource, wake: @escaping @Sendable (Int) -> Void
+        entropy: any EntropySource, startCore: @escaping @Sendable (Int, CoreStart) -> Void
     ) {
         topology = configuration.topology
-        shared = Mutex(
-            Shared(
-                firmware: FirmwareState(topology: topology, idleStates: configuration.psci.idleStates),
-                starts: Array(repeating: nil, count: topology.coreCount)))
+        state = Mutex(FirmwareState(topology: topology, idleStates: configuration.psci.idleStates))
         self.ram = ram
         self.clock = clock
         withheldCores = configuration.laboratory.withheldCores
         entropySource = entropy
-        self.wake = wake
+        self.startCore = startCore
     }
 
     /// All cores off but the first, which starts at `entry`.
     func boot(entry: UInt64, contextID: UInt64, isCold: Bool) {
-        shared.withLock { shared in
-            shared.firmware.boot(core: 0, isCold: isCold)
-            for index in shared.starts.indices { shared.starts[index] = nil }
-            shared.starts[0] = CoreStart(entry: entry, contextID: contextID)
-        }
-    }
-
-    /// Takes the request to start `core`, if there is one.
-    func takeStart(of core: Int) -> CoreStart? {
-        shared.withLock { shared in
-            defer { shared.starts[core] = nil }
-            return shared.starts[core]
-        }
-    }
-
-    func hasStart(of core: Int) -> Bool {
-        shared.withLock { $0.starts[core] != nil }
+        state.withLock { $0.boot(core: 0, isCold: isCold) }
+        startCore(0, CoreStart(entry: entry, contextID: contextID))
     }
 
     // MARK: Platform
 
     func withState<Result: Sendable>(_ body: (inout FirmwareState) -> Result) -> Result {
-        shared.withLock { body(&$0.firmware) }
+        state.withLock { body(&$0) }
     }
 
-    /// The guest's own counter, which is in nanoseconds in every model.
-    var now: UInt64 { clock.counter }
+    /// By the guest's own counter.
+    var now: UInt64 { clock.rate.nanoseconds(forTicks: clock.counter) }
 
     func isValidEntryPoint(_ address: UInt64) -> Bool {
         ram.contains(address)
@@ -86,8 +57,7 @@ final class PowerController: Platform, Sendable {
     func isWithheld(_ core: Int) -> Bool { withheldCores.contains(core) }
 
     func start(core: Int, entryPoint: UInt64, contextID: UInt64, caller: Int) -> Bool {
-        shared.withLock { $0.starts[core] = CoreStart(entry: entryPoint, contextID: contextID) }
-        wake(core)
+        startCore(core, CoreStart(entry: entryPoint, contextID: contextID))
         return true
     }
 

@@ -4,7 +4,6 @@
 // a machine keeps beside this, nor for the counter's rate: a machine that is to go on is made with the counter that was saved
 // (`MachineConfiguration.initialCounter`).
 
-import Emulator
 import Hypervisor
 import Synchronization
 
@@ -26,7 +25,10 @@ extension VirtualMachine {
             if let state = made.state { parts.append((component.name, state)) }
         }
         parts.append(("psci", power))
-        for cpu in emulator.cpus { parts.append(("cpu.\(cpu.index)", cpu)) }
+        for core in cores {
+            parts.append(("core.\(core.index)", core))
+            parts.append(("cpu.\(core.index)", core.cpu))
+        }
         return parts
     }
 

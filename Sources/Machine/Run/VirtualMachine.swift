@@ -1,13 +1,12 @@
 // A whole machine: made from a configuration, started, and run to an end.
 //
-// Responsible for: wiring devices to the back end, loading the guest, and starting over after a reset. The threads are
-// in `VirtualMachine+Run`, PSCI's effects in `VirtualMachine+Power`. Not responsible for what the end of a run means
+// Responsible for: wiring devices to a back end, which it knows by the protocols of `Hypervisor` only, loading the guest, and starting over after a reset. A run is
+// in `VirtualMachine+Run`, what cores do in `Cores`, PSCI's effects in `VirtualMachine+Power`. Not responsible for what the end of a run means
 // to the user.
 
 import Arm64
 import Boot
 import Devices
-import Emulator
 import Glibc
 import HostSupport
 import Hypervisor
@@ -58,8 +57,10 @@ public final class VirtualMachine: @unchecked Sendable {
     public let configuration: MachineConfiguration
     let events: MachineEvents
     public let memory: GuestMemory
-    let emulator: EmulatedVM
-    let gic: GIC
+    /// The machine-wide part of the back end, and its CPUs by index.
+    let backendVM: any BackendVM
+    let cpus: [any VirtualCPU]
+    let interruptController: any InterruptController
     /// What the machine's components were made into, in the order of their list.
     let components: [MadeComponent]
     let uart: PL011?
@@ -79,7 +80,14 @@ public final class VirtualMachine: @unchecked Sendable {
     let laboratory: LaboratoryRun
     let systemSuspend = SystemSuspend()
     let alarmClock: AlarmClock
-    let parking: [Parking]
+    /// By index.
+    let cores: [Core]
+    /// Whether the back end waits for wake requests.
+    let waitsInBackend: Bool
+    /// The guest's time.
+    let clock: any GuestClock
+    /// The host's time, in nanoseconds.
+    let hostTime: @Sendable () -> UInt64
     /// Set in runs on the host's clock.
     let hostClock: HostClock?
     /// Set in deterministic runs.
@@ -97,14 +105,33 @@ public final class VirtualMachine: @unchecked Sendable {
     let initialCounter: UInt64
     /// Whether the last run ended with a warm reset, so that the next one keeps what is in RAM.
     let keepsMemory = Atomic(false)
-    /// How many reasons there are for the guest to be paused.
-    let pauses = Atomic(0)
+    /// Why the guest is paused.
+    let pauses = Mutex(Pauses())
+    /// The `PauseNumber`.
+    let pauseCount = Atomic(0)
+    /// Where who waits until the guest has stopped sleeps.
+    let pauseObservers = Parking()
+    let phase = Mutex(RunPhase.off)
 
     /// Makes a machine and opens its disks. Nothing runs yet.
-    public init(_ configuration: MachineConfiguration, events: MachineEvents) throws(MachineError) {
+    ///
+    /// - Parameter backend: what runs the guest's code.
+    public convenience init(
+        _ configuration: MachineConfiguration, events: MachineEvents, backend: any HypervisorBackend
+    ) throws(MachineError) {
+        try self.init(configuration, events: events, backend: backend, hostTime: { BootClock.now })
+    }
+
+    /// - Parameter hostTime: the host's time, in nanoseconds, by which the guest's counter counts and threads sleep.
+    init(
+        _ configuration: MachineConfiguration, events: MachineEvents, backend: any HypervisorBackend,
+        hostTime: @escaping @Sendable () -> UInt64
+    ) throws(MachineError) {
         try Self.check(configuration)
+        try configuration.check(backend)
         self.configuration = configuration
         self.events = events
+        self.hostTime = hostTime
         let isDeterministic = configuration.clock == .instructions
         let entropy: any EntropySource =
             isDeterministic ? SeededEntropy(seed: configuration.seed) : HostEntropy()
@@ -117,11 +144,13 @@ public final class VirtualMachine: @unchecked Sendable {
             hostClock = nil
             clock = instructionClock
         } else {
-            let hostClock = HostClock(counter: initialCounter)
+            let hostClock = HostClock(
+                counter: initialCounter, frequency: configuration.model.counterFrequency, time: hostTime)
             self.hostClock = hostClock
             instructionClock = nil
             clock = hostClock
         }
+        self.clock = clock
 
         let memory: GuestMemory
         do {
@@ -135,8 +164,7 @@ public final class VirtualMachine: @unchecked Sendable {
         let cpuInputs = (0..<cpuCount).map { cpu in
             { @Sendable (level: Bool) -> Void in inputs.set(level, cpu: cpu) }
         }
-        let parking = (0..<cpuCount).map { _ in Parking() }
-        self.parking = parking
+        let parking = (0..<cpuCount).map { _ in Parking(time: hostTime) }
         let log = try Self.openDiskLog(configuration.laboratory)
         let diskLaboratory = Self.makeDiskLaboratory(configuration.laboratory, log: log)
         self.diskLaboratory = diskLaboratory
@@ -147,15 +175,17 @@ public final class VirtualMachine: @unchecked Sendable {
         let alarmClock = AlarmClock()
         self.alarmClock = alarmClock
         let list = configuration.components
-        var parts = MachineParts(
-            configuration, events: events, memory: memory, entropy: entropy,
+        var materials = MachineParts(
+            configuration, backend: backend, events: events, memory: memory, entropy: entropy,
             timeOfDay: Self.timeOfDay(instructionClock), alarmClock: alarmClock, diskLaboratory: diskLaboratory,
             consoleOutput: output, interruptInputs: cpuInputs, wakeRequested: { parking[$0].wake() })
-        try parts.make(list)
-        let made = parts
+        try materials.make(list)
+        let made = materials
         // Without one no CPU could be interrupted; every list begins with it.
-        guard let gic = made.gic else { throw .host("the machine has no interrupt controller") }
-        self.gic = gic
+        guard let interruptController = made.interruptController else {
+            throw .host("the machine has no interrupt controller")
+        }
+        self.interruptController = interruptController
         components = made.made
         uart = made.uart
         rtc = made.rtc
@@ -168,22 +198,30 @@ public final class VirtualMachine: @unchecked Sendable {
         networks = configuration.networks.indices.compactMap { made.networks[$0] }
         imageWatch = ImageWatch(diskCount: configuration.disks.count)
 
-        do {
-            var emulation = EmulatedVMConfiguration(
-                cpuCount: cpuCount, model: configuration.cpuModel, memory: memory,
-                bus: PhysicalBus(regions: made.regions, memory: memory),
-                clock: clock, entropy: entropy, interruptController: gic,
-                timerLines: { list.timers.lines(made, cpu: $0) })
-            emulation.engine = configuration.engine
-            emulation.isRepeatable = isDeterministic
-            emulation.eventSent = { parking[$0].wake() }
-            emulator = try EmulatedVM(emulation)
-        } catch { throw .memory(error) }
+        var parts = BackendConfiguration(
+            cpuCount: cpuCount, model: configuration.cpuModel, memory: memory,
+            bus: PhysicalBus(regions: made.regions, memory: memory),
+            clock: clock, entropy: entropy, interruptController: made.cpuInterfaces,
+            timerLines: { list.timers.lines(made, cpu: $0) })
+        parts.ownInterruptController = made.cpuInterfaces == nil ? interruptController : nil
+        parts.isRepeatable = isDeterministic
+        parts.eventSent = { parking[$0].wake() }
+        do throws(BackendError) { backendVM = try backend.makeVM(parts) } catch { throw MachineError(error) }
+        cpus = backendVM.virtualCPUs
+        let waitsInBackend = backend.capabilities.contains(.wakeRequests)
+        self.waitsInBackend = waitsInBackend
+        let cores = zip(cpus, parking).map { Core($0, parking: $1, waitsInBackend: waitsInBackend) }
+        self.cores = cores
         power = PowerController(
-            configuration, ram: configuration.ram, clock: clock, entropy: entropy, wake: { parking[$0].wake() })
+            configuration, ram: configuration.ram, clock: clock, entropy: entropy,
+            startCore: { core, start in
+                // A start asks for nothing by itself: the core's thread finds it.
+                _ = cores[core].move(.startRequested(start))
+                cores[core].parking.wake()
+            })
         laboratory = LaboratoryRun(configuration.laboratory)
         firmware = PSCI.Firmware(policy: configuration.psci, platform: power)
-        inputs.connect(emulator.cpus, parking)
+        inputs.connect(cpus, parking)
         made.diskEvents.connect { [weak self] in self?.heard($0, ofDisk: $1) }
         watchHibernationImages()
         diskLaboratory?.onPowerCut { [weak self] in self?.finish(.stopped(.powerCut)) }
@@ -302,10 +340,10 @@ public final class VirtualMachine: @unchecked Sendable {
 ///
 /// Safe: `targets` is written once, before the flag that readers look at first.
 private final class InterruptInputs: @unchecked Sendable {
-    private var targets: [(cpu: EmulatedCPU, parking: Parking)] = []
+    private var targets: [(cpu: any VirtualCPU, parking: Parking)] = []
     private let isConnected = Atomic(false)
 
-    func connect(_ cpus: [EmulatedCPU], _ parking: [Parking]) {
+    func connect(_ cpus: [any VirtualCPU], _ parking: [Parking]) {
         targets = Array(zip(cpus, parking))
         isConnected.store(true, ordering: .releasing)
     }

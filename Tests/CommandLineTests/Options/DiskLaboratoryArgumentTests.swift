@@ -58,7 +58,7 @@ struct DiskLaboratoryArgumentTests {
     func noSuchDisk() throws {
         var configuration = MachineConfiguration(kernel: "unread")
         configuration.laboratory = try laboratory("disk0.write#1=cut")
-        let error = #expect(throws: MachineError.self) { try VirtualMachine(configuration, events: MachineEvents()) }
+        let error = #expect(throws: MachineError.self) { try VirtualMachine.check(configuration) }
         #expect(error?.isHosts == false)
         #expect(error?.description.contains("disk 0") == true)
     }

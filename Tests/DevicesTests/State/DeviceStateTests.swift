@@ -17,9 +17,10 @@ struct DeviceStateTests {
 
     @Test("Restored into a new device, that one saves the same", arguments: StateSubject.registerOnly)
     func restored(_ subject: StateSubject) throws {
-        let state = try subject.makeUsed().device.save()
+        let bench = try subject.makeUsed()
+        let state = try bench.device.save()
         let other = try subject.make()
-        other.clock?.set(SharedClock.start + 1000)
+        if let clock = bench.clock { other.clock?.set(clock.time) }
         #expect(try other.device.save() != state)
         try other.device.restore(state)
         #expect(try other.device.save() == state)

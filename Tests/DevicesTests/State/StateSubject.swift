@@ -55,7 +55,10 @@ enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
             return bench
         }
         var random = SeededGenerator(state: 7)
-        for _ in 0..<200 { _ = step(&random) }
+        let new = try bench.device.save()
+        repeat {
+            for _ in 0..<200 { _ = step(&random) }
+        } while try bench.device.save() == new
         return bench
     }
 

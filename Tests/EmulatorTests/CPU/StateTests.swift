@@ -220,7 +220,7 @@ struct StateTests {
             ("\"v\":[0,", "\"v\":[", "v"),
             ("\"sp\":[0,", "\"sp\":[0,0,", "sp"),
             ("\"VBAR_EL1\":1073741824", "\"VBAR_EL1\":1073741825", "system.VBAR_EL1"),
-            ("\"VBAR_EL1\":1073741824,", "", "system.VBAR_EL1"),
+            (",\"VBAR_EL1\":1073741824", "", "system.VBAR_EL1"),
             ("\"ACTLR_EL1\":0", "\"ACTLR_EL1\":1", "system.ACTLR_EL1"),
             ("\"CNTV_CTL_EL0\":0", "\"CNTV_CTL_EL0\":4", "system.CNTV_CTL_EL0"),
             ("\"OSLAR_EL1\":0", "\"OSLAR_EL1\":2", "system.OSLAR_EL1"),

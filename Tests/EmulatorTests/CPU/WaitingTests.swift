@@ -28,13 +28,11 @@ struct WaitingTests {
         let memory = try GuestMemory(base: base, byteCount: 2 << 20)
         let line = Line()
         let timer = InterruptLine { if $0 { line.isAsserted.store(true, ordering: .releasing) } }
-        var configuration = EmulatedVMConfiguration(
+        let configuration = BackendConfiguration(
             cpuCount: 1, model: .dormouse1, memory: memory, bus: PhysicalBus(regions: []), clock: InstructionClock(),
             entropy: NoEntropy(), interruptController: nil,
             timerLines: { _ in TimerLines(virtualTimer: timer, physicalTimer: .unconnected) })
-        configuration.codeCacheByteCount = 1 << 20
-        configuration.engine = TestEngine.current
-        let machine = try EmulatedVM(configuration)
+        let machine = try EmulatedVM(configuration, engine: TestEngine.current, codeCacheByteCount: 1 << 20)
         let cpu = machine.cpus[0]
         let program: [UInt32] = [
             0xD51B_E341,  // MSR CNTV_CVAL_EL0, X1

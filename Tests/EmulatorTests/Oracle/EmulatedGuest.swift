@@ -96,14 +96,12 @@ final class EmulatedGuest: CaseRunner {
     private static func makeMachine(
         _ memory: GuestMemory, engine: Engine, codeCacheByteCount: Int, isRepeatable: Bool
     ) throws -> EmulatedVM {
-        var configuration = EmulatedVMConfiguration(
+        var configuration = BackendConfiguration(
             cpuCount: 1, model: .dormouse1, memory: memory, bus: PhysicalBus(regions: []), clock: InstructionClock(),
             entropy: NoEntropy(), interruptController: nil,
             timerLines: { _ in TimerLines(virtualTimer: .unconnected, physicalTimer: .unconnected) })
-        configuration.codeCacheByteCount = codeCacheByteCount
-        configuration.engine = engine
         configuration.isRepeatable = isRepeatable
-        return try EmulatedVM(configuration)
+        return try EmulatedVM(configuration, engine: engine, codeCacheByteCount: codeCacheByteCount)
     }
 
     /// Goes on with a new CPU, with `engine`, in other memory that holds the same.

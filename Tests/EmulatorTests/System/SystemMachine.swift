@@ -183,7 +183,7 @@ final class SystemMachine {
         memory = try GuestMemory(ram: [Layout.ram..<Layout.ram + ramByteCount] + otherRAM, rom: rom)
         bus = PhysicalBus(regions: devices, memory: memory)
         let wires = wires
-        var configuration = EmulatedVMConfiguration(
+        var configuration = BackendConfiguration(
             cpuCount: cpuCount, model: model, memory: memory, bus: bus, clock: clock,
             entropy: NoEntropy(), interruptController: interrupts,
             timerLines: { cpu in
@@ -194,11 +194,9 @@ final class SystemMachine {
                     virtualTimer: InterruptLine { wires.set(.virtual, of: cpu, to: $0) },
                     physicalTimer: InterruptLine { wires.set(.physical, of: cpu, to: $0) })
             })
-        configuration.codeCacheByteCount = codeCacheByteCount
-        configuration.engine = engine ?? TestEngine.current
         configuration.isRepeatable = isRepeatable
         configuration.eventSent = { [eventsSent] in eventsSent.note($0) }
-        vm = try EmulatedVM(configuration)
+        vm = try EmulatedVM(configuration, engine: engine ?? TestEngine.current, codeCacheByteCount: codeCacheByteCount)
         wires.connect(vm.cpus)
         for vector in 0..<UInt64(16) {
             load([.hvc(Int(Call.vectors) + Int(vector))], at: Layout.monitor + vector * 0x80)

@@ -36,13 +36,11 @@ final class WallMachine: @unchecked Sendable {
     init(_ engine: Engine, cpuCount: Int = 1, codeCacheByteCount: Int) throws {
         name = cpuCount == 1 ? engine.rawValue : "\(engine.rawValue) on \(cpuCount) CPUs"
         memory = try GuestMemory(base: WallLayout.ram, byteCount: WallLayout.ramByteCount)
-        var configuration = EmulatedVMConfiguration(
+        let configuration = BackendConfiguration(
             cpuCount: cpuCount, model: .dormouse1, memory: memory, bus: PhysicalBus(regions: []),
             clock: InstructionClock(), entropy: NoEntropy(), interruptController: nil,
             timerLines: { _ in TimerLines(virtualTimer: .unconnected, physicalTimer: .unconnected) })
-        configuration.engine = engine
-        configuration.codeCacheByteCount = codeCacheByteCount
-        vm = try EmulatedVM(configuration)
+        vm = try EmulatedVM(configuration, engine: engine, codeCacheByteCount: codeCacheByteCount)
         cores = (0..<cpuCount).map { _ in Readiness() }
         load(WallMonitor.code, at: WallLayout.monitorFrame)
         load(WallMonitor.setUp, at: WallLayout.setUp)

@@ -3,6 +3,14 @@
 @testable import Machine
 
 extension MachineModel {
+    /// The same model with a counter of another frequency, in Hz.
+    func with(counterFrequency: UInt64) -> MachineModel {
+        MachineModel(
+            name: name, isReleased: isReleased, cpu: cpu, counterFrequency: counterFrequency,
+            counterGoesOn: counterGoesOn, psci: psci, ramBase: ramBase, maximumCPUCount: maximumCPUCount,
+            maximumDiskCount: maximumDiskCount, components: components)
+    }
+
     /// The same model with another list.
     func with(_ change: @escaping @Sendable (inout MachineComponents) -> Void) -> MachineModel {
         let components = components

@@ -33,9 +33,19 @@ struct InterruptControllerComponent: Component {
         BoardDescription.GIC(distributor: distributor, redistributors: [redistributors])
     }
 
-    func make(_ parts: inout MachineParts) -> MadeComponent {
+    func make(_ parts: inout MachineParts) throws(MachineError) -> MadeComponent {
+        let place = InterruptControllerPlace(
+            distributor: distributor, redistributors: redistributors, mpidrs: mpidrs)
+        do throws(BackendError) {
+            if let own = try parts.backend.makeInterruptController(place) {
+                parts.interruptController = own
+                // Its registers are not on the bus, and its CPU interfaces are not ours to answer for.
+                return MadeComponent(reset: { own.reset() })
+            }
+        } catch { throw MachineError(error) }
         let gic = GIC(mpidrs: mpidrs, interruptInputs: parts.interruptInputs, wakeRequested: parts.wakeRequested)
-        parts.gic = gic
+        parts.interruptController = gic
+        parts.cpuInterfaces = gic
         return MadeComponent(devices: [gic.distributor, gic.redistributors], state: gic, reset: { gic.reset() })
     }
 }

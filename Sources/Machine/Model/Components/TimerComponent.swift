@@ -1,7 +1,6 @@
 // The generic timers of the cores: which private interrupts they have. The timers themselves are the back end's.
 
 import Boot
-import Emulator
 import Hypervisor
 
 struct TimerComponent: Component {

@@ -1,0 +1,43 @@
+// One core of a machine: its virtual CPU, its life, and where its thread sleeps.
+
+import HostSupport
+import Hypervisor
+import Synchronization
+
+/// A core. Its life is moved on by the scheduler that runs it, but for a start, which any thread may ask for.
+final class Core: Sendable {
+    let cpu: any VirtualCPU
+    let parking: Parking
+    /// Whether the back end waits for wake requests, and has to be called back from that.
+    private let waitsInBackend: Bool
+    let life = Mutex(CoreLife())
+
+    init(_ cpu: any VirtualCPU, parking: Parking, waitsInBackend: Bool) {
+        self.cpu = cpu
+        self.parking = parking
+        self.waitsInBackend = waitsInBackend
+    }
+
+    var index: Int { cpu.index }
+
+    /// What the core is doing now. From any thread.
+    var activity: CoreActivity { life.withLock(\.activity) }
+
+    /// Moves the core's life on; returns what is to be done then.
+    func move(_ event: CoreEvent) -> CoreAction {
+        life.withLock { life in
+            let (next, action) = life.after(event)
+            life = next
+            return action
+        }
+    }
+
+    /// Off, for another run.
+    func reset() { life.withLock { $0 = CoreLife() } }
+
+    /// Makes a core that waits look whether it still has to. From any thread.
+    func wake() {
+        parking.wake()
+        if waitsInBackend { cpu.requestExit() }
+    }
+}
