@@ -159,7 +159,9 @@ final class EmulatedGuest: CaseRunner {
     private func runSupervisor(patience: UInt64 = EmulatedGuest.patience) -> Exit {
         let end = executedBefore + cpu.instructionCount + patience
         while true {
-            var exit = cpu.run(budget: betweenRuns?() ?? Int(patience))
+            // First: what is done between runs may leave another CPU.
+            let budget = betweenRuns?() ?? Int(patience)
+            var exit = cpu.run(budget: budget)
             if case .waitForEvent = exit { exit = .budgetExhausted }
             // WFE and YIELD give way to other CPUs before the budget is used up.
             if exit == .budgetExhausted && executedBefore + cpu.instructionCount < end { continue }
