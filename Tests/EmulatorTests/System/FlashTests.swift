@@ -161,6 +161,23 @@ struct FlashTests {
         #expect(machine.x(2) == 0)
     }
 
+    @Test("What a hot loop of EL0 remembers of a page of ROM is forgotten with its mode")
+    func rememberedPage() throws {
+        let (machine, rom, _) = try machine(.data)
+        let words: UInt64 = 512
+        let contents: UInt64 = 0x0101_0101_0101_0101
+        rom.write([UInt8](repeating: 1, count: 0x1000), offset: 0)
+        for mode in [GuestROM.Mode.memory, .device, .memory, .device] {
+            rom.setMode(mode)
+            // x3 += the sum of x4 words from x1 on.
+            let stop = try machine.run(
+                [.ldr(.x2, .x1), .add(.x3, .x3, .x2), .add(.x1, .x1, 8), .sub(.x4, .x4, 1), .cbnz(.x4, -4), .svc(1)],
+                as: .el0t, flags: 0, [.x1: Self.userWindow, .x3: 0, .x4: words])
+            #expect(stop.exception?.esr == esr(ExceptionClass.svc, 1))
+            #expect(machine.x(3) == words &* (mode == .memory ? contents : TestFlash.identity))
+        }
+    }
+
     @Test("Instructions cannot be fetched from ROM that is a device, and are what they were when it is memory again")
     func fetches() throws {
         let (machine, rom, _) = try machine()
