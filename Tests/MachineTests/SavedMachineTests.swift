@@ -203,4 +203,22 @@ struct SavedMachineTests {
             StateText.replacing(old, in: fields, by: new), "\(old) is not in \(fields)")
         #expect(throws: DeviceStateError.impossible(field)) { try machine.restoreState(saved) }
     }
+
+    @Test("A core that would start outside of RAM, or is paused twice, is refused")
+    func impossibleCore() throws {
+        let machine = try makeMachine()
+        let core = machine.cores[1]
+        let kind = try core.save().kind
+        let outside = CoreStart(entry: 0x1000, contextID: 0)
+        for life in [
+            CoreLife(activity: .starting(outside)), CoreLife(activity: .paused(.poweredDown(outside))),
+            CoreLife(pendingStart: outside),
+        ] {
+            #expect(throws: DeviceStateError.impossible("start")) { try core.restore(DeviceState(kind, life)) }
+        }
+        #expect(throws: DeviceStateError.impossible("activity")) {
+            try core.restore(DeviceState(kind, CoreLife(activity: .paused(.paused(.off)))))
+        }
+        #expect(core.activity == .off)
+    }
 }

@@ -43,7 +43,7 @@ extension VirtualMachine {
         }
         var parts: [String: DeviceState] = [:]
         for (name, part) in all { parts[name] = try part.save() }
-        return SavedMachine(parts: parts, counter: power.now, generationID: generationID.withLock(\.self))
+        return SavedMachine(parts: parts, counter: clock.counter, generationID: generationID.withLock(\.self))
     }
 
     /// Takes over the state of a machine of the same configuration, whose RAM is here already. When it throws, nothing has

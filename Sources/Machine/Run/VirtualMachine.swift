@@ -210,7 +210,9 @@ public final class VirtualMachine: @unchecked Sendable {
         cpus = backendVM.virtualCPUs
         let waitsInBackend = backend.capabilities.contains(.wakeRequests)
         self.waitsInBackend = waitsInBackend
-        let cores = zip(cpus, parking).map { Core($0, parking: $1, waitsInBackend: waitsInBackend) }
+        let cores = zip(cpus, parking).map {
+            Core($0, parking: $1, ram: configuration.ram, waitsInBackend: waitsInBackend)
+        }
         self.cores = cores
         power = PowerController(
             configuration, ram: configuration.ram, clock: clock, entropy: entropy,
