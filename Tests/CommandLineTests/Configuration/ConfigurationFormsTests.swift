@@ -91,7 +91,6 @@ struct ConfigurationFormsTests {
         "hardwareSignature": "a kept VM's follows from its environment; the option and the report have it",
         "knownHeaderEnds": "what was seen on disks, and not chosen",
         "laboratory": "is no part of the machine",
-        "engine": "the guest does not see it, and each run chooses",
         "initialCounter": "where the last run left it",
         "initialCounterTime": "the same",
     ]
