@@ -5,23 +5,6 @@ import HostSupport
 import Hypervisor
 import Synchronization
 
-/// What is to be said of a disk of the machine and the host that it is on.
-public struct DiskTrouble: Sendable {
-    /// The index in `MachineConfiguration.disks`.
-    public var disk: Int
-    public var path: String
-    public var event: DiskEvent
-
-    /// For people.
-    public var words: String {
-        switch event {
-        case .failed(let error): "\(error); the guest is told of an error, each time that this happens"
-        case .held(let error): "\(error); the guest is paused, and goes on by itself once the host can do it"
-        case .released: "disk \(path) does what it is asked for again; the guest goes on"
-        }
-    }
-}
-
 extension VirtualMachine {
     /// How often the guest was paused and went on.
     var pauseNumber: PauseNumber { PauseNumber(rawValue: pauseCount.load(ordering: .acquiring)) }
@@ -88,18 +71,5 @@ extension VirtualMachine {
         // That nobody waits any more is not the news that the disk is well again.
         if case .released = event, hasEnded { return }
         events.disk?(DiskTrouble(disk: index, path: configuration.disks[index].path, event: event))
-    }
-}
-
-/// What the disks say, connected once there is a machine to say it to.
-final class DiskEvents: Sendable {
-    private let hear = Mutex<@Sendable (DiskEvent, Int) -> Void>({ _, _ in })
-
-    func connect(_ hear: @escaping @Sendable (DiskEvent, Int) -> Void) {
-        self.hear.withLock { $0 = hear }
-    }
-
-    func tell(_ event: DiskEvent, ofDisk index: Int) {
-        hear.withLock(\.self)(event, index)
     }
 }

@@ -1,4 +1,5 @@
-// One run: from an empty machine to an end, and everything on its disks. What cores do meanwhile is in `Cores`.
+// One run: from an empty machine to an end, and everything on its disks. What cores do meanwhile is in
+// `VirtualMachine+Cores`.
 
 import Boot
 import Devices

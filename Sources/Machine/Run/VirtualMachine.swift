@@ -1,7 +1,7 @@
 // A whole machine: made from a configuration, started, and run to an end.
 //
 // Responsible for: wiring devices to a back end, which it knows by the protocols of `Hypervisor` only, loading the guest, and starting over after a reset. A run is
-// in `VirtualMachine+Run`, what cores do in `Cores`, PSCI's effects in `VirtualMachine+Power`. Not responsible for what the end of a run means
+// in `VirtualMachine+Run`, what cores do in `VirtualMachine+Cores`, PSCI's effects in `VirtualMachine+Power`. Not responsible for what the end of a run means
 // to the user.
 
 import Arm64
@@ -12,43 +12,6 @@ import HostSupport
 import Hypervisor
 import PSCI
 import Synchronization
-
-/// What a machine tells its surroundings while it runs. Called on the machine's threads.
-public struct MachineEvents: Sendable {
-    /// Bytes that the guest wrote to its console.
-    public var consoleOutput: @Sendable ([UInt8]) -> Void
-    /// The console takes input again, after `sendConsoleInput` could not take everything.
-    public var consoleReady: @Sendable () -> Void
-    /// A firmware call and its outcome. Nil: nobody wants to know.
-    public var firmwareCall: (@Sendable (FirmwareCallEvent) -> Void)?
-    /// The guest suspended the machine to RAM, or it was woken.
-    public var suspended: (@Sendable (SuspendEvent) -> Void)?
-    /// A network has gone.
-    public var linkDown: (@Sendable (LinkDownEvent) -> Void)?
-    /// The host cannot do what a disk is asked for, or can again.
-    public var disk: (@Sendable (DiskTrouble) -> Void)?
-    /// The guest wrote the header of a hibernation image to a disk, by its index, in a page that ends there. The guest waits
-    /// meanwhile.
-    public var imageWritten: (@Sendable (_ disk: Int, _ headerEnd: UInt64) -> Void)?
-
-    public init(
-        consoleOutput: @escaping @Sendable ([UInt8]) -> Void = { _ in },
-        consoleReady: @escaping @Sendable () -> Void = {},
-        firmwareCall: (@Sendable (FirmwareCallEvent) -> Void)? = nil,
-        suspended: (@Sendable (SuspendEvent) -> Void)? = nil,
-        linkDown: (@Sendable (LinkDownEvent) -> Void)? = nil,
-        disk: (@Sendable (DiskTrouble) -> Void)? = nil,
-        imageWritten: (@Sendable (_ disk: Int, _ headerEnd: UInt64) -> Void)? = nil
-    ) {
-        self.consoleOutput = consoleOutput
-        self.consoleReady = consoleReady
-        self.firmwareCall = firmwareCall
-        self.suspended = suspended
-        self.linkDown = linkDown
-        self.disk = disk
-        self.imageWritten = imageWritten
-    }
-}
 
 /// A virtual machine.
 ///

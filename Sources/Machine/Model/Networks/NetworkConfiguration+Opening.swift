@@ -3,13 +3,6 @@
 import Devices
 import HostSupport
 
-/// A network has gone for good; the guest sees its link go down and runs on.
-public struct LinkDownEvent: Sendable {
-    /// The index in `MachineConfiguration.networks`.
-    public var network: Int
-    public var reason: String
-}
-
 extension NetworkConfiguration {
     /// Connects a network of a configuration that was checked.
     func open(

@@ -1,0 +1,40 @@
+// What a machine tells whoever runs it.
+//
+// Responsible for: the list of what can be told. What is told has a file each beside this one.
+
+/// What a machine tells its surroundings while it runs. Called on the machine's threads.
+public struct MachineEvents: Sendable {
+    /// Bytes that the guest wrote to its console.
+    public var consoleOutput: @Sendable ([UInt8]) -> Void
+    /// The console takes input again, after `sendConsoleInput` could not take everything.
+    public var consoleReady: @Sendable () -> Void
+    /// A firmware call and its outcome. Nil: nobody wants to know.
+    public var firmwareCall: (@Sendable (FirmwareCallEvent) -> Void)?
+    /// The guest suspended the machine to RAM, or it was woken.
+    public var suspended: (@Sendable (SuspendEvent) -> Void)?
+    /// A network has gone.
+    public var linkDown: (@Sendable (LinkDownEvent) -> Void)?
+    /// The host cannot do what a disk is asked for, or can again.
+    public var disk: (@Sendable (DiskTrouble) -> Void)?
+    /// The guest wrote the header of a hibernation image to a disk, by its index, in a page that ends there. The guest waits
+    /// meanwhile.
+    public var imageWritten: (@Sendable (_ disk: Int, _ headerEnd: UInt64) -> Void)?
+
+    public init(
+        consoleOutput: @escaping @Sendable ([UInt8]) -> Void = { _ in },
+        consoleReady: @escaping @Sendable () -> Void = {},
+        firmwareCall: (@Sendable (FirmwareCallEvent) -> Void)? = nil,
+        suspended: (@Sendable (SuspendEvent) -> Void)? = nil,
+        linkDown: (@Sendable (LinkDownEvent) -> Void)? = nil,
+        disk: (@Sendable (DiskTrouble) -> Void)? = nil,
+        imageWritten: (@Sendable (_ disk: Int, _ headerEnd: UInt64) -> Void)? = nil
+    ) {
+        self.consoleOutput = consoleOutput
+        self.consoleReady = consoleReady
+        self.firmwareCall = firmwareCall
+        self.suspended = suspended
+        self.linkDown = linkDown
+        self.disk = disk
+        self.imageWritten = imageWritten
+    }
+}
