@@ -100,6 +100,9 @@ let package = Package(
             name: "ExampleBoot", dependencies: ["Dormouse"], path: "Examples/Boot", swiftSettings: common),
         .executableTarget(
             name: "ExampleTwoMachines", dependencies: ["Dormouse"], path: "Examples/TwoMachines", swiftSettings: common),
+        .executableTarget(
+            name: "ExampleBareCPU", dependencies: ["Arm64", "Hypervisor", "Emulator"], path: "Examples/BareCPU",
+            swiftSettings: common),
 
         // What tests of all modules share: traits, and nothing of Dormouse.
         .target(name: "TestSupport", path: "Tests/Support", swiftSettings: common),

@@ -24,6 +24,12 @@ struct ExamplesTests {
         #expect(lines.last?.contains("systemOff") == true)
     }
 
+    @Test("A flat program runs on the bare CPU")
+    func bareCPU() async throws {
+        let output = try await output(of: "ExampleBareCPU")
+        #expect(output.hasPrefix("hypercall(immediate: 1): x0 is 55, after "), "\(output)")
+    }
+
     @Test("A guest is booted and waited for", .needs(Guest.areBuilt, Guest.missing))
     func boot() async throws {
         let output = try await output(of: "ExampleBoot", [Guest.systemOff2.path])
