@@ -213,7 +213,8 @@ struct RunTests {
     func endedWhileWaiting() async throws {
         let directory = try TemporaryDirectory()
         let disk = try directory.file("disk.img", [UInt8](repeating: 0, count: 1 << 20))
-        let rules = (1...100).flatMap { ["--lab", "disk0.write#\($0)=EIO"] }
+        // One a second: enough for a machine on which this test waits long for its turn.
+        let rules = (1...2000).flatMap { ["--lab", "disk0.write#\($0)=EIO"] }
         let arguments = ["run", "--kernel", Guest.sleeper.path, "--disk", "\(disk),on-error=stop"] + rules
         let result = try await Command.run(arguments) { running in
             let isPaused = try await running.waits(forMessage: "the guest is paused")

@@ -147,7 +147,7 @@ struct SavedMachineTests {
             state.parts[name] = nil
             #expect(throws: DeviceStateError.missing(name)) { try machine.restoreState(state) }
         }
-        #expect(throws: DeviceStateError.unexpected("cpu.2")) {
+        #expect(throws: DeviceStateError.unexpected("core.2")) {
             try machine.restoreState(makeMachine(cpuCount: 3).saveState())
         }
         var state = saved

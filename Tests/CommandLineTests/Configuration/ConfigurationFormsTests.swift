@@ -93,6 +93,8 @@ struct ConfigurationFormsTests {
         "laboratory": "is no part of the machine",
         "initialCounter": "where the last run left it",
         "initialCounterTime": "the same",
+        "kernelCopy": "a kept VM's own copy of `kernel`, which is what is chosen",
+        "initrdCopy": "the same",
     ]
 
     private static func machine(_ arguments: [String]) throws -> MachineConfiguration {
