@@ -27,7 +27,8 @@ struct MeasuredProcess {
 
     /// Runs a program to its end.
     ///
-    /// - Parameter guestByteCount: the size of the guest's RAM, by which its mapping is known; nil if there is no guest.
+    /// - Parameter guestByteCount: the size of the guest's RAM, by which its mapping is known; nil if there is no
+    ///   guest.
     init(_ executable: URL, _ arguments: [String], guestByteCount: Int? = nil) throws {
         let clock = ContinuousClock()
         let start = clock.now

@@ -1,5 +1,5 @@
-// Runs a flat program on the bare CPU: no machine around it, no devices, no firmware. The program adds up 1 to 10 and says by an
-// HVC that it is done.
+// Runs a flat program on the bare CPU: no machine around it, no devices, no firmware. The program adds up 1 to 10 and
+// says by an HVC that it is done.
 
 import Arm64
 import Emulator

@@ -3,8 +3,8 @@
 //   end=off     SYSTEM_OFF, as without it; off2 SYSTEM_OFF2, reset SYSTEM_RESET, reset2 SYSTEM_RESET2
 //   type=0 cookie=0 width=64 core=0     how
 //
-// Before the call a word in RAM is marked, and at the next boot it is said whether it is still there: a warm reset keeps
-// memory, anything else does not.
+// Before the call a word in RAM is marked, and at the next boot it is said whether it is still there: a warm reset
+// keeps memory, anything else does not.
 
 import PSCI
 import _Volatile

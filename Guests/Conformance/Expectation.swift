@@ -11,11 +11,12 @@ struct Expectation {
     var idleStates: IdleStates
     var format: PowerStateFormat
     var trustedOS: TrustedOS
-    /// Whether all of this was told on the command line; if not, the firmware was asked, and what it may lack is no failure.
+    /// Whether all of this was told on the command line; if not, the firmware was asked, and what it may lack is no
+    /// failure.
     var isTold: Bool
 
-    /// By the command line: `version=1.3 functions=0x… states=0x… format=extended trusted-os=fixed`. What is not there is
-    /// what a machine offers by default; without a version, the firmware is asked.
+    /// By the command line: `version=1.3 functions=0x… states=0x… format=extended trusted-os=fixed`. What is not there
+    /// is what a machine offers by default; without a version, the firmware is asked.
     init(_ board: Board) {
         let firmware = board.firmware
         let found = UInt32(truncatingIfNeeded: firmware.call(.psciVersion, .smc32))

@@ -1,8 +1,8 @@
 // PSCI from the inside: every function, width, version gate, error and race, on 1 to 8 cores, by DEN0022 F.b.
 //
-// Reports in TAP and then ends the run. What the firmware is held to is on the command line (`Expectation`), and so is the
-// call that ends the run (`Ending`). `checks=off` leaves the checks out: only the end is of interest then. Without a
-// `version=` the firmware is asked what it is, as on another machine monitor, and what it lacks is a result.
+// Reports in TAP and then ends the run. What the firmware is held to is on the command line (`Expectation`), and so is
+// the call that ends the run (`Ending`). `checks=off` leaves the checks out: only the end is of interest then. Without
+// a `version=` the firmware is asked what it is, as on another machine monitor, and what it lacks is a result.
 
 import PSCI
 

@@ -1,5 +1,5 @@
-// CPU_SUSPEND, CPU_DEFAULT_SUSPEND, PSCI_SET_SUSPEND_MODE, NODE_HW_STATE and the statistics: DEN0022 F.b §5.4, §5.18, §5.19,
-// §5.21, §5.22 and §6.3.
+// CPU_SUSPEND, CPU_DEFAULT_SUSPEND, PSCI_SET_SUSPEND_MODE, NODE_HW_STATE and the statistics: DEN0022 F.b §5.4, §5.18,
+// §5.19, §5.21, §5.22 and §6.3.
 
 import PSCI
 

@@ -1,5 +1,5 @@
-// What is the whole system's: SYSTEM_SUSPEND, and those calls of SYSTEM_OFF2, SYSTEM_RESET2, MEM_PROTECT and MIGRATE that
-// return. DEN0022 F.b §5.8, §5.9, §5.11, §5.13 to §5.15 and §5.20.
+// What is the whole system's: SYSTEM_SUSPEND, and those calls of SYSTEM_OFF2, SYSTEM_RESET2, MEM_PROTECT and MIGRATE
+// that return. DEN0022 F.b §5.8, §5.9, §5.11, §5.13 to §5.15 and §5.20.
 
 import PSCI
 

@@ -1,8 +1,8 @@
 // Random calls of PSCI, from all cores at once: does everything come back, with what the version allows?
 //
-// Command line: `version=1.3` and `seed=1`; `calls=N`, 3000 for the boot core unless it says otherwise. Calls that would end the
-// run are made with arguments that they refuse. The boot core never turns itself off, so that there is an end; every core has
-// a timer running, so that nothing sleeps for good.
+// Command line: `version=1.3` and `seed=1`; `calls=N`, 3000 for the boot core unless it says otherwise. Calls that
+// would end the run are made with arguments that they refuse. The boot core never turns itself off, so that there is an
+// end; every core has a timer running, so that nothing sleeps for good.
 
 import PSCI
 

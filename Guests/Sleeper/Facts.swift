@@ -1,5 +1,5 @@
-// What the guest sees of its machine, and what it has to find again (DEN0022 F.b §5.11.3): memory layout, devices, CPU and
-// firmware.
+// What the guest sees of its machine, and what it has to find again (DEN0022 F.b §5.11.3): memory layout, devices, CPU
+// and firmware.
 
 import PSCI
 import _Volatile

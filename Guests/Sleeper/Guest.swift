@@ -1,14 +1,15 @@
 // Hibernation in miniature: what Linux does with a gigabyte, done with 64 KiB, in a moment.
 //
-// On a disk without an image it fills memory from its counter, writes that and what it sees of its machine to the disk, puts the
-// signature of a hibernation image into the page where Linux has it, flushes and calls SYSTEM_OFF2. On a disk with its
-// image it checks that the machine is the one that it left, reads its memory back, checks that too, takes the signature
-// away, and goes on: to the next hibernation, or to SYSTEM_OFF. With `noresume` on the command line it leaves an image alone.
+// On a disk without an image it fills memory from its counter, writes that and what it sees of its machine to the disk,
+// puts the signature of a hibernation image into the page where Linux has it, flushes and calls SYSTEM_OFF2. On a disk
+// with its image it checks that the machine is the one that it left, reads its memory back, checks that too, takes the
+// signature away, and goes on: to the next hibernation, or to SYSTEM_OFF. With `noresume` on the command line it leaves
+// an image alone.
 //
-// Reports in TAP. Command line: `cycles=1`, the hibernations until it powers off; `end=off2`, how each of them ends: `off` by
-// SYSTEM_OFF, `reset` by SYSTEM_RESET, `reset2` by SYSTEM_RESET2, `wait` by nothing of the guest's. With `at=N` the swap area begins
-// N pages into the disk, as that of a swap file does. With `hide` the host cannot see that there is an image. With `early=END` it
-// ends so before it looks at its disk.
+// Reports in TAP. Command line: `cycles=1`, the hibernations until it powers off; `end=off2`, how each of them ends:
+// `off` by SYSTEM_OFF, `reset` by SYSTEM_RESET, `reset2` by SYSTEM_RESET2, `wait` by nothing of the guest's. With
+// `at=N` the swap area begins N pages into the disk, as that of a swap file does. With `hide` the host cannot see that
+// there is an image. With `early=END` it ends so before it looks at its disk.
 
 import PSCI
 import _Volatile

@@ -1,5 +1,5 @@
-// The last 20 bytes of a swap area's first page, where Linux has its signatures (kernel/power/swap.c, struct swsusp_header):
-// orig_sig and sig, ten bytes each. In `Disk.data`, after the page was read and before it is written.
+// The last 20 bytes of a swap area's first page, where Linux has its signatures (kernel/power/swap.c, struct
+// swsusp_header): orig_sig and sig, ten bytes each. In `Disk.data`, after the page was read and before it is written.
 
 import _Volatile
 

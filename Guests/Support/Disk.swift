@@ -1,7 +1,7 @@
 // The first disk of the board: virtio-blk over virtio-mmio, one request at a time, polled.
 //
-// Follows virtio 1.2 §2.7 (split virtqueues), §4.2 (MMIO) and §5.2 (block). With the MMU off every access is to Device memory, so
-// rings and buffers are accessed word by word, in an area of RAM that is nobody else's.
+// Follows virtio 1.2 §2.7 (split virtqueues), §4.2 (MMIO) and §5.2 (block). With the MMU off every access is to Device
+// memory, so rings and buffers are accessed word by word, in an area of RAM that is nobody else's.
 
 import _Volatile
 

@@ -4,7 +4,8 @@
 // Reports in TAP and then ends the run. As a call that ends it is not seen to return, the command line says which call:
 //
 //   version=1.1     what PSCI_VERSION must say; without it, 1.3 or later
-//   end=off2        SYSTEM_OFF2; off SYSTEM_OFF, reset SYSTEM_RESET, reset2 SYSTEM_RESET2. Without it, SYSTEM_OFF2 where
+//   end=off2        SYSTEM_OFF2; off SYSTEM_OFF, reset SYSTEM_RESET, reset2 SYSTEM_RESET2. Without it, SYSTEM_OFF2
+//   where
 //                   it must be there and ends the run, SYSTEM_OFF elsewhere
 //   type=0          the type of SYSTEM_OFF2 or SYSTEM_RESET2
 //   cookie=0        the cookie of SYSTEM_RESET2

@@ -1,8 +1,9 @@
-// CRC-32 with the polynomial of IEEE 802.3, bits reflected: of partition tables, of EFI's tables, and of a hibernation image's
-// data.
+// CRC-32 with the polynomial of IEEE 802.3, bits reflected: of partition tables, of EFI's tables, and of a hibernation
+// image's data.
 //
-// Follows UEFI 2.10 §5.3.2 (GPT and the tables of §4.2.1 take ISO 3309's: begin with all ones, invert the result) and Linux's crc32_le(), which
-// inverts nothing, and which hibernation starts from 0. Eight bytes are taken at a time, with a table for each.
+// Follows UEFI 2.10 §5.3.2 (GPT and the tables of §4.2.1 take ISO 3309's: begin with all ones, invert the result) and
+// Linux's crc32_le(), which inverts nothing, and which hibernation starts from 0. Eight bytes are taken at a time, with
+// a table for each.
 
 /// CRC-32 of bytes.
 public enum CRC32 {

@@ -22,7 +22,8 @@ public enum Hexadecimal {
     }
 }
 
-/// A number in hexadecimal, with 0x. Ids and addresses in files are text like this: not every reader of JSON keeps 64 bits.
+/// A number in hexadecimal, with 0x. Ids and addresses in files are text like this: not every reader of JSON keeps 64
+/// bits.
 public func hexadecimal(_ value: some FixedWidthInteger & UnsignedInteger) -> String {
     "0x" + String(value, radix: 16)
 }

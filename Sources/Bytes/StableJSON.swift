@@ -1,6 +1,7 @@
 // JSON that is the same for the same value: keys are sorted, and slashes are not escaped.
 //
-// Responsible for: the settings that everything that is written here shares, since it is hashed, compared and read by people.
+// Responsible for: the settings that everything that is written here shares, since it is hashed, compared and read by
+// people.
 
 import FoundationEssentials
 

@@ -1,7 +1,7 @@
 // What a machine keeps of its guest's code, as large as the host lets it be.
 //
-// Responsible for: how much. A process whose address space is limited (RLIMIT_AS) gets a smaller code cache rather than none,
-// and leaves room for threads. Not responsible for what is in it (`CodeCache`, `Translator`).
+// Responsible for: how much. A process whose address space is limited (RLIMIT_AS) gets a smaller code cache rather than
+// none, and leaves room for threads. Not responsible for what is in it (`CodeCache`, `Translator`).
 
 import Glibc
 import Hypervisor

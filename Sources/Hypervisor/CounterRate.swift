@@ -18,8 +18,8 @@ public struct CounterRate: Sendable, Hashable {
         Self.scale(nanoseconds, by: frequency, over: Self.nanosecondsPerSecond).quotient
     }
 
-    /// How long so many ticks take, rounded up to nanoseconds: not before that the counter has counted them. `.max` if 64 bits do
-    /// not hold it.
+    /// How long so many ticks take, rounded up to nanoseconds: not before that the counter has counted them. `.max` if
+    /// 64 bits do not hold it.
     public func nanoseconds(forTicks ticks: UInt64) -> UInt64 {
         let (quotient, hasRest, overflows) = Self.scale(ticks, by: Self.nanosecondsPerSecond, over: frequency)
         guard !overflows else { return .max }

@@ -1,10 +1,11 @@
 // What a device knows, as a value that can be kept and given to another device of the same kind.
 //
-// Responsible for: one form for all of them, and what is wrong with one that is refused. Not responsible for what the fields
-// mean, which each device says and checks for itself, nor for RAM, disks and whatever else is not a device's own.
+// Responsible for: one form for all of them, and what is wrong with one that is refused. Not responsible for what the
+// fields mean, which each device says and checks for itself, nor for RAM, disks and whatever else is not a device's
+// own.
 //
-// The fields are JSON with sorted keys: equal states are equal texts. Only that form is taken, so that nothing in a text can
-// be overlooked: a key that is not known, a number that does not fit, a field that is there twice.
+// The fields are JSON with sorted keys: equal states are equal texts. Only that form is taken, so that nothing in a
+// text can be overlooked: a key that is not known, a number that does not fit, a field that is there twice.
 
 import FoundationEssentials
 

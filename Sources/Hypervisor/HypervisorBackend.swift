@@ -1,8 +1,8 @@
 // What a machine asks of a back end beyond its CPUs.
 //
-// Responsible for: the protocols of a back end and of its machine-wide part, what a machine hands over, and what one back end
-// can do and another cannot. A machine knows a back end by these and by `VirtualCPU`, and by nothing else. Not responsible for
-// any one back end: `Emulator` is one; KVM would be another.
+// Responsible for: the protocols of a back end and of its machine-wide part, what a machine hands over, and what one
+// back end can do and another cannot. A machine knows a back end by these and by `VirtualCPU`, and by nothing else. Not
+// responsible for any one back end: `Emulator` is one; KVM would be another.
 
 import Arm64
 
@@ -17,8 +17,8 @@ public protocol HypervisorBackend: Sendable {
     /// CNTFRQ_EL0 in Hz, if the back end cannot choose it: hardware has the host's. nil: any.
     var counterFrequency: UInt64? { get }
 
-    /// An interrupt controller of the back end's own, where that is a part of it (KVM's VGIC); nil if it takes the machine's. What
-    /// it makes here it gets back by `BackendConfiguration.ownInterruptController`.
+    /// An interrupt controller of the back end's own, where that is a part of it (KVM's VGIC); nil if it takes the
+    /// machine's. What it makes here it gets back by `BackendConfiguration.ownInterruptController`.
     func makeInterruptController(
         _ place: InterruptControllerPlace
     ) throws(BackendError) -> (any InterruptController)?
@@ -35,8 +35,8 @@ extension HypervisorBackend {
     ) throws(BackendError) -> (any InterruptController)? { nil }
 }
 
-/// The machine-wide part of a back end: what its CPUs share. What it makes of the guest's memory it forgets when it is told of
-/// a write (`GuestMemory.observer`); a reset of the guest is one of RAM and of each CPU.
+/// The machine-wide part of a back end: what its CPUs share. What it makes of the guest's memory it forgets when it is
+/// told of a write (`GuestMemory.observer`); a reset of the guest is one of RAM and of each CPU.
 public protocol BackendVM: AnyObject, Sendable {
     /// One for each CPU, by index. Each may be run by one thread at a time.
     var virtualCPUs: [any VirtualCPU] { get }
@@ -45,7 +45,8 @@ public protocol BackendVM: AnyObject, Sendable {
     var codeByteCount: Int { get }
 }
 
-/// What a back end can do that another one cannot. To ask a back end for what it lacks is an error when the machine is made.
+/// What a back end can do that another one cannot. To ask a back end for what it lacks is an error when the machine is
+/// made.
 public struct BackendCapabilities: OptionSet, Sendable, Hashable {
     public let rawValue: UInt32
 
@@ -53,14 +54,15 @@ public struct BackendCapabilities: OptionSet, Sendable, Hashable {
         self.rawValue = rawValue
     }
 
-    /// `BackendConfiguration.clock` may be an `InstructionClock`: the back end counts instructions, and two runs are the same.
+    /// `BackendConfiguration.clock` may be an `InstructionClock`: the back end counts instructions, and two runs are
+    /// the same.
     public static let instructionClock = BackendCapabilities(rawValue: 1 << 0)
     /// `VirtualCPU.run` comes back once its budget is used up, so that one thread can run several CPUs in turn.
     public static let budget = BackendCapabilities(rawValue: 1 << 1)
     /// `VirtualCPU.injectUndefinedInstruction`: an HVC or SMC that the machine has no use for can be undefined.
     public static let undefinedCalls = BackendCapabilities(rawValue: 1 << 2)
-    /// The back end waits for wake requests itself (`VirtualCPU.waitForWakeRequest`). Otherwise the machine waits, and asks the
-    /// interrupt controller.
+    /// The back end waits for wake requests itself (`VirtualCPU.waitForWakeRequest`). Otherwise the machine waits, and
+    /// asks the interrupt controller.
     public static let wakeRequests = BackendCapabilities(rawValue: 1 << 3)
 
     /// Each one that is in the set, in words.
@@ -126,8 +128,8 @@ public struct BackendConfiguration: Sendable {
     public var ownInterruptController: (any InterruptController)?
     /// Called once for each CPU.
     public var timerLines: @Sendable (Int) -> TimerLines
-    /// Whether two runs are to be the same: requests and the end of a budget are noticed at points that only depend on the
-    /// guest's state.
+    /// Whether two runs are to be the same: requests and the end of a budget are noticed at points that only depend on
+    /// the guest's state.
     public var isRepeatable = false
     /// Called when an event was sent to a CPU whose `run` has returned `Exit.waitForEvent`, on the sender's thread.
     public var eventSent: @Sendable (Int) -> Void = { _ in }

@@ -13,19 +13,19 @@ public protocol InterruptController: AnyObject, Sendable {
     /// The wire of a PPI of one CPU, by INTID.
     func ppi(_ intid: Int, cpu: Int) -> InterruptLine
 
-    /// Power-on state, as firmware hands it over, for a reset of the guest. Devices keep the levels of their wires, or reset
-    /// them themselves.
+    /// Power-on state, as firmware hands it over, for a reset of the guest. Devices keep the levels of their wires, or
+    /// reset them themselves.
     func reset()
 
-    /// What firmware has done before a CPU enters the guest: its CPU interface is as after reset, and its redistributor is
-    /// awake.
+    /// What firmware has done before a CPU enters the guest: its CPU interface is as after reset, and its redistributor
+    /// is awake.
     func powerOn(_ cpu: Int)
 
     /// What powering a CPU off does to its CPU interface.
     func resetCPUInterface(_ cpu: Int)
 
-    /// Whether an enabled interrupt is pending for a CPU, even if its redistributor is asleep or its CPU interface is off:
-    /// the reason to power a suspended core on.
+    /// Whether an enabled interrupt is pending for a CPU, even if its redistributor is asleep or its CPU interface is
+    /// off: the reason to power a suspended core on.
     func hasWakeRequest(cpu: Int) -> Bool
 
     /// `hasWakeRequest`, and if there is none, has the machine told when there is.

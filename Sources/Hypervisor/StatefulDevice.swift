@@ -1,9 +1,9 @@
 // What every part of a machine does so that its state can be taken, and be given to another machine's.
 //
-// Responsible for: the order of things. Who wants the state of a whole machine stops its CPUs, quiesces everything, and then
-// saves everything; who restores it puts RAM back first, then the interrupt controller, then all others, and resumes
-// everything. A guest that goes on then sees no difference. What belongs to the host (sockets, files, threads, who waits for
-// what) is no part of a state: the device that is restored has its own.
+// Responsible for: the order of things. Who wants the state of a whole machine stops its CPUs, quiesces everything, and
+// then saves everything; who restores it puts RAM back first, then the interrupt controller, then all others, and
+// resumes everything. A guest that goes on then sees no difference. What belongs to the host (sockets, files, threads,
+// who waits for what) is no part of a state: the device that is restored has its own.
 
 /// Something whose state can be taken and put back.
 public protocol StatefulDevice: AnyObject {

@@ -1,8 +1,8 @@
 // What a machine asks of whatever runs guest code.
 //
-// Responsible for: the protocol of a virtual CPU, the reasons for which one comes back to the machine, and the sources of
-// time and of entropy. Not responsible for: the machine-wide part (`HypervisorBackend`), any one back end, nor for what the
-// machine does about an exit.
+// Responsible for: the protocol of a virtual CPU, the reasons for which one comes back to the machine, and the sources
+// of time and of entropy. Not responsible for: the machine-wide part (`HypervisorBackend`), any one back end, nor for
+// what the machine does about an exit.
 
 /// Why a vCPU stopped running guest code and returned to the machine.
 public enum Exit: Sendable, Hashable {
@@ -45,17 +45,18 @@ public protocol VirtualCPU: StatefulDevice, Sendable {
     /// Whether an interrupt is pending, masked or not: what ends a WFI. Callable from any thread.
     var hasPendingInterrupt: Bool { get }
 
-    /// The counter value at which a timer of this CPU will interrupt; nil if none will. Looking at it drives the timers' lines,
-    /// and tells an instruction clock of what was executed. For the thread of `run`, which waits in the CPU's stead.
+    /// The counter value at which a timer of this CPU will interrupt; nil if none will. Looking at it drives the
+    /// timers' lines, and tells an instruction clock of what was executed. For the thread of `run`, which waits in the
+    /// CPU's stead.
     var nextTimerDeadline: UInt64? { get }
 
-    /// Waits, on the thread of `run`, until the interrupt controller has a wake request for this CPU, whose context is lost or
-    /// kept as the machine says; false if `requestExit` was called before. Only of back ends with
+    /// Waits, on the thread of `run`, until the interrupt controller has a wake request for this CPU, whose context is
+    /// lost or kept as the machine says; false if `requestExit` was called before. Only of back ends with
     /// `BackendCapabilities.wakeRequests`.
     func waitForWakeRequest() -> Bool
 
-    /// Whether a WFE is over: an event was sent, or an interrupt is pending that is not masked. For the thread of `run`,
-    /// after `Exit.waitForEvent`.
+    /// Whether a WFE is over: an event was sent, or an interrupt is pending that is not masked. For the thread of
+    /// `run`, after `Exit.waitForEvent`.
     var hasWakeUpEvent: Bool { get }
 
     /// General-purpose register 0 to 30.

@@ -1,7 +1,7 @@
 // What is remembered of a run that has ended: whether the next start has something to resume.
 //
-// A pure function of how the run ended and what is on the disks; docs/hibernation.md has it as a table. Not responsible for
-// keeping it (`VMRun`).
+// A pure function of how the run ended and what is on the disks; docs/hibernation.md has it as a table. Not responsible
+// for keeping it (`VMRun`).
 
 import Hibernation
 import Machine

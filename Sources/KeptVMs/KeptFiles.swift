@@ -1,8 +1,8 @@
 // Copies of the kernel and the initrd that a VM last ran with.
 //
-// A guest that hibernated may have to be given the environment that it left though its files were replaced meanwhile, as a
-// package manager does with kernels. Copies are named by their digest, made before the run, which loads them, and shared by all
-// runs with the same files.
+// A guest that hibernated may have to be given the environment that it left though its files were replaced meanwhile,
+// as a package manager does with kernels. Copies are named by their digest, made before the run, which loads them, and
+// shared by all runs with the same files.
 
 import FoundationEssentials
 import Glibc
@@ -24,8 +24,8 @@ struct KeptFiles {
         FileManager.default.fileExists(atPath: path(fingerprint))
     }
 
-    /// Measures the files of `machine`, and keeps copies, made while they are read: what is recorded of them, what is kept and
-    /// what is loaded is the same, whoever replaces a file meanwhile.
+    /// Measures the files of `machine`, and keeps copies, made while they are read: what is recorded of them, what is
+    /// kept and what is loaded is the same, whoever replaces a file meanwhile.
     ///
     /// - Returns: the machine that loads the copies, which are on stable storage, and what was measured.
     func keep(_ machine: MachineConfiguration) throws -> (machine: MachineConfiguration, files: MeasuredFiles) {

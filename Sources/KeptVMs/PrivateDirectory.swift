@@ -1,8 +1,8 @@
 // The rights of a VM's directory, and what killed processes left in it.
 //
-// A VM's state has pages of its guest's memory map and the names of its disks, and its control socket ends it: all of it is its
-// owner's alone, whatever the umask says, also if an earlier version or a copy made it otherwise. Nothing here follows a symbolic
-// link that somebody made for a file. Not responsible for: who the owner is.
+// A VM's state has pages of its guest's memory map and the names of its disks, and its control socket ends it: all of
+// it is its owner's alone, whatever the umask says, also if an earlier version or a copy made it otherwise. Nothing
+// here follows a symbolic link that somebody made for a file. Not responsible for: who the owner is.
 
 import FoundationEssentials
 import Glibc

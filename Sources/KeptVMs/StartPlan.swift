@@ -1,7 +1,7 @@
 // From what a VM's directory and disks say to a machine that can be run, or to a refusal.
 //
-// Responsible for: gathering what `StartDecision` needs, and the machine that follows from what it says. Not responsible for
-// running it, nor for keeping what comes of it (`VMRun`).
+// Responsible for: gathering what `StartDecision` needs, and the machine that follows from what it says. Not
+// responsible for running it, nor for keeping what comes of it (`VMRun`).
 
 import Hibernation
 import Machine
@@ -126,7 +126,8 @@ public struct StartPlan: Sendable {
         self.slept = decision.resumes ? slept : nil
         known = slept
         original = vm.original(state)
-        // Without a clean boot they are kept in case that the guest's kernel does not take them: not every reason is ours.
+        // Without a clean boot they are kept in case that the guest's kernel does not take them: not every reason is
+        // ours.
         imageHeaders =
             if decision.isClean {
                 try VM.savedHeaders(machine)
@@ -143,7 +144,8 @@ public struct StartPlan: Sendable {
     /// Whether the guest would be resumed although the VM that this one was copied from may resume it, too.
     public var resumesTwice: Bool { original != nil && decision.resumes }
 
-    /// Whether nobody could see whether the guest hibernated, and a start is an ordinary boot as long as it finds what it left.
+    /// Whether nobody could see whether the guest hibernated, and a start is an ordinary boot as long as it finds what
+    /// it left.
     public var isMereChance: Bool { known?.isCertain == false }
 
     private static func machine(of configuration: VMConfiguration, _ vm: VM) throws(HostError) -> MachineConfiguration {
@@ -177,8 +179,8 @@ public struct StartPlan: Sendable {
         return disks
     }
 
-    /// After a run that ended without a word, an image on a disk is all there is, or a place that nobody can look into; the run
-    /// itself says in which environment it was made. Nobody knows how the disks were left.
+    /// After a run that ended without a word, an image on a disk is all there is, or a place that nobody can look into;
+    /// the run itself says in which environment it was made. Nobody knows how the disks were left.
     private static func unknown(_ state: VMState, _ findings: [HibernationFinding]) -> VMState.Slept? {
         let hasImage = findings.contains { $0.image != nil }
         guard let run = state.run, hasImage || findings.contains(where: \.mayHideImage) else { return nil }

@@ -1,9 +1,10 @@
 // Two VMs from one: made so on purpose, or by copying a directory.
 //
-// A copy of a directory is the same machine twice: the same generation id, the same network addresses, and one hibernation that both
-// would resume. `copy` makes another machine. A copy that was made otherwise is told by the place that its state names: if that is
-// another directory, and a VM of the same identity is still there, this one is the copy. A directory that was moved, or came back from a
-// backup, is the only one of its identity, and is as good as ever.
+// A copy of a directory is the same machine twice: the same generation id, the same network addresses, and one
+// hibernation that both would resume. `copy` makes another machine. A copy that was made otherwise is told by the place
+// that its state names: if that is another directory, and a VM of the same identity is still there, this one is the
+// copy. A directory that was moved, or came back from a backup, is the only one of its identity, and is as good as
+// ever.
 
 import Bytes
 import FoundationEssentials
@@ -46,7 +47,8 @@ extension VM {
 extension VMStore {
     /// Makes another VM like `vm`, with an identity, a generation id and network addresses of its own, on other disks.
     ///
-    /// It resumes nothing: if `vm` hibernated, the copies of its disks have its image, and the first start is a clean boot.
+    /// It resumes nothing: if `vm` hibernated, the copies of its disks have its image, and the first start is a clean
+    /// boot.
     ///
     /// - Parameters:
     ///   - vm: what is copied.

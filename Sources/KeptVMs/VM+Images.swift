@@ -1,8 +1,9 @@
 // What may be done to a hibernation without running the guest.
 //
-// A kernel that refuses its image puts the swap signature back, which consumes the image; so does a user who discards it.
-// Either way the header's page was kept first, and the image comes back by writing it again, as long as nothing else was
-// written. That is why a hibernation that was given up stays in the state as `lost`, until the VM hibernates again.
+// A kernel that refuses its image puts the swap signature back, which consumes the image; so does a user who discards
+// it. Either way the header's page was kept first, and the image comes back by writing it again, as long as nothing
+// else was written. That is why a hibernation that was given up stays in the state as `lost`, until the VM hibernates
+// again.
 
 import Hibernation
 import Machine

@@ -1,8 +1,9 @@
 // Making a VM usable again whose files are damaged or gone.
 //
-// What is there stays, under another name. Nothing is guessed that could be wrong without a word: a VM whose state is lost is one
-// whose last run ended without a word. If there is an image on a disk, the environment of today counts as that of the guest that wrote
-// it, except where its hardware signature says otherwise; then the next start boots clean, and keeps the image's header.
+// What is there stays, under another name. Nothing is guessed that could be wrong without a word: a VM whose state is
+// lost is one whose last run ended without a word. If there is an image on a disk, the environment of today counts as
+// that of the guest that wrote it, except where its hardware signature says otherwise; then the next start boots clean,
+// and keeps the image's header.
 
 import Glibc
 import Hibernation

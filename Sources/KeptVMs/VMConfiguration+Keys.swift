@@ -1,8 +1,8 @@
-// The keys that `vm.toml` may have, and what their values are: so that a word that is misspelt is an error rather than a setting
-// that is silently not there.
+// The keys that `vm.toml` may have, and what their values are: so that a word that is misspelt is an error rather than
+// a setting that is silently not there.
 //
-// Responsible for: names and kinds of values. Not responsible for: which values mean something, which `machine()` says. A key that
-// is added to `VMConfiguration` is added here, too; a test writes every one of them.
+// Responsible for: names and kinds of values. Not responsible for: which values mean something, which `machine()` says.
+// A key that is added to `VMConfiguration` is added here, too; a test writes every one of them.
 
 import Hibernation
 import TOMLKit

@@ -1,8 +1,8 @@
 // What a person chose about a VM, as its `vm.toml` has it.
 //
-// Responsible for: the file's keys, and turning them into a machine and back. Everything that a guest can see is written out,
-// the PSCI policy function by function: a default may change with a new Dormouse, a VM that was made must not. Not responsible
-// for reading and writing the file (`VMConfiguration+TOML`).
+// Responsible for: the file's keys, and turning them into a machine and back. Everything that a guest can see is
+// written out, the PSCI policy function by function: a default may change with a new Dormouse, a VM that was made must
+// not. Not responsible for reading and writing the file (`VMConfiguration+TOML`).
 
 import Devices
 import Hibernation

@@ -1,7 +1,7 @@
 // A VM's directory while it is being made: under another name, so that it appears complete or not at all.
 //
-// Who makes one holds a lock on the directory itself; a draft that nobody holds was left by a process that was killed, and goes
-// when the next VM is made.
+// Who makes one holds a lock on the directory itself; a draft that nobody holds was left by a process that was killed,
+// and goes when the next VM is made.
 
 import FoundationEssentials
 import Glibc

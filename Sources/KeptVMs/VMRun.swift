@@ -1,8 +1,8 @@
 // What is kept of a run: that it began, and how it ended.
 //
-// The order is the point. A run says that it runs before the guest does anything, and a hibernation is on stable storage before
-// anybody is told of it: DEN0022 F.b §5.11.3 wants the guest to find its environment again, and a host that crashed in between
-// must not remember less, or more, than is true.
+// The order is the point. A run says that it runs before the guest does anything, and a hibernation is on stable
+// storage before anybody is told of it: DEN0022 F.b §5.11.3 wants the guest to find its environment again, and a host
+// that crashed in between must not remember less, or more, than is true.
 
 import Bytes
 import Hibernation
@@ -59,7 +59,8 @@ public final class VMRun: Sendable {
         try plan.vm.write(state)
     }
 
-    /// Notes that the guest wrote the header of an image, while it runs: if this process is killed, the next one finds it.
+    /// Notes that the guest wrote the header of an image, while it runs: if this process is killed, the next one finds
+    /// it.
     public func noteImage(disk: Int, headerEnd: UInt64) {
         let path = plan.machine.disks[disk].path
         state.withLock { state in

@@ -1,8 +1,8 @@
 // What Dormouse keeps of a VM between its runs: `state.json`.
 //
-// Responsible for: its shape. One file that is replaced as a whole, so that whatever happens, it says either what was true
-// before or what is true after. A run begins by saying that it runs: if it says so when nobody runs it, nobody knows how the
-// run ended, and an image may be on a disk.
+// Responsible for: its shape. One file that is replaced as a whole, so that whatever happens, it says either what was
+// true before or what is true after. A run begins by saying that it runs: if it says so when nobody runs it, nobody
+// knows how the run ended, and an image may be on a disk.
 
 import Hibernation
 import Machine
@@ -26,8 +26,8 @@ public struct VMState: Codable, Hashable, Sendable {
     public var lastEnd: End?
     /// An image that was given up, or may be, and can be put back as long as the disk was not written.
     public var lost: Lost?
-    /// Where headers of hibernation images were seen on the disks, by the disks' paths: the ends of their pages in bytes, as
-    /// text. An image in a swap file is found by that.
+    /// Where headers of hibernation images were seen on the disks, by the disks' paths: the ends of their pages in
+    /// bytes, as text. An image in a swap file is found by that.
     public var headerEnds: [String: [String]]?
 
     init(identity: String) {

@@ -39,8 +39,8 @@ public enum Effect: Hashable, Sendable {
     /// The calling core loses its context and waits for an interrupt; then it starts at `entryPoint`, in the state of
     /// §6.4, with `contextID` in x0. If an interrupt is pending already it may also go on as after `standby`.
     case powerDown(entryPoint: UInt64, contextID: UInt64)
-    /// The whole machine waits, with its memory kept, for an interrupt of the calling core's or for the host's word; then
-    /// that core starts as after `powerDown`. No other core is on.
+    /// The whole machine waits, with its memory kept, for an interrupt of the calling core's or for the host's word;
+    /// then that core starts as after `powerDown`. No other core is on.
     case systemSuspend(entryPoint: UInt64, contextID: UInt64)
     /// The calling core stops, and does not go on: `Platform.start` may start it anew, or already has.
     case turnOffCaller

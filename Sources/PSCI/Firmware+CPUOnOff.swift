@@ -33,8 +33,8 @@ extension Firmware {
         return isDone ? .code(.internalFailure, effect: .turnOffCaller) : .code(.denied)
     }
 
-    /// §5.17: as CPU_OFF, but interrupts stay with the core, and it still counts as on. Only CPU_ON ends it; the machine
-    /// does not look at interrupts of a core that it turned off.
+    /// §5.17: as CPU_OFF, but interrupts stay with the core, and it still counts as on. Only CPU_ON ends it; the
+    /// machine does not look at interrupts of a core that it turned off.
     func cpuFreeze(_ arguments: Arguments) -> Answer {
         let now = platform.now
         let isDone = platform.withState { state in

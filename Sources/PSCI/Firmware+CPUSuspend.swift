@@ -1,4 +1,5 @@
-// CPU_SUSPEND and CPU_DEFAULT_SUSPEND: the calling core has no work for now. DEN0022 F.b §5.1.2, §5.1.17, §5.4 and §5.18.
+// CPU_SUSPEND and CPU_DEFAULT_SUSPEND: the calling core has no work for now. DEN0022 F.b §5.1.2, §5.1.17, §5.4 and
+// §5.18.
 
 extension Firmware {
     func cpuSuspend(_ arguments: Arguments) -> Answer {
@@ -34,8 +35,8 @@ extension Firmware {
             return nil
         }
         if let objection { return .code(objection) }
-        // §5.4.9: a standby state is indistinguishable from WFI, and SUCCESS is what the core finds when it wakes. After a
-        // power-down it is what the core finds if an interrupt is pending at once (§5.4.5).
+        // §5.4.9: a standby state is indistinguishable from WFI, and SUCCESS is what the core finds when it wakes.
+        // After a power-down it is what the core finds if an interrupt is pending at once (§5.4.5).
         return .code(
             .success,
             effect: request.isPowerDown ? .powerDown(entryPoint: entryPoint, contextID: contextID) : .standby)

@@ -1,4 +1,5 @@
-// MEM_PROTECT and MEM_PROTECT_CHECK_RANGE: nothing of memory survives a reset. DEN0022 F.b §5.1.13, §5.1.14, §5.14 and §5.15.
+// MEM_PROTECT and MEM_PROTECT_CHECK_RANGE: nothing of memory survives a reset. DEN0022 F.b §5.1.13, §5.1.14, §5.14 and
+// §5.15.
 //
 // Overwriting is the machine's: it asks `FirmwareState.isMemoryProtected` when it boots again.
 

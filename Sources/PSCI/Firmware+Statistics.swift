@@ -1,7 +1,7 @@
 // PSCI_STAT_RESIDENCY and PSCI_STAT_COUNT: what the power-down was worth. DEN0022 F.b §5.1.21, §5.1.22 and §5.22.
 //
-// Neither has an error: what is no state of no node was never used. A count goes up on entry to a state, and a residency has
-// the present stay in it, so that a core can watch another one.
+// Neither has an error: what is no state of no node was never used. A count goes up on entry to a state, and a
+// residency has the present stay in it, so that a core can watch another one.
 
 extension Firmware {
     func psciStatResidency(_ arguments: Arguments) -> Answer {

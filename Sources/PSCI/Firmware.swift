@@ -3,8 +3,8 @@
 // Responsible for: the door (width, gate, narrowing), the dispatcher, and the state of the cores. What a function does
 // is in the file of its family, `Firmware+….swift`. Not responsible for: carrying out effects, which is the machine's.
 //
-// Nothing here allocates, blocks or keeps state of its own: all state is the platform's to keep. To make a firmware misbehave
-// on purpose, stand between the machine and `call`.
+// Nothing here allocates, blocks or keeps state of its own: all state is the platform's to keep. To make a firmware
+// misbehave on purpose, stand between the machine and `call`.
 
 /// The firmware of one machine: PSCI, SMCCC discovery and the TRNG interface, for whatever platform has the cores.
 public struct Firmware<Machine: Platform> {
@@ -31,8 +31,8 @@ public struct Firmware<Machine: Platform> {
         guard let function = offeredFunction(id) else {
             return Answer.code(.notSupported).result(for: registers, width: id.width)
         }
-        // §5.2.1: PSCI 0.2 had a 32-bit call from AArch64 refused with INVALID_PARAMETERS. 1.0 dropped that, KVM does not do
-        // it, and no caller can want it: both widths work in every version.
+        // §5.2.1: PSCI 0.2 had a 32-bit call from AArch64 refused with INVALID_PARAMETERS. 1.0 dropped that, KVM does
+        // not do it, and no caller can want it: both widths work in every version.
         let arguments = Arguments(registers, width: id.width, caller: caller)
         return dispatch(function, id.width, arguments).result(for: registers, width: id.width)
     }

@@ -1,7 +1,8 @@
 // What the nodes of the power-domain tree do because of what the cores ask for.
 //
-// Responsible for: the two modes of coordination, and the check of dependencies that OS-initiated mode makes. Every change
-// of a core brings the whole tree up to date: it has at most 64 cores, and nothing is remembered that could be wrong.
+// Responsible for: the two modes of coordination, and the check of dependencies that OS-initiated mode makes. Every
+// change of a core brings the whole tree up to date: it has at most 64 cores, and nothing is remembered that could be
+// wrong.
 //
 // Follows DEN0022 F.b §4.2.3, §5.4.5, §5.4.6, §5.5.2 and §6.3.
 
@@ -50,7 +51,8 @@ extension FirmwareState {
 
     /// Why a request cannot be followed in OS-initiated mode; nil if it can.
     ///
-    /// The caller must be the last core to go idle in every node that it asks something of, or says it is the last one in.
+    /// The caller must be the last core to go idle in every node that it asks something of, or says it is the last one
+    /// in.
     func objection(to request: CompositeState, of caller: Int) -> ReturnCode? {
         let highest = max(request.highestLevel, request.lastIn)
         var isAnyRunning = false

@@ -1,7 +1,7 @@
 // What a firmware remembers as fields that can be written down, and put back.
 //
-// Responsible for: the form, and refusing what no sequence of calls leads to. Not responsible for where it is kept. Left out of
-// Embedded Swift, which has no Codable: a firmware on real hardware is not moved.
+// Responsible for: the form, and refusing what no sequence of calls leads to. Not responsible for where it is kept.
+// Left out of Embedded Swift, which has no Codable: a firmware on real hardware is not moved.
 
 #if !hasFeature(Embedded)
 

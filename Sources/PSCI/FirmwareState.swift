@@ -1,8 +1,8 @@
 // Everything that a firmware remembers between calls: one value, which the platform keeps behind its lock.
 //
-// Responsible for: the states of the cores and their transitions, and the few things that calls set. What the nodes of the
-// power-domain tree do because of them is in `FirmwareState+Coordination.swift`. Not responsible for: what a call answers,
-// nor for locking.
+// Responsible for: the states of the cores and their transitions, and the few things that calls set. What the nodes of
+// the power-domain tree do because of them is in `FirmwareState+Coordination.swift`. Not responsible for: what a call
+// answers, nor for locking.
 //
 // Follows DEN0022 F.b §6.6 (the states and their transitions).
 
@@ -104,8 +104,8 @@ public struct FirmwareState: Sendable {
 
     // MARK: Transitions
 
-    /// CPU_ON's step from OFF, or out of CPU_FREEZE, to ON_PENDING. Returns the state that the core had: OFF if the step
-    /// was made, which happens for exactly one of several callers.
+    /// CPU_ON's step from OFF, or out of CPU_FREEZE, to ON_PENDING. Returns the state that the core had: OFF if the
+    /// step was made, which happens for exactly one of several callers.
     mutating func beginStart(_ core: Int, at now: UInt64) -> CoreState {
         guard cores[core].state == .off || cores[core].isFrozen else { return cores[core].state }
         cores[core] = Core(state: .onPending)

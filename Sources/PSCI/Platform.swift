@@ -1,7 +1,7 @@
 // What the firmware needs of the machine that it runs on.
 //
-// Responsible for: the protocol by which a machine offers its cores, its memory and its clock. The firmware decides every
-// transition of a core's state but two, which are the machine's to report: `Firmware.coreStarted` and
+// Responsible for: the protocol by which a machine offers its cores, its memory and its clock. The firmware decides
+// every transition of a core's state but two, which are the machine's to report: `Firmware.coreStarted` and
 // `Firmware.coreWoke`. Not responsible for: threads or registers.
 //
 // Follows DEN0022 F.b §6.4 (how a core starts).
@@ -15,7 +15,8 @@ public protocol Platform {
 
     /// Runs `body` with what the firmware remembers, in one step that is atomic for all cores.
     ///
-    /// This is what makes exactly one of several callers of CPU_ON the winner. `body` uses nothing else of the platform.
+    /// This is what makes exactly one of several callers of CPU_ON the winner. `body` uses nothing else of the
+    /// platform.
     func withState<Result: Sendable>(_ body: (inout FirmwareState) -> Result) -> Result
 
     /// Nanoseconds of a clock that never goes back and also counts while cores are idle.

@@ -1,8 +1,8 @@
 // What one machine's PSCI is: decided when the machine is made, recorded with it, and never different after.
 //
-// Responsible for: the version, the functions, the conduit, the idle states and the rest, as one value that is consistent in
-// itself whatever it was asked for. Not responsible for: storing it, or for what a machine offers: nothing has a default here, since
-// a machine that was made must not get what this library learns later.
+// Responsible for: the version, the functions, the conduit, the idle states and the rest, as one value that is
+// consistent in itself whatever it was asked for. Not responsible for: storing it, or for what a machine offers:
+// nothing has a default here, since a machine that was made must not get what this library learns later.
 
 /// The instruction by which a guest calls its firmware (DEN0022 F.b §3.4).
 public enum Conduit: UInt8, CaseIterable, Sendable {
@@ -33,11 +33,12 @@ public struct Policy: Hashable, Sendable {
     /// - Parameters:
     ///   - version: what PSCI_VERSION says.
     ///   - conduit: the instruction of a call.
-    ///   - optional: the functions to offer besides the mandatory ones. Those that `version` does not know are left out; so
-    ///     is one of a pair without the other (MEM_PROTECT and its CHECK_RANGE, the two statistics). MIGRATE and its INFO
-    ///     calls follow from `trustedOS`.
+    ///   - optional: the functions to offer besides the mandatory ones. Those that `version` does not know are left
+    ///     out; so is one of a pair without the other (MEM_PROTECT and its CHECK_RANGE, the two statistics). MIGRATE
+    ///     and its INFO calls follow from `trustedOS`.
     ///   - powerStateFormat: the layout of power_state, from PSCI 1.0 on.
-    ///   - idleStates: what could not be asked for is left out: a state of a cluster that is deeper than any of a core's.
+    ///   - idleStates: what could not be asked for is left out: a state of a cluster that is deeper than any of a
+    ///     core's.
     ///   - trustedOS: whether there is one, and if it can be moved.
     ///   - coresPerCluster: brought into its range.
     public init(

@@ -18,7 +18,8 @@ public struct CompositeState: Hashable, Sendable {
     public var core: LocalState
     public var cluster: LocalState
     public var system: LocalState
-    /// The highest level in which the caller says that it is the last core to go idle. Only OS-initiated mode looks at it.
+    /// The highest level in which the caller says that it is the last core to go idle. Only OS-initiated mode looks at
+    /// it.
     public var lastIn: PowerLevel
 
     public init(
@@ -88,8 +89,9 @@ public struct PowerState: RawRepresentable, Hashable, Sendable {
         return state
     }
 
-    /// The highest level that the power_state names, with its state: what statistics are asked for by (§5.22.1). A StateID
-    /// with the state of one level alone is as good as a combination, and the last-in-level field means nothing.
+    /// The highest level that the power_state names, with its state: what statistics are asked for by (§5.22.1). A
+    /// StateID with the state of one level alone is as good as a combination, and the last-in-level field means
+    /// nothing.
     public func highestLocalState(in format: PowerStateFormat) -> (level: PowerLevel, state: LocalState)? {
         guard let fields = localStates(in: format) else { return nil }
         let level = fields.highestLevel

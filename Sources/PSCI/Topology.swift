@@ -1,7 +1,7 @@
 // The cores of a machine and the clusters that they are in.
 //
-// Responsible for: which core has which affinity, and which cores share a node of the power-domain tree. A cluster is an
-// affinity instance of level 1, and the system is everything. Not responsible for: any state.
+// Responsible for: which core has which affinity, and which cores share a node of the power-domain tree. A cluster is
+// an affinity instance of level 1, and the system is everything. Not responsible for: any state.
 
 /// Cores, numbered from 0, in clusters, numbered from 0 in the order in which they appear.
 public struct Topology: Hashable, Sendable {

@@ -9,8 +9,8 @@ import Machine
 public enum ConformanceImage {
     private static let name = "Conformance.bin"
 
-    /// The first that there is: beside the executable, in ../share/dormouse, or in the source tree that the executable was
-    /// built in.
+    /// The first that there is: beside the executable, in ../share/dormouse, or in the source tree that the executable
+    /// was built in.
     public static func find() -> String? {
         var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
         let count = readlink("/proc/self/exe", &buffer, buffer.count)

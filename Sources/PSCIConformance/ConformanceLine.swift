@@ -1,6 +1,7 @@
 // A check of the conformance guest, as its console has it: `ok 17 - SMC64 CPU_ON: the calling core is ALREADY_ON`.
 //
-// Responsible for: reading the guest's TAP. What the host sees itself, such as how a run ended, is a line of the same kind.
+// Responsible for: reading the guest's TAP. What the host sees itself, such as how a run ended, is a line of the same
+// kind.
 
 import PSCI
 

@@ -1,7 +1,7 @@
 // Running the conformance guest: on which machines, with what on its command line, and what to see of it from outside.
 //
-// Responsible for: one configuration of PSCI on one number of cores. Calls that end a run have runs of their own, in which the
-// host says what came of them. Not responsible for: printing.
+// Responsible for: one configuration of PSCI on one number of cores. Calls that end a run have runs of their own, in
+// which the host says what came of them. Not responsible for: printing.
 
 import HostSupport
 import Hypervisor

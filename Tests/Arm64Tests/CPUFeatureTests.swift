@@ -52,8 +52,8 @@ import Testing
     /// What fills the fields of a row.
     static let samples: [UInt32] = [0, .max, 0x5555_5555, 0xAAAA_AAAA, 0x3333_3333, 0x0F0F_0F0F, 0x9E37_79B9]
 
-    /// What the ID register that tells of a feature is without it: dormouse-1's value but for the fields that DDI 0487, D19.2,
-    /// gives to the feature, and to those that cannot be without it.
+    /// What the ID register that tells of a feature is without it: dormouse-1's value but for the fields that DDI 0487,
+    /// D19.2, gives to the feature, and to those that cannot be without it.
     static let without: [(feature: CPUFeature, register: SystemRegister, value: UInt64)] = [
         (.fp, .idAA64PFR0EL1, 0x1100_0000_01FF_0011),
         (.advSIMD, .idAA64PFR0EL1, 0x1100_0000_01FF_0011),
@@ -99,7 +99,8 @@ import Testing
         #expect(Set(Self.without.map(\.feature)) == Self.dormouse1.features)
     }
 
-    /// Bits of control registers that are there with a feature only (DDI 0487: SCTLR_EL1, TCR_EL1, SPSR_EL1, CPACR_EL1).
+    /// Bits of control registers that are there with a feature only (DDI 0487: SCTLR_EL1, TCR_EL1, SPSR_EL1,
+    /// CPACR_EL1).
     static let controls: [CPUFeature: (sctlr: UInt64, tcr: UInt64, pstate: UInt64, cpacr: UInt64)] = [
         .pan: (1 << 23, 0, 1 << 22, 0),
         .hafdbs: (0, 1 << 39 | 1 << 40, 0, 0),

@@ -135,8 +135,8 @@ extension Encoding {
 
     /// Whether this row is of "Advanced SIMD modified immediate" and `other` of "Advanced SIMD shift by immediate".
     ///
-    /// DDI 0487, C4.1 tells the two apart by immh, bits 22:19: zero in the one, anything else in the other, which a pattern
-    /// cannot say. Their other fixed bits need not be a special case of one another.
+    /// DDI 0487, C4.1 tells the two apart by immh, bits 22:19: zero in the one, anything else in the other, which a
+    /// pattern cannot say. Their other fixed bits need not be a special case of one another.
     private func isModifiedImmediate(besideShift other: Encoding) -> Bool {
         let classMask: UInt32 = 0x9F80_0000
         let immediateClass: UInt32 = 0x0F00_0000

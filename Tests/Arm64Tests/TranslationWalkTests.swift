@@ -1,4 +1,5 @@
-// The walk: geometry, TTBR selection, every fault kind at every level. Expected values are from DDI 0487, D8.2 and D8.3.
+// The walk: geometry, TTBR selection, every fault kind at every level. Expected values are from DDI 0487, D8.2 and
+// D8.3.
 
 import Arm64
 import Testing

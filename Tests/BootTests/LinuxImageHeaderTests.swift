@@ -48,8 +48,8 @@ struct LinuxImageHeaderTests {
         #expect(throws: KernelImageError.bigEndian) { try header(imageHeader(flags: 1)) }
     }
 
-    /// An Image that is an EFI application as well, as Linux's arch/arm64/kernel/efi-header.S makes it: sections in the file from
-    /// 0x10000 on, and BSS behind them.
+    /// An Image that is an EFI application as well, as Linux's arch/arm64/kernel/efi-header.S makes it: sections in the
+    /// file from 0x10000 on, and BSS behind them.
     private func efiImage(sections: [(length: UInt32, start: UInt32)]) -> [UInt8] {
         func littleEndian(_ value: UInt32, _ count: Int = 4) -> [UInt8] {
             (0..<count).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }

@@ -5,8 +5,8 @@ import Machine
 import TestSupport
 import Testing
 
-/// However a guest stops with an image on its disk, the next start knows what it has to find again. docs/hibernation.md has the
-/// table; the cells that no guest can be brought to are tested in KeptVMsTests.
+/// However a guest stops with an image on its disk, the next start knows what it has to find again. docs/hibernation.md
+/// has the table; the cells that no guest can be brought to are tested in KeptVMsTests.
 @Suite("What is remembered of a run", .needs(Guest.areBuilt, Guest.missing))
 struct AfterRunTests {
     /// How a run ends.
@@ -160,7 +160,8 @@ struct AfterRunTests {
 
     @Test("A hibernation in a linear volume of LVM is found by following the volume, and resumed")
     func linearVolume() async throws {
-        // As lvm2 made it: `swap` begins 9 MiB into the disk. Without SYSTEM_OFF2, which would say that there is an image.
+        // As lvm2 made it: `swap` begins 9 MiB into the disk. Without SYSTEM_OFF2, which would say that there is an
+        // image.
         let vm = try await TestVM(
             .sleeper, append: "cycles=1 at=2304 end=off", disks: 1, options: ["--psci-version", "1.2"])
         let fixture = URL(filePath: #filePath).deletingLastPathComponent()

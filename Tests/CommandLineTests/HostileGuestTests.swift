@@ -10,7 +10,8 @@ private struct QueueStorm: CustomTestStringConvertible {
     var slot: UInt64
     var queue: UInt32
     var size: UInt32
-    /// Flags of the descriptors in the middle, which mean 16 MiB each; of the last one, of one byte; and of the first one.
+    /// Flags of the descriptors in the middle, which mean 16 MiB each; of the last one, of one byte; and of the first
+    /// one.
     var flags: (middle: UInt32, last: UInt32, first: UInt32)
     var firstByteCount: UInt32 = 16
     /// The first word of the first descriptor's bytes: a block device's request type.
@@ -34,8 +35,9 @@ private struct QueueStorm: CustomTestStringConvertible {
             flags: (next | write, write, next | write), firstByteCount: 16 << 20, repeats: true),
     ]
 
-    /// The program, and behind it what it reads by `adr`. With the registers of virtio 1.2 §4.2.2 from x0 on, it resets the device, accepts
-    /// VIRTIO_F_VERSION_1, lays the queue out at 0x4800_0000 with every entry of the available ring naming descriptor 0, and sets DRIVER_OK.
+    /// The program, and behind it what it reads by `adr`. With the registers of virtio 1.2 §4.2.2 from x0 on, it resets
+    /// the device, accepts VIRTIO_F_VERSION_1, lays the queue out at 0x4800_0000 with every entry of the available ring
+    /// naming descriptor 0, and sets DRIVER_OK.
     var code: [UInt8] {
         let words: [UInt32] =
             [
@@ -60,12 +62,12 @@ private struct QueueStorm: CustomTestStringConvertible {
 
 @Suite("Guests that hold up the end")
 struct HostileGuestTests {
-    /// Far more than an end takes on a machine that is busy with other things, and less than what these guests ask for takes
-    /// on one that is not.
+    /// Far more than an end takes on a machine that is busy with other things, and less than what these guests ask for
+    /// takes on one that is not.
     private static let patience = Duration.seconds(25)
 
-    /// Runs flat code with its console on a pipe that nobody reads, and sends SIGTERM a second after the start. Says on standard output how
-    /// many milliseconds the end took.
+    /// Runs flat code with its console on a pipe that nobody reads, and sends SIGTERM a second after the start. Says on
+    /// standard output how many milliseconds the end took.
     private func terminate(_ code: [UInt8], console: String) async throws -> Finished {
         let directory = try TemporaryDirectory()
         let kernel = try directory.file("guest.bin", code)

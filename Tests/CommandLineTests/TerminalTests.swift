@@ -6,7 +6,8 @@ import Testing
 
 @Suite("On a terminal", .needs(Guest.areBuilt, Guest.missing))
 struct TerminalTests {
-    /// Runs a guest, an idle one if nothing is said, on a terminal of its own, in the foreground, and calls `body` once the terminal is raw.
+    /// Runs a guest, an idle one if nothing is said, on a terminal of its own, in the foreground, and calls `body` once
+    /// the terminal is raw.
     private func run(
         _ kernel: String = Guest.idle.path, _ body: @escaping @Sendable (Pseudoterminal, pid_t) async throws -> Void
     ) async throws -> (TerminationStatus, Pseudoterminal) {

@@ -15,8 +15,8 @@ extension EndToEnd {
             // The console echoes what is typed: what is looked for is only in the answer.
             try run.send("echo answer $((6 * 7))\n")
             try run.waitForConsole("answer 42")
-            // Linux starts a UART that was idle for half a second from a worker, and throws away what is not sent when the
-            // shell ends: hence the second sleep.
+            // Linux starts a UART that was idle for half a second from a worker, and throws away what is not sent when
+            // the shell ends: hence the second sleep.
             try run.send("sleep 3; echo still there after $((1 + 2)) seconds; sleep 1; exit\n")
             try run.closeInput()
             try run.waitForConsole("still there after 3 seconds")

@@ -1,4 +1,5 @@
-// Whole runs of the built `dormouse`, with guests that know nothing of it: what issue 2 promises under "How it is shown".
+// Whole runs of the built `dormouse`, with guests that know nothing of it: what issue 2 promises under "How it is
+// shown".
 //
 // The guests are Debian's kernels with Guests/linux/init as their first process, and the bare-metal guests of Guests.
 // One at a time: each takes all of a small machine, and some are measured. Tests block their thread and have deadlines

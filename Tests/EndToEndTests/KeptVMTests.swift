@@ -7,7 +7,8 @@ import Testing
 extension EndToEnd {
     @Suite("Kept VMs of Linux", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct KeptVMTests {
-        /// Seconds by which the guest's clock may be off after ten cycles: what is measured with the console takes some time, too.
+        /// Seconds by which the guest's clock may be off after ten cycles: what is measured with the console takes some
+        /// time, too.
         private static let drift = 0.3
 
         @Test("dormouse hibernate and dormouse stop press the buttons, and the clock is right after the guest slept")
@@ -100,7 +101,8 @@ extension EndToEnd {
                 checksums.formUnion(end.checksums.map(\.checksum))
             }
             #expect(checksums.count == 1)
-            // Real-time clocks have whole seconds, so that a boot may be off by half of one; a hibernation adds nothing to it.
+            // Real-time clocks have whole seconds, so that a boot may be off by half of one; a hibernation adds nothing
+            // to it.
             #expect(abs(ahead[10] - ahead[0]) < Self.drift, "\(ahead)")
         }
 

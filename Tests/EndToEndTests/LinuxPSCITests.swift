@@ -1,4 +1,5 @@
-// PSCI as Debian's kernel uses it: idle states, CPU hotplug, suspend to RAM, warm reset, and what it does when a call fails.
+// PSCI as Debian's kernel uses it: idle states, CPU hotplug, suspend to RAM, warm reset, and what it does when a call
+// fails.
 
 import Foundation
 import Glibc

@@ -133,7 +133,8 @@ private struct LzopFile {
             try #require(offset + count <= file.count)
             return file[offset..<offset + count].reduce(0) { $0 << 8 | Int($1) }
         }
-        // Magic (9), version, library version, version needed (2 each), method, level (1 each), flags, mode, times (4 each).
+        // Magic (9), version, library version, version needed (2 each), method, level (1 each), flags, mode, times (4
+        // each).
         let flags = try big(17, 4)
         let nameLength = try big(33, 1)
         var position = 34 + nameLength + 4

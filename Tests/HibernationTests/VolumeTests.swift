@@ -3,7 +3,8 @@ import Testing
 
 @testable import Hibernation
 
-/// A physical volume as lvm2 2.03.16 made it (`pvcreate`, `vgcreate -s 1M`, `lvcreate`, `lvextend`), and what its `pvs --segments` says of it:
+/// A physical volume as lvm2 2.03.16 made it (`pvcreate`, `vgcreate -s 1M`, `lvcreate`, `lvextend`), and what its `pvs
+/// --segments` says of it:
 ///
 ///     lv    first extent  on pv0 from  extents
 ///     root             0            0        8
@@ -163,8 +164,8 @@ struct VolumeTests {
 }
 
 extension TestDisk {
-    /// Writes `text` as LVM's metadata of a volume whose first sectors are `original`: `mda_header` is at 4096, with the text's
-    /// place at 40, and the checksum is CRC-32 without the inversions, from 0xF597A6CF on.
+    /// Writes `text` as LVM's metadata of a volume whose first sectors are `original`: `mda_header` is at 4096, with
+    /// the text's place at 40, and the checksum is CRC-32 without the inversions, from 0xF597A6CF on.
     fileprivate func writeMetadata(_ text: [UInt8], of original: [UInt8]) {
         var sum: UInt32 = 0xF597_A6CF
         for byte in text {

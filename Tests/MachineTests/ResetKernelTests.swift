@@ -1,4 +1,5 @@
-// What a guest finds that is booted after a reset of another one: its own code, and nothing that was made of the other's.
+// What a guest finds that is booted after a reset of another one: its own code, and nothing that was made of the
+// other's.
 
 import Glibc
 import Hypervisor

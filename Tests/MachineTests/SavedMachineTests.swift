@@ -17,7 +17,8 @@ struct SavedMachineTests {
         disk = try TemporaryFile([UInt8](repeating: 0, count: 1 << 16))
     }
 
-    /// A machine with everything that needs no network of the host's. Each takes the disk for reading, so that there can be two.
+    /// A machine with everything that needs no network of the host's. Each takes the disk for reading, so that there
+    /// can be two.
     private func makeMachine(cpuCount: Int = 2) throws -> VirtualMachine {
         var configuration = MachineConfiguration(kernel: "Image")
         configuration.memoryByteCount = 64 << 20

@@ -1,9 +1,9 @@
 // The features of the architecture that a CPU model may have or lack, by Arm's names.
 //
-// Responsible for: the names, and which feature needs which other. What a feature consists of is said where the parts are:
-// rows of `EncodingTable`, `FeatureField` for ID registers, `SystemRegister.features`, `SystemInstruction.features` and the
-// fields of `SCTLR`, `TCR`, `PSTATE` and `CPACR`. Not here: what every A64 CPU has, and sizes (addresses, granules,
-// caches), which are data of a model. Follows DDI 0487, chapter A2.
+// Responsible for: the names, and which feature needs which other. What a feature consists of is said where the parts
+// are: rows of `EncodingTable`, `FeatureField` for ID registers, `SystemRegister.features`,
+// `SystemInstruction.features` and the fields of `SCTLR`, `TCR`, `PSTATE` and `CPACR`. Not here: what every A64 CPU
+// has, and sizes (addresses, granules, caches), which are data of a model. Follows DDI 0487, chapter A2.
 
 /// A feature of the architecture.
 public struct CPUFeature: Hashable, Comparable, Sendable, CustomStringConvertible {

@@ -1,7 +1,8 @@
 // The first CPU model.
 //
-// A57-class, with the later features that are cheap for software and save the guest work. Sizes are fields of ID registers,
-// listed as (Arm's name, lowest bit, value); those that tell of features follow from `features`; all else is zero.
+// A57-class, with the later features that are cheap for software and save the guest work. Sizes are fields of ID
+// registers, listed as (Arm's name, lowest bit, value); those that tell of features follow from `features`; all else is
+// zero.
 
 extension CPUModel {
     /// AArch64 at EL0 and EL1: Armv8.0-A with CRC32, AES, PMULL, SHA1, SHA256, LSE, RDM, DotProd, LRCPC, DC CVAP and
@@ -9,14 +10,14 @@ extension CPUModel {
     /// 64 KiB granules, 48-bit virtual and 40-bit physical addresses, 16-bit ASIDs; GICv3 system registers.
     public static let dormouse1 = CPUModel(
         name: "dormouse-1",
-        // CSV2 and CSV3: nothing is speculated here, so the guest needs neither branch predictor hardening nor page table
-        // isolation. Half-precision arithmetic (FEAT_FP16) is not there.
+        // CSV2 and CSV3: nothing is speculated here, so the guest needs neither branch predictor hardening nor page
+        // table isolation. Half-precision arithmetic (FEAT_FP16) is not there.
         features: [
             .fp, .advSIMD, .crc32, .aes, .pmull, .sha1, .sha256, .lse, .rdm, .dotProd, .lrcpc, .lor,
             .rng, .pan, .dpb, .tlbios, .tlbirange, .gicv3, .hafdbs, .asid16, .csv2, .csv3,
         ],
-        // LDLAR and STLLR were executed, as LDAR and STLR, when the model was released; ID_AA64MMFR1_EL1.LO is 0, for there are
-        // no limited ordering regions.
+        // LDLAR and STLLR were executed, as LDAR and STLR, when the model was released; ID_AA64MMFR1_EL1.LO is 0, for
+        // there are no limited ordering regions.
         unadvertised: [.lor],
         sizes: [
             // Implementer 0 is for software, so no list of errata matches. Architecture 0xF: see the ID registers.

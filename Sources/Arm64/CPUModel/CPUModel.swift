@@ -1,14 +1,14 @@
 // CPU models: a set of features, and what follows from it.
 //
-// Responsible for: what a core decodes, which system registers and instructions it has, which bits its control registers have,
-// and what its identification registers say. Which features a model has is in a file per model; what a feature consists of,
-// in `FeatureTables`. Not responsible for who may read what: at EL0 only CTR_EL0 and DCZID_EL0 are not undefined.
-// Follows DDI 0487, sections D17.1.1 (the ID space) and D19.2 (the registers).
+// Responsible for: what a core decodes, which system registers and instructions it has, which bits its control
+// registers have, and what its identification registers say. Which features a model has is in a file per model; what a
+// feature consists of, in `FeatureTables`. Not responsible for who may read what: at EL0 only CTR_EL0 and DCZID_EL0 are
+// not undefined. Follows DDI 0487, sections D17.1.1 (the ID space) and D19.2 (the registers).
 
 /// A CPU model.
 ///
-/// It is a contract: a hibernated guest must find every value and every instruction again, and no others, so a released model
-/// never changes. An ID register advertises exactly what is implemented.
+/// It is a contract: a hibernated guest must find every value and every instruction again, and no others, so a released
+/// model never changes. An ID register advertises exactly what is implemented.
 public struct CPUModel: Sendable {
     /// How people and records call it.
     public let name: String
@@ -69,7 +69,8 @@ public struct CPUModel: Sendable {
             tables.encodings.filter { $0.feature.map(features.contains) ?? true })
     }
 
-    /// A model of another name that has more features, or lacks some. What those need comes with them, and what needs those goes.
+    /// A model of another name that has more features, or lacks some. What those need comes with them, and what needs
+    /// those goes.
     public func with(
         name: String, adding added: Set<CPUFeature> = [], removing removed: Set<CPUFeature> = []
     ) -> CPUModel {

@@ -1,7 +1,7 @@
 // The fields of ID registers that tell of features.
 //
-// Responsible for: which value of a field says which feature, so that a model's ID registers follow from its features. Not
-// responsible for fields of sizes and versions, which are data of a model. Follows DDI 0487, D19.2.
+// Responsible for: which value of a field says which feature, so that a model's ID registers follow from its features.
+// Not responsible for fields of sizes and versions, which are data of a model. Follows DDI 0487, D19.2.
 
 /// A field of an ID register whose value follows from a set of features.
 struct FeatureField: Sendable {

@@ -39,12 +39,14 @@ public enum SCTLR {
         1 << 7 | 1 << 8 | 1 << 11 | 1 << 20 | 1 << 22 | 1 << 28 | 1 << 29
     }
 
-    /// All fields, with the features that they need. Without FEAT_PAN there is nothing for SPAN to decide, and it is RES1.
+    /// All fields, with the features that they need. Without FEAT_PAN there is nothing for SPAN to decide, and it is
+    /// RES1.
     static let fields = [
         FeatureBits(m | a | c | sa | sa0 | uma | i | dze | uct | nTWI | nTWE | wxn | uci),
         FeatureBits(span, needs: .pan, onesWithout: true),
     ]
 
-    /// What the writable fields are after reset: MMU and caches off, no traps, PAN left alone. The Arm ARM leaves most of it UNKNOWN.
+    /// What the writable fields are after reset: MMU and caches off, no traps, PAN left alone. The Arm ARM leaves most
+    /// of it UNKNOWN.
     @inlinable public static var reset: UInt64 { nTWI | nTWE | span }
 }

@@ -1,8 +1,8 @@
 // The identity of an AArch64 system register.
 //
 // Responsible for: the encoding that MRS and MSR carry, and the numbered families of registers. The single ones are in
-// `SystemRegister+Table`. Not responsible for values (`CPUModel` has those of ID registers) nor for who may access what.
-// Follows DDI 0487, chapter D17.
+// `SystemRegister+Table`. Not responsible for values (`CPUModel` has those of ID registers) nor for who may access
+// what. Follows DDI 0487, chapter D17.
 
 /// A system register, identified as MRS and MSR (register) do.
 public struct SystemRegister: RawRepresentable, Hashable, Sendable {

@@ -1,7 +1,7 @@
 // The fields of TCR_EL1 that the CPU models have.
 //
-// Follows DDI 0487, TCR_EL1. Not named: hierarchical permission disables, E0PD, TBID, 52-bit addresses and all else that
-// no model advertises, which is RES0; and the cacheability and shareability of walks, which change nothing here.
+// Follows DDI 0487, TCR_EL1. Not named: hierarchical permission disables, E0PD, TBID, 52-bit addresses and all else
+// that no model advertises, which is RES0; and the cacheability and shareability of walks, which change nothing here.
 
 /// Bits of TCR_EL1, Translation Control Register.
 public enum TCR {

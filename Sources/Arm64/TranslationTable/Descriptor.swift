@@ -1,7 +1,8 @@
 // The stage 1 descriptor formats of VMSAv8-64 with 48-bit addresses.
 //
 // Responsible for: naming the bits. Follows DDI 0487, section D8.3. Ignored, as nothing that the CPU models advertise
-// gives them a meaning: nT (16), GP (50), the PBHA and software bits; and NS and NSTable, as there is one security state.
+// gives them a meaning: nT (16), GP (50), the PBHA and software bits; and NS and NSTable, as there is one security
+// state.
 
 /// One 64-bit translation table descriptor.
 @usableFromInline

@@ -1,8 +1,8 @@
 // The EL1&0 translation regime: its registers, and what they mean for one half of the address space.
 //
 // Responsible for: the controls, as an equatable value. The walk itself is in `TranslationRegime+Walk`. Follows
-// DDI 0487, section D8.2, with 48-bit virtual and up to 48-bit physical addresses, without FEAT_TTST (TxSZ is 16 to 39),
-// FEAT_HPDS, FEAT_E0PD, FEAT_LPA2 and stage 2.
+// DDI 0487, section D8.2, with 48-bit virtual and up to 48-bit physical addresses, without FEAT_TTST (TxSZ is 16 to
+// 39), FEAT_HPDS, FEAT_E0PD, FEAT_LPA2 and stage 2.
 
 /// The registers that decide a translation at EL1 and EL0.
 public struct TranslationRegime: Equatable, Sendable {

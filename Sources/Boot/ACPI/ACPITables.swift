@@ -1,7 +1,7 @@
 // All ACPI tables of a board, as they lie in memory.
 //
-// Responsible for: which tables there are, and where each is in the blocks that `TableMemory` has for them. A pure function of
-// the board: what a guest finds depends on nothing else.
+// Responsible for: which tables there are, and where each is in the blocks that `TableMemory` has for them. A pure
+// function of the board: what a guest finds depends on nothing else.
 
 import Bytes
 import Hypervisor

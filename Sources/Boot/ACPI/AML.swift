@@ -1,7 +1,7 @@
 // A writer of ACPI Machine Language.
 //
-// Responsible for: the encodings that the DSDT needs (ACPI 6.5, chapter 20). Not responsible for: what the code means, nor for
-// resources, which are in AML+Resources.swift. A term is the bytes that it becomes.
+// Responsible for: the encodings that the DSDT needs (ACPI 6.5, chapter 20). Not responsible for: what the code means,
+// nor for resources, which are in AML+Resources.swift. A term is the bytes that it becomes.
 
 import Bytes
 import Hypervisor

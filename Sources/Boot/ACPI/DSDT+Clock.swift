@@ -1,8 +1,9 @@
 // The wall clock: a Time and Alarm Device over a PL031. ACPI 6.5, section 9.17.
 //
-// No driver of Linux binds to a PL031 that ACPI describes, but this device has one, and it makes a real-time clock. The PL031
-// counts seconds, _GRT and _SRT speak of dates: the arithmetic between them is AML. It counts years from the first of March,
-// so that a leap day is the last of its year, and eras of 400 years, which all have the same number of days.
+// No driver of Linux binds to a PL031 that ACPI describes, but this device has one, and it makes a real-time clock. The
+// PL031 counts seconds, _GRT and _SRT speak of dates: the arithmetic between them is AML. It counts years from the
+// first of March, so that a leap day is the last of its year, and eras of 400 years, which all have the same number of
+// days.
 
 import Hypervisor
 

@@ -1,8 +1,8 @@
-// Low-power idle states: _LPI, ACPI 6.5, section 8.4.3.3, with entry methods of Arm's "ACPI for the Arm Architecture: Functional
-// Fixed Hardware Specification" (DEN0048), section 3.
+// Low-power idle states: _LPI, ACPI 6.5, section 8.4.3.3, with entry methods of Arm's "ACPI for the Arm Architecture:
+// Functional Fixed Hardware Specification" (DEN0048), section 3.
 //
-// Responsible for: the list that all CPUs share. The states of clusters and of the system are further states of every CPU, as firmware
-// coordinates them: with ACPI, Linux does not.
+// Responsible for: the list that all CPUs share. The states of clusters and of the system are further states of every
+// CPU, as firmware coordinates them: with ACPI, Linux does not.
 
 import Hypervisor
 

@@ -1,7 +1,7 @@
 // DSDT: the devices of a board, in AML. ACPI 6.5, section 5.2.11.1.
 //
-// Responsible for: the CPUs, what the devices of the board have to say (Board/Devices), and the event device, which speaks for
-// them. Idle states are in DSDT+Idle.swift.
+// Responsible for: the CPUs, what the devices of the board have to say (Board/Devices), and the event device, which
+// speaks for them. Idle states are in DSDT+Idle.swift.
 
 import Hypervisor
 

@@ -1,7 +1,8 @@
 // FACS: the Firmware ACPI Control Structure, for the hardware signature in it. ACPI 6.5, section 5.2.10.
 //
-// A guest keeps the signature with its hibernation image, and takes the image only if the signature is the same (section 16.1.3.1, step 2):
-// it says whether the machine is still the one that hibernated. With 0 Linux checks nothing.
+// A guest keeps the signature with its hibernation image, and takes the image only if the signature is the same
+// (section 16.1.3.1, step 2): it says whether the machine is still the one that hibernated. With 0 Linux checks
+// nothing.
 
 import Bytes
 

@@ -1,6 +1,7 @@
 // FADT: the Fixed ACPI Description Table. ACPI 6.5, section 5.2.9.
 //
-// The machine is hardware-reduced (section 4.1): of the fixed hardware of a PC there is nothing, so that most fields stay zero.
+// The machine is hardware-reduced (section 4.1): of the fixed hardware of a PC there is nothing, so that most fields
+// stay zero.
 
 import Bytes
 import Hypervisor

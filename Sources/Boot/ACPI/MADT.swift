@@ -44,7 +44,8 @@ enum MADT {
         return bytes
     }
 
-    /// Section 5.2.12.14. A GICv3 without EL2 has system registers, and no addresses nor a maintenance interrupt to tell.
+    /// Section 5.2.12.14. A GICv3 without EL2 has system registers, and no addresses nor a maintenance interrupt to
+    /// tell.
     private static func cpuInterface(_ index: UInt32, affinity: UInt64, performanceGSI: UInt32) -> [UInt8] {
         var bytes = begin(Structure.gicCPUInterface)
         bytes.append(littleEndian: index)

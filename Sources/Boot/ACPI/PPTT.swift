@@ -57,7 +57,8 @@ enum PPTT {
         return table.bytes
     }
 
-    /// Adds a node; returns where it is in the table, which is what others call it. The unique id is the one that the MADT has.
+    /// Adds a node; returns where it is in the table, which is what others call it. The unique id is the one that the
+    /// MADT has.
     private static func append(
         flags: UInt32, parent: UInt32, id: UInt32 = 0, resources: [UInt32] = [], to table: inout ACPITable
     ) -> UInt32 {

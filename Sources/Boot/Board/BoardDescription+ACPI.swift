@@ -1,7 +1,7 @@
 // What ACPI says of a board beside its devices, and the tree of a guest that is told of ACPI instead.
 //
-// Responsible for: the facts, as values, and the node `/chosen` of Linux's Documentation/arch/arm/uefi.rst, which hands over
-// EFI's tables. Not responsible for: the tables.
+// Responsible for: the facts, as values, and the node `/chosen` of Linux's Documentation/arch/arm/uefi.rst, which hands
+// over EFI's tables. Not responsible for: the tables.
 
 import Hypervisor
 
@@ -11,7 +11,8 @@ extension BoardDescription {
         /// The FACS's. 0: Linux checks nothing.
         public var hardwareSignature: UInt32
 
-        /// The CPUs' performance monitors interrupt by it; nil: nothing is said of that. Linux complains of each CPU then.
+        /// The CPUs' performance monitors interrupt by it; nil: nothing is said of that. Linux complains of each CPU
+        /// then.
         public var performanceInterrupt: Interrupt?
         /// Which CPUs are together; nil: nothing is said of that.
         public var topology: Topology?
@@ -67,8 +68,8 @@ extension DeviceTree {
     /// Secure boot as Debian's and Ubuntu's kernels ask for it: 2 is off. (3, on, would forbid hibernation.)
     private static let secureBootIsOff: UInt32 = 2
 
-    /// The tree of a guest that finds its machine in ACPI's tables: nothing but `/chosen`, since arm64 Linux only looks for
-    /// ACPI if the tree describes nothing.
+    /// The tree of a guest that finds its machine in ACPI's tables: nothing but `/chosen`, since arm64 Linux only looks
+    /// for ACPI if the tree describes nothing.
     init(chosen: BoardDescription.Chosen, efi: EFITables) {
         var node = DeviceTreeNode("chosen")
         node.describe(chosen)

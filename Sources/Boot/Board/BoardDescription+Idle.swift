@@ -1,7 +1,7 @@
 // Idle states and power domains in the device tree, as Linux's PSCI cpuidle and PSCI domain drivers read them.
 //
-// Responsible for: the nodes of cpu/idle-states.yaml, power/domain-idle-state.yaml and arm/psci.yaml. Not responsible for:
-// which states there are, or what their power_state is: the machine says so.
+// Responsible for: the nodes of cpu/idle-states.yaml, power/domain-idle-state.yaml and arm/psci.yaml. Not responsible
+// for: which states there are, or what their power_state is: the machine says so.
 
 extension BoardDescription {
     /// What CPUs, and the clusters that they are in, can be put into while they are idle.
@@ -38,8 +38,8 @@ extension BoardDescription {
         public var systemStates: [State]
         /// The cluster of each CPU, in the order of `BoardDescription.cpus`.
         public var clusters: [Int]
-        /// Whether the guest may coordinate the levels itself (OS-initiated mode). If so, clusters and the system are power
-        /// domains; if not, their states are further states of every CPU.
+        /// Whether the guest may coordinate the levels itself (OS-initiated mode). If so, clusters and the system are
+        /// power domains; if not, their states are further states of every CPU.
         public var hasDomains: Bool
 
         public init(
@@ -102,8 +102,8 @@ extension BoardDescription.Idle {
         return node
     }
 
-    /// arm/psci.yaml: the nodes below `/psci`, a tree by reference. Every CPU has one, every cluster has one, and the system
-    /// has one if it has states.
+    /// arm/psci.yaml: the nodes below `/psci`, a tree by reference. Every CPU has one, every cluster has one, and the
+    /// system has one if it has states.
     var domainNodes: [DeviceTreeNode] {
         guard hasDomains, !allStates.isEmpty else { return [] }
         var nodes: [DeviceTreeNode] = []

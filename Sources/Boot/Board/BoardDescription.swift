@@ -1,8 +1,8 @@
 // What a guest has to be told about its machine.
 //
-// Responsible for: naming the facts that a device tree, or ACPI's tables, are made from. Not responsible for: choosing them (the machine
-// model does), or how each is spelled in a device tree (BoardDescription+DeviceTree.swift) or in ACPI (ACPI/). What is said of a
-// device is its own business (BoardDevice).
+// Responsible for: naming the facts that a device tree, or ACPI's tables, are made from. Not responsible for: choosing
+// them (the machine model does), or how each is spelled in a device tree (BoardDescription+DeviceTree.swift) or in ACPI
+// (ACPI/). What is said of a device is its own business (BoardDevice).
 
 import Hypervisor
 

@@ -1,7 +1,7 @@
 // A device as firmware describes it, whichever way it describes the machine.
 //
-// Responsible for: what a description has to say. One file for each device is in Board/Devices; a device that only one machine
-// has may be described there.
+// Responsible for: what a description has to say. One file for each device is in Board/Devices; a device that only one
+// machine has may be described there.
 
 import Hypervisor
 
@@ -33,7 +33,8 @@ extension BoardDescription {
         /// The bit of the event device's register.
         package var event: UInt32
         package var object: String
-        /// What the object is told. 0x80 for a button that was pressed (ACPI 6.5, section 4.8.2.2), and for most others.
+        /// What the object is told. 0x80 for a button that was pressed (ACPI 6.5, section 4.8.2.2), and for most
+        /// others.
         package var value: UInt64
 
         package init(event: UInt32, object: String, value: UInt64 = 0x80) {

@@ -1,7 +1,7 @@
 // The EFI system table, as a guest sees it that was started by a boot loader: UEFI 2.10, section 4.3.
 //
-// Responsible for: the table, the configuration tables that it names, and the vendor's name. There are no services, neither at boot
-// nor at run time.
+// Responsible for: the table, the configuration tables that it names, and the vendor's name. There are no services,
+// neither at boot nor at run time.
 
 import Bytes
 import Hypervisor
@@ -68,8 +68,8 @@ struct EFITables {
         return table
     }
 
-    /// EFI_RT_PROPERTIES_TABLE: version, length, and a set of services with nothing in it. Without it a guest believes that
-    /// all are there, and calls them.
+    /// EFI_RT_PROPERTIES_TABLE: version, length, and a set of services with nothing in it. Without it a guest believes
+    /// that all are there, and calls them.
     private static var runtimeProperties: [UInt8] {
         UInt16(1).littleEndianBytes + UInt16(8).littleEndianBytes + UInt32(0).littleEndianBytes
     }

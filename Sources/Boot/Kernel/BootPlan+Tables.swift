@@ -1,6 +1,7 @@
 // What firmware leaves in RAM for a guest: ACPI's and EFI's tables, or the generation id alone.
 //
-// Responsible for: their placements, and the EFI memory map that follows from all placements. Not responsible for: the tables.
+// Responsible for: their placements, and the EFI memory map that follows from all placements. Not responsible for: the
+// tables.
 
 import Hypervisor
 

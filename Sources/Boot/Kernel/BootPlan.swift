@@ -130,8 +130,8 @@ public struct BootPlan: Sendable, Equatable {
 
     /// Plans the start of a flat bare-metal image: no header, loaded and entered at `flatImageOffset`.
     ///
-    /// The device tree lies above the image, as far as programs for other `virt` boards expect it: a flat image says nothing
-    /// of the bss and the stack behind its own bytes.
+    /// The device tree lies above the image, as far as programs for other `virt` boards expect it: a flat image says
+    /// nothing of the bss and the stack behind its own bytes.
     public static func flatImage(byteCount: UInt64, board: BoardDescription) throws(BootPlanError) -> BootPlan {
         guard board.acpi == nil else { throw .flatImageWithACPI }
         let tableByteCount = tableByteCount(board)
@@ -201,8 +201,8 @@ public struct BootPlan: Sendable, Equatable {
             return start..<start + byteCount
         }
 
-        /// A place for a flat image's device tree: at `flatImageTreeOffset` or in the middle of RAM, whichever is less, or
-        /// behind what is there already. In a RAM that is too small for that, right behind it.
+        /// A place for a flat image's device tree: at `flatImageTreeOffset` or in the middle of RAM, whichever is less,
+        /// or behind what is there already. In a RAM that is too small for that, right behind it.
         mutating func placeTree(byteCount: UInt64) throws(BootPlanError) -> Range<PhysicalAddress> {
             let taken = end
             keepFree(untilOffset: min(self.byteCount / 2, flatImageTreeOffset))

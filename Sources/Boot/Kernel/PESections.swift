@@ -1,7 +1,7 @@
 // How long an arm64 Image has to be, by the header of the EFI application that it is as well.
 //
-// Responsible for: the end of the last section in the file. Follows Microsoft's PE format, "COFF File Header" and "Section Table".
-// Not responsible for: what is in the sections, nor what may follow them, such as a signature.
+// Responsible for: the end of the last section in the file. Follows Microsoft's PE format, "COFF File Header" and
+// "Section Table". Not responsible for: what is in the sections, nor what may follow them, such as a signature.
 
 enum PESections {
     /// Where a file says how far behind its beginning the PE header is.
@@ -22,8 +22,8 @@ enum PESections {
         static let byteCount = 40
     }
 
-    /// Bytes to the end of the last section that `prefix` describes; nil if it has no PE header, as that of a kernel without
-    /// CONFIG_EFI_STUB.
+    /// Bytes to the end of the last section that `prefix` describes; nil if it has no PE header, as that of a kernel
+    /// without CONFIG_EFI_STUB.
     static func byteCount(prefix: [UInt8]) -> UInt64? {
         func field(_ offset: Int, _ byteCount: Int) -> Int? {
             guard offset >= 0, offset <= prefix.count - byteCount else { return nil }

@@ -1,7 +1,7 @@
 // The RAM that firmware keeps: the last blocks of the first range.
 //
-// Responsible for: where in them everything lies. It depends on the size of RAM only, so that a guest that hibernated finds it
-// again. Not responsible for: what is there.
+// Responsible for: where in them everything lies. It depends on the size of RAM only, so that a guest that hibernated
+// finds it again. Not responsible for: what is there.
 //
 //   end − 192 KiB  EFI: system table, configuration tables, memory map (the guest's, once it has read them)
 //   end − 128 KiB  ACPI tables but the FACS (the same)

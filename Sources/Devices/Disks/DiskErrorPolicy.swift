@@ -26,8 +26,8 @@ public enum DiskEvent: Sendable, Equatable {
 
 /// A disk whose reads and writes wait until the host can do them.
 ///
-/// A flush that failed is not tried again: the host may have dropped what it could not write, and a second flush would find
-/// nothing wrong.
+/// A flush that failed is not tried again: the host may have dropped what it could not write, and a second flush would
+/// find nothing wrong.
 final class PatientDisk: DiskStorage {
     private let disk: any DiskStorage
     private let retryMilliseconds: Int

@@ -20,8 +20,8 @@ public struct DiskFaults: Sendable, Hashable {
     public enum Action: Sendable, Hashable {
         /// The power goes before anything of it is done.
         case cut
-        /// The power goes in the middle of a write: that many sectors of it are on the medium, whatever becomes of what was not
-        /// flushed.
+        /// The power goes in the middle of a write: that many sectors of it are on the medium, whatever becomes of what
+        /// was not flushed.
         case tear(sectors: Int)
         /// The host refuses it, and nothing of it is done. virtio has one error for the guest, VIRTIO_BLK_S_IOERR.
         case fail(HostError)
@@ -42,9 +42,9 @@ public struct DiskFaults: Sendable, Hashable {
         case lose
         /// All of them are.
         case keep
-        /// A part of them is, in any order, so that of two writes to one sector the earlier may be what is left. The seed
-        /// decides, and the same seed decides in the same way: with a seed of 4 × n about half of them are lost, with 4 × n + 1
-        /// one in 16, + 2 one in 128, + 3 one in 512.
+        /// A part of them is, in any order, so that of two writes to one sector the earlier may be what is left. The
+        /// seed decides, and the same seed decides in the same way: with a seed of 4 × n about half of them are lost,
+        /// with 4 × n + 1 one in 16, + 2 one in 128, + 3 one in 512.
         case reorder(seed: UInt64)
     }
 

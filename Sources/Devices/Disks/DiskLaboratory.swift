@@ -1,8 +1,8 @@
 // Disks that fail on purpose: the disks of one machine, which lose their power together.
 //
 // Responsible for: counting requests, doing what the rules say of them, the write caches, and the log of a run. Not
-// responsible for: what the rules are (`DiskFaults`), or what the machine does when the power has gone. A laboratory is slow
-// on purpose of being simple: one lock for all disks, and what is not flushed is in memory, up to a limit.
+// responsible for: what the rules are (`DiskFaults`), or what the machine does when the power has gone. A laboratory is
+// slow on purpose of being simple: one lock for all disks, and what is not flushed is in memory, up to a limit.
 
 import Glibc
 import Hypervisor
@@ -25,7 +25,8 @@ public final class DiskLaboratory: Sendable {
         var powerCut: @Sendable () -> Void = {}
     }
 
-    /// The longest write, which has to be in memory as a whole. A guest may ask for 4 GiB at once; none does that is no attack.
+    /// The longest write, which has to be in memory as a whole. A guest may ask for 4 GiB at once; none does that is no
+    /// attack.
     private static let maximumWriteByteCount = 64 << 20
 
     private let faults: [Int: DiskFaults]
@@ -106,8 +107,8 @@ public final class DiskLaboratory: Sendable {
         }
     }
 
-    /// Counts a request and does it, or what is to become of it. Without power nothing is done, and nobody is told: the device does
-    /// not answer.
+    /// Counts a request and does it, or what is to become of it. Without power nothing is done, and nobody is told: the
+    /// device does not answer.
     private func perform(
         _ request: DiskFaults.Request, _ index: Int,
         body: (inout Disk, DiskFaults.Action?) throws(DiskFileError) -> Void,

@@ -17,9 +17,9 @@ public struct PowerCut: Sendable, Hashable {
 }
 
 extension DiskLog {
-    /// What reaches the media of `diskCount` disks until the power has gone: on what they were at the start of the run, these
-    /// writes in this order make what they are at the next. The same as a run has in which `DiskLaboratory` cuts the power
-    /// there.
+    /// What reaches the media of `diskCount` disks until the power has gone: on what they were at the start of the run,
+    /// these writes in this order make what they are at the next. The same as a run has in which `DiskLaboratory` cuts
+    /// the power there.
     public func contents(after cut: PowerCut, diskCount: Int) -> [[DiskWrite]] {
         var media = [[DiskWrite]](repeating: [], count: diskCount)
         var caches = [UnflushedWrites](repeating: UnflushedWrites(), count: diskCount)

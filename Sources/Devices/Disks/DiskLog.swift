@@ -1,8 +1,8 @@
 // The log of a run: what the guest asked of its disks, in order, and what it said meanwhile.
 //
-// Responsible for: the entries, and their form in a file. What the disks hold after a power cut at any point of it is in
-// `DiskLog+Cut`; writing it while a machine runs in `DiskLogWriter`. A file may be cut off or be no log at all: both are
-// errors.
+// Responsible for: the entries, and their form in a file. What the disks hold after a power cut at any point of it is
+// in `DiskLog+Cut`; writing it while a machine runs in `DiskLogWriter`. A file may be cut off or be no log at all: both
+// are errors.
 //
 // The file: 8 bytes of magic, then entries of a 24-byte header (kind, disk, 6 bytes of zero, first sector, bytes; in
 // little endian) and, for writes and the console, so many bytes.

@@ -1,13 +1,14 @@
-// What happened to the machine, for the generic event device of ACPI (ACPI0013): a register of events and one interrupt.
+// What happened to the machine, for the generic event device of ACPI (ACPI0013): a register of events and one
+// interrupt.
 //
-// Responsible for: keeping events until the guest has read them. Not responsible for: what they mean, which the DSDT's AML
-// says to the guest.
+// Responsible for: keeping events until the guest has read them. Not responsible for: what they mean, which the DSDT's
+// AML says to the guest.
 
 import Hypervisor
 import Synchronization
 
-/// One register of 32 bits at offset 0, a bit for each event. Reading it clears it; the interrupt, level-sensitive, is asserted as
-/// long as a bit is set.
+/// One register of 32 bits at offset 0, a bit for each event. Reading it clears it; the interrupt, level-sensitive, is
+/// asserted as long as a bit is set.
 public final class EventDevice: MMIODevice {
     /// What may have happened.
     public struct Event: OptionSet, Sendable, Hashable, Codable {

@@ -31,8 +31,8 @@ public final class GIC: InterruptController, InterruptControllerInterface {
     ///   - interruptInputs: drives the IRQ input of each PE. Called when the level changes, on the thread that made it
     ///     change, without any lock of the GIC; a level that lasted only for a moment may be left out. It may use the
     ///     GIC in turn.
-    ///   - wakeRequested: called once for a PE for which `awaitWakeRequest` returned false, when there is one; on the thread
-    ///     that made it so, without any lock of the GIC.
+    ///   - wakeRequested: called once for a PE for which `awaitWakeRequest` returned false, when there is one; on the
+    ///     thread that made it so, without any lock of the GIC.
     /// - Precondition: 1 to 64 PEs with different affinities, and an input for each.
     public init(
         mpidrs: [UInt64], interruptInputs: [@Sendable (Bool) -> Void],
@@ -95,15 +95,15 @@ public final class GIC: InterruptController, InterruptControllerInterface {
         return core.withState { $0.writeSystemRegister(register, value, cpu: cpu) }
     }
 
-    /// Power-on state, as firmware hands it over, for a reset of the guest. Devices keep the levels of their wires, or reset
-    /// them themselves.
+    /// Power-on state, as firmware hands it over, for a reset of the guest. Devices keep the levels of their wires, or
+    /// reset them themselves.
     public func reset() {
         core.withState { $0.reset() }
     }
 
-    /// What powering a PE off does to its CPU interface: ICC_*_EL1 as after reset, so that it takes no interrupt before it
-    /// is set up again, and none that any PE may take goes to it. The redistributor keeps its state, as it is in another
-    /// power domain.
+    /// What powering a PE off does to its CPU interface: ICC_*_EL1 as after reset, so that it takes no interrupt before
+    /// it is set up again, and none that any PE may take goes to it. The redistributor keeps its state, as it is in
+    /// another power domain.
     public func resetCPUInterface(_ cpu: Int) {
         guard core.outputs.indices.contains(cpu) else { return }
         core.withState { state in
@@ -111,8 +111,8 @@ public final class GIC: InterruptController, InterruptControllerInterface {
         }
     }
 
-    /// What firmware has done before a PE enters the guest: its CPU interface is as after reset, and its redistributor is
-    /// awake, even if the guest had put it to sleep.
+    /// What firmware has done before a PE enters the guest: its CPU interface is as after reset, and its redistributor
+    /// is awake, even if the guest had put it to sleep.
     public func powerOn(_ cpu: Int) {
         guard core.outputs.indices.contains(cpu) else { return }
         core.withState { state in

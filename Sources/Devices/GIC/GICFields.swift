@@ -1,7 +1,7 @@
 // The state of a GIC as it is saved, and which states there are.
 //
-// Responsible for: the fields, and refusing those that no guest can bring a GIC of this topology into. Not responsible for
-// what they mean (`GICState`).
+// Responsible for: the fields, and refusing those that no guest can bring a GIC of this topology into. Not responsible
+// for what they mean (`GICState`).
 
 import Hypervisor
 

@@ -12,8 +12,8 @@ struct GICState: Sendable {
     struct Processor: Sendable {
         /// SGIs and PPIs.
         var bank = InterruptBank.sgisAndPPIs
-        /// GICR_WAKER.ProcessorSleep: nothing is forwarded to the CPU interface. So after reset, until firmware has woken
-        /// the redistributor: what a guest finds is awake.
+        /// GICR_WAKER.ProcessorSleep: nothing is forwarded to the CPU interface. So after reset, until firmware has
+        /// woken the redistributor: what a guest finds is awake.
         var isAsleep = false
         var interface = CPUInterface()
         /// The level of the PE's IRQ input.

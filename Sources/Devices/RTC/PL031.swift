@@ -102,7 +102,8 @@ extension PL031: StatefulDevice {
         try DeviceState(Self.kind, withState(\.self))
     }
 
-    /// The clock shows the time of this host, as the guest has set it; an alarm whose time has passed since goes off at once.
+    /// The clock shows the time of this host, as the guest has set it; an alarm whose time has passed since goes off at
+    /// once.
     public func restore(_ saved: DeviceState) throws(DeviceStateError) {
         let new = try saved.fields(PL031State.self, of: Self.kind)
         try new.check(state.withLock(\.identification))

@@ -24,9 +24,10 @@ public final class PL011: MMIODevice {
 
     /// - Parameters:
     ///   - interrupt: UARTINTR, level-sensitive.
-    ///   - output: takes a byte from the guest, on the thread of the vCPU that wrote it. When it blocks, that vCPU does.
-    ///   - inputReady: called once, on a vCPU's thread, after `receive` could not take everything and there is room again;
-    ///     `receive` may be called from it.
+    ///   - output: takes a byte from the guest, on the thread of the vCPU that wrote it. When it blocks, that vCPU
+    ///     does.
+    ///   - inputReady: called once, on a vCPU's thread, after `receive` could not take everything and there is room
+    ///     again; `receive` may be called from it.
     public init(
         interrupt: InterruptLine,
         output: @escaping @Sendable (UInt8) -> Void,
@@ -39,16 +40,16 @@ public final class PL011: MMIODevice {
 
     /// Sends bytes to the guest, and returns how many were taken, from the first one on.
     ///
-    /// None is lost: those that were not taken because the FIFO is full, or because the guest does not read (`PL011Reader`), stay
-    /// with the caller until `inputReady` is called.
+    /// None is lost: those that were not taken because the FIFO is full, or because the guest does not read
+    /// (`PL011Reader`), stay with the caller until `inputReady` is called.
     public func receive(_ bytes: some Sequence<UInt8>) -> Int {
         // One more than can fit says whether the sender has to wait.
         let candidates = Array(bytes.prefix(PL011State.fifoDepth + 1))
         return withState { $0.receive(candidates) }
     }
 
-    /// Sends a break, and returns whether the guest heard it: its receiver is on and its FIFO not full. Linux takes the next character for a
-    /// SysRq command.
+    /// Sends a break, and returns whether the guest heard it: its receiver is on and its FIFO not full. Linux takes the
+    /// next character for a SysRq command.
     public func receiveBreak() -> Bool {
         withState { $0.receiveBreak() }
     }
@@ -79,8 +80,8 @@ public final class PL011: MMIODevice {
         }
     }
 
-    /// The state in which firmware leaves a console: on, 8 data bits, with FIFOs. Guests that know only the SBSA's generic UART,
-    /// as ACPI's do, count on it.
+    /// The state in which firmware leaves a console: on, 8 data bits, with FIFOs. Guests that know only the SBSA's
+    /// generic UART, as ACPI's do, count on it.
     public func enable() {
         withState { $0.enable() }
     }

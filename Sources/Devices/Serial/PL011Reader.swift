@@ -1,14 +1,14 @@
 // Whether a guest reads what its UART receives.
 //
-// Responsible for: holding input back until somebody reads it. A driver that is about to open the port empties the FIFO first and
-// throws away what is in it, as it may have been received by mistake: on a wire nobody sends before somebody listens, but who pipes
-// commands into a machine that has yet to boot does.
+// Responsible for: holding input back until somebody reads it. A driver that is about to open the port empties the FIFO
+// first and throws away what is in it, as it may have been received by mistake: on a wire nobody sends before somebody
+// listens, but who pipes commands into a machine that has yet to boot does.
 //
-// There are two ways to read. A driver with interrupts unmasks one of the two that say that there are characters. One without asks
-// UARTFR again and again; but so does a console that only writes, before each character.
+// There are two ways to read. A driver with interrupts unmasks one of the two that say that there are characters. One
+// without asks UARTFR again and again; but so does a console that only writes, before each character.
 //
-// A driver may unmask the interrupts for a moment while it still sets the port up (Linux does, before it has a handler for them). What was
-// received meanwhile, and not looked at, is taken back until they are unmasked again.
+// A driver may unmask the interrupts for a moment while it still sets the port up (Linux does, before it has a handler
+// for them). What was received meanwhile, and not looked at, is taken back until they are unmasked again.
 
 import Hypervisor
 
@@ -25,13 +25,15 @@ struct PL011Reader: Sendable, Codable {
 
     /// So many loads of UARTFR with nothing between them are made by nobody but one who waits for a character.
     private static let pollCount = 16
-    /// How often characters are taken back before one was read. More would mean that the guest has its own way to read them.
+    /// How often characters are taken back before one was read. More would mean that the guest has its own way to read
+    /// them.
     private static let takeBackLimit = 4
 
     private var receivesByInterrupt = false
     private var polls = 0
     private var isPolling = false
-    /// Whether the FIFO was empty when the interrupts were unmasked, and nothing has been asked since that tells of characters.
+    /// Whether the FIFO was empty when the interrupts were unmasked, and nothing has been asked since that tells of
+    /// characters.
     private var isUnseen = false
     private var takeBacks = 0
     /// Taken back, in order.

@@ -87,8 +87,8 @@ struct PL011State: Sendable, Codable {
         return taken
     }
 
-    /// Takes a break: the line is held low for longer than a character. It is one character, zero, with an error. Returns whether
-    /// there was room for it; a receiver that is off hears nothing.
+    /// Takes a break: the line is held low for longer than a character. It is one character, zero, with an error.
+    /// Returns whether there was room for it; a receiver that is off hears nothing.
     mutating func receiveBreak() -> Bool {
         guard isReceiverOn, count < depth else { return false }
         push(UInt16(Register.DRField.breakError))

@@ -115,23 +115,23 @@ public final class BlockDevice: VirtioDevice {
         file.isEnding = isEnding
     }
 
-    /// Waits until every request that the guest has made available is done, unless they are left undone, and all that was written is on stable
-    /// storage. The machine calls this when a run ends, once no vCPU runs any more. After a power cut nothing more is
-    /// done.
+    /// Waits until every request that the guest has made available is done, unless they are left undone, and all that
+    /// was written is on stable storage. The machine calls this when a run ends, once no vCPU runs any more. After a
+    /// power cut nothing more is done.
     public func flush() throws(DiskFileError) {
         worker?.drain()
         try backend.disk.synchronize()
     }
 
-    /// From now on, a write to one of `sectors` is on stable storage when it completes, with all that was written before; nil
-    /// takes that back. The guest may rely on it for nothing: it is for the machine.
+    /// From now on, a write to one of `sectors` is on stable storage when it completes, with all that was written
+    /// before; nil takes that back. The guest may rely on it for nothing: it is for the machine.
     public func writeThrough(sectors: Range<UInt64>?) {
         backend.writtenThrough.withLock { $0 = sectors }
     }
 
-    /// From now on, `body` is called for each write of a block of 4096 bytes that ends with `ending`, with the place behind the
-    /// block on the disk, in bytes. The block is on the disk then, and the guest does not know yet that it is. Called on the
-    /// thread of the device.
+    /// From now on, `body` is called for each write of a block of 4096 bytes that ends with `ending`, with the place
+    /// behind the block on the disk, in bytes. The block is on the disk then, and the guest does not know yet that it
+    /// is. Called on the thread of the device.
     ///
     /// Blocks are counted from the beginning of a request: the disk's partitions may begin at any sector.
     public func watch(blocksEndingWith ending: [UInt8], _ body: @escaping @Sendable (UInt64) -> Void) {
@@ -141,8 +141,8 @@ public final class BlockDevice: VirtioDevice {
     /// What was asked of the disk since the device was made.
     public var activity: DiskActivity { backend.disk.activity }
 
-    /// Finishes the requests that were announced, ends the thread, answers no more, and lets others have the disk. May be
-    /// called again.
+    /// Finishes the requests that were announced, ends the thread, answers no more, and lets others have the disk. May
+    /// be called again.
     public func stop() {
         worker?.stop()
         backend.setQueue(nil)
@@ -153,8 +153,8 @@ public final class BlockDevice: VirtioDevice {
 extension BlockDevice {
     private static let kind = DeviceState.Kind("virtio-block", version: 1)
 
-    /// A request that is being executed is cut short, and done again after `resume`: how long it is, and how long the host
-    /// takes for it, has no bound, and the guest cannot tell.
+    /// A request that is being executed is cut short, and done again after `resume`: how long it is, and how long the
+    /// host takes for it, has no bound, and the guest cannot tell.
     public func quiesce() {
         file.isParked = true
         _ = backend.position()

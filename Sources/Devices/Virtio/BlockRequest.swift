@@ -63,8 +63,8 @@ struct BlockRequest {
     /// Does what is asked, writes the status, and returns how many bytes at the start of the chain's device-writable
     /// part were written.
     ///
-    /// - Parameter flushesWrites: a write must be on stable storage when it completes, such as for a driver that does not
-    ///   know VIRTIO_BLK_F_FLUSH (§5.2.6.2).
+    /// - Parameter flushesWrites: a write must be on stable storage when it completes, such as for a driver that does
+    ///   not know VIRTIO_BLK_F_FLUSH (§5.2.6.2).
     func execute(on file: some DiskStorage, identity: [UInt8], flushesWrites: Bool, memory: GuestMemory) -> Int {
         var written = 0
         var result = BlockStatus.ok

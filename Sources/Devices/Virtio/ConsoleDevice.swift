@@ -65,8 +65,9 @@ public final class ConsoleDevice: VirtioDevice {
         self.now = now
     }
 
-    /// Gives the guest input, and returns how many of `bytes` it took: fewer if it has no room, none before its driver reads
-    /// (`ConsoleKnock`). What it did not take is to be offered again when there is room, and now and then. Callable from any thread.
+    /// Gives the guest input, and returns how many of `bytes` it took: fewer if it has no room, none before its driver
+    /// reads (`ConsoleKnock`). What it did not take is to be offered again when there is room, and now and then.
+    /// Callable from any thread.
     public func receive(_ bytes: some Collection<UInt8>) -> Int {
         receiver.withLock { receiver in
             guard !receiver.isParked else {

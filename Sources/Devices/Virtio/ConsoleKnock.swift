@@ -1,14 +1,16 @@
 // Whether a driver of the virtio console reads what it is sent.
 //
-// Responsible for: holding input back until it does. Without VIRTIO_CONSOLE_F_MULTIPORT a driver has no way to say that its port is
-// open (virtio 1.2 §5.3.6.2), and Linux throws away what comes between the moment at which its buffers are available and the one at
-// which it knows its own port. So the device knocks: it gives a buffer back with nothing in it. A driver that reads makes the same buffer available
-// again, be it later, when somebody opens the terminal. One that throws it away does not, and is knocked at again when it is asked next.
+// Responsible for: holding input back until it does. Without VIRTIO_CONSOLE_F_MULTIPORT a driver has no way to say that
+// its port is open (virtio 1.2 §5.3.6.2), and Linux throws away what comes between the moment at which its buffers are
+// available and the one at which it knows its own port. So the device knocks: it gives a buffer back with nothing in
+// it. A driver that reads makes the same buffer available again, be it later, when somebody opens the terminal. One
+// that throws it away does not, and is knocked at again when it is asked next.
 //
-// While a driver still fills its queue it is left in peace: the memory of a buffer that was thrown away would be in the next one that it adds.
+// While a driver still fills its queue it is left in peace: the memory of a buffer that was thrown away would be in the
+// next one that it adds.
 //
-// A driver that cannot be understood, because it has no VIRTIO_F_EVENT_IDX, or uses another buffer each time, is sent its input all the
-// same, after some knocks.
+// A driver that cannot be understood, because it has no VIRTIO_F_EVENT_IDX, or uses another buffer each time, is sent
+// its input all the same, after some knocks.
 
 import Hypervisor
 

@@ -1,5 +1,5 @@
-// A disk that counts what is asked of it, for the report, and says when it begins to fail. What comes after a power cut is not
-// counted.
+// A disk that counts what is asked of it, for the report, and says when it begins to fail. What comes after a power cut
+// is not counted.
 
 import Hypervisor
 import Synchronization

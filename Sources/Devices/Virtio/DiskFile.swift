@@ -69,7 +69,8 @@ public struct DiskGeometry: Sendable, Hashable {
 
     /// Bytes, a multiple of 512.
     public var byteCount: UInt64
-    /// Bytes of a logical block: what partition tables and file systems count in, and the least that the host's device writes.
+    /// Bytes of a logical block: what partition tables and file systems count in, and the least that the host's device
+    /// writes.
     public var blockByteCount: UInt32
 
     public init(byteCount: UInt64, blockByteCount: UInt32 = usualBlockByteCount) {
@@ -92,7 +93,8 @@ public final class DiskFile: Sendable {
 
     /// Segments that the host takes in one call (IOV_MAX).
     private static let maximumVectorCount = 1024
-    /// The most bytes that the host is asked for in one call: a guest may ask for 4 GiB, and the run may have to end meanwhile.
+    /// The most bytes that the host is asked for in one call: a guest may ask for 4 GiB, and the run may have to end
+    /// meanwhile.
     static let pieceByteCount = 1 << 20
 
     public let path: String
@@ -137,8 +139,8 @@ public final class DiskFile: Sendable {
         try open(path, readOnly: true, isRaw: isRaw).geometry
     }
 
-    /// What a guest writes to its own disk counts like anything else: the guest of a disk that it makes look like a qcow2 image is
-    /// not started again until somebody insists.
+    /// What a guest writes to its own disk counts like anything else: the guest of a disk that it makes look like a
+    /// qcow2 image is not started again until somebody insists.
     private static func open(
         _ path: String, readOnly: Bool, isRaw: Bool
     ) throws(DiskFileError) -> (disk: HostDisk, geometry: DiskGeometry) {
@@ -179,8 +181,8 @@ public final class DiskFile: Sendable {
 
     // MARK: Input and output
 
-    /// Whether requests of the guest are left undone from now on, the rest of those that are under way included. Callable from
-    /// any thread, as are the two reasons for it.
+    /// Whether requests of the guest are left undone from now on, the rest of those that are under way included.
+    /// Callable from any thread, as are the two reasons for it.
     var isInterrupted: Bool { isEnding || isParked }
 
     /// The run is to end, and nobody waits for them.

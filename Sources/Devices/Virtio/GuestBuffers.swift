@@ -51,8 +51,8 @@ struct GuestBuffers: Sendable {
         return bytes
     }
 
-    /// Calls `body` with all bytes in order, copied out of guest memory in pieces, as long as it returns true: a driver may mean
-    /// gigabytes.
+    /// Calls `body` with all bytes in order, copied out of guest memory in pieces, as long as it returns true: a driver
+    /// may mean gigabytes.
     func forEachPiece(ofAtMost count: Int, in memory: GuestMemory, _ body: ([UInt8]) -> Bool) {
         for segment in segments {
             var done = 0
@@ -65,8 +65,8 @@ struct GuestBuffers: Sendable {
         }
     }
 
-    /// The blocks of `blockByteCount` bytes, counted from the first byte on, whose last bytes are `ending`: where each of them
-    /// ends. An ending that is cut into segments is not seen.
+    /// The blocks of `blockByteCount` bytes, counted from the first byte on, whose last bytes are `ending`: where each
+    /// of them ends. An ending that is cut into segments is not seen.
     func ends(ofBlocks blockByteCount: Int, endingWith ending: [UInt8], in memory: GuestMemory) -> [Int] {
         var ends: [Int] = []
         var start = 0
@@ -76,8 +76,8 @@ struct GuestBuffers: Sendable {
             while end <= start + segment.count {
                 defer { end += blockByteCount }
                 let position = end - ending.count - start
-                // Safe: the bytes are in the segment, which is in RAM. The guest may be writing there: then they are compared
-                // with what they were or what they become, and whoever is told looks at the disk.
+                // Safe: the bytes are in the segment, which is in RAM. The guest may be writing there: then they are
+                // compared with what they were or what they become, and whoever is told looks at the disk.
                 if position >= 0,
                     let bytes = memory.pointer(at: segment.address &+ UInt64(position), count: UInt64(ending.count)),
                     memcmp(bytes, ending, ending.count) == 0

@@ -70,9 +70,9 @@ public protocol VirtioDevice: AnyObject, Sendable {
     /// Back to the state after creation: when this returns, no queue is touched any more.
     func reset()
 
-    /// The run is to end, and nobody waits for what the driver asked for; or (false) another one begins. How long a request is, is
-    /// the driver's choice: a device that works on one looks at this often, and leaves the rest undone. Callable from any
-    /// thread, and does not wait.
+    /// The run is to end, and nobody waits for what the driver asked for; or (false) another one begins. How long a
+    /// request is, is the driver's choice: a device that works on one looks at this often, and leaves the rest undone.
+    /// Callable from any thread, and does not wait.
     func setEnding(_ isEnding: Bool)
 
     /// Finishes or puts back what is under way; when it returns, no queue is touched before `resume`, but within a

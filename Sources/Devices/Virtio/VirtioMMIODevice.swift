@@ -255,7 +255,8 @@ public final class VirtioMMIODevice: MMIODevice {
         }
     }
 
-    /// The virtqueue that the registers of queue `index` describe; nil, and the device needs a reset, if they are wrong.
+    /// The virtqueue that the registers of queue `index` describe; nil, and the device needs a reset, if they are
+    /// wrong.
     private func makeQueue(_ index: Int, state: State) -> Virtqueue? {
         do throws(VirtqueueFault) {
             return try Virtqueue(

@@ -182,8 +182,8 @@ public struct Virtqueue: @unchecked Sendable {
         features.contains(.eventIdx) && loadAcquire(available + availableRingEnd) == nextUsed
     }
 
-    /// Whether one of the buffers that are available begins at one of `addresses`. If not, the driver is asked to notify the
-    /// device of the next one.
+    /// Whether one of the buffers that are available begins at one of `addresses`. If not, the driver is asked to
+    /// notify the device of the next one.
     mutating func hasAvailable(at addresses: [PhysicalAddress]) -> Bool {
         guard !isBroken else { return false }
         var position = nextAvailable
@@ -208,8 +208,8 @@ public struct Virtqueue: @unchecked Sendable {
         return false
     }
 
-    /// What is saved of the queue. The driver was considered for a notification of all that was used: a device does that
-    /// before it lets go of the queue.
+    /// What is saved of the queue. The driver was considered for a notification of all that was used: a device does
+    /// that before it lets go of the queue.
     var position: VirtqueuePosition {
         get { VirtqueuePosition(nextAvailable: nextAvailable, nextUsed: nextUsed, isBroken: isBroken) }
         set {

@@ -1,4 +1,5 @@
-// How far a device has come in a virtqueue: what is saved of it. The rest is in the guest's memory and in the registers.
+// How far a device has come in a virtqueue: what is saved of it. The rest is in the guest's memory and in the
+// registers.
 
 import Hypervisor
 

@@ -1,11 +1,11 @@
 // The event register, WFE, SEV and SEVL: DDI 0487, "Wait for Event mechanism and Send event", and "Event streams".
 //
-// Responsible for: when a WFE waits, and for how long at most. Not responsible for waiting: whoever calls `run` does that,
-// after `Exit.waitForEvent`.
+// Responsible for: when a WFE waits, and for how long at most. Not responsible for waiting: whoever calls `run` does
+// that, after `Exit.waitForEvent`.
 //
 // The global monitor is the memory itself (`EmulatedCPU+Atomics`), so a store that clears it sends no event. A WFE that
-// comes after a load-exclusive therefore looks at the location: it is over when that has changed, and otherwise sleeps no
-// longer than half of the time that was waited already. The architecture lets a WFE end early at any time.
+// comes after a load-exclusive therefore looks at the location: it is over when that has changed, and otherwise sleeps
+// no longer than half of the time that was waited already. The architecture lets a WFE end early at any time.
 
 import Hypervisor
 import Synchronization
@@ -46,8 +46,8 @@ struct MonitorWait {
     private var since: UInt64 = 0
     private var lastLook: UInt64 = 0
 
-    /// How long to sleep at most before the next look, but not less than `least`; 0 if it is to be looked at once more at
-    /// once.
+    /// How long to sleep at most before the next look, but not less than `least`; 0 if it is to be looked at once more
+    /// at once.
     mutating func sleep(at address: UInt64, value: UInt64, now: UInt64, least: UInt64) -> UInt64 {
         let isSame = address == self.address && value == self.value && now <= lastLook &+ Self.lateness
         if !isSame { since = now }

@@ -130,7 +130,8 @@ extension EmulatedCPU {
         // An entry that hits allows unaligned accesses inside its page, which saves translated code a test.
         entry.readTag = mayRead && allowsUnaligned ? page : TLBEntry.invalidTag
         entry.writeTag = mayWrite && allowsUnaligned ? page : TLBEntry.invalidTag
-        // The contiguous hint is not taken: each page of such a range has entries of its own, as the architecture allows.
+        // The contiguous hint is not taken: each page of such a range has entries of its own, as the architecture
+        // allows.
         context.noteFilled(privilege)
         context.noteSize(translation.sizeShift, at: page)
     }

@@ -1,8 +1,8 @@
 // What is left of a CPU that was powered down while it was idle.
 
 extension EmulatedCPU {
-    /// Puts the core into the state of DEN0022 F.b §6.4, as `reset` does, but leaves its timers running: they are what wakes it,
-    /// and the device tree promises that they are always on.
+    /// Puts the core into the state of DEN0022 F.b §6.4, as `reset` does, but leaves its timers running: they are what
+    /// wakes it, and the device tree promises that they are always on.
     public func powerUp(entry: UInt64, context: UInt64) {
         let system = state.system.pointee
         reset(entry: entry, context: context)

@@ -1,11 +1,12 @@
 // A CPU's state as a value.
 //
-// Responsible for: everything that the architecture keeps in a PE, by Arm's names. Not responsible for: the level of the IRQ
-// input, which is the interrupt controller's, nor for the counter, which is the machine's. Nothing is kept that only makes the
-// CPU fast: the CPU that takes a state over begins with empty software TLBs and finds its blocks anew.
+// Responsible for: everything that the architecture keeps in a PE, by Arm's names. Not responsible for: the level of
+// the IRQ input, which is the interrupt controller's, nor for the counter, which is the machine's. Nothing is kept that
+// only makes the CPU fast: the CPU that takes a state over begins with empty software TLBs and finds its blocks anew.
 //
-// The exclusive monitor is among the state, although the architecture would let it be cleared: then a guest that is moved between
-// a load-exclusive and its store-exclusive does the same as one that is not, and runs on the instruction clock repeat.
+// The exclusive monitor is among the state, although the architecture would let it be cleared: then a guest that is
+// moved between a load-exclusive and its store-exclusive does the same as one that is not, and runs on the instruction
+// clock repeat.
 
 import Arm64
 import Hypervisor

@@ -41,8 +41,8 @@ extension EmulatedCPU {
                 contexts.append(context)
             } else if let oldest = contexts.min(by: { $0.lastUse < $1.lastUse }) {
                 context = oldest
-                // Not the one that was current, which the block that is just ending may still use: nobody has the addresses of
-                // its tables.
+                // Not the one that was current, which the block that is just ending may still use: nobody has the
+                // addresses of its tables.
                 context.startOver()
                 recentPages.forget()
             }

@@ -39,10 +39,11 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     @exclusivity(unchecked) var contextUses: UInt64 = 0
     @exclusivity(unchecked) var recentPages: RecentPages
 
-    /// Where a block outside the code cache is (of a stepped instruction, or of a page that is written all the time), and
-    /// whether an instruction is being stepped.
+    /// Where a block outside the code cache is (of a stepped instruction, or of a page that is written all the time),
+    /// and whether an instruction is being stepped.
     let stepMemory = UnsafeMutableRawPointer.allocate(byteCount: EmulatedCPU.stepByteCount, alignment: 16)
-    /// The page that other CPUs write too often for blocks of it to be kept, and how many are still made without trying.
+    /// The page that other CPUs write too often for blocks of it to be kept, and how many are still made without
+    /// trying.
     var contendedPage: PhysicalAddress = 0
     var contendedFetches = 0
     @exclusivity(unchecked) var stepIsUnderWay = false
@@ -72,7 +73,8 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     let eventRegister = Atomic(false)
     /// Whether `run` has returned `Exit.waitForEvent` and was not called since.
     let waitsForEvent = Atomic(false)
-    /// The counter when the event register was last found to be clear, or cleared: edges of the event stream after that count.
+    /// The counter when the event register was last found to be clear, or cleared: edges of the event stream after that
+    /// count.
     @exclusivity(unchecked) var eventStreamSeen: UInt64 = 0
     @exclusivity(unchecked) var monitorWait = MonitorWait()
 

@@ -1,8 +1,8 @@
 // Execution of the floating-point operations whose precision and number of elements are given by their shape.
 //
 // Elements are computed and written one after the other, which is right where source and destination are the same
-// register: an element is read before that of the same number is written, and operations that mix elements read them all
-// first.
+// register: an element is read before that of the same number is written, and operations that mix elements read them
+// all first.
 
 extension FloatExecutor {
     /// The operations of the lists "by shape" in `FloatOpcode`.

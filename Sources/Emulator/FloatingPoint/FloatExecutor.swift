@@ -1,4 +1,5 @@
-// Execution of floating-point operations on a CPU's state: the dispatch, and the ordinary cases of hot scalar operations.
+// Execution of floating-point operations on a CPU's state: the dispatch, and the ordinary cases of hot scalar
+// operations.
 //
 // Responsible for: reading operands, writing results, NZCV and FPSR. What a result is, is said in `HostFloat` (ordinary
 // cases) and `SoftFloat` (all). All cases of scalar operations are in `FloatExecutor+Scalar`, vector operations in
@@ -12,8 +13,8 @@ public enum FloatExecutor {
     ///
     /// - Precondition: `operation.sub` is the raw value of a `FloatOpcode`.
     public static func execute(_ operation: Operation, _ state: CPUState) {
-        // Safe: only lowering makes operations, from opcodes; the cases are numbered in the order of their tags, which a
-        // test confirms.
+        // Safe: only lowering makes operations, from opcodes; the cases are numbered in the order of their tags, which
+        // a test confirms.
         let opcode = unsafeBitCast(operation.sub, to: FloatOpcode.self)
         // Here are the cases that take a few host instructions and call nothing, so that no register has to be saved.
         // Whatever turns out not to be ordinary breaks out of the switch.

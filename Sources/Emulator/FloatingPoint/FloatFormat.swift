@@ -1,7 +1,7 @@
 // The three formats of floating-point numbers: half, single and double precision.
 //
-// Responsible for: the layout of each format's bits (DDI 0487, A1.4). Values travel as the low bits of a UInt64, so that
-// one generic source, specialised by the compiler, serves all formats.
+// Responsible for: the layout of each format's bits (DDI 0487, A1.4). Values travel as the low bits of a UInt64, so
+// that one generic source, specialised by the compiler, serves all formats.
 
 /// An IEEE 754 binary format.
 protocol FloatFormat {
@@ -88,8 +88,8 @@ protocol HostFloatFormat: FloatFormat {
     /// - Precondition: The truncated number is in range.
     static func unsigned(_ host: Host) -> UInt64
 
-    /// `addend` + `first` × `second`, rounded once to nearest, and whether that is exact, where that is known; nil if the
-    /// host has no quick answer. Only meaningful where the result is an ordinary number.
+    /// `addend` + `first` × `second`, rounded once to nearest, and whether that is exact, where that is known; nil if
+    /// the host has no quick answer. Only meaningful where the result is an ordinary number.
     static func fused(_ addend: Host, _ first: Host, _ second: Host) -> (bits: UInt64, isExact: Bool?)?
 }
 

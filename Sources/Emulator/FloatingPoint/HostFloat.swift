@@ -5,8 +5,8 @@
 // - the result is an ordinary number: finite and well above the denormals. Then no operand was a NaN or an infinity
 //   (or, where one could have been, the operation says so), and nothing but inexactness can have been raised, and
 // - IXC is set already, or the error of the operation, computed by the host as well, says whether to set it.
-// Everything else goes to `SoftFloat`. Swift neither reorders floating-point arithmetic nor contracts it, and the host's
-// modes are the defaults (`HostFloatModes`), so that the error terms below are what the textbook says.
+// Everything else goes to `SoftFloat`. Swift neither reorders floating-point arithmetic nor contracts it, and the
+// host's modes are the defaults (`HostFloatModes`), so that the error terms below are what the textbook says.
 
 enum HostFloat<Format: HostFloatFormat> {
     /// Whether the host's rounding is FPCR's, and denormals stay.

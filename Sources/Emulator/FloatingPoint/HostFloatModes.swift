@@ -1,7 +1,7 @@
 // The floating-point modes of the thread that runs guest code: rounding, denormals, traps.
 //
-// Responsible for: that they are IEEE 754's defaults while guest code is executed, which `HostFloat` and translated code
-// rely on, and that whoever embeds a CPU has its own ones before and after. Not responsible for the guest's FPCR.
+// Responsible for: that they are IEEE 754's defaults while guest code is executed, which `HostFloat` and translated
+// code rely on, and that whoever embeds a CPU has its own ones before and after. Not responsible for the guest's FPCR.
 //
 // Intel SDM volume 1, §10.2.3 (MXCSR); DDI 0487, FPCR, for arm64 hosts.
 

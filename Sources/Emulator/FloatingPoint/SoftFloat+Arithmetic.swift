@@ -1,5 +1,5 @@
-// Sum, product, quotient, root, fused multiplication and addition: FPAdd, FPSub, FPMul, FPMulX, FPDiv, FPSqrt, FPMulAdd,
-// FPRecipStepFused and FPRSqrtStepFused (DDI 0487, J1.3).
+// Sum, product, quotient, root, fused multiplication and addition: FPAdd, FPSub, FPMul, FPMulX, FPDiv, FPSqrt,
+// FPMulAdd, FPRecipStepFused and FPRSqrtStepFused (DDI 0487, J1.3).
 
 extension SoftFloat {
     /// FPAdd.

@@ -108,8 +108,8 @@ enum SoftFloat<Format: FloatFormat> {
 
     /// FPRound (FPRoundCV for half precision) of ±`significand` × 2^(`exponent` - 63).
     ///
-    /// - Parameter significand: Not zero. Bit 0 may stand for any non-zero remainder below it, provided that the leading
-    ///   bit is then bit 62 or 63.
+    /// - Parameter significand: Not zero. Bit 0 may stand for any non-zero remainder below it, provided that the
+    ///   leading bit is then bit 62 or 63.
     static func round(
         _ isNegative: Bool, _ exponent: Int, _ significand: UInt64, _ rounding: FloatRounding,
         _ environment: inout FloatEnvironment

@@ -2,10 +2,11 @@
 //
 // One opcode is one operation of the Arm ARM on one or more elements. Operations that compiled guest code executes most
 // have an opcode for each precision, so that their translation depends on the opcode alone; the others tell precision
-// and number of elements by `Operation.shape`. No floating-point operation faults or ends a block. FPCR is read when the
-// operation is executed; results are rounded, and FPSR is updated, as it says.
+// and number of elements by `Operation.shape`. No floating-point operation faults or ends a block. FPCR is read when
+// the operation is executed; results are rounded, and FPSR is updated, as it says.
 //
-// Unless an opcode says otherwise, `d`, `n`, `m` and `a` are vector registers, and a scalar result clears the rest of `d`.
+// Unless an opcode says otherwise, `d`, `n`, `m` and `a` are vector registers, and a scalar result clears the rest of
+// `d`.
 
 /// What a floating-point operation does. Raw values are positions in this list and mean nothing outside the process.
 public enum FloatOpcode: UInt8, CaseIterable, Sendable {
@@ -62,7 +63,8 @@ public enum FloatOpcode: UInt8, CaseIterable, Sendable {
     case fcvtSingleToHalf, fcvtDoubleToHalf
     /// Elements of half the size in the lower (Q: upper) half of n to elements of `shape`.
     case fcvtl
-    /// Elements of `shape` to elements of half the size, in the lower half of d (Q: in the upper half; the lower stays).
+    /// Elements of `shape` to elements of half the size, in the lower half of d (Q: in the upper half; the lower
+    /// stays).
     case fcvtn
     /// As `fcvtn` from double precision, rounded to odd; also scalar.
     case fcvtxn
@@ -75,11 +77,11 @@ public enum FloatOpcode: UInt8, CaseIterable, Sendable {
     /// General register n to vector register d.
     case scvtfWS, scvtfWD, scvtfXS, scvtfXD
     case ucvtfWS, ucvtfWD, ucvtfXS, ucvtfXD
-    /// Vector register n to general register d: rounded by `FloatRounding(a)`, `immediate` fraction bits, `shape` for the
-    /// source's precision, Q for a 64-bit destination.
+    /// Vector register n to general register d: rounded by `FloatRounding(a)`, `immediate` fraction bits, `shape` for
+    /// the source's precision, Q for a 64-bit destination.
     case fcvtsGeneral, fcvtuGeneral
-    /// General register n to vector register d: `immediate` fraction bits, `shape` for the destination's precision, Q for
-    /// a 64-bit source.
+    /// General register n to vector register d: `immediate` fraction bits, `shape` for the destination's precision, Q
+    /// for a 64-bit source.
     case scvtfGeneral, ucvtfGeneral
     /// Elements of `shape` to integers of the same size: rounded by `FloatRounding(a)`, `immediate` fraction bits.
     case fcvts, fcvtu

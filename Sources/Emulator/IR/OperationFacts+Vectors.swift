@@ -1,4 +1,5 @@
-// The facts of operations of the second level: Advanced SIMD, floating point, cryptography. `OperationFacts` says what for.
+// The facts of operations of the second level: Advanced SIMD, floating point, cryptography. `OperationFacts` says what
+// for.
 
 extension OperationFacts {
     // MARK: Advanced SIMD

@@ -1,9 +1,10 @@
-// What an operation touches: the registers, flags, memory and other state that it reads and writes, and where execution goes on.
+// What an operation touches: the registers, flags, memory and other state that it reads and writes, and where execution
+// goes on.
 //
-// Responsible for: saying so once, for everything that has to know of an operation without executing it. The translator's
-// operand use, data flow and treatment of flags follow from it; a test compares it with what the interpreter does. Not
-// responsible for what an operation computes (`Opcode`), nor for how the translator treats it (`Treatment`).
-// Those of the second level are in `OperationFacts+Vectors`.
+// Responsible for: saying so once, for everything that has to know of an operation without executing it. The
+// translator's operand use, data flow and treatment of flags follow from it; a test compares it with what the
+// interpreter does. Not responsible for what an operation computes (`Opcode`), nor for how the translator treats it
+// (`Treatment`). Those of the second level are in `OperationFacts+Vectors`.
 
 /// Facts of one operation. What is not named, it neither reads nor writes.
 struct OperationFacts: Equatable {

@@ -211,8 +211,9 @@ extension EmulatedCPU {
         return nil
     }
 
-    /// A block at a physical address, made for this time only, outside the code cache: code beside data that other CPUs write all
-    /// the time would never get into that. What it writes over itself it need not see before an ISB, which ends a block.
+    /// A block at a physical address, made for this time only, outside the code cache: code beside data that other CPUs
+    /// write all the time would never get into that. What it writes over itself it need not see before an ISB, which
+    /// ends a block.
     private func transientBlock(_ physical: PhysicalAddress, mode: BlockMode) -> Block {
         forgetLinks()
         let limit = Int(0x1000 - (physical & 0xFFF)) / 4
@@ -225,8 +226,8 @@ extension EmulatedCPU {
         return block
     }
 
-    /// Notes the exception that an operation comes to. A function of its own, and not inlined, so that the interpreter's
-    /// dispatch has no values to prepare for code that is hardly ever reached.
+    /// Notes the exception that an operation comes to. A function of its own, and not inlined, so that the
+    /// interpreter's dispatch has no values to prepare for code that is hardly ever reached.
     @inline(never)
     func record(_ syndrome: Syndrome, _ faultAddress: UInt64? = nil) {
         pendingSyndrome = syndrome

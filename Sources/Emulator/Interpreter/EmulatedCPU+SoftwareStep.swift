@@ -52,7 +52,7 @@ extension EmulatedCPU {
         state.system.pointee.pstate |= PSTATE.ss
     }
 
-    /// Bytes for a block outside the code cache: no instruction is lowered to more than 80 operations, and no block has more
-    /// than 32 instructions.
+    /// Bytes for a block outside the code cache: no instruction is lowered to more than 80 operations, and no block has
+    /// more than 32 instructions.
     static let stepByteCount = 1 << 16
 }

@@ -1,5 +1,5 @@
-// Lowering of the floating-point instructions of Advanced SIMD, on vectors and on scalars in vector registers: DDI 0487,
-// C7.2, the instructions of C4.1.96's groups "Advanced SIMD …".
+// Lowering of the floating-point instructions of Advanced SIMD, on vectors and on scalars in vector registers: DDI
+// 0487, C7.2, the instructions of C4.1.96's groups "Advanced SIMD …".
 
 import Arm64
 

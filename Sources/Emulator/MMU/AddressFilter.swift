@@ -21,8 +21,8 @@ struct AddressFilter {
     @inline(__always)
     private func hash(_ address: UInt64, _ sizeLog2: UInt64) -> Int {
         let key = (address & Self.addressMask) >> (sizeLog2 & 63) | sizeLog2 << 56
-        // Fibonacci hashing, twice: once would put neighbours at regular distances, and two runs of addresses could meet
-        // in all of them.
+        // Fibonacci hashing, twice: once would put neighbours at regular distances, and two runs of addresses could
+        // meet in all of them.
         let spread = key &* Self.multiplier
         return Int(truncatingIfNeeded: ((spread ^ spread >> 32) &* Self.multiplier) >> 52)
     }

@@ -5,12 +5,12 @@
 // as in a table-driven CRC, waits for one load instead of two, and two accesses whose pages share an entry of the
 // software TLB do not displace each other's. Translated code uses it where `LoopLocality` expects it to pay.
 //
-// Responsible for: the layout of the slots, and forgetting. A slot holds what an entry of the software TLB allowed, and has
-// to be forgotten whenever such an entry may be dropped. That happens rarely, so everything is forgotten then. Not
+// Responsible for: the layout of the slots, and forgetting. A slot holds what an entry of the software TLB allowed, and
+// has to be forgotten whenever such an entry may be dropped. That happens rarely, so everything is forgotten then. Not
 // responsible for filling slots, which translated code does itself (`RegionCompiler+Memory`).
 
-/// The slots in a CPU's state block, some for reads and some for writes. Accesses share slots, which costs time and nothing
-/// else.
+/// The slots in a CPU's state block, some for reads and some for writes. Accesses share slots, which costs time and
+/// nothing else.
 ///
 /// Safe: the state block has `byteCount` bytes for them, at `CPUState.Offset.recentPages`.
 struct RecentPages {

@@ -199,8 +199,8 @@ final class TranslationContext {
 
     // MARK: Victims
 
-    /// The entries that were displaced last: pages a multiple of 4 MiB apart have one place in a table, and a copy from one
-    /// to the other would walk the guest's tables for each access.
+    /// The entries that were displaced last: pages a multiple of 4 MiB apart have one place in a table, and a copy from
+    /// one to the other would walk the guest's tables for each access.
     private func victim(_ privilege: AccessPrivilege, _ index: Int) -> TLBEntry {
         TLBEntry(
             base: memory

@@ -23,8 +23,8 @@ enum TLBGeometry {
 
 /// A table of entries.
 ///
-/// Safe: `base` is `entryCount` entries of memory that the owner keeps as long as the table, and an entry's offset is masked to
-/// that.
+/// Safe: `base` is `entryCount` entries of memory that the owner keeps as long as the table, and an entry's offset is
+/// masked to that.
 struct TLBTable {
     let base: UnsafeMutableRawPointer
     let entryCount: Int
@@ -42,8 +42,8 @@ struct TLBTable {
 
     func invalidateAll() { memset(base, 0xFF, byteCount) }
 
-    /// A larger table with the same entries; nil if this is as large as they get, or there is no memory. To be given back by
-    /// `unmap`.
+    /// A larger table with the same entries; nil if this is as large as they get, or there is no memory. To be given
+    /// back by `unmap`.
     func grown() -> TLBTable? {
         let count = min(entryCount * TLBGeometry.growth, TLBGeometry.largestEntryCount)
         guard count > entryCount else { return nil }

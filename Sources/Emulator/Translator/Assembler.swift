@@ -1,8 +1,8 @@
 // An assembler for x86-64: bytes of instructions, written one after the other.
 //
-// Responsible for: encoding (Intel SDM, volume 2, chapter 2) and labels; no bytes are written but here. Opcodes of instructions
-// with a ModRM byte are in `HostInstruction`, those of the few others in the function of their name. Not responsible for what is
-// emitted (`RegionCompiler`) nor for where the bytes are executed (`ExecutableMemory`).
+// Responsible for: encoding (Intel SDM, volume 2, chapter 2) and labels; no bytes are written but here. Opcodes of
+// instructions with a ModRM byte are in `HostInstruction`, those of the few others in the function of their name. Not
+// responsible for what is emitted (`RegionCompiler`) nor for where the bytes are executed (`ExecutableMemory`).
 
 #if arch(x86_64)
 
@@ -160,7 +160,8 @@ struct Assembler {
         encode(instruction, reg: instruction.digit, operand, wide: wide, isByte: isByte)
     }
 
-    /// An instruction for operands of 1, 2, 4 or 8 bytes. The register is one that needs no prefix as a byte: RAX to RDX.
+    /// An instruction for operands of 1, 2, 4 or 8 bytes. The register is one that needs no prefix as a byte: RAX to
+    /// RDX.
     mutating func emitSized(
         _ byteForm: HostInstruction, _ register: HostRegister, _ operand: HostOperand, size: Int
     ) {

@@ -34,8 +34,8 @@ final class ExecutableMemory: @unchecked Sendable {
         self.byteCount = byteCount
     }
 
-    /// A file without a name, as memfd_create(2) makes it. The C library has the function, but Swift's import of it does
-    /// not, since it is declared for GNU sources only.
+    /// A file without a name, as memfd_create(2) makes it. The C library has the function, but Swift's import of it
+    /// does not, since it is declared for GNU sources only.
     private static func anonymousFile() -> Int32? {
         typealias Create = @convention(c) (UnsafePointer<CChar>, UInt32) -> Int32
         guard let symbol = dlsym(nil, "memfd_create") else { return nil }

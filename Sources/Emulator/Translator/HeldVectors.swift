@@ -1,7 +1,7 @@
 // Which vector registers of the guest have a copy in a host register, at a point of translated code.
 //
-// Responsible for: which host register holds which, and which copies are newer than the state block. A block begins with
-// none held, and stores what is newer wherever it is left; slow paths store it before and load it again after. So
+// Responsible for: which host register holds which, and which copies are newer than the state block. A block begins
+// with none held, and stores what is newer wherever it is left; slow paths store it before and load it again after. So
 // nothing outside of a block's straight path has to know of it. Not responsible for emitting anything
 // (`RegionCompiler+VectorRegisters`).
 

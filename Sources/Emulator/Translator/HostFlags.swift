@@ -77,8 +77,8 @@ extension RegionCompiler {
         }
     }
 
-    /// Compares again what NZCV came from, if that is still there: makes the host's flags hold NZCV, or gives the condition
-    /// at once.
+    /// Compares again what NZCV came from, if that is still there: makes the host's flags hold NZCV, or gives the
+    /// condition at once.
     private mutating func conditionFromOrigin(_ condition: UInt8) -> HostCondition? {
         if let comparison = flagOrigin.comparison {
             held = emitComparison(comparison)
@@ -134,8 +134,8 @@ extension RegionCompiler {
         if flagsAreSaved { saveFlags() }
     }
 
-    /// Whether NZCV, held since this operation, is set anew before anything but its holders can see it. Notes until where
-    /// it is worth to leave the host's flags alone, too.
+    /// Whether NZCV, held since this operation, is set anew before anything but its holders can see it. Notes until
+    /// where it is worth to leave the host's flags alone, too.
     private mutating func lookAhead() -> Bool {
         let operations = source.block.operations
         var index = position + 1

@@ -1,7 +1,8 @@
 // The instructions of x86-64 that translated code is made of, by Intel's names.
 //
-// Responsible for: each opcode, once, with what belongs to it: its prefix, and the digit that some have in ModRM.reg. How an
-// instruction with its operands becomes bytes is `Assembler`'s. Follows Intel's SDM, volume 2. A table, and only that.
+// Responsible for: each opcode, once, with what belongs to it: its prefix, and the digit that some have in ModRM.reg.
+// How an instruction with its operands becomes bytes is `Assembler`'s. Follows Intel's SDM, volume 2. A table, and only
+// that.
 
 #if arch(x86_64)
 

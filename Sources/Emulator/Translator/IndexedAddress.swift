@@ -15,8 +15,8 @@ struct IndexedAddress {
     static let unsignedWord: UInt8 = 2
     static let signedWord: UInt8 = 6
 
-    /// The address that operations at a position of a block compute for the access after them, and how many operations they
-    /// are; nil if they do something else.
+    /// The address that operations at a position of a block compute for the access after them, and how many operations
+    /// they are; nil if they do something else.
     @inline(__always)
     static func find(at position: Int, in block: Block) -> (IndexedAddress, length: Int)? {
         let operation = block.operations[position]

@@ -1,8 +1,8 @@
 // Which accesses of a region's loops are likely to stay on one page for many rounds.
 //
-// Responsible for: a guess from the operations, for `RecentPages`. A wrong guess costs time only: where an access changes
-// its page often, a test that fails is slower than a lookup that never has to be repeated. So what may go anywhere,
-// as along a list, is not guessed to stay.
+// Responsible for: a guess from the operations, for `RecentPages`. A wrong guess costs time only: where an access
+// changes its page often, a test that fails is slower than a lookup that never has to be repeated. So what may go
+// anywhere, as along a list, is not guessed to stay.
 
 #if arch(x86_64)
 
@@ -12,12 +12,12 @@ struct LoopLocality {
 
     /// The largest step, in bytes, of what is taken to walk through memory.
     private static let stride: Int64 = 256
-    /// How far a table of which any element may be accessed can reach, in bytes. The shorter, the less likely is it on two
-    /// pages.
+    /// How far a table of which any element may be accessed can reach, in bytes. The shorter, the less likely is it on
+    /// two pages.
     private static let reach: UInt64 = 0x800
 
-    /// Looks at the loops of a region of EL0. In one of EL1 nothing is taken to stay: the kernel's loops are so short that most
-    /// of what they remember is not needed again, and with them a boot took 2 % longer.
+    /// Looks at the loops of a region of EL0. In one of EL1 nothing is taken to stay: the kernel's loops are so short
+    /// that most of what they remember is not needed again, and with them a boot took 2 % longer.
     init(_ region: Region) {
         guard region.mode.isEL0, let deepest = region.blocks.map(\.depth).max(), deepest > 0 else { return }
         var changed = [RegisterSet](repeating: .none, count: deepest + 1)

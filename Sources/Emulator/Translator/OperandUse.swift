@@ -1,8 +1,8 @@
 // How the translator treats an operation, and which general registers it then has to know of.
 //
 // Responsible for: what register assignment and data flow need to know. What an operation reads and writes is said in
-// `OperationFacts`; here is only what `RegionCompiler` makes of it. An operation that is not named here goes to a helper or to
-// the interpreter.
+// `OperationFacts`; here is only what `RegionCompiler` makes of it. An operation that is not named here goes to a
+// helper or to the interpreter.
 
 #if arch(x86_64)
 
@@ -122,8 +122,8 @@ extension Treatment {
         }
     }
 
-    /// Whether an operation that this host, or this exception level, leaves to a helper or to the interpreter is translated
-    /// on others. It counts as a use of its registers everywhere.
+    /// Whether an operation that this host, or this exception level, leaves to a helper or to the interpreter is
+    /// translated on others. It counts as a use of its registers everywhere.
     static func isTranslatedElsewhere(_ code: Opcode) -> Bool {
         switch code {
         case .readState32, .clz64, .clz32, .crc32, .zeroCacheLine, .readDAIF, .writeDAIF: true

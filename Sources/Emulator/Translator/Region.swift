@@ -171,8 +171,8 @@ struct Region {
         }
     }
 
-    /// Whether an operation's result is a temporary that the next one uses up, so that it needs no place of its own: the
-    /// shifted or extended operand of an instruction. `next` changes no scratch register before it reads it.
+    /// Whether an operation's result is a temporary that the next one uses up, so that it needs no place of its own:
+    /// the shifted or extended operand of an instruction. `next` changes no scratch register before it reads it.
     @inline(__always)
     static func passesTemporary(_ operation: Operation, to next: Operation) -> Bool {
         let temporary = CPUState.Register.temporary0

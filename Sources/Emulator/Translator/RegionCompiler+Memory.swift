@@ -146,8 +146,8 @@ extension RegionCompiler {
         assembler.arithmetic(.add, .rax, state(slot + RecentPages.Offset.addend))
     }
 
-    /// Puts the page of the address in RAX into a slot, and jumps back if the software TLB has it. An access near the end of the
-    /// page that is in the slot comes here each time.
+    /// Puts the page of the address in RAX into a slot, and jumps back if the software TLB has it. An access near the
+    /// end of the page that is in the slot comes here each time.
     mutating func emitRecall(_ slot: Int, _ access: GuardedAccess, back: UnsafeMutableRawPointer) {
         assembler.move(.rcx, constant: TranslatorStubs.recallOperand(slot: slot, size: access.size))
         assembler.call(access.isWrite ? stubs.recallWrite : stubs.recallRead)

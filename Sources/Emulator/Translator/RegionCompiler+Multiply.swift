@@ -44,9 +44,9 @@ extension RegionCompiler {
         return true
     }
 
-    /// CRC-32 by two carry-less products (Barrett's reduction, with the lowest bit first): with D the data and the sum so
-    /// far, and P the polynomial, Q = D × P⁻¹ modulo x^64 makes Q × P agree with D in the low half, and the high half is
-    /// what remains. Fewer bytes are put at the top.
+    /// CRC-32 by two carry-less products (Barrett's reduction, with the lowest bit first): with D the data and the sum
+    /// so far, and P the polynomial, Q = D × P⁻¹ modulo x^64 makes Q × P agree with D in the low half, and the high
+    /// half is what remains. Fewer bytes are put at the top.
     private mutating func checksum(_ op: Operation) {
         let bits = UInt8(8) << op.sub
         load(op.n, to: .rcx, wide: false)

@@ -233,7 +233,8 @@ struct RegionCompiler {
         }
     }
 
-    /// Goes back to the dispatcher before the first instruction of a block if the slice is over or somebody wants attention.
+    /// Goes back to the dispatcher before the first instruction of a block if the slice is over or somebody wants
+    /// attention.
     private mutating func emitLook(_ source: RegionBlock) {
         let exit = Exit(written: leaving, count: 0, isBackward: false)
         assembler.test(.r14, .r14, wide: true)

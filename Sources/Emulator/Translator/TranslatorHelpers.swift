@@ -1,7 +1,7 @@
 // What translated code calls: operations that have no translation, and the slow path of the software TLB.
 //
-// A helper that returns false has changed nothing, and the interpreter does the operation again: it takes the exception,
-// talks to the device, or whatever else the operation comes to.
+// A helper that returns false has changed nothing, and the interpreter does the operation again: it takes the
+// exception, talks to the device, or whatever else the operation comes to.
 
 #if arch(x86_64)
 

@@ -33,8 +33,8 @@ struct TranslatorStubs: @unchecked Sendable {
     private(set) var help: UnsafeMutableRawPointer
     /// The same to fill the software TLB for the address in RAX, R8 being a `TranslatorFill`.
     private(set) var fill: UnsafeMutableRawPointer
-    /// Looks in the software TLB for the address in RAX, and puts what is there into the slot of `RecentPages` that RCX, a
-    /// `recallOperand`, names: the host's flags are "equal" if it was there. Changes RCX and RDX only.
+    /// Looks in the software TLB for the address in RAX, and puts what is there into the slot of `RecentPages` that
+    /// RCX, a `recallOperand`, names: the host's flags are "equal" if it was there. Changes RCX and RDX only.
     private(set) var recallRead: UnsafeMutableRawPointer
     private(set) var recallWrite: UnsafeMutableRawPointer
     private(set) var end: UnsafeMutableRawPointer

@@ -1,7 +1,7 @@
 // What follows when a fact of the environment is another one at the next start.
 //
-// Measured on Debian's kernels (Linux 6.1 to 7.3) where a guest is said to notice; whatever is not listed must match, so
-// that a fact that a later model adds is never taken for harmless.
+// Measured on Debian's kernels (Linux 6.1 to 7.3) where a guest is said to notice; whatever is not listed must match,
+// so that a fact that a later model adds is never taken for harmless.
 
 /// What a difference means to a guest that is resumed.
 public enum Consequence: String, Codable, Sendable, CaseIterable {

@@ -1,8 +1,8 @@
 // What records of the model `virt-1` leave unsaid, and what it was.
 //
-// The first ones had fewer facts than there are now. A released model never changes, so that an absent fact is known to be what it
-// then was. The values are written here and not taken from the code that makes the machine: were that to change, the facts of
-// today would differ from these, and a guest would not be resumed.
+// The first ones had fewer facts than there are now. A released model never changes, so that an absent fact is known to
+// be what it then was. The values are written here and not taken from the code that makes the machine: were that to
+// change, the facts of today would differ from these, and a guest would not be resumed.
 
 extension Environment {
     /// The model whose early records say less.
@@ -47,8 +47,8 @@ extension Environment {
     /// Every fact, said or not.
     var allFacts: [String: String] { facts.merging(unsaid) { said, _ in said } }
 
-    /// Those that say more than is known without them: what fingerprints are made of, so that a machine has the one that it had
-    /// when less was said.
+    /// Those that say more than is known without them: what fingerprints are made of, so that a machine has the one
+    /// that it had when less was said.
     var tellingFacts: [String: String] {
         let unsaid = unsaid
         return facts.filter { unsaid[$0.key] != $0.value }

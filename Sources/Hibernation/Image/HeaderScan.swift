@@ -1,7 +1,8 @@
-// Looking at every page of a disk for the header of a hibernation image: where no table says where one may be, as in a swap file.
+// Looking at every page of a disk for the header of a hibernation image: where no table says where one may be, as in a
+// swap file.
 //
-// It takes as long as reading what is not a hole, so it is only done when it is asked for. What it finds may be the remains of
-// a swap file that was removed, but for that it would have to be one that was never resumed.
+// It takes as long as reading what is not a hole, so it is only done when it is asked for. What it finds may be the
+// remains of a swap file that was removed, but for that it would have to be one that was never resumed.
 
 import Glibc
 import SystemPackage

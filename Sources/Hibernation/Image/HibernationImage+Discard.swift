@@ -54,8 +54,8 @@ extension HibernationImage {
         }
     }
 
-    /// Puts an image back that `discard` took away, or that a kernel refused. Refuses if the page is not as that left it,
-    /// or the image not whole. An image that is there already stays.
+    /// Puts an image back that `discard` took away, or that a kernel refused. Refuses if the page is not as that left
+    /// it, or the image not whole. An image that is there already stays.
     public static func restore(_ header: SavedImageHeader, onDiskAt path: String) throws(ImageHeaderError) {
         try withDisk(at: path, for: .writing) { disk throws(ImageHeaderError) in
             let page = try mapping { () throws(RawDiskError) in

@@ -29,7 +29,8 @@ public struct HibernationImage: Sendable, Equatable {
         /// SF_COMPRESSION_ALG_LZ4: the image is compressed with LZ4 rather than LZO.
         public static let compressionAlgLZ4 = Self(rawValue: 16)
 
-        /// The names of those that are set, as kernel/power/power.h has them without "SF_"; unknown ones in hexadecimal.
+        /// The names of those that are set, as kernel/power/power.h has them without "SF_"; unknown ones in
+        /// hexadecimal.
         public var names: [String] {
             let known: [(Flags, String)] = [
                 (.platformMode, "PLATFORM_MODE"), (.noCompressMode, "NOCOMPRESS_MODE"), (.crc32Mode, "CRC32_MODE"),

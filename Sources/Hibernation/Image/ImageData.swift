@@ -1,9 +1,9 @@
 // An image's data as the kernel would load it: read, decompressed, summed up.
 //
 // Follows save_compressed_image() and load_compressed_image() of Linux's kernel/power/swap.c. Compressed data is a
-// sequence of blocks. A block begins with its length, in 64 bits, and is padded to whole pages; it holds 32 pages of the
-// image, the last one perhaps fewer. The checksum is crc32_le(), from 0, over all that is decompressed. The image's first
-// page is not part of either.
+// sequence of blocks. A block begins with its length, in 64 bits, and is padded to whole pages; it holds 32 pages of
+// the image, the last one perhaps fewer. The checksum is crc32_le(), from 0, over all that is decompressed. The image's
+// first page is not part of either.
 
 import Bytes
 

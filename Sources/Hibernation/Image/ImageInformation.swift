@@ -1,14 +1,15 @@
 // The first page of an image: what the kernel says about it, and about itself.
 //
 // Follows Linux's kernel/power/power.h (`struct swsusp_info`) and, for what arm64 puts over its beginning,
-// arch/arm64/kernel/hibernate.c (`struct arch_hibernate_hdr`). arm64 keeps the kernel's build there but not its release;
-// that one is in the image's memory, in the kernel's own `struct new_utsname` (include/uapi/linux/utsname.h).
+// arch/arm64/kernel/hibernate.c (`struct arch_hibernate_hdr`). arm64 keeps the kernel's build there but not its
+// release; that one is in the image's memory, in the kernel's own `struct new_utsname` (include/uapi/linux/utsname.h).
 
 import Bytes
 
 /// What an image's first page says. Its numbers may be anything.
 public struct ImageInformation: Sendable, Equatable {
-    /// `uts.version`: the build, which has to be that of the kernel that resumes. "#1 SMP Debian 6.1.176-1 (2026-07-02)"
+    /// `uts.version`: the build, which has to be that of the kernel that resumes. "#1 SMP Debian 6.1.176-1
+    /// (2026-07-02)"
     public let build: String
     /// The kernel's name, release and so on, if the page has them: arm64's has not.
     public let kernel: KernelName?

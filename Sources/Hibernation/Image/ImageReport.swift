@@ -1,7 +1,7 @@
 // What `dormouse image inspect` says of a disk, as values for programs and as lines for people.
 //
-// docs/image.md documents the shape; whoever changes it changes `schemaVersion` and that page. Numbers that may need all
-// of 64 bits are text in hexadecimal: not every reader of JSON keeps 64 bits.
+// docs/image.md documents the shape; whoever changes it changes `schemaVersion` and that page. Numbers that may need
+// all of 64 bits are text in hexadecimal: not every reader of JSON keeps 64 bits.
 
 import Bytes
 import HostSupport

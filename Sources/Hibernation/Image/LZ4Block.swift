@@ -1,6 +1,7 @@
 // Decompressing a block of LZ4, which hibernation takes with `hibernate.compressor=lz4`.
 //
-// Follows the LZ4 block format description (2022-07-31). Not responsible for LZ4's frames, which the kernel does not use.
+// Follows the LZ4 block format description (2022-07-31). Not responsible for LZ4's frames, which the kernel does not
+// use.
 
 /// A block of LZ4.
 enum LZ4Block {

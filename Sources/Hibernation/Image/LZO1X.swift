@@ -1,8 +1,8 @@
 // Decompressing LZO1X, the default of hibernation.
 //
-// Follows the description of the stream in Linux's Documentation/staging/lzo.rst, version 0 of the stream, which is what
-// the kernel's "lzo" writes (version 1, "lzo-rle", it never uses for this). A decoder of our own, since liblzo2 is GPL
-// and this project is not; it is small, and total on any input.
+// Follows the description of the stream in Linux's Documentation/staging/lzo.rst, version 0 of the stream, which is
+// what the kernel's "lzo" writes (version 1, "lzo-rle", it never uses for this). A decoder of our own, since liblzo2 is
+// GPL and this project is not; it is small, and total on any input.
 
 /// LZO1X.
 enum LZO1X {

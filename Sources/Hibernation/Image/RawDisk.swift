@@ -1,7 +1,7 @@
 // A raw disk image, without the guest.
 //
-// Responsible for: bytes at an offset, and keeping others away meanwhile if that is wanted. Not responsible for: what the
-// bytes mean.
+// Responsible for: bytes at an offset, and keeping others away meanwhile if that is wanted. Not responsible for: what
+// the bytes mean.
 
 import Glibc
 import HostSupport

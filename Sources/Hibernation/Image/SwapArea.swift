@@ -1,4 +1,5 @@
-// Finding swap areas on a raw disk: the disk itself, its partitions and logical volumes, and swap files whose place is known.
+// Finding swap areas on a raw disk: the disk itself, its partitions and logical volumes, and swap files whose place is
+// known.
 //
 // Not responsible for file systems: where a swap file's first page is, the kernel has to be told as well
 // (`resume_offset`), and is told the same number here; or somebody saw the page being written (`headerEnds`).
@@ -49,8 +50,8 @@ public struct SwapArea: Sendable, Hashable {
     /// Where the first page ends on the disk, in bytes.
     public var headerEnd: UInt64 { headerOffset + UInt64(pageSize) }
 
-    /// The area at `resumeOffset` pages into `region`; nil if none is there. The smallest page whose end has a signature
-    /// counts: what is behind it may be left over.
+    /// The area at `resumeOffset` pages into `region`; nil if none is there. The smallest page whose end has a
+    /// signature counts: what is behind it may be left over.
     static func find(
         in region: DiskRegion, resumeOffset: UInt64, on disk: RawDisk
     ) throws(RawDiskError) -> SwapArea? {
@@ -75,7 +76,8 @@ public struct SwapArea: Sendable, Hashable {
             region: region, resumeOffset: resumeOffset, pageSize: pageSize, signature: signature, fields: fields)
     }
 
-    /// The area whose first page ends at `end` of the disk, in the innermost of `regions` that has it; nil if none is there.
+    /// The area whose first page ends at `end` of the disk, in the innermost of `regions` that has it; nil if none is
+    /// there.
     static func find(
         headerEnd end: UInt64, in regions: [DiskRegion], on disk: RawDisk
     ) throws(RawDiskError) -> SwapArea? {

@@ -1,8 +1,8 @@
 // The list of pages that an image is in.
 //
 // Follows Linux's kernel/power/swap.c (`struct swap_map_page`): pages of 64-bit entries, each the place of one of the
-// image's pages, counted in pages from the disk's or partition's beginning. The last entry of a map page is the place of
-// the next one. Zeros end the list; the last map page may have nothing else.
+// image's pages, counted in pages from the disk's or partition's beginning. The last entry of a map page is the place
+// of the next one. Zeros end the list; the last map page may have nothing else.
 
 import Bytes
 
@@ -108,8 +108,8 @@ struct SwapMapEntries {
 private struct PageSet {
     /// Pages of a piece: 4 KiB of bits.
     private static let pieceShift = 15
-    /// All of 16 TiB in pages of 4 KiB, which is as far as a swap area goes. An image in a file may be strewn over more than
-    /// that, and none is.
+    /// All of 16 TiB in pages of 4 KiB, which is as far as a swap area goes. An image in a file may be strewn over more
+    /// than that, and none is.
     private static let maximumPieceCount = 1 << 17
 
     private var pieces: [UInt64: [UInt64]] = [:]

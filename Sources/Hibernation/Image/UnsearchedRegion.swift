@@ -1,7 +1,7 @@
 // What is on a disk where no swap area is looked for, by name: so that "no image" is not said of what nobody looked at.
 //
-// Responsible for: recognising it by its signature. Not responsible for: reading any of it. What is encrypted without a header
-// of its own (plain dm-crypt) cannot be told from noise.
+// Responsible for: recognising it by its signature. Not responsible for: reading any of it. What is encrypted without a
+// header of its own (plain dm-crypt) cannot be told from noise.
 //
 // Follows, for each, the format's own description: cryptsetup's LUKS1 and LUKS2 on-disk formats; Linux's
 // include/uapi/linux/raid/md_p.h (md), drivers/md/bcache (bcache), fs/ext4/ext4.h, fs/xfs/libxfs/xfs_format.h,
@@ -45,8 +45,8 @@ public struct UnsearchedRegion: Sendable, Hashable {
             + (region.volume.map { ", volume \($0)" } ?? "")
     }
 
-    /// Whether a guest may write an image there without its host seeing that it is one: what goes into a file system is written as
-    /// it is, but what is not followed may be encrypted.
+    /// Whether a guest may write an image there without its host seeing that it is one: what goes into a file system is
+    /// written as it is, but what is not followed may be encrypted.
     public var hidesWrites: Bool {
         switch kind {
         case .fileSystem, .btrfsOfDevices: false
@@ -112,7 +112,8 @@ public struct UnsearchedRegion: Sendable, Hashable {
         return nil
     }
 
-    /// Where md's superblocks 1.0 and 0.90 are: from 8 KiB before the end on, at 4 KiB; and 64 KiB before it, at 64 KiB.
+    /// Where md's superblocks 1.0 and 0.90 are: from 8 KiB before the end on, at 4 KiB; and 64 KiB before it, at 64
+    /// KiB.
     private static func raidEnds(_ byteCount: UInt64) -> [UInt64] {
         let sectors = byteCount / sectorByteCount
         var places: [UInt64] = []

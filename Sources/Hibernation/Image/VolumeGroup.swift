@@ -1,11 +1,11 @@
 // LVM2: the logical volumes on one physical volume that lie there in plain pieces ("linear").
 //
-// Responsible for: where these are on the disk. Not responsible for: volumes of other types, or of several disks, which are named
-// as not looked into. A library for it is gone (lvm2app), and what LVM's own programs need is a kernel with device mapper and
-// the rights to use it; what has to be read is a label, two lists of places, and text.
+// Responsible for: where these are on the disk. Not responsible for: volumes of other types, or of several disks, which
+// are named as not looked into. A library for it is gone (lvm2app), and what LVM's own programs need is a kernel with
+// device mapper and the rights to use it; what has to be read is a label, two lists of places, and text.
 //
-// Follows LVM2's lib/format_text/layout.h and lib/label/label.h (label, `pv_header`, `mda_header`), and lvmraid(7) and the
-// metadata's own text for segment types. All of it may be anything: sizes are bounded, and compared with the disk.
+// Follows LVM2's lib/format_text/layout.h and lib/label/label.h (label, `pv_header`, `mda_header`), and lvmraid(7) and
+// the metadata's own text for segment types. All of it may be anything: sizes are bounded, and compared with the disk.
 
 import Bytes
 
@@ -28,7 +28,8 @@ struct VolumeGroup {
 
     private enum Header {
         static let uuid = 0..<32
-        /// Behind the UUID and the device's size: pairs of offset and size, which zeros end; first of data, then of metadata.
+        /// Behind the UUID and the device's size: pairs of offset and size, which zeros end; first of data, then of
+        /// metadata.
         static let places = 40
         static let placeByteCount = 16
     }

@@ -53,7 +53,8 @@ public enum CleanReason: Hashable, Sendable {
     case bumped
     case environment([EnvironmentDifference])
     case expired(slept: UInt64)
-    /// A boot before this one was clean, and the image that it left on the disk is too old for what became of the disks.
+    /// A boot before this one was clean, and the image that it left on the disk is too old for what became of the
+    /// disks.
     case givenUp
 }
 

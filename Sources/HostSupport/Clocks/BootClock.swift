@@ -1,4 +1,5 @@
-// The host's time since it was booted, CLOCK_BOOTTIME: it goes on while the host sleeps. CLOCK_MONOTONIC stands still then.
+// The host's time since it was booted, CLOCK_BOOTTIME: it goes on while the host sleeps. CLOCK_MONOTONIC stands still
+// then.
 
 import Glibc
 

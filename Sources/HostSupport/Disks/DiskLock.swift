@@ -1,8 +1,8 @@
 // The lock that keeps two machines, or a machine and a tool, from one disk; and two processes from one VM.
 //
-// Responsible for: taking it, and seeing whether it is taken. Not responsible for: opening the disk. An open-file-description lock on the whole file
-// (Linux's fcntl(2)): it also counts between two users in one process and against QEMU, goes when the descriptor is
-// closed, and is advisory.
+// Responsible for: taking it, and seeing whether it is taken. Not responsible for: opening the disk. An
+// open-file-description lock on the whole file (Linux's fcntl(2)): it also counts between two users in one process and
+// against QEMU, goes when the descriptor is closed, and is advisory.
 
 import Glibc
 
@@ -29,13 +29,14 @@ public enum DiskLock {
         }
     }
 
-    /// Lets go of the lock, before `descriptor` is closed. Closing alone lets go of it only when nobody else has the open
-    /// file, and a child that this process is about to start has it until it becomes another program.
+    /// Lets go of the lock, before `descriptor` is closed. Closing alone lets go of it only when nobody else has the
+    /// open file, and a child that this process is about to start has it until it becomes another program.
     public static func unlock(_ descriptor: Int32) {
         _ = set(F_UNLCK, descriptor)
     }
 
-    /// Whether the lock could not be had, because somebody else has it. Takes nothing, so that nobody is kept away meanwhile.
+    /// Whether the lock could not be had, because somebody else has it. Takes nothing, so that nobody is kept away
+    /// meanwhile.
     public static func isHeld(_ descriptor: Int32, exclusively: Bool) -> Bool {
         var lock = wholeFile(exclusively ? F_WRLCK : F_RDLCK)
         // Safe: as below, and fcntl writes into the structure who is in the way.

@@ -1,8 +1,8 @@
 // Telling a file in another format from a raw disk, by what it begins or ends with.
 //
-// Responsible for: the signatures of disk images' formats and of compressed files, so that nobody takes one for a raw disk and
-// writes over it. Not responsible for reading any of them, nor for what is on a raw disk: partition tables, file systems,
-// LUKS are all a guest's.
+// Responsible for: the signatures of disk images' formats and of compressed files, so that nobody takes one for a raw
+// disk and writes over it. Not responsible for reading any of them, nor for what is on a raw disk: partition tables,
+// file systems, LUKS are all a guest's.
 //
 // Follows each format's own description: QEMU's docs/interop (qcow2, QED, Parallels), VMware's Virtual Disk Format 5.0,
 // Microsoft's VHD 1.0 and [MS-VHDX] 2.1, RFC 1952 (gzip), RFC 8878 (zstd), the xz and LZ4 file formats.
@@ -130,8 +130,8 @@ public enum ForeignFormat: String, Sendable, CaseIterable {
             || magic.elementsEqual([0x17, 0x72, 0x45, 0x38, 0x50, 0x90])
     }
 
-    /// The footer of VHD 1.0, which is a fixed disk's last sector, and which a dynamic disk begins with, too. Its checksum counts:
-    /// the cookie alone may be anybody's data.
+    /// The footer of VHD 1.0, which is a fixed disk's last sector, and which a dynamic disk begins with, too. Its
+    /// checksum counts: the cookie alone may be anybody's data.
     private static func isVHDFooter(_ sector: [UInt8]) -> Bool {
         let checksumField = 64..<68
         // Of Virtual PC before 2004, it is one byte shorter.

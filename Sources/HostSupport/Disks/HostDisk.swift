@@ -1,7 +1,7 @@
 // Opening what is to be a disk: a raw image, or a block device of the host.
 //
-// Responsible for: that it is one of these, its size, its lock, and closing it. Not responsible for: what is on it, nor for reading
-// and writing it: whoever has a disk does that in ways of his own.
+// Responsible for: that it is one of these, its size, its lock, and closing it. Not responsible for: what is on it, nor
+// for reading and writing it: whoever has a disk does that in ways of his own.
 
 import Glibc
 
@@ -47,8 +47,8 @@ public final class HostDisk: Sendable {
         close(descriptor)
     }
 
-    /// Takes the lock of the disk: exclusively, for writing it, or with others that read it. It lasts until `unlock`, or as long as
-    /// this object.
+    /// Takes the lock of the disk: exclusively, for writing it, or with others that read it. It lasts until `unlock`,
+    /// or as long as this object.
     public func lock(exclusively: Bool) throws(DiskLock.Failure) {
         try DiskLock.lock(descriptor, exclusively: exclusively)
     }

@@ -1,8 +1,8 @@
 // Writing a file so that it is whole, or as it was before, whatever happens meanwhile.
 //
-// A temporary name in the same directory, synchronised, renamed, and the directory synchronised. The directory may be shared
-// with others, such as /tmp: the temporary name is random, and the file is made anew or not at all, so that nobody can have put a
-// link to another file there. Not responsible for what is in it.
+// A temporary name in the same directory, synchronised, renamed, and the directory synchronised. The directory may be
+// shared with others, such as /tmp: the temporary name is random, and the file is made anew or not at all, so that
+// nobody can have put a link to another file there. Not responsible for what is in it.
 
 import Glibc
 
@@ -74,8 +74,8 @@ public enum DurableFile {
     /// Names are random, so one that is taken is somebody's on purpose.
     private static let attempts = 16
 
-    /// Makes an empty file in `directory` that nobody else knows, open for writing. Whoever calls this closes it, and renames or
-    /// removes it.
+    /// Makes an empty file in `directory` that nobody else knows, open for writing. Whoever calls this closes it, and
+    /// renames or removes it.
     public static func makeTemporary(
         in directory: String, access: Access
     ) throws(DurableFileError) -> (path: String, descriptor: Int32) {
@@ -94,8 +94,8 @@ public enum DurableFile {
         throw DurableFileError()
     }
 
-    /// Whether a file of that name is one that `write` left when its process was killed, if nobody is writing it now. Earlier
-    /// versions named them after the file and the process: `state.json.123.tmp`.
+    /// Whether a file of that name is one that `write` left when its process was killed, if nobody is writing it now.
+    /// Earlier versions named them after the file and the process: `state.json.123.tmp`.
     public static func isTemporary(name: String) -> Bool {
         guard name.hasSuffix(temporarySuffix) else { return false }
         if name.hasPrefix(temporaryPrefix) { return true }

@@ -4,7 +4,8 @@ import Glibc
 
 /// A joinable thread.
 ///
-/// Safe: the closure's box is retained for the thread and released by it; `thread` is set once, before anybody has the object.
+/// Safe: the closure's box is retained for the thread and released by it; `thread` is set once, before anybody has the
+/// object.
 public final class HostThread: @unchecked Sendable {
     private final class Body {
         let run: @Sendable () -> Void

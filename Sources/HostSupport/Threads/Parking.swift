@@ -1,7 +1,7 @@
 // Where a vCPU's thread waits: a condition variable, with deadlines on the clock that guests' counters are made from.
 //
-// No condition variable knows CLOCK_BOOTTIME. So a thread sleeps on CLOCK_MONOTONIC, which stands still while the host sleeps,
-// and looks at the other clock once a second: no deadline that came meanwhile is missed by more than that.
+// No condition variable knows CLOCK_BOOTTIME. So a thread sleeps on CLOCK_MONOTONIC, which stands still while the host
+// sleeps, and looks at the other clock once a second: no deadline that came meanwhile is missed by more than that.
 
 import Glibc
 

@@ -53,8 +53,8 @@ public final class PollingThread: @unchecked Sendable {
     private let shared: Shared
     private var thread: HostThread?
 
-    /// Starts the thread. `body` is called with what poll(2) found for the descriptor that it returned before, and returns
-    /// what to wait for next.
+    /// Starts the thread. `body` is called with what poll(2) found for the descriptor that it returned before, and
+    /// returns what to wait for next.
     public init(body: @escaping @Sendable (Int16) -> PollInterest) throws(HostResourceError) {
         let shared = try Shared(body: body)
         self.shared = shared

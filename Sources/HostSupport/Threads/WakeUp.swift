@@ -36,7 +36,8 @@ public final class WakeUp: Sendable {
         _ = write(writer, &byte, 1)
     }
 
-    /// Makes the descriptor unreadable, until the next `signal`. Whoever calls this looks at what there is to do afterwards.
+    /// Makes the descriptor unreadable, until the next `signal`. Whoever calls this looks at what there is to do
+    /// afterwards.
     public func clear() {
         var bytes: [UInt8] = [0, 0]
         _ = read(descriptor, &bytes, bytes.count)

@@ -10,13 +10,14 @@ public enum ControlOutcome: Sendable, Hashable {
     case ended(VMState.End)
     /// The guest was asked, and still runs at the deadline.
     case noReaction(String)
-    /// The guest suspended the machine to RAM instead, or had done so before and was not asked, or again. It still runs.
+    /// The guest suspended the machine to RAM instead, or had done so before and was not asked, or again. It still
+    /// runs.
     case suspended(before: Bool)
 }
 
 extension VM {
-    /// Asks the run of this VM for something that is to end it, and waits for that. A guest that is suspended to RAM is woken
-    /// to be stopped.
+    /// Asks the run of this VM for something that is to end it, and waits for that. A guest that is suspended to RAM is
+    /// woken to be stopped.
     ///
     /// - Parameters:
     ///   - verb: what is asked for.
@@ -30,7 +31,8 @@ extension VM {
         /// How often a guest is looked at that was asked to hibernate.
         var status = Duration.milliseconds(500)
         /// How often the power button of a guest is pressed that was woken for it, and how many times at most. What is
-        /// pressed while the button's driver is still suspended has only woken the guest for Linux (`acpi_button_notify`).
+        /// pressed while the button's driver is still suspended has only woken the guest for Linux
+        /// (`acpi_button_notify`).
         var press = Duration.seconds(2)
         var presses = 10
     }

@@ -1,4 +1,5 @@
-// What is said on a VM's control socket: a line with a verb, a line that says whether it was done, and a line when the run ends.
+// What is said on a VM's control socket: a line with a verb, a line that says whether it was done, and a line when the
+// run ends.
 
 import Bytes
 import FoundationEssentials

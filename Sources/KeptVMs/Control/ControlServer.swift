@@ -1,8 +1,9 @@
 // The side of a VM's control socket that the VM is on.
 //
-// Anybody who may open the socket may end the VM, so it lies in the VM's directory with the rights of its owner. One thread polls
-// all callers, so that none holds up another: a caller that says nothing, or too much, is left after a while, and when there are too
-// many of them, the one that has been silent for longest. If the process has no descriptor left for a caller, that one waits.
+// Anybody who may open the socket may end the VM, so it lies in the VM's directory with the rights of its owner. One
+// thread polls all callers, so that none holds up another: a caller that says nothing, or too much, is left after a
+// while, and when there are too many of them, the one that has been silent for longest. If the process has no
+// descriptor left for a caller, that one waits.
 
 import Glibc
 import HostSupport

@@ -40,8 +40,8 @@ final class UnixSocket: Sendable {
         return UnixSocket(descriptor)
     }
 
-    /// Calls `body` with the address. The kernel takes 108 bytes for it, which a path may exceed, so the directory is named
-    /// by a descriptor.
+    /// Calls `body` with the address. The kernel takes 108 bytes for it, which a path may exceed, so the directory is
+    /// named by a descriptor.
     private static func at(
         _ directory: String, _ name: String, _ socket: UnixSocket,
         _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
@@ -85,7 +85,8 @@ final class UnixSocket: Sendable {
         return .connection(UnixSocket(connection))
     }
 
-    /// Waits until one of `sockets` can be read from, or is closed, or until `deadline`, and says of each whether it can.
+    /// Waits until one of `sockets` can be read from, or is closed, or until `deadline`, and says of each whether it
+    /// can.
     static func readable(_ sockets: [UnixSocket], until deadline: ContinuousClock.Instant?) -> [Bool] {
         let timeout = deadline.map { max(0, Int32(clamping: milliseconds(ContinuousClock.now.duration(to: $0)))) } ?? -1
         var polled = sockets.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
@@ -101,7 +102,8 @@ final class UnixSocket: Sendable {
     func write(line: String) -> Bool {
         var rest = Array((line + "\n").utf8)[...]
         while !rest.isEmpty {
-            // Safe: `send` reads as many bytes as there are. MSG_NOSIGNAL: a peer that is gone is an error, not a signal.
+            // Safe: `send` reads as many bytes as there are. MSG_NOSIGNAL: a peer that is gone is an error, not a
+            // signal.
             let count = unsafe rest.withUnsafeBytes {
                 unsafe send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
             }

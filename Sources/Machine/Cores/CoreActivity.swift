@@ -13,8 +13,8 @@ public struct CoreStart: Sendable, Hashable, Codable {
     }
 }
 
-/// What a core is doing, as its machine sees it. What the firmware calls a core's state is another thing (`PSCI.CoreState`):
-/// to that, one that waits is on.
+/// What a core is doing, as its machine sees it. What the firmware calls a core's state is another thing
+/// (`PSCI.CoreState`): to that, one that waits is on.
 public indirect enum CoreActivity: Sendable, Hashable, Codable {
     /// Its power is off; CPU_ON starts it.
     case off

@@ -1,8 +1,9 @@
 // The life of a core: one value, and one pure function that moves it on.
 //
-// Responsible for: every state that a core can be in, and what is to be done when it goes from one to another. Not responsible
-// for doing it (`VirtualMachine+Cores`), nor for when a core has its turn: two schedulers see to that, a thread for each core
-// (`VirtualMachine+Threads`) and turns on one thread (`VirtualMachine+Turns`). What PSCI lets a core do is the firmware's.
+// Responsible for: every state that a core can be in, and what is to be done when it goes from one to another. Not
+// responsible for doing it (`VirtualMachine+Cores`), nor for when a core has its turn: two schedulers see to that, a
+// thread for each core (`VirtualMachine+Threads`) and turns on one thread (`VirtualMachine+Turns`). What PSCI lets a
+// core do is the firmware's.
 
 import Hypervisor
 import PSCI
@@ -34,7 +35,8 @@ enum CallOutcome: Sendable, Hashable {
     case endsRun(RunEnd)
 }
 
-/// What is to be done about an event, once the core's state has changed. By the scheduler that reported it, on its thread.
+/// What is to be done about an event, once the core's state has changed. By the scheduler that reported it, on its
+/// thread.
 enum CoreAction: Sendable, Hashable {
     case none
     /// Answer the call that it makes by `Conduit`.
@@ -60,8 +62,8 @@ enum CoreAction: Sendable, Hashable {
 /// The life of one core.
 struct CoreLife: Sendable, Hashable, Codable {
     var activity = CoreActivity.off
-    /// A start that was asked for while the core was still on its way off: the firmware says that it is off from the moment of its
-    /// CPU_OFF on, and somebody may start it before its thread has got there.
+    /// A start that was asked for while the core was still on its way off: the firmware says that it is off from the
+    /// moment of its CPU_OFF on, and somebody may start it before its thread has got there.
     var pendingStart: CoreStart?
 
     /// The life after `event`, and what is to be done. Total: an event that means nothing to a core changes nothing.

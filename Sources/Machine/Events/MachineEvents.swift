@@ -16,8 +16,8 @@ public struct MachineEvents: Sendable {
     public var linkDown: (@Sendable (LinkDownEvent) -> Void)?
     /// The host cannot do what a disk is asked for, or can again.
     public var disk: (@Sendable (DiskTrouble) -> Void)?
-    /// The guest wrote the header of a hibernation image to a disk, by its index, in a page that ends there. The guest waits
-    /// meanwhile.
+    /// The guest wrote the header of a hibernation image to a disk, by its index, in a page that ends there. The guest
+    /// waits meanwhile.
     public var imageWritten: (@Sendable (_ disk: Int, _ headerEnd: UInt64) -> Void)?
 
     public init(

@@ -1,7 +1,7 @@
 // The alarm of the guest's real-time clock, in runs on the host's clock.
 //
-// Responsible for: a thread that sleeps until the alarm is due. Without an alarm it sleeps for good. Not responsible for the
-// interrupt, which the PL031 raises when it is looked at.
+// Responsible for: a thread that sleeps until the alarm is due. Without an alarm it sleeps for good. Not responsible
+// for the interrupt, which the PL031 raises when it is looked at.
 
 import Devices
 import HostSupport
@@ -53,7 +53,8 @@ final class AlarmClock: Sendable {
         place.wake()
     }
 
-    /// When to look next: when the time of day reaches `alarm` seconds, but within a minute, as the time of day may be set.
+    /// When to look next: when the time of day reaches `alarm` seconds, but within a minute, as the time of day may be
+    /// set.
     private func deadline(_ alarm: UInt64) -> UInt64 {
         let nanosecondsPerSecond: UInt64 = 1_000_000_000
         let now = timeOfDay()

@@ -1,5 +1,5 @@
-// The guest's time from the host's clock since boot (`BootClock`): it goes on while the host sleeps, as it does while the guest is
-// hibernated.
+// The guest's time from the host's clock since boot (`BootClock`): it goes on while the host sleeps, as it does while
+// the guest is hibernated.
 
 import HostSupport
 import Hypervisor
@@ -50,7 +50,8 @@ final class HostClock: GuestClock {
         }
     }
 
-    /// The moment on the host's clock at which the counter reaches `counter`; `.max` if it does not, as it stands still.
+    /// The moment on the host's clock at which the counter reaches `counter`; `.max` if it does not, as it stands
+    /// still.
     func hostTime(ofCounter counter: UInt64) -> UInt64 {
         let (current, now, isStopped) = reading
         guard counter > current else { return now }
@@ -68,8 +69,8 @@ final class HostClock: GuestClock {
         changes.withLock { _ in
             let wasStopped = isStopped.load(ordering: .relaxed)
             guard wasStopped != stops else { return }
-            // Whoever read a counter that counts has looked at the time before this, and so does not see more than what is
-            // kept.
+            // Whoever read a counter that counts has looked at the time before this, and so does not see more than what
+            // is kept.
             version.wrappingAdd(1, ordering: .relaxed)
             atomicMemoryFence(ordering: .sequentiallyConsistent)
             let now = time()
@@ -84,12 +85,12 @@ final class HostClock: GuestClock {
         }
     }
 
-    /// Seconds since 1970 at which `counterOfToday` is zero: 2026-01-01T00:00:00Z. The 61 bits that Linux uses of the counter
-    /// last for 73 years from then.
+    /// Seconds since 1970 at which `counterOfToday` is zero: 2026-01-01T00:00:00Z. The 61 bits that Linux uses of the
+    /// counter last for 73 years from then.
     static let epoch: UInt64 = 1_767_225_600
 
-    /// Where the counter begins of a machine that keeps no record of its last run: it is made from the time of day, so that one
-    /// that resumes finds that it went on by as long as it slept.
+    /// Where the counter begins of a machine that keeps no record of its last run: it is made from the time of day, so
+    /// that one that resumes finds that it went on by as long as it slept.
     static var counterOfToday: UInt64 {
         let time = WallClock.now
         let start = epoch &* 1_000_000_000

@@ -1,7 +1,8 @@
 // Firmware and disks that misbehave on purpose, for people who test kernels and firmware.
 //
 // Responsible for: what is to go wrong, as a value. It is no part of the machine: a VM's record does not have it. Not
-// responsible for: doing it (`LaboratoryRun`, and `DiskLaboratory` of the devices), or for what the command line calls it.
+// responsible for: doing it (`LaboratoryRun`, and `DiskLaboratory` of the devices), or for what the command line calls
+// it.
 
 import Devices
 import HostSupport
@@ -22,8 +23,8 @@ public struct Laboratory: Sendable, Hashable {
         case fail(ReturnCode)
         /// It takes that many milliseconds longer.
         case delay(milliseconds: UInt64)
-        /// It is carried out, but if it ends the run, the run goes on: the caller finds INTERNAL_FAILURE, as KVM has it when
-        /// a host runs the vCPU again.
+        /// It is carried out, but if it ends the run, the run goes on: the caller finds INTERNAL_FAILURE, as KVM has it
+        /// when a host runs the vCPU again.
         case resume
     }
 
@@ -42,7 +43,8 @@ public struct Laboratory: Sendable, Hashable {
 
     /// All that apply to a call do: delays add up, and of several errors the first counts.
     public var rules: [Rule] = []
-    /// Cores that the guest must not have: CPU_ON is DENIED since PSCI 1.2, and before that they are not there. Never core 0.
+    /// Cores that the guest must not have: CPU_ON is DENIED since PSCI 1.2, and before that they are not there. Never
+    /// core 0.
     public var withheldCores: Set<Int> = []
 
     /// Where the writing of a run's end into the VM's state ends the process, as a crash of the host would.

@@ -1,8 +1,9 @@
 // The parts of a machine that its guest can see, as one list.
 //
-// Everything that a guest finds follows from this list and from the CPU: what is on the bus and in which order it is reset, the
-// device tree, ACPI's tables, and the facts that the record of a hibernation keeps. A component is a value: what it is, and
-// where. To add one is a file in Components, an entry in a model's list, and an option to ask for it by.
+// Everything that a guest finds follows from this list and from the CPU: what is on the bus and in which order it is
+// reset, the device tree, ACPI's tables, and the facts that the record of a hibernation keeps. A component is a value:
+// what it is, and where. To add one is a file in Components, an entry in a model's list, and an option to ask for it
+// by.
 
 import Boot
 import Devices
@@ -40,7 +41,8 @@ struct MadeComponent: Sendable {
     var devices: [any MMIODevice] = []
     /// What of it is saved and restored, and quiesced before RAM is emptied; nil for what knows nothing of a guest.
     var state: (any StatefulDevice & Sendable)?
-    /// Told that the run is to end, so that it leaves long work undone; and (false) that another one begins. Callable from any thread.
+    /// Told that the run is to end, so that it leaves long work undone; and (false) that another one begins. Callable
+    /// from any thread.
     var setEnding: @Sendable (Bool) -> Void = { _ in }
     /// Power-on state. Called in the order of the list, once RAM is empty.
     var reset: @Sendable () -> Void = {}

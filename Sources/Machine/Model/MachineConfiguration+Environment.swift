@@ -1,9 +1,9 @@
 // What the guest of a configuration can see, as the record of a hibernation keeps it.
 //
-// A pure function of the configuration, its model, and what was measured of the files that it names. A fact belongs here if a
-// guest could tell; file paths, engines, host threads and what the laboratory does to calls do not. docs/hibernation.md lists
-// the paths. A path or a value that changes its meaning needs another `Environment.currentSchema`: a golden file per model
-// shows when one does.
+// A pure function of the configuration, its model, and what was measured of the files that it names. A fact belongs
+// here if a guest could tell; file paths, engines, host threads and what the laboratory does to calls do not.
+// docs/hibernation.md lists the paths. A path or a value that changes its meaning needs another
+// `Environment.currentSchema`: a golden file per model shows when one does.
 
 import Arm64
 import Boot

@@ -1,7 +1,7 @@
 // The idle states of a configuration, as its device tree or its ACPI tables describe them.
 //
-// Responsible for: which combinations a guest is offered, and what they are said to cost. A software CPU loses nothing but
-// its translations in any of them; the figures keep a guest from paying for that in short pauses.
+// Responsible for: which combinations a guest is offered, and what they are said to cost. A software CPU loses nothing
+// but its translations in any of them; the figures keep a guest from paying for that in short pauses.
 
 import Boot
 import PSCI

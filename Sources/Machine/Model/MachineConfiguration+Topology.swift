@@ -20,8 +20,8 @@ extension MachineConfiguration {
     /// The cores and their clusters.
     var topology: Topology { Topology(mpidrs.map { Affinity(mpidr: $0) }) }
 
-    /// The cores that firmware tables list: all but those that the laboratory hides, as a PSCI before 1.2 cannot say that a
-    /// core is there and not to be had.
+    /// The cores that firmware tables list: all but those that the laboratory hides, as a PSCI before 1.2 cannot say
+    /// that a core is there and not to be had.
     var describedCores: [Int] {
         (0..<cpuCount).filter { psci.version >= .v1_2 || !laboratory.withheldCores.contains($0) }
     }

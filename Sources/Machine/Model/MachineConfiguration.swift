@@ -72,10 +72,11 @@ public struct MachineConfiguration: Sendable {
     public var psci: Policy
     /// How the guest is told of its hardware.
     public var hardwareDescription = HardwareDescription.deviceTree
-    /// With ACPI, the FACS's hardware signature: a guest takes its hibernation image only if it is the same. 0: it checks nothing.
+    /// With ACPI, the FACS's hardware signature: a guest takes its hibernation image only if it is the same. 0: it
+    /// checks nothing.
     public var hardwareSignature: UInt32 = 0
-    /// Where headers of hibernation images were seen on the disks, by the disks' paths: the ends of their pages, in bytes. The
-    /// guest sees nothing of it.
+    /// Where headers of hibernation images were seen on the disks, by the disks' paths: the ends of their pages, in
+    /// bytes. The guest sees nothing of it.
     public var knownHeaderEnds: [String: [UInt64]] = [:]
     /// 16 bytes that change when the machine is copied, as they lie in memory; nil: the machine has no generation id.
     public var generationID: [UInt8]?
@@ -83,10 +84,11 @@ public struct MachineConfiguration: Sendable {
     public var laboratory = Laboratory.idle
     public var clock = ClockKind.host
     public var console = ConsoleKind.pl011
-    /// Where the guest's counter begins: with the host's clock, `counterOfToday` is good for a machine that keeps no record.
+    /// Where the guest's counter begins: with the host's clock, `counterOfToday` is good for a machine that keeps no
+    /// record.
     public var initialCounter: UInt64 = 0
-    /// When the guest's counter was there, in nanoseconds since 1970-01-01 UTC, if it has gone on since then; nil: it is there
-    /// when the machine is made. The instruction clock does not go on.
+    /// When the guest's counter was there, in nanoseconds since 1970-01-01 UTC, if it has gone on since then; nil: it
+    /// is there when the machine is made. The instruction clock does not go on.
     public var initialCounterTime: UInt64?
     /// What entropy starts from with the instruction clock.
     public var seed: UInt64 = 0
@@ -101,8 +103,8 @@ public struct MachineConfiguration: Sendable {
     /// A counter that is made from the time of day, so that a guest that resumes finds that it went on meanwhile.
     public static var counterOfToday: UInt64 { HostClock.counterOfToday }
 
-    /// Where the guest's counter is at `now` (nanoseconds since 1970-01-01 UTC), if the machine is made then. A host clock that
-    /// was set back does not turn it back.
+    /// Where the guest's counter is at `now` (nanoseconds since 1970-01-01 UTC), if the machine is made then. A host
+    /// clock that was set back does not turn it back.
     public func counter(at now: UInt64) -> UInt64 {
         guard clock == .host, let time = initialCounterTime, now > time else { return initialCounter }
         let (sum, overflow) = initialCounter.addingReportingOverflow(now - time)

@@ -1,7 +1,8 @@
 // Machine models: versioned promises of what a guest finds.
 //
-// Responsible for: what belongs to a model, as values. Once released, a model never changes. Each model has a folder of its own;
-// nothing outside of it names the model's layout. Not responsible for what a person chooses (`MachineConfiguration`).
+// Responsible for: what belongs to a model, as values. Once released, a model never changes. Each model has a folder of
+// its own; nothing outside of it names the model's layout. Not responsible for what a person chooses
+// (`MachineConfiguration`).
 
 import Arm64
 import Boot

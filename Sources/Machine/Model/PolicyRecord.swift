@@ -1,7 +1,7 @@
 // A policy as a VM's record keeps it: everything by name, nothing left to a default.
 //
-// A default may change with a new version of Dormouse, a machine that was made must not: what its guest can see is read from
-// its record. Every key is needed, and a name that is not known is an error rather than a guess.
+// A default may change with a new version of Dormouse, a machine that was made must not: what its guest can see is read
+// from its record. Every key is needed, and a name that is not known is an error rather than a guess.
 
 import PSCI
 
@@ -34,8 +34,8 @@ public struct PolicyRecord: Codable, Hashable, Sendable {
         coresPerCluster = policy.coresPerCluster
     }
 
-    /// The policy; nil if a name is not known, or the parts do not go together: then this version of Dormouse cannot run the
-    /// machine as it was made.
+    /// The policy; nil if a name is not known, or the parts do not go together: then this version of Dormouse cannot
+    /// run the machine as it was made.
     public var policy: Policy? {
         var optional = Capabilities()
         for name in functions {

@@ -1,7 +1,7 @@
 // The platform side of PSCI: what the firmware remembers, behind a lock, and how a core is started.
 //
-// Responsible for: atomic steps. Not responsible for what a call means (`PSCI`) nor for running cores (`VirtualMachine`): a
-// start is passed on to the core.
+// Responsible for: atomic steps. Not responsible for what a call means (`PSCI`) nor for running cores
+// (`VirtualMachine`): a start is passed on to the core.
 
 import Hypervisor
 import PSCI

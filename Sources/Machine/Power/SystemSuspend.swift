@@ -1,6 +1,7 @@
 // A machine that is suspended to RAM, and who wakes it.
 //
-// Responsible for: which core waits, and the host's word that it shall not. Not responsible for interrupts, which wake it too.
+// Responsible for: which core waits, and the host's word that it shall not. Not responsible for interrupts, which wake
+// it too.
 
 import Synchronization
 

@@ -53,7 +53,8 @@ extension CoreActivity {
 }
 
 extension VirtualMachine {
-    /// What the machine is doing. From any thread, at any time; it may be something else by the time that it is looked at.
+    /// What the machine is doing. From any thread, at any time; it may be something else by the time that it is looked
+    /// at.
     public var state: MachineState {
         MachineState(
             phase.withLock(\.self), isEnding: hasEnded, isPaused: isPaused, isSuspended: isSuspended,

@@ -49,7 +49,8 @@ public struct RunReport: Codable, Sendable {
         public var differences: [EnvironmentDifference]
         public var diskChanges: [DiskChange]
         public var diskNotices: [DiskNotice]
-        /// From the call that ended the run to what is kept of it on stable storage, without what the disks' own flush took.
+        /// From the call that ended the run to what is kept of it on stable storage, without what the disks' own flush
+        /// took.
         public var recordMilliseconds: Double?
 
         public init(

@@ -12,8 +12,8 @@ public enum MachineButton: String, Sendable, CaseIterable {
 }
 
 extension VirtualMachine {
-    /// Presses a button; what the guest does then is its own decision. A machine that is suspended to RAM is woken first.
-    /// Callable from any thread.
+    /// Presses a button; what the guest does then is its own decision. A machine that is suspended to RAM is woken
+    /// first. Callable from any thread.
     ///
     /// - Returns: false if the machine has no buttons: a device tree has none that Linux knows.
     public func press(_ button: MachineButton) -> Bool {

@@ -1,12 +1,13 @@
 // Hibernation images on the disks: those that a guest is started with, and those that it writes.
 //
-// A kernel that resumes puts the swap area's signature back before it loads the image, so that the image is used once, and it
-// does not flush that write (`swsusp_check` of Linux's kernel/power/swap.c). Were it lost in a power cut, after the resumed guest
-// had written to a file system and had flushed that, the next start would resume the same image again: over a file system that
-// is not what its memory says. So the machine makes this one write durable itself.
+// A kernel that resumes puts the swap area's signature back before it loads the image, so that the image is used once,
+// and it does not flush that write (`swsusp_check` of Linux's kernel/power/swap.c). Were it lost in a power cut, after
+// the resumed guest had written to a file system and had flushed that, the next start would resume the same image
+// again: over a file system that is not what its memory says. So the machine makes this one write durable itself.
 //
-// A kernel that hibernates writes the image's header as one page, and the signature is the page's end. Wherever a file system, a
-// volume manager or a RAID puts that page on a disk, it is seen there while it is written; only encryption hides it.
+// A kernel that hibernates writes the image's header as one page, and the signature is the page's end. Wherever a file
+// system, a volume manager or a RAID puts that page on a disk, it is seen there while it is written; only encryption
+// hides it.
 
 import Devices
 import Hibernation
@@ -70,13 +71,14 @@ extension VirtualMachine {
             configuration.swapSelection(ofDisk: index, headerEnds: imageWatch.headerEnds(ofDisk: index)))
     }
 
-    /// Where the guest wrote headers of images since the machine was made, for each disk: the end of each page, in bytes.
+    /// Where the guest wrote headers of images since the machine was made, for each disk: the end of each page, in
+    /// bytes.
     public var writtenHeaderEnds: [[UInt64]] { disks.indices.map(imageWatch.headerEnds) }
 }
 
 extension MachineConfiguration {
-    /// Where to look for images on a disk: wherever a swap partition may be, where the kernel's command line says that a swap
-    /// file is, and where images were seen.
+    /// Where to look for images on a disk: wherever a swap partition may be, where the kernel's command line says that
+    /// a swap file is, and where images were seen.
     public func swapSelection(ofDisk index: Int, headerEnds: [UInt64] = []) -> SwapSelection {
         var selection = SwapSelection.all
         selection.furtherOffsets = resumeOffsets
@@ -85,8 +87,9 @@ extension MachineConfiguration {
         return selection
     }
 
-    /// What `resume_offset=` on the kernel's command line says; the last one is the kernel's, but a boot loader of the guest's
-    /// may have been told of an earlier one. Which disk or partition it is of is not looked at: the page there has to be a header.
+    /// What `resume_offset=` on the kernel's command line says; the last one is the kernel's, but a boot loader of the
+    /// guest's may have been told of an earlier one. Which disk or partition it is of is not looked at: the page there
+    /// has to be a header.
     private var resumeOffsets: [UInt64] {
         let name = "resume_offset="
         let offsets = commandLine.split(separator: " ").filter { $0.hasPrefix(name) }

@@ -12,8 +12,8 @@ extension VirtualMachine {
     /// Whether the guest is to be paused, for whatever reason; `state` says whether it already is.
     public var isPaused: Bool { pauseNumber.isPaused }
 
-    /// Pauses the guest: every core stops soon, and a paused guest uses no CPU. It stays so until `resume`, over resets too, and
-    /// as long as a disk is waited for. Returns at once; callable from any thread.
+    /// Pauses the guest: every core stops soon, and a paused guest uses no CPU. It stays so until `resume`, over resets
+    /// too, and as long as a disk is waited for. Returns at once; callable from any thread.
     ///
     /// With the instruction clock, which only counts what is executed, the counter stands still in any case.
     ///
@@ -38,8 +38,8 @@ extension VirtualMachine {
         }
     }
 
-    /// Waits until no core executes anything, or `state` is something else than `.pausing` for another reason. Not to be called by
-    /// what `MachineEvents` calls: cores may wait for that.
+    /// Waits until no core executes anything, or `state` is something else than `.pausing` for another reason. Not to
+    /// be called by what `MachineEvents` calls: cores may wait for that.
     public func waitUntilPaused() {
         pauseObservers.wait(until: nil) { state != .pausing }
     }

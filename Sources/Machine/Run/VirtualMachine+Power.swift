@@ -97,9 +97,9 @@ extension VirtualMachine {
 }
 
 extension RunEnd {
-    /// Whether what the guest had asked of its devices is still done. A guest that is at its end by its own doing waits for nothing that
-    /// matters to it, but may be careless; one that is reset or has lost its power did not have its answers yet, and nobody waits for a
-    /// guest that asked for much.
+    /// Whether what the guest had asked of its devices is still done. A guest that is at its end by its own doing waits
+    /// for nothing that matters to it, but may be careless; one that is reset or has lost its power did not have its
+    /// answers yet, and nobody waits for a guest that asked for much.
     fileprivate var finishesRequests: Bool {
         switch self {
         case .poweredOff, .hibernated: true

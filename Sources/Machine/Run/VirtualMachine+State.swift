@@ -1,8 +1,8 @@
 // The state of a whole machine, from its list of components, its firmware and its CPUs.
 //
-// Responsible for: what has a state, by name, and the order of things. Not responsible for: RAM and disks, which whoever keeps
-// a machine keeps beside this, nor for the counter's rate: a machine that is to go on is made with the counter that was saved
-// (`MachineConfiguration.initialCounter`).
+// Responsible for: what has a state, by name, and the order of things. Not responsible for: RAM and disks, which
+// whoever keeps a machine keeps beside this, nor for the counter's rate: a machine that is to go on is made with the
+// counter that was saved (`MachineConfiguration.initialCounter`).
 
 import Hypervisor
 import Synchronization
@@ -46,8 +46,8 @@ extension VirtualMachine {
         return SavedMachine(parts: parts, counter: clock.counter, generationID: generationID.withLock(\.self))
     }
 
-    /// Takes over the state of a machine of the same configuration, whose RAM is here already. When it throws, nothing has
-    /// changed.
+    /// Takes over the state of a machine of the same configuration, whose RAM is here already. When it throws, nothing
+    /// has changed.
     ///
     /// - Precondition: no core is executing.
     func restoreState(_ saved: SavedMachine) throws(DeviceStateError) {

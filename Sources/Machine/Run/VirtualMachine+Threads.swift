@@ -28,7 +28,8 @@ extension VirtualMachine {
         }
     }
 
-    /// Sleeps until there is something to look at: what the core waits for, the counter at `deadline`, a pause, or the end.
+    /// Sleeps until there is something to look at: what the core waits for, the counter at `deadline`, a pause, or the
+    /// end.
     private func wait(_ core: Core, _ activity: CoreActivity, until deadline: UInt64?, _ number: PauseNumber) {
         switch activity {
         case .standby, .poweredDown, .systemSuspended:

@@ -1,7 +1,7 @@
 // The scheduler of runs on the instruction clock: the cores in turn, on the thread of `run`.
 //
-// Two runs are the same, so nothing here depends on the host's time, and a pause begins between two turns. When every core
-// waits, the clock skips to what comes first.
+// Two runs are the same, so nothing here depends on the host's time, and a pause begins between two turns. When every
+// core waits, the clock skips to what comes first.
 
 import Devices
 import HostSupport
@@ -51,8 +51,8 @@ extension VirtualMachine {
         if let next {
             instructionClock?.skip(to: next)
         } else {
-            // Only console input can change anything: it arrives as an interrupt of some core. An interrupt that a core does
-            // not wait for is none, or it would keep this thread awake for ever.
+            // Only console input can change anything: it arrives as an interrupt of some core. An interrupt that a core
+            // does not wait for is none, or it would keep this thread awake for ever.
             cores[0].parking.wait(until: hostTime() &+ 10_000_000) {
                 hasEnded || isPaused || zip(cores, activities).contains { isReady($0, $1) }
             }

@@ -1,8 +1,8 @@
 // A whole machine: made from a configuration, started, and run to an end.
 //
-// Responsible for: wiring devices to a back end, which it knows by the protocols of `Hypervisor` only, loading the guest, and starting over after a reset. A run is
-// in `VirtualMachine+Run`, what cores do in `VirtualMachine+Cores`, PSCI's effects in `VirtualMachine+Power`. Not responsible for what the end of a run means
-// to the user.
+// Responsible for: wiring devices to a back end, which it knows by the protocols of `Hypervisor` only, loading the
+// guest, and starting over after a reset. A run is in `VirtualMachine+Run`, what cores do in `VirtualMachine+Cores`,
+// PSCI's effects in `VirtualMachine+Power`. Not responsible for what the end of a run means to the user.
 
 import Arm64
 import Boot
@@ -234,8 +234,8 @@ public final class VirtualMachine: @unchecked Sendable {
     /// The time of day at which runs with the instruction clock begin: 2026-01-01T00:00:00Z.
     static let deterministicEpoch = HostClock.epoch
 
-    /// Gives back what the host lent, for another machine to have: networks, disks, and the RAM's memory. Once no `run` is to
-    /// follow any more.
+    /// Gives back what the host lent, for another machine to have: networks, disks, and the RAM's memory. Once no `run`
+    /// is to follow any more.
     public func close() {
         for network in networks { network.stop() }
         for disk in disks { disk.stop() }
@@ -272,8 +272,8 @@ public final class VirtualMachine: @unchecked Sendable {
 
     // MARK: Starting
 
-    /// Puts every device into its power-on state and loads the guest. After a warm reset, RAM keeps what was in it, but for
-    /// where kernel, initrd and device tree are placed anew.
+    /// Puts every device into its power-on state and loads the guest. After a warm reset, RAM keeps what was in it, but
+    /// for where kernel, initrd and device tree are placed anew.
     func load() throws(MachineError) -> BootPlan {
         let guest = try GuestImage(configuration)
         let chosen = BoardDescription.Chosen(
@@ -286,8 +286,8 @@ public final class VirtualMachine: @unchecked Sendable {
             component.state?.quiesce()
             component.setEnding(false)
         }
-        // RAM is as good as new after a cold reset, whether or not MEM_PROTECT asked for it; giving it back to the host makes
-        // it zero.
+        // RAM is as good as new after a cold reset, whether or not MEM_PROTECT asked for it; giving it back to the host
+        // makes it zero.
         if !keepsMemory.load(ordering: .acquiring) { memory.empty() }
         consoleSelection.reset()
         for component in components { component.reset() }

@@ -24,8 +24,8 @@ final class ConsoleInput: Sendable {
     private static let maximumPendingByteCount = 1 << 16
     /// Bytes read, and offered to the guest, at once.
     private static let chunkByteCount = 4096
-    /// How soon the guest is offered again what it did not take, in milliseconds, the first time and at most. It says when it has
-    /// room, but whether anybody reads is known by asking only.
+    /// How soon the guest is offered again what it did not take, in milliseconds, the first time and at most. It says
+    /// when it has room, but whether anybody reads is known by asking only.
     private static let retryInterval: ClosedRange<Int32> = 50...1000
     /// How often a terminal that belongs to somebody else is asked about, in milliseconds.
     private static let claimInterval: Int32 = 1000

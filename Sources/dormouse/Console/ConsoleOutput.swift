@@ -38,8 +38,8 @@ final class ConsoleOutput: Sendable {
 
     /// - Parameters:
     ///   - descriptor: is written to, and not closed. SIGPIPE is to be ignored by the process.
-    ///   - onFailure: called once if it cannot be written to any more, with the error number. What the guest writes from
-    ///     then on is dropped.
+    ///   - onFailure: called once if it cannot be written to any more, with the error number. What the guest writes
+    ///     from then on is dropped.
     init(descriptor: Int32, onFailure: @escaping @Sendable (Int32) -> Void) {
         self.descriptor = descriptor
         self.onFailure = onFailure

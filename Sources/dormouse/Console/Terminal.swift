@@ -1,7 +1,8 @@
 // The terminal on standard input: its modes while a guest has it, and as they were before.
 //
 // Responsible for: raw mode only while the terminal is ours (this process is in its foreground), and the old modes
-// again however the process ends, crashes included (`CrashHandler`). Not responsible for: what is typed, or which signals end the run.
+// again however the process ends, crashes included (`CrashHandler`). Not responsible for: what is typed, or which
+// signals end the run.
 
 import Glibc
 import Synchronization

@@ -1,15 +1,15 @@
 // The last words of a process that is broken: a trap, a bad access, an abort.
 //
-// Responsible for: ending it at once, by the same signal, with one line on standard error and the terminal as it was. The backtracer
-// of Swift's runtime, whose handlers these replace, can take half a minute, in which the process holds its locks and heeds no
-// signal; whoever wants more than a line has core files. What a VM's state says is right as it is: it runs until it is said how it
-// ended, and a lock goes with its process.
+// Responsible for: ending it at once, by the same signal, with one line on standard error and the terminal as it was.
+// The backtracer of Swift's runtime, whose handlers these replace, can take half a minute, in which the process holds
+// its locks and heeds no signal; whoever wants more than a line has core files. What a VM's state says is right as it
+// is: it runs until it is said how it ended, and a lock goes with its process.
 //
-// Not responsible for: a thread other than the first whose stack has overflowed. It has no other stack to run a handler on, so the
-// kernel ends the process, at once and without words.
+// Not responsible for: a thread other than the first whose stack has overflowed. It has no other stack to run a handler
+// on, so the kernel ends the process, at once and without words.
 //
-// Safe: a handler calls only what signal-safety(7) allows, allocates nothing, and reads memory that was complete before it was
-// installed and is never freed.
+// Safe: a handler calls only what signal-safety(7) allows, allocates nothing, and reads memory that was complete before
+// it was installed and is never freed.
 
 import Glibc
 import Synchronization
@@ -57,7 +57,8 @@ enum CrashHandler {
         }
     }
 
-    /// Where the executable's program headers are, which are on the first page of what is mapped of it: AT_PHDR of getauxval(3).
+    /// Where the executable's program headers are, which are on the first page of what is mapped of it: AT_PHDR of
+    /// getauxval(3).
     private static var programHeaders: UInt {
         let headers: UInt = 3
         let file = open("/proc/self/auxv", O_RDONLY | O_CLOEXEC)

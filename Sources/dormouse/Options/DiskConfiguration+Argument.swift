@@ -12,8 +12,8 @@ extension DiskConfiguration {
         ("on-error", DiskErrorPolicy.stop.rawValue, { $0.onError = .stop }),
     ]
 
-    /// `FILE`, with `,readonly=on`, `,readonly=off`, `,format=raw`, `,format=auto`, `,on-error=report` or `,on-error=stop` behind it;
-    /// nil if there is no path.
+    /// `FILE`, with `,readonly=on`, `,readonly=off`, `,format=raw`, `,format=auto`, `,on-error=report` or
+    /// `,on-error=stop` behind it; nil if there is no path.
     ///
     /// Each key is taken off once, so a file whose own name ends like one is named with another behind it.
     init?(argument: String) {

@@ -1,5 +1,5 @@
-// The laboratory's rules about disks as the command line says them. Disks and requests are numbered as docs/faults.md says:
-// disks from 0, requests from 1.
+// The laboratory's rules about disks as the command line says them. Disks and requests are numbered as docs/faults.md
+// says: disks from 0, requests from 1.
 //
 //   disk0.write#120=cut          the power goes at the write, before anything of it is done; also read# and flush#
 //   disk0.write#120=tear:3       the power goes in the middle of the write: 3 sectors are on the medium

@@ -9,7 +9,8 @@ struct NetworkArgumentError: Error, CustomStringConvertible {
 }
 
 extension NetworkConfiguration {
-    /// `user`, `passt=SOCKET` or `tap=INTERFACE`, with `,mac=…` and `,mtu=…` behind it. Other commas belong to the name.
+    /// `user`, `passt=SOCKET` or `tap=INTERFACE`, with `,mac=…` and `,mtu=…` behind it. Other commas belong to the
+    /// name.
     init(argument: String) throws(NetworkArgumentError) {
         var parts = argument.split(separator: ",", omittingEmptySubsequences: false)
         var mac: MACAddress?

@@ -1,4 +1,5 @@
-// `dormouse bump`, `dormouse discard` and `dormouse restore-image`: what may be done to a hibernation without running it.
+// `dormouse bump`, `dormouse discard` and `dormouse restore-image`: what may be done to a hibernation without running
+// it.
 
 import ArgumentParser
 import Glibc

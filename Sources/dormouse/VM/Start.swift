@@ -143,8 +143,8 @@ struct Start: ParsableCommand {
     private func run(
         _ machine: VirtualMachine, _ run: VMRun, _ session: Session, _ before: RunOutcome?
     ) throws -> (RunOutcome, Ended) {
-        // A guest that was given something once only (its old environment, noresume) gets what is configured at its next full
-        // boot. A warm reset is none: it keeps RAM, and so the machine.
+        // A guest that was given something once only (its old environment, noresume) gets what is configured at its
+        // next full boot. A warm reset is none: it keeps RAM, and so the machine.
         let plan = run.plan
         let isPlannedOnce = plan.decision.isClean || (plan.decision.resumes && !plan.isMereChance)
         var earlier = before

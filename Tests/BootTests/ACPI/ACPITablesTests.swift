@@ -177,7 +177,8 @@ struct ACPITablesTests {
         #expect(source.contains("0x5FFF1000"))
     }
 
-    /// ACPI 6.5, section 5.2.30: a package without a parent, clusters in it, CPUs as leaves with the MADT's ids and their caches.
+    /// ACPI 6.5, section 5.2.30: a package without a parent, clusters in it, CPUs as leaves with the MADT's ids and
+    /// their caches.
     @Test("The disassembly has the clusters, in them the CPUs, and each CPU's own caches", .needsASLCompiler)
     func topology() throws {
         let board = try #require(Self.boards.first).board

@@ -24,7 +24,8 @@ struct ClockTests {
         return calendar
     }
 
-    /// ACPI 6.5, section 9.17.3: year, month, day, hour, minute, second, valid, milliseconds, time zone, daylight, padding.
+    /// ACPI 6.5, section 9.17.3: year, month, day, hour, minute, second, valid, milliseconds, time zone, daylight,
+    /// padding.
     private static func buffer(_ time: UInt32, valid: UInt8) -> [UInt8] {
         let parts = calendar.dateComponents(
             [.year, .month, .day, .hour, .minute, .second], from: Date(timeIntervalSince1970: TimeInterval(time)))

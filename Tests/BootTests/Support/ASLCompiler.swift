@@ -39,8 +39,8 @@ enum ASLCompiler {
         }
     }
 
-    /// Evaluates expressions (an object and its arguments each), in a machine that has `dsdt` and nothing else; returns what the
-    /// interpreter says of each. A run takes it a second whatever it does, so that there are several in one.
+    /// Evaluates expressions (an object and its arguments each), in a machine that has `dsdt` and nothing else; returns
+    /// what the interpreter says of each. A run takes it a second whatever it does, so that there are several in one.
     static func evaluate(_ expressions: [String], dsdt: [UInt8]) throws -> [String] {
         try inDirectory { directory in
             let file = directory.appending(path: "dsdt.aml")

@@ -98,8 +98,8 @@ enum Command {
         return Finished(result.terminationStatus, output: result.standardOutput, error: result.standardError)
     }
 
-    /// Runs it with `arguments`, and `input` on standard input: from a file, since a pipe whose reader goes before it has
-    /// read everything ends the library's process.
+    /// Runs it with `arguments`, and `input` on standard input: from a file, since a pipe whose reader goes before it
+    /// has read everything ends the library's process.
     static func run(_ arguments: [String], input: String) async throws -> Finished {
         let directory = try TemporaryDirectory()
         let file = try FileDescriptor.open(FilePath(try directory.file("input", input.utf8)), .readOnly)

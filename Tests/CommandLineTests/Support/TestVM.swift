@@ -1,5 +1,5 @@
-// A kept VM of one test, whose guest calls SYSTEM_OFF2 and is done: what the host makes of it is tested without waiting for a
-// kernel. What a kernel makes of it is in EndToEndTests.
+// A kept VM of one test, whose guest calls SYSTEM_OFF2 and is done: what the host makes of it is tested without waiting
+// for a kernel. What a kernel makes of it is in EndToEndTests.
 
 import FoundationEssentials
 import Glibc

@@ -1,5 +1,5 @@
-// Disks that fail as they were told to. What must be on the medium is virtio 1.2 §5.2.6.2's: nothing is sure to be there before
-// a flush, everything is after it.
+// Disks that fail as they were told to. What must be on the medium is virtio 1.2 §5.2.6.2's: nothing is sure to be
+// there before a flush, everything is after it.
 
 import Glibc
 import Hypervisor

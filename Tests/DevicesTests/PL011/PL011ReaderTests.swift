@@ -1,5 +1,5 @@
-// When the PL011 hands on what it is sent: once somebody reads it. The accesses of drivers are those that Linux's amba-pl011.c and
-// other guests were seen to make.
+// When the PL011 hands on what it is sent: once somebody reads it. The accesses of drivers are those that Linux's
+// amba-pl011.c and other guests were seen to make.
 
 import Devices
 import Testing
@@ -25,8 +25,8 @@ struct PL011ReaderTests {
         while bench.read(U.FR) & U.BUSY != 0 {}
     }
 
-    /// As Linux opens the port: the interrupts are unmasked for a moment, and the FIFO is emptied, before it is really open. Returns what
-    /// was thrown away.
+    /// As Linux opens the port: the interrupts are unmasked for a moment, and the FIFO is emptied, before it is really
+    /// open. Returns what was thrown away.
     private func open(_ bench: PL011Bench, meanwhile: () -> Void = {}) -> [UInt64] {
         bench.write(U.ICR, U.OE | U.BE | U.RT | U.RX)
         let mask = bench.read(U.IMSC)

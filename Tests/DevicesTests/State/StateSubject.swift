@@ -8,7 +8,8 @@ import Testing
 /// A device whose state is taken, with what a guest can do to it.
 struct StateBench {
     let device: any StatefulDevice
-    /// A few accesses at random; returns what the guest and those at its wires saw. Nil if there is RAM behind the device.
+    /// A few accesses at random; returns what the guest and those at its wires saw. Nil if there is RAM behind the
+    /// device.
     var step: ((inout SeededGenerator) -> [UInt64])?
     /// What tells the device the time, if it asks.
     var clock: SharedClock?

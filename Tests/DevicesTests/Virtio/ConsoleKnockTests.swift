@@ -1,5 +1,5 @@
-// When the virtio console hands on what it is sent: once its driver reads. The drivers are those of Linux's virtio_console.c, which throws
-// away what comes before it has made its port.
+// When the virtio console hands on what it is sent: once its driver reads. The drivers are those of Linux's
+// virtio_console.c, which throws away what comes before it has made its port.
 
 import Devices
 import Hypervisor

@@ -110,7 +110,8 @@ struct DiskFileTests {
     @Test(
         "What only resembles another format is a raw disk",
         arguments: [
-            // A boot sector with code, an ext4 file system's beginning, LUKS, and formats cut short or with other numbers.
+            // A boot sector with code, an ext4 file system's beginning, LUKS, and formats cut short or with other
+            // numbers.
             (0, [0xEB, 0x63, 0x90]), (0, Array("LUKS\u{BA}\u{BE}".utf8)), (0, [0x1F, 0x8B]),
             (0, [0x1F, 0x8B, 8, 0xE0]),
             (0, Array("BZh9 is not compressed".utf8)), (0, [0x51, 0x46, 0x49, 0xFB, 0, 0, 0, 9]),

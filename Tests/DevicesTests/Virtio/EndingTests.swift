@@ -1,5 +1,5 @@
-// A guest may ask a device for more than can be done in any time that somebody waits. Each of these guests would keep its device
-// busy for minutes; the run is told to end while the first of its requests is under way.
+// A guest may ask a device for more than can be done in any time that somebody waits. Each of these guests would keep
+// its device busy for minutes; the run is told to end while the first of its requests is under way.
 
 import Glibc
 import HostSupport
@@ -22,7 +22,8 @@ struct EndingTests {
     private static let chainCount: UInt16 = 64
     private static let memoryByteCount: UInt64 = 64 << 20
 
-    /// A driver with queues of 64, and buffers of 4 GiB less what `reserve` takes: the same 32 MiB of RAM again and again.
+    /// A driver with queues of 64, and buffers of 4 GiB less what `reserve` takes: the same 32 MiB of RAM again and
+    /// again.
     private func start(_ device: any VirtioDevice, queueCount: Int = 1) throws -> TestDriver {
         let driver = try TestDriver(device, memoryByteCount: Self.memoryByteCount)
         // Without EVENT_IDX, so that a console is sent its input at once.

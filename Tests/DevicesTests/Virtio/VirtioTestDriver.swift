@@ -215,8 +215,8 @@ final class TestDriver {
         free = Self.base
     }
 
-    /// Goes on with another device in the same slot of the same memory, which takes the state of the old one over. Returns that
-    /// state.
+    /// Goes on with another device in the same slot of the same memory, which takes the state of the old one over.
+    /// Returns that state.
     @discardableResult
     func move(to device: (any VirtioDevice)?) throws -> DeviceState {
         mmio.quiesce()

@@ -1,5 +1,6 @@
 // The soft-float library against the host's arithmetic, which is an independent implementation of IEEE 754: for numbers
-// and rounding to nearest, both must agree bit for bit. And the fast path against the soft-float library, FPSR included.
+// and rounding to nearest, both must agree bit for bit. And the fast path against the soft-float library, FPSR
+// included.
 
 import Testing
 

@@ -1,5 +1,5 @@
-// The table of facts against the interpreter: an operation changes nothing and depends on nothing that the table does not name,
-// and all that it names.
+// The table of facts against the interpreter: an operation changes nothing and depends on nothing that the table does
+// not name, and all that it names.
 
 import Arm64
 import Testing
@@ -256,8 +256,8 @@ import Testing
         return result
     }
 
-    /// Things that `operation` reads, each with a way to change it and nothing else that it reads: a register that two operands
-    /// name says nothing of either.
+    /// Things that `operation` reads, each with a way to change it and nothing else that it reads: a register that two
+    /// operands name says nothing of either.
     private static func readItems(of operation: Operation) -> [(Item, (inout State, State) -> Void)] {
         let facts = OperationFacts(of: operation)
         var items: [(Item, (inout State, State) -> Void)] = []

@@ -1,7 +1,8 @@
 // Single operations in the interpreter, on any state.
 //
-// Responsible for: putting one operation into a block, executing that, and taking and putting back all that it may touch. The MMU
-// is on and maps code and data to themselves, so that unaligned accesses are allowed and stray ones fault.
+// Responsible for: putting one operation into a block, executing that, and taking and putting back all that it may
+// touch. The MMU is on and maps code and data to themselves, so that unaligned accesses are allowed and stray ones
+// fault.
 
 import Arm64
 import Hypervisor

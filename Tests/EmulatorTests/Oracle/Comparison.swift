@@ -99,8 +99,8 @@ enum Comparison {
         return stride(from: 0, to: all.count, by: 4).map { all[$0..<min($0 + 4, all.count)].joined(separator: "  ") }
     }
 
-    /// The shortest beginning of the case of `mismatch` whose outcomes still differ, run again on both sides; `mismatch`
-    /// itself if the case does not differ when it runs alone.
+    /// The shortest beginning of the case of `mismatch` whose outcomes still differ, run again on both sides;
+    /// `mismatch` itself if the case does not differ when it runs alone.
     static func shortened(_ mismatch: Mismatch, oracle: any CaseRunner, ours: any CaseRunner) throws -> Mismatch {
         for count in 0...mismatch.failing.words.count {
             let shorter = mismatch.failing.prefix(count)

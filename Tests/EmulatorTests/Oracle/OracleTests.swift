@@ -1,4 +1,5 @@
-// The comparison itself: our CPU, with each engine, against qemu-aarch64, on random sequences of every row of the table.
+// The comparison itself: our CPU, with each engine, against qemu-aarch64, on random sequences of every row of the
+// table.
 
 import Arm64
 import Emulator

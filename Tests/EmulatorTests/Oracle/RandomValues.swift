@@ -2,8 +2,8 @@
 
 /// Register and memory contents for test cases.
 enum RandomValues {
-    /// Bits of doubles: zeros, ones, infinities, NaNs quiet and signalling, the ends of the normal and subnormal ranges,
-    /// and the ends of integer ranges.
+    /// Bits of doubles: zeros, ones, infinities, NaNs quiet and signalling, the ends of the normal and subnormal
+    /// ranges, and the ends of integer ranges.
     static let doubles: [UInt64] = [
         0, 0x8000_0000_0000_0000, 0x3FF0_0000_0000_0000, 0xBFF0_0000_0000_0000, 0x7FF0_0000_0000_0000,
         0xFFF0_0000_0000_0000, 0x7FF8_0000_0000_0000, 0x7FF8_0000_0000_1234, 0xFFF8_0000_0000_4321,

@@ -1,8 +1,8 @@
 // From drawn words to a sequence that is worth running.
 //
 // Responsible for: the initial state, the order of the drawn instructions, aiming branches at the sequence and nowhere
-// else, and never making a loop. Loads and stores are in `SequenceBuilder+Memory`. Not responsible for which instructions
-// are drawn (`InstructionGenerator`).
+// else, and never making a loop. Loads and stores are in `SequenceBuilder+Memory`. Not responsible for which
+// instructions are drawn (`InstructionGenerator`).
 
 import Arm64
 

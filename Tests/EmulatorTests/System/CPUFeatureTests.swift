@@ -1,4 +1,5 @@
-// A CPU that lacks a feature, from the inside: what belongs to the feature is undefined, and works on a CPU that has it.
+// A CPU that lacks a feature, from the inside: what belongs to the feature is undefined, and works on a CPU that has
+// it.
 
 import Arm64
 import Emulator
@@ -64,7 +65,8 @@ import Testing
         (.dpb, [0xD50B_7C20]),
         // tlbi vmalle1os; vae1os; aside1os; vaae1os; vale1os; vaale1os
         (.tlbios, [0xD508_811F, 0xD508_8120, 0xD508_8140, 0xD508_8160, 0xD508_81A0, 0xD508_81E0]),
-        // tlbi rvae1is; rvaae1is; rvale1is; rvaale1is; rvae1os; rvaae1os; rvale1os; rvaale1os; rvae1; rvaae1; rvale1; rvaale1
+        // tlbi rvae1is; rvaae1is; rvale1is; rvaale1is; rvae1os; rvaae1os; rvale1os; rvaale1os; rvae1; rvaae1; rvale1;
+        // rvaale1
         (
             .tlbirange,
             [
@@ -72,7 +74,8 @@ import Testing
                 0xD508_8620, 0xD508_8660, 0xD508_86A0, 0xD508_86E0,
             ]
         ),
-        // mrs x0, icc_pmr_el1; msr icc_pmr_el1, x0; mrs x0, icc_iar1_el1; msr icc_sgi1r_el1, x0; msr icc_igrpen1_el1, x0
+        // mrs x0, icc_pmr_el1; msr icc_pmr_el1, x0; mrs x0, icc_iar1_el1; msr icc_sgi1r_el1, x0; msr icc_igrpen1_el1,
+        // x0
         (.gicv3, [0xD538_4600, 0xD518_4600, 0xD538_CC00, 0xD518_CBA0, 0xD518_CCE0]),
     ]
 
@@ -92,7 +95,8 @@ import Testing
         for (machine, has) in [(try Self.machine(without: .pan), false), (try Self.machine(), true)] {
             try machine.control(clear: SCTLRBit.span)
             #expect(try machine.get(.sctlrEL1) & SCTLRBit.span == (has ? 0 : SCTLRBit.span))
-            // Into EL1 by an exception return with PAN set, and from there by an exception: SPSR_EL1 is what PSTATE was.
+            // Into EL1 by an exception return with PAN set, and from there by an exception: SPSR_EL1 is what PSTATE
+            // was.
             let stop = try machine.run([.brk(0)], flags: PSTATEBit.daif | PSTATEBit.pan)
             #expect(try #require(stop.exception).spsr & PSTATEBit.pan == (has ? PSTATEBit.pan : 0))
         }

@@ -180,8 +180,8 @@ struct CodeTests {
         #expect(stops == [.call(1), .call(1)])
     }
 
-    /// Lets a CPU call a function by one entry after the other, all of which come to the instruction that is patched: each call
-    /// may have to make a new block in the page that is being written to.
+    /// Lets a CPU call a function by one entry after the other, all of which come to the instruction that is patched:
+    /// each call may have to make a new block in the page that is being written to.
     private func prepareReader(
         _ machine: SystemMachine, _ cpu: Int, function: PhysicalAddress, patched: PhysicalAddress, last: UInt64
     ) throws {

@@ -184,8 +184,8 @@ struct ConcurrencyTests {
         tables.map(alias, to: place & ~0xFFF, .data)
         tables.map(alias + 0x1000, to: page, .data)
         for cpu in 0..<2 { try machine.enableMMU(tables, on: cpu) }
-        // CPU 1 counts in the window as fast as it can, until the word at x20 says that it is enough. While the window is
-        // not mapped it comes back by its vector to try again.
+        // CPU 1 counts in the window as fast as it can, until the word at x20 says that it is enough. While the window
+        // is not mapped it comes back by its vector to try again.
         let vectors = SystemMachine.Layout.vectors
         let end = SystemMachine.Layout.userData
         machine.load([.cbnz(.x3, 2), .eret, .hvc(1)], at: vectors + writer.synchronousVector)

@@ -92,7 +92,8 @@ struct EventTests {
             let period: UInt64 = 2 << bit
             machine.clock.advance(by: 12_345)
             try machine.set(.cntkctlEL1, Self.eventStream(bit: bit, falling: falling))
-            // Setting and entering have taken some instructions, which may have seen an edge: the third WFE waits, surely.
+            // Setting and entering have taken some instructions, which may have seen an edge: the third WFE waits,
+            // surely.
             var stop = try run([.wfe, .wfe, .b(-1)], on: machine)
             for _ in 0..<100 {
                 guard case .exit(.waitForEvent(let deadline?)) = stop else {

@@ -1,5 +1,5 @@
-// Accesses in hot loops of EL0, which translated code gives a shorter way than the software TLB: it has to notice everything
-// that the longer way notices. DDI 0487, D8.16 (TLB maintenance), D8.4.1.2 (PAN).
+// Accesses in hot loops of EL0, which translated code gives a shorter way than the software TLB: it has to notice
+// everything that the longer way notices. DDI 0487, D8.16 (TLB maintenance), D8.4.1.2 (PAN).
 
 import Emulator
 import Hypervisor
@@ -176,7 +176,8 @@ struct LoopAccessTests {
         let (machine, tables) = try SystemMachine.withMMU()
         tables.map(Self.window, to: Self.one, [.accessed, .innerShareable, .user, .notForEL1])
         machine.load([.movz(.x0, 0), .ret], at: Self.one)
-        // Each round writes MOVZ x0, #n many times over, calls it once, adds up what it returns, and goes on with n - 1.
+        // Each round writes MOVZ x0, #n many times over, calls it once, adds up what it returns, and goes on with n -
+        // 1.
         let count: UInt64 = 100
         // The branch keeps the first write of a round in the loop's own block.
         try run(

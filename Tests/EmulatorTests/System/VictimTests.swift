@@ -150,7 +150,8 @@ struct DisplacedPageTests {
     }
 }
 
-/// Loops at EL0 whose tables become larger while they run: translated code has the address of a table, and remembers pages.
+/// Loops at EL0 whose tables become larger while they run: translated code has the address of a table, and remembers
+/// pages.
 @Suite("Tables that grow under a loop", .everyEngine)
 struct GrowingTableTests {
     private static let window: UInt64 = 0x0000_5555_4000_0000

@@ -41,8 +41,9 @@ enum PowerCutFate: String, CaseIterable {
 
 extension PowerCutRecording {
     /// `count` points spread evenly over a run, with one fate after the other; more points than positions come to a
-    /// position again with another fate. At the end of the hibernation, where it is decided, every position has every fate, and
-    /// the one before all is flushed has many an order. While it resumes, the last write of the file system's superblock is torn.
+    /// position again with another fate. At the end of the hibernation, where it is decided, every position has every
+    /// fate, and the one before all is flushed has many an order. While it resumes, the last write of the file system's
+    /// superblock is torn.
     func points(_ phase: PowerCutPhase, count: Int) -> [PowerCut] {
         let positions = positions(phase)
         var cuts = (0..<count).map { index in

@@ -9,8 +9,8 @@ enum PowerCutPhase: String, CaseIterable {
     case hibernation, resume
 }
 
-/// Two runs in one log: the boot that ends in hibernation, and the one that resumes, writes more files and powers off. The
-/// first ends with all disks flushed, so that the second's log just goes on.
+/// Two runs in one log: the boot that ends in hibernation, and the one that resumes, writes more files and powers off.
+/// The first ends with all disks flushed, so that the second's log just goes on.
 final class PowerCutRecording: Sendable {
     /// Made by the first test that asks, for all: the runs repeat.
     static let shared = Result { try PowerCutRecording() }
@@ -66,8 +66,8 @@ final class PowerCutRecording: Sendable {
         return PowerCutConsole(text: String(decoding: bytes.filter { $0 != UInt8(ascii: "\r") }, as: UTF8.self))
     }
 
-    /// Whether the resumed guest has written to the file system when the power goes at `position`: its memory before that is
-    /// not to come back.
+    /// Whether the resumed guest has written to the file system when the power goes at `position`: its memory before
+    /// that is not to come back.
     func resumedGuestHasWritten(before position: Int) -> Bool {
         position > resumeStart
             && log.entries[resumeStart..<position].contains { if case .write(disk: 1, _) = $0 { true } else { false } }

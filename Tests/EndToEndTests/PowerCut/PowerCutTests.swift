@@ -1,5 +1,6 @@
-// The power goes while a guest hibernates, and while it resumes: whatever is left of its disks, the next start is a resume with
-// everything intact or a clean boot with every synced file. docs/faults.md describes the method and shows the table.
+// The power goes while a guest hibernates, and while it resumes: whatever is left of its disks, the next start is a
+// resume with everything intact or a clean boot with every synced file. docs/faults.md describes the method and shows
+// the table.
 
 import Devices
 import Foundation
@@ -53,7 +54,8 @@ extension EndToEnd {
             var states = try PowerCutDiskStates(initial: try PowerCutDisks(scratch, "initial"))
             var groups: [PowerCutDiskStates.State: [PowerCut]] = [:]
             for cut in cuts {
-                // What must be there depends on when it happened, too: the same disks with more files synced are another case.
+                // What must be there depends on when it happened, too: the same disks with more files synced are
+                // another case.
                 let media = recording.log.contents(after: cut, diskCount: PowerCutRecording.diskCount)
                 groups[states.state(media), default: []].append(cut)
             }

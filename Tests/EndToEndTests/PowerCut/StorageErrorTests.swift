@@ -1,4 +1,5 @@
-// The host's storage fails while a guest hibernates: the guest has to say so and go on, and the host must not say "hibernated".
+// The host's storage fails while a guest hibernates: the guest has to say so and go on, and the host must not say
+// "hibernated".
 
 import Devices
 import Foundation
@@ -76,13 +77,14 @@ extension EndToEnd {
 }
 
 extension PowerCutRecording {
-    /// The number of the write to the swap disk that follows the header's, and is the last: the last page of the image's map.
+    /// The number of the write to the swap disk that follows the header's, and is the last: the last page of the
+    /// image's map.
     func lastMapPage() throws -> Int {
         try imageWrite(nil) + 1
     }
 
-    /// The number of a write to the swap disk in the hibernation, from 1: `part` of the way through the image, or of the header
-    /// if nil.
+    /// The number of a write to the swap disk in the hibernation, from 1: `part` of the way through the image, or of
+    /// the header if nil.
     func imageWrite(_ part: Double?) throws -> Int {
         let writes = positions(.hibernation).compactMap { position in
             if case .write(disk: 0, let write) = log.entries[position] { write } else { nil }

@@ -32,7 +32,8 @@ struct KeptVM {
         return process.terminationStatus
     }
 
-    /// Runs `dormouse verb vm …` to its end, which has to be that the guest still runs; returns what it said on standard error.
+    /// Runs `dormouse verb vm …` to its end, which has to be that the guest still runs; returns what it said on
+    /// standard error.
     func output(_ verb: String, arguments: [String] = []) throws -> String {
         let process = Process()
         let messages = Pipe()

@@ -30,8 +30,8 @@ struct CoreLifeTests {
         ("ends", .answered(.endsRun(.poweredOff))),
     ]
 
-    /// Activities and what an event makes of each; what is not in the table changes nothing. `paused` is a pause of the row's
-    /// own activity, `+start` a start that is kept for later.
+    /// Activities and what an event makes of each; what is not in the table changes nothing. `paused` is a pause of the
+    /// row's own activity, `+start` a start that is kept for later.
     private static let changes: [(activity: String, event: String, becomes: String, action: CoreAction)] = [
         ("off", "start", "starting", .none),
         ("starting", "start", "+start", .none),

@@ -1,5 +1,5 @@
-// A back end whose CPUs do what a script says: a second conformer of the protocols, with which the machine around the CPUs is
-// tested without a guest.
+// A back end whose CPUs do what a script says: a second conformer of the protocols, with which the machine around the
+// CPUs is tested without a guest.
 
 import Arm64
 import Hypervisor

@@ -6,8 +6,8 @@ import Testing
 
 @Suite("PSCI's policy as it is recorded")
 struct PolicyRecordTests {
-    /// What the model `virt-1` offers a guest by default: for ever, once it is released. If this test fails, the default has
-    /// changed, and a new model has to carry the change.
+    /// What the model `virt-1` offers a guest by default: for ever, once it is released. If this test fails, the
+    /// default has changed, and a new model has to carry the change.
     private static let virt1 = """
         {
           "conduit" : "hvc",

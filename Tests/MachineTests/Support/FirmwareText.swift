@@ -1,7 +1,7 @@
 // What firmware hands to a guest, as text that people can compare: the device tree's source, and ACPI's tables.
 //
-// A printer of our own rather than `dtc` and `iasl`, whose output is another one with another version of theirs. What the bytes
-// mean is tested with those two elsewhere.
+// A printer of our own rather than `dtc` and `iasl`, whose output is another one with another version of theirs. What
+// the bytes mean is tested with those two elsewhere.
 
 @testable import Boot
 

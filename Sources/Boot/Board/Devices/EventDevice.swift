@@ -3,7 +3,8 @@
 // Not responsible for: the device's own object in the DSDT, which says what its events mean and so comes last.
 
 extension BoardDescription {
-    /// A generic event device: a register whose bits say what happened. Reading clears it; its interrupt stays until then.
+    /// A generic event device: a register whose bits say what happened. Reading clears it; its interrupt stays until
+    /// then.
     package struct EventDevice: BoardDevice, Hashable {
         package var device: Device
         /// Bits.

@@ -33,8 +33,8 @@ extension BoardDescription {
             }
         }
 
-        /// Of the ids that arm64 Linux takes for a PrimeCell (drivers/acpi/arm64/amba.c) one is a PL061's. It only says that there is
-        /// a PrimeCell: which driver gets it, the PeriphID registers decide.
+        /// Of the ids that arm64 Linux takes for a PrimeCell (drivers/acpi/arm64/amba.c) one is a PL061's. It only says
+        /// that there is a PrimeCell: which driver gets it, the PeriphID registers decide.
         private var primeCell: AML {
             .device(
                 "RTC0",

@@ -22,7 +22,8 @@ extension BoardDescription {
             return [node]
         }
 
-        /// The id that Linux's and UEFI's drivers of virtio-mmio have. Its accesses to memory are coherent (section 6.2.17).
+        /// The id that Linux's and UEFI's drivers of virtio-mmio have. Its accesses to memory are coherent (section
+        /// 6.2.17).
         package func objects(on board: BoardDescription) -> [AML] {
             [
                 .device(

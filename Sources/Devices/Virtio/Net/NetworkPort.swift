@@ -1,7 +1,7 @@
 // What a network device and its thread share: both queues, and the backend between which frames move.
 //
-// Responsible for: moving frames, a bounded number at a time, and noticing that the network is gone. Not responsible for:
-// when (`PollingThread`).
+// Responsible for: moving frames, a bounded number at a time, and noticing that the network is gone. Not responsible
+// for: when (`PollingThread`).
 
 import Glibc
 import HostSupport
@@ -112,8 +112,8 @@ final class NetworkPort: Sendable {
             isImmediate: hasMoreToReceive || hasMoreToTransmit)
     }
 
-    /// Moves frames from the guest; returns whether there may be more that the backend takes. Without a backend they are
-    /// dropped, and the guest gets its buffers back.
+    /// Moves frames from the guest; returns whether there may be more that the backend takes. Without a backend they
+    /// are dropped, and the guest gets its buffers back.
     private func transmit(_ state: inout State) throws(NetworkBackendError) -> Bool {
         for _ in 0..<Self.frameLimit {
             guard let chain = state.transmitted ?? state.transmit?.next() else { return false }
@@ -195,7 +195,8 @@ extension NetworkPort {
         }
     }
 
-    /// A frame from the guest that the network did not take yet is taken from its queue again, and so are empty buffers.
+    /// A frame from the guest that the network did not take yet is taken from its queue again, and so are empty
+    /// buffers.
     var fields: Fields {
         state.withLock { state in
             let transmit = state.transmit?.position(held: state.transmitted == nil ? 0 : 1)

@@ -1,7 +1,7 @@
 // Which of a machine's two consoles is shown.
 //
-// Responsible for: showing both as long as it is not known which of them the guest uses, and then only the one that is typed to. A guest may
-// have a login prompt on each, and of two prompts on one terminal only one answers.
+// Responsible for: showing both as long as it is not known which of them the guest uses, and then only the one that is
+// typed to. A guest may have a login prompt on each, and of two prompts on one terminal only one answers.
 
 import Synchronization
 

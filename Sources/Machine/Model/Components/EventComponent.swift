@@ -1,4 +1,5 @@
-// What ACPI's generic event device tells the guest of: buttons, and another generation id. A device tree has no such thing.
+// What ACPI's generic event device tells the guest of: buttons, and another generation id. A device tree has no such
+// thing.
 
 import Boot
 import Bytes

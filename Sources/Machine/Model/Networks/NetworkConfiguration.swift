@@ -1,7 +1,7 @@
 // The networks of a machine, and what its guest sees of them.
 //
-// Responsible for: what a person chooses, and the MAC address that follows from it. A guest sees MAC address, MTU and slot;
-// what is at the other end it does not see.
+// Responsible for: what a person chooses, and the MAC address that follows from it. A guest sees MAC address, MTU and
+// slot; what is at the other end it does not see.
 
 import Devices
 

@@ -18,8 +18,8 @@ final class PasstProcess: Sendable {
     /// File descriptor that passt finds its socket at.
     private static let socketDescriptor: Int32 = 3
 
-    /// What passt is told for network `index`. Addresses are the machine's own rather than the host's, so that those of a
-    /// guest stay right while it is hibernated, wherever the host is when it wakes.
+    /// What passt is told for network `index`. Addresses are the machine's own rather than the host's, so that those of
+    /// a guest stay right while it is hibernated, wherever the host is when it wakes.
     static func arguments(network index: Int, mtu: UInt16) -> [String] {
         // 10.0.2.0/24 for the first network, as user networks of other monitors have it.
         let subnet = 2 + index
