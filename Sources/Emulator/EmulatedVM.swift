@@ -28,6 +28,7 @@ public final class EmulatedVM: BackendVM, @unchecked Sendable {
     private let romModeChanges = Atomic<UInt64>(0)
 
     /// - Parameters:
+    ///   - configuration: the machine's part of it.
     ///   - engine: how guest code is executed.
     ///   - codeCacheByteCount: the most memory that translated code may take.
     /// - Precondition: at least one CPU.

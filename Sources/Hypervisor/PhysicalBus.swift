@@ -51,7 +51,9 @@ public final class PhysicalBus: Sendable {
     /// How often `windows` has changed: raised with the lock held.
     private let changes = Atomic<UInt64>(0)
 
-    /// - Parameter memory: where there is no place for windows.
+    /// - Parameters:
+    ///   - regions: the windows, in any order.
+    ///   - memory: where there is no place for windows.
     /// - Precondition: no two regions overlap, nor memory (the machine model's layout is fixed, so this is a
     ///   programming error). One may have exactly the range of a ROM: it then stands behind that (`GuestROM`).
     public init(regions: [Region], memory: GuestMemory? = nil) {

@@ -40,7 +40,9 @@ public struct MeasuredFiles: Sendable, Hashable {
 
     /// The same.
     ///
-    /// - Parameter measure: reads all of a file, and returns its digest.
+    /// - Parameters:
+    ///   - configuration: whose files are measured.
+    ///   - measure: reads all of a file, and returns its digest.
     public init(of configuration: MachineConfiguration, measure: (HostFile) throws -> Fingerprint) throws {
         let image = try GuestImage(configuration)
         isFlat = image.isFlat

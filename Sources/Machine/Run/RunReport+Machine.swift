@@ -10,7 +10,12 @@ import PSCI
 extension RunReport {
     /// The report of `machine`, whose run has ended with `outcome`.
     ///
-    /// - Parameter exitCode: what the process exits with.
+    /// - Parameters:
+    ///   - machine: what ran.
+    ///   - outcome: how it ended.
+    ///   - exitCode: what the process exits with.
+    ///   - findings: what is on the disks after the run.
+    ///   - dormouseVersion: of the program that writes it.
     public init(
         of machine: VirtualMachine, outcome: RunOutcome, exitCode: Int32, findings: [HibernationFinding],
         dormouseVersion: String

@@ -78,7 +78,10 @@ public final class VirtualMachine: @unchecked Sendable {
 
     /// Makes a machine and opens its disks. Nothing runs yet.
     ///
-    /// - Parameter backend: what runs the guest's code.
+    /// - Parameters:
+    ///   - configuration: what it is to be.
+    ///   - events: who is told what it does.
+    ///   - backend: what runs the guest's code.
     public convenience init(
         _ configuration: MachineConfiguration, events: MachineEvents, backend: any HypervisorBackend
     ) throws(MachineError) {

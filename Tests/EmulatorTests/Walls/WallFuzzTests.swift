@@ -19,7 +19,7 @@ struct WallFuzzTests {
 
     @Test(
         """
-        Random programs at EL0 and EL1 leave registers, memory, tables and code the same in all engines, alone and beside\
+        Random programs at EL0 and EL1 leave registers, memory, tables and code the same in all engines, alone and beside \
         three others: jumps to misaligned, negative and tagged addresses and to the other level's pages, exception \
         returns of every kind, mappings and code that change
         """)
