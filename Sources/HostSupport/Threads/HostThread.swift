@@ -44,6 +44,9 @@ public final class HostThread: @unchecked Sendable {
         pthread_detach(try HostThread(body).thread)
     }
 
+    /// Tells the calling thread from every other one that there is now. Not 0.
+    public static var current: UInt { pthread_self() }
+
     /// Waits for its end. To be called once.
     public func join() {
         pthread_join(thread, nil)
