@@ -18,6 +18,8 @@ struct Benchmark: ParsableCommand {
     }
 
     @Option(help: "The dormouse to measure.") var dormouse: String
+    @Option(help: "Another dormouse, such as an older one, that takes turns with it; ratios are to this one then.")
+    var before: String?
     @Option(help: "The guest, a directory that scripts/fetch-guests made.") var guest: String
     @Option(help: "An initramfs with the compute programs.") var programsInitrd: String
     @Option(help: "The compute programs for this machine.") var native: String
@@ -53,10 +55,15 @@ struct Benchmark: ParsableCommand {
         let ours = Dormouse.all(executable: URL(filePath: dormouse), engines: engine)
         var monitors: [any Monitor] = ours
         var baseline: String?
+        if let before {
+            let other = Dormouse(executable: URL(filePath: before), engine: nil, name: "before")
+            monitors.append(other)
+            baseline = other.name
+        }
         if !withoutQEMU {
             if let qemu = QEMU() {
                 monitors.append(qemu)
-                baseline = qemu.name
+                baseline = baseline ?? qemu.name
             } else {
                 note("qemu-system-aarch64 is not installed: nothing to compare with (scripts/setup --benchmarks)")
             }

@@ -43,13 +43,13 @@ struct Dormouse: Monitor {
     let executable: URL
     /// What --engine is given; nil leaves the choice to it.
     let engine: String?
-    var name: String { engine ?? "dormouse" }
+    let name: String
 
     /// One for each engine, or one with none named.
     static func all(executable: URL, engines: [String]) -> [Dormouse] {
         engines.isEmpty
-            ? [Dormouse(executable: executable, engine: nil)]
-            : engines.map { Dormouse(executable: executable, engine: $0) }
+            ? [Dormouse(executable: executable, engine: nil, name: "dormouse")]
+            : engines.map { Dormouse(executable: executable, engine: $0, name: $0) }
     }
 
     var version: String { firstLine(of: executable, ["--version"]) }
