@@ -1,5 +1,7 @@
 // The model virt-2 as Linux finds it: what is another thing than on virt-1.
 
+import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -41,6 +43,36 @@ extension EndToEnd {
             #expect(!end.console.contains("no alarm"))
             #expect(end.console.ranges(of: "dormouse: woken").count == 2)
             #expect(end.exitCode == ExitCode.poweredOff)
+        }
+
+        @Test("What Linux discards or trims needs no room on the host any more, and the rest is what it was")
+        func discard() throws {
+            let scratch = try Scratch("virt-2-discard")
+            let (disk, store) = (try scratch.makeDisk(mebibytes: 16), try scratch.makeDisk("store.img", mebibytes: 32))
+            for (disk, mebibytes) in [(disk, 16), (store, 32)] {
+                try Data(repeating: 0xA5, count: mebibytes << 20).write(to: disk)
+            }
+            var machine = GuestMachine(.systemOff2, test: "discard")
+            machine.options = ["--model", "virt-2"]
+            machine.disks = [disk, store]
+            let end = try scratch.run(machine, "1-boot")
+            #expect(end.guestFailure == nil)
+            #expect(end.console.contains("dormouse: trimmed, what was kept is what it was"))
+            #expect(end.exitCode == ExitCode.poweredOff)
+
+            let bytes = try Data(contentsOf: disk)
+            #expect(bytes[..<(4 << 20)].allSatisfy { $0 == 0xA5 } && bytes[(8 << 20)...].allSatisfy { $0 == 0xA5 })
+            #expect(bytes[(4 << 20)..<(8 << 20)].allSatisfy { $0 == 0 })
+            #expect(try allocatedByteCount(disk) == 12 << 20)
+            // 2 MiB of a file, and what the file system says of itself.
+            #expect((2 << 20..<8 << 20).contains(try allocatedByteCount(store)))
+        }
+
+        /// What a file takes on the host's disk.
+        private func allocatedByteCount(_ file: URL) throws -> Int {
+            var status = stat()
+            try #require(stat(file.path, &status) == 0)
+            return Int(status.st_blocks) * 512
         }
 
         @Test("Linux sees clusters and caches as the machine has them, and one console")

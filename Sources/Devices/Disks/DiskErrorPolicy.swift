@@ -24,7 +24,7 @@ public enum DiskEvent: Sendable, Equatable {
     case released
 }
 
-/// A disk whose reads and writes wait until the host can do them.
+/// A disk whose reads, writes and discards wait until the host can do them.
 ///
 /// A flush that failed is not tried again: the host may have dropped what it could not write, and a second flush would
 /// find nothing wrong.
@@ -53,6 +53,10 @@ final class PatientDisk: DiskStorage {
 
     func write(_ buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
         try patiently { () throws(DiskFileError) in try disk.write(buffers, of: memory, at: offset) }
+    }
+
+    func clear(_ ranges: [Range<UInt64>], _ clearing: DiskClearing) throws(DiskFileError) {
+        try patiently { () throws(DiskFileError) in try disk.clear(ranges, clearing) }
     }
 
     func synchronize() throws(DiskFileError) {

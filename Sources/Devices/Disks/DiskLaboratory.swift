@@ -76,19 +76,32 @@ public final class DiskLaboratory: Sendable {
 
     func write(_ index: Int, _ buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
         guard buffers.byteCount <= Self.maximumWriteByteCount else { throw tooLong(index) }
-        let write = DiskWrite(sector: offset / DiskFile.sectorByteCount, bytes: buffers.bytes(in: memory))
+        try write(
+            index, [DiskWrite(sector: offset / DiskFile.sectorByteCount, bytes: buffers.bytes(in: memory))])
+    }
+
+    /// A discard, too: here it leaves zeros, so that what is logged is what there is.
+    func clear(_ index: Int, _ ranges: [Range<UInt64>]) throws(DiskFileError) {
+        try write(index, ranges.flatMap(DiskWrite.zeroes))
+    }
+
+    /// Does one request, of one write or of several.
+    private func write(_ index: Int, _ writes: [DiskWrite]) throws(DiskFileError) {
         try perform(.write, index) { (disk, action) throws(DiskFileError) in
-            var done = write
-            if case .short(let sectors)? = action { done = write.prefix(sectors: sectors) }
-            if holdsBack {
-                for write in disk.cache.append(done) { try disk.file.write(write) }
-            } else {
-                try disk.file.write(done)
+            var done = writes
+            if case .short(let sectors)? = action { done = writes.prefix(sectors: sectors) }
+            for write in done {
+                if disk.file.isInterrupted { throw .interrupted(path: disk.file.path) }
+                if holdsBack {
+                    for write in disk.cache.append(write) { try disk.file.write(write) }
+                } else {
+                    try disk.file.write(write)
+                }
+                try log?.append(.write(disk: index, write))
             }
-            try log?.append(.write(disk: index, done))
             if case .short? = action { throw .injected(.inputOutput, .write, disk.file.path) }
         } torn: { (disk, sectors) throws(DiskFileError) in
-            try disk.file.write(write.prefix(sectors: sectors))
+            for write in writes.prefix(sectors: sectors) { try disk.file.write(write) }
         }
     }
 
@@ -192,6 +205,10 @@ final class LaboratoryDisk: DiskStorage {
 
     func write(_ buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
         try laboratory.write(index, buffers, of: memory, at: offset)
+    }
+
+    func clear(_ ranges: [Range<UInt64>], _ clearing: DiskClearing) throws(DiskFileError) {
+        try laboratory.clear(index, ranges)
     }
 
     func synchronize() throws(DiskFileError) {

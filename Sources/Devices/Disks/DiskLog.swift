@@ -5,7 +5,8 @@
 // are errors.
 //
 // The file: 8 bytes of magic, then entries of a 24-byte header (kind, disk, 6 bytes of zero, first sector, bytes; in
-// little endian) and, for writes and the console, so many bytes.
+// little endian) and, for writes and the console, so many bytes. Zeros that are written are a kind of their own, without
+// the bytes.
 
 import Bytes
 
@@ -59,6 +60,10 @@ public struct DiskLog: Sendable {
             guard bytes.count.isMultiple(of: Int(DiskFile.sectorByteCount)) else { throw .damaged }
             rest = rest.dropFirst(bytes.count)
             return .write(disk: header.disk, DiskWrite(sector: header.sector, bytes: bytes))
+        case .zeroes:
+            let (count, rest) = header.byteCount.quotientAndRemainder(dividingBy: DiskFile.sectorByteCount)
+            guard rest == 0, count <= UInt64(DiskWrite.maximumZeroedSectorCount) else { throw .damaged }
+            return .write(disk: header.disk, DiskWrite(sector: header.sector, zeroedSectorCount: Int(count)))
         }
     }
 
@@ -66,7 +71,7 @@ public struct DiskLog: Sendable {
     struct Header {
         enum Kind: UInt8 {
             case read = 1
-            case write, flush, console
+            case write, flush, console, zeroes
         }
 
         static let byteCount = 24
@@ -112,8 +117,13 @@ extension DiskLog.Entry {
             header.byteCount = byteCount
             return header.bytes
         case .write(let disk, let write):
-            return DiskLog.Header(.write, disk: disk, sector: write.sector, byteCount: write.bytes.count).bytes
-                + write.bytes
+            switch write.content {
+            case .bytes(let bytes):
+                return DiskLog.Header(.write, disk: disk, sector: write.sector, byteCount: bytes.count).bytes + bytes
+            case .zeroes(let count):
+                let byteCount = count * Int(DiskFile.sectorByteCount)
+                return DiskLog.Header(.zeroes, disk: disk, sector: write.sector, byteCount: byteCount).bytes
+            }
         case .flush(let disk):
             return DiskLog.Header(.flush, disk: disk).bytes
         case .console(let text):

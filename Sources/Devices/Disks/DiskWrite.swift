@@ -5,23 +5,79 @@
 
 /// Whole sectors that were written.
 public struct DiskWrite: Sendable, Hashable {
+    /// What was written to them.
+    public enum Content: Sendable, Hashable {
+        /// A whole number of sectors.
+        case bytes([UInt8])
+        /// As a discard leaves them, or a request to write zeros: as many of them as a guest likes, so there are no
+        /// bytes of it. At most `maximumZeroedSectorCount`.
+        case zeroes(sectorCount: Int)
+    }
+
+    /// More zeros than that are several writes: 64 MiB.
+    public static let maximumZeroedSectorCount = 1 << 17
+
     /// The first sector.
     public var sector: UInt64
-    /// A whole number of sectors.
-    public var bytes: [UInt8]
+    public var content: Content
 
     public init(sector: UInt64, bytes: [UInt8]) {
         self.sector = sector
-        self.bytes = bytes
+        content = .bytes(bytes)
+    }
+
+    public init(sector: UInt64, zeroedSectorCount: Int) {
+        self.sector = sector
+        content = .zeroes(sectorCount: zeroedSectorCount)
     }
 
     /// Bytes from the start of the disk.
     public var offset: UInt64 { sector &* DiskFile.sectorByteCount }
 
+    /// How many sectors are written.
+    public var sectorCount: Int {
+        switch content {
+        case .bytes(let bytes): bytes.count / Int(DiskFile.sectorByteCount)
+        case .zeroes(let count): count
+        }
+    }
+
+    /// What is written, zeros included.
+    public var bytes: [UInt8] {
+        switch content {
+        case .bytes(let bytes): bytes
+        case .zeroes(let count): [UInt8](repeating: 0, count: count * Int(DiskFile.sectorByteCount))
+        }
+    }
+
     /// Its first `sectors`, if that is not all of it.
     func prefix(sectors: Int) -> DiskWrite {
-        let (count, overflow) = sectors.multipliedReportingOverflow(by: Int(DiskFile.sectorByteCount))
-        return DiskWrite(sector: sector, bytes: overflow ? bytes : Array(bytes.prefix(max(0, count))))
+        switch content {
+        case .bytes(let bytes):
+            let (count, overflow) = sectors.multipliedReportingOverflow(by: Int(DiskFile.sectorByteCount))
+            return DiskWrite(sector: sector, bytes: overflow ? bytes : Array(bytes.prefix(max(0, count))))
+        case .zeroes(let count):
+            return DiskWrite(sector: sector, zeroedSectorCount: min(count, max(0, sectors)))
+        }
+    }
+
+    /// The writes that leave `sectors` zero.
+    static func zeroes(_ sectors: Range<UInt64>) -> [DiskWrite] {
+        stride(from: sectors.lowerBound, to: sectors.upperBound, by: maximumZeroedSectorCount).map { start in
+            let count = min(sectors.upperBound - start, UInt64(maximumZeroedSectorCount))
+            return DiskWrite(sector: start, zeroedSectorCount: Int(count))
+        }
+    }
+}
+
+extension [DiskWrite] {
+    /// What the first `sectors` of them are.
+    func prefix(sectors: Int) -> [DiskWrite] {
+        var left = Swift.max(0, sectors)
+        return map { write in
+            defer { left -= Swift.min(left, write.sectorCount) }
+            return write.prefix(sectors: left)
+        }
     }
 }
 

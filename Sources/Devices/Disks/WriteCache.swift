@@ -10,6 +10,8 @@ struct UnflushedWrites {
     static let byteLimit = 256 << 20
     /// What a write counts for beside its bytes: that of none must not be free.
     private static let overhead = 64
+    /// What a sector of zeros counts for: it has no bytes, and is found by its number all the same.
+    private static let zeroedSectorCost = 64
 
     private(set) var writes: [DiskWrite] = []
     private var byteCount = 0
@@ -17,7 +19,12 @@ struct UnflushedWrites {
 
     init(byteLimit: Int = UnflushedWrites.byteLimit) { limit = byteLimit }
 
-    private static func cost(_ write: DiskWrite) -> Int { write.bytes.count + overhead }
+    private static func cost(_ write: DiskWrite) -> Int {
+        switch write.content {
+        case .bytes(let bytes): bytes.count + overhead
+        case .zeroes(let count): count * zeroedSectorCost + overhead
+        }
+    }
 
     /// Adds a write; returns those that leave for the medium, in their order: none, or the oldest until half of the
     /// cache is free.
@@ -43,6 +50,8 @@ struct UnflushedWrites {
 
 /// Unflushed writes that are found again by sector.
 struct WriteCache {
+    private static let zeroedSector = [UInt8](repeating: 0, count: Int(DiskFile.sectorByteCount))
+
     private var unflushed: UnflushedWrites
     /// The last write to each sector, by its position in `writes`.
     private var latest: [UInt64: Int] = [:]
@@ -66,8 +75,8 @@ struct WriteCache {
 
     private mutating func note(_ position: Int) {
         let write = unflushed.writes[position]
-        for sector in 0..<UInt64(write.bytes.count) / DiskFile.sectorByteCount {
-            latest[write.sector &+ sector] = position
+        for sector in 0..<write.sectorCount {
+            latest[write.sector &+ UInt64(sector)] = position
         }
     }
 
@@ -79,8 +88,9 @@ struct WriteCache {
     /// The bytes of a sector, if it was written; nil if the medium has what a read finds.
     func sector(_ sector: UInt64) -> ArraySlice<UInt8>? {
         guard let write = latest[sector].map({ writes[$0] }) else { return nil }
+        guard case .bytes(let bytes) = write.content else { return Self.zeroedSector[...] }
         // Safe: the sector is one of the write's.
         let start = Int((sector &- write.sector) &* DiskFile.sectorByteCount)
-        return write.bytes[start..<start + Int(DiskFile.sectorByteCount)]
+        return bytes[start..<start + Int(DiskFile.sectorByteCount)]
     }
 }

@@ -19,6 +19,10 @@ extension VirtioFeatures {
     public static let blockBlkSize = Self(bit: 6)
     /// VIRTIO_BLK_F_FLUSH: there is a flush command.
     public static let blockFlush = Self(bit: 9)
+    /// VIRTIO_BLK_F_DISCARD: there is a command that lets go of sectors.
+    public static let blockDiscard = Self(bit: 13)
+    /// VIRTIO_BLK_F_WRITE_ZEROES: there is a command that makes sectors zero.
+    public static let blockWriteZeroes = Self(bit: 14)
 }
 
 /// A block device (virtio 1.2 §5.2) over a raw file.
@@ -33,6 +37,12 @@ public final class BlockDevice: VirtioDevice {
         static let capacity = 0
         static let segMax = 12
         static let blkSize = 20
+        static let maxDiscardSectors = 36
+        static let maxDiscardSeg = 40
+        static let discardSectorAlignment = 44
+        static let maxWriteZeroesSectors = 48
+        static let maxWriteZeroesSeg = 52
+        static let writeZeroesMayUnmap = 56
         /// The whole structure of virtio 1.2; what was not negotiated is zero.
         static let byteCount = 96
     }
@@ -48,18 +58,53 @@ public final class BlockDevice: VirtioDevice {
     private let worker: WorkerThread?
 
     /// What the device offers.
-    public static func features(isReadOnly: Bool) -> VirtioFeatures {
+    ///
+    /// - Parameter clears: whether sectors can be discarded and made zero, which takes a disk that can be written.
+    public static func features(isReadOnly: Bool, clears: Bool = false) -> VirtioFeatures {
         var features: VirtioFeatures = [.blockSegMax, .blockBlkSize, .blockFlush]
-        if isReadOnly { features.insert(.blockRO) }
+        if isReadOnly {
+            features.insert(.blockRO)
+        } else if clears {
+            features.formUnion([.blockDiscard, .blockWriteZeroes])
+        }
         return features
     }
 
-    /// The configuration space.
-    static func configuration(_ geometry: DiskGeometry) -> [UInt8] {
+    /// What a guest is told of how sectors are discarded and made zero, by name.
+    public static func clearingFacts(_ geometry: DiskGeometry) -> [String: String] {
+        [
+            "discard.sectors": "\(BlockClearingLimits.maximumSectorCount)",
+            "discard.segments": "\(BlockClearingLimits.discard.maximumRangeCount)",
+            "discard.alignment": "\(BlockClearingLimits.discardAlignment(geometry))",
+            "write-zeroes.sectors": "\(BlockClearingLimits.maximumSectorCount)",
+            "write-zeroes.segments": "\(BlockClearingLimits.writeZeroes.maximumRangeCount)",
+        ]
+    }
+
+    /// The configuration space of a device with `features`.
+    static func configuration(_ geometry: DiskGeometry, _ features: VirtioFeatures) -> [UInt8] {
         var configuration = [UInt8](repeating: 0, count: Configuration.byteCount)
         configuration.replace(at: Configuration.capacity, littleEndian: geometry.sectorCount)
         configuration.replace(at: Configuration.segMax, littleEndian: segMax)
         configuration.replace(at: Configuration.blkSize, littleEndian: geometry.blockByteCount)
+        if features.contains(.blockDiscard) {
+            configuration.replace(
+                at: Configuration.maxDiscardSectors, littleEndian: BlockClearingLimits.maximumSectorCount)
+            configuration.replace(
+                at: Configuration.maxDiscardSeg,
+                littleEndian: UInt32(BlockClearingLimits.discard.maximumRangeCount))
+            configuration.replace(
+                at: Configuration.discardSectorAlignment,
+                littleEndian: BlockClearingLimits.discardAlignment(geometry))
+        }
+        if features.contains(.blockWriteZeroes) {
+            configuration.replace(
+                at: Configuration.maxWriteZeroesSectors, littleEndian: BlockClearingLimits.maximumSectorCount)
+            configuration.replace(
+                at: Configuration.maxWriteZeroesSeg,
+                littleEndian: UInt32(BlockClearingLimits.writeZeroes.maximumRangeCount))
+            configuration[Configuration.writeZeroesMayUnmap] = 1
+        }
         return configuration
     }
 
@@ -68,6 +113,7 @@ public final class BlockDevice: VirtioDevice {
     /// - Parameters:
     ///   - file: the disk on the host.
     ///   - serial: what the guest finds as the disk's serial number: the first 20 bytes of it in UTF-8.
+    ///   - clears: whether the guest may discard sectors and have them made zero.
     ///   - laboratory: the laboratory that the disk is in.
     ///   - onError: what is done about errors of the host's storage.
     ///   - retryMilliseconds: how long a request that is held waits before it is tried again.
@@ -75,13 +121,14 @@ public final class BlockDevice: VirtioDevice {
     ///   - synchronous: execute requests on the vCPU's thread, within the notification that announces them, so that
     ///     a run is deterministic. Otherwise the device has a thread of its own.
     public init(
-        file: DiskFile, serial: String, laboratory: DiskLaboratory? = nil, onError: DiskErrorPolicy = .report,
+        file: DiskFile, serial: String, clears: Bool = false, laboratory: DiskLaboratory? = nil,
+        onError: DiskErrorPolicy = .report,
         retryMilliseconds: Int = 1000, synchronous: Bool = false,
         tell: @escaping @Sendable (DiskEvent) -> Void = { _ in }
     ) throws(HostResourceError) {
-        features = Self.features(isReadOnly: file.isReadOnly)
+        features = Self.features(isReadOnly: file.isReadOnly, clears: clears)
 
-        configuration = Self.configuration(file.geometry)
+        configuration = Self.configuration(file.geometry, features)
 
         self.file = file
         var disk: any DiskStorage = laboratory?.attach(file) ?? file
@@ -123,8 +170,8 @@ public final class BlockDevice: VirtioDevice {
         try backend.disk.synchronize()
     }
 
-    /// From now on, a write to one of `sectors` is on stable storage when it completes, with all that was written
-    /// before; nil takes that back. The guest may rely on it for nothing: it is for the machine.
+    /// From now on, a write to one of `sectors`, or a discard, is on stable storage when it completes, with all that was
+    /// written before; nil takes that back. The guest may rely on it for nothing: it is for the machine.
     public func writeThrough(sectors: Range<UInt64>?) {
         backend.writtenThrough.withLock { $0 = sectors }
     }
@@ -227,10 +274,11 @@ private final class Backend: Sendable {
                 return false
             }
             do throws(VirtqueueFault) {
-                let request = try BlockRequest(chain, memory: memory)
+                let request = try BlockRequest(chain, features: features, memory: memory)
                 let flushesWrites =
                     !features.contains(.blockFlush)
-                    || writtenThrough.withLock { $0?.overlaps(request.outgoingSectors) } ?? false
+                    || writtenThrough.withLock { $0.map { request.changedSectors.contains(where: $0.overlaps) } }
+                        ?? false
                 let written = request.execute(
                     on: disk, identity: identity, flushesWrites: flushesWrites, memory: memory)
                 // A request that was cut short is not answered; if the device is only to pause, it is done again.

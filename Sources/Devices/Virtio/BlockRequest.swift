@@ -16,6 +16,19 @@ enum BlockRequestType: UInt32 {
     case flush = 4
     /// VIRTIO_BLK_T_GET_ID.
     case getID = 8
+    /// VIRTIO_BLK_T_DISCARD.
+    case discard = 11
+    /// VIRTIO_BLK_T_WRITE_ZEROES.
+    case writeZeroes = 13
+
+    /// What has to be negotiated before it is answered. A flush always is.
+    fileprivate var feature: VirtioFeatures {
+        switch self {
+        case .in, .out, .flush, .getID: []
+        case .discard: .blockDiscard
+        case .writeZeroes: .blockWriteZeroes
+        }
+    }
 }
 
 /// The status byte of §5.2.6.
@@ -35,7 +48,7 @@ struct BlockRequest {
     /// Bytes of the identity that VIRTIO_BLK_T_GET_ID asks for.
     static let identityByteCount = 20
 
-    /// nil: a type that is not supported.
+    /// nil: a type that is not supported, or was not negotiated.
     let type: BlockRequestType?
     /// Where the data begins, in sectors of 512 bytes.
     let sector: UInt64
@@ -43,21 +56,33 @@ struct BlockRequest {
     let outgoing: GuestBuffers
     /// The data that the driver asks for.
     let incoming: GuestBuffers
+    /// What a discard, or a request to write zeros, is to clear; nil if it asks for what is not to be had.
+    let cleared: [BlockRange]?
     private let status: GuestBuffers
 
     /// Takes the chain apart; a chain without room for header and status is a fault of the driver.
-    init(_ chain: DescriptorChain, memory: GuestMemory) throws(VirtqueueFault) {
+    ///
+    /// - Parameter features: what was negotiated.
+    init(_ chain: DescriptorChain, features: VirtioFeatures, memory: GuestMemory) throws(VirtqueueFault) {
         guard chain.readable.byteCount >= Self.headerByteCount, chain.writable.byteCount >= Self.statusByteCount else {
             throw .requestFraming
         }
         let readable = chain.readable.split(at: Self.headerByteCount)
         let writable = chain.writable.split(at: chain.writable.byteCount - Self.statusByteCount)
         let header = readable.head.bytes(in: memory)
-        type = BlockRequestType(rawValue: UInt32(littleEndianBytes: header[0..<4]))
+        let type = BlockRequestType(rawValue: UInt32(littleEndianBytes: header[0..<4]))
+            .flatMap { features.isSuperset(of: $0.feature) ? $0 : nil }
+        self.type = type
         sector = UInt64(littleEndianBytes: header[8..<16])
         outgoing = readable.tail
         incoming = writable.head
         status = writable.tail
+        cleared =
+            switch type {
+            case .discard: BlockRange.list(outgoing, limits: .discard, memory: memory)
+            case .writeZeroes: BlockRange.list(outgoing, limits: .writeZeroes, memory: memory)
+            case .in, .out, .flush, .getID, nil: []
+            }
     }
 
     /// Does what is asked, writes the status, and returns how many bytes at the start of the chain's device-writable
@@ -90,6 +115,8 @@ struct BlockRequest {
                 try file.synchronize()
             case .getID:
                 written = incoming.write(identity[...], in: memory)
+            case .discard, .writeZeroes:
+                result = try clear(on: file, flushesWrites: flushesWrites)
             case nil:
                 result = .unsupported
             }
@@ -104,10 +131,31 @@ struct BlockRequest {
         return written == incoming.byteCount ? written + Self.statusByteCount : written
     }
 
-    /// The sectors that a write is to, on the disk or not.
-    var outgoingSectors: Range<UInt64> {
-        let (end, overflow) = sector.addingReportingOverflow(UInt64(outgoing.byteCount) / DiskFile.sectorByteCount)
-        return sector..<(overflow ? .max : end)
+    /// A discard, or a request to write zeros. Nothing is done unless all of it can be.
+    private func clear(on file: some DiskStorage, flushesWrites: Bool) throws(DiskFileError) -> BlockStatus {
+        guard let cleared else { return .ioError }
+        // §5.2.6.2: the flag is for zeros only.
+        guard cleared.allSatisfy({ !$0.hasUnknownFlags && (type == .writeZeroes || !$0.mayUnmap) }) else {
+            return .unsupported
+        }
+        let capacity = file.byteCount / DiskFile.sectorByteCount
+        guard !file.isReadOnly, cleared.allSatisfy({ $0.sectors.upperBound <= capacity }) else { return .ioError }
+        let clearing: DiskClearing =
+            type == .discard ? .discard : .writeZeroes(mayUnmap: cleared.allSatisfy(\.mayUnmap))
+        try file.clear(cleared.map(\.sectors), clearing)
+        if flushesWrites { try file.synchronize() }
+        return .ok
+    }
+
+    /// The sectors that it changes, on the disk or not.
+    var changedSectors: [Range<UInt64>] {
+        switch type {
+        case .out:
+            let (end, overflow) = sector.addingReportingOverflow(UInt64(outgoing.byteCount) / DiskFile.sectorByteCount)
+            return [sector..<(overflow ? .max : end)]
+        case .discard, .writeZeroes: return (cleared ?? []).map(\.sectors)
+        case .in, .flush, .getID, nil: return []
+        }
     }
 
     /// Where in the file the data is, in bytes; nil if it is not whole sectors, or not wholly on the disk.

@@ -40,6 +40,10 @@ final class CountingDisk: DiskStorage {
         try count(writes) { () throws(DiskFileError) in try disk.write(buffers, of: memory, at: offset) }
     }
 
+    func clear(_ ranges: [Range<UInt64>], _ clearing: DiskClearing) throws(DiskFileError) {
+        try count(writes) { () throws(DiskFileError) in try disk.clear(ranges, clearing) }
+    }
+
     func synchronize() throws(DiskFileError) {
         try count(flushes) { () throws(DiskFileError) in try disk.synchronize() }
     }

@@ -104,8 +104,8 @@ public final class DiskFile: Sendable {
     /// Bytes, a multiple of 512.
     public var byteCount: UInt64 { geometry.byteCount }
 
-    private let disk: HostDisk
-    private var descriptor: Int32 { disk.descriptor }
+    let disk: HostDisk
+    var descriptor: Int32 { disk.descriptor }
     private let isEndingFlag = Atomic(false)
     private let isParkedFlag = Atomic(false)
 
@@ -214,7 +214,11 @@ public final class DiskFile: Sendable {
 
     /// Writes what a laboratory held back, whatever becomes of the run.
     func write(_ write: DiskWrite) throws(DiskFileError) {
-        let result = write.bytes.withUnsafeBytes { buffer -> Result<Void, DiskFileError> in
+        guard case .bytes(let bytes) = write.content else {
+            let end = write.sector &+ UInt64(write.sectorCount)
+            return try clear(write.sector..<end, .writeZeroes(mayUnmap: true), isInterruptible: false)
+        }
+        let result = bytes.withUnsafeBytes { buffer -> Result<Void, DiskFileError> in
             // Safe: the vector is used while the bytes are borrowed, and only read from.
             let vector = iovec(iov_base: UnsafeMutableRawPointer(mutating: buffer.baseAddress), iov_len: buffer.count)
             do throws(DiskFileError) {
@@ -238,7 +242,7 @@ public final class DiskFile: Sendable {
     }
 
     /// Calls `body` until all bytes are transferred, a piece at a time; and the host may do less than it was asked for.
-    private func transfer(
+    func transfer(
         _ vectors: [iovec], at offset: UInt64, operation: String, isInterruptible: Bool,
         by body: (UnsafePointer<iovec>, Int32, off_t) -> Int
     ) throws(DiskFileError) {

@@ -20,6 +20,9 @@ protocol DiskStorage: AnyObject, Sendable {
     func read(into buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError)
     /// Writes all of `buffers` from `offset` on. On an error, some of it may be on the disk.
     func write(_ buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError)
+    /// Makes `ranges` of sectors zero, or lets go of them. All of them are on the disk. On an error, some of it may be
+    /// done. It is a write in every other respect.
+    func clear(_ ranges: [Range<UInt64>], _ clearing: DiskClearing) throws(DiskFileError)
     /// Waits until everything that was written is on stable storage.
     func synchronize() throws(DiskFileError)
 }
@@ -32,6 +35,7 @@ extension DiskFile: DiskStorage {
 public struct DiskActivity: Sendable, Hashable {
     /// Requests of the guest that reached the disk, those that failed included.
     public var reads: UInt64 = 0
+    /// Discards and requests to write zeros count as writes.
     public var writes: UInt64 = 0
     /// The guest's, and the machine's own at the end of each run.
     public var flushes: UInt64 = 0

@@ -30,8 +30,8 @@ struct DiskErrorTests {
             disk = try TemporaryDisk(sectors: 32)
             let events = events
             device = try BlockDevice(
-                file: DiskFile(path: disk.path), serial: "", laboratory: DiskLaboratory([0: faults]), onError: onError,
-                retryMilliseconds: 20, synchronous: synchronous, tell: { events.add($0) })
+                file: DiskFile(path: disk.path), serial: "", clears: true, laboratory: DiskLaboratory([0: faults]),
+                onError: onError, retryMilliseconds: 20, synchronous: synchronous, tell: { events.add($0) })
             driver = try TestDriver(device)
             try #require(driver.start(queueSize: 64))
         }
@@ -84,6 +84,15 @@ struct DiskErrorTests {
         #expect(bench.driver.bytes(status) == [0])
         #expect(bench.driver.bytes(buffer).allSatisfy { $0 == 0 })
         #expect(bench.events.all.count == 2)
+    }
+
+    @Test("A discard is kept, too")
+    func heldDiscard() throws {
+        let bench = try Bench(Self.rules(1...1), onError: .stop)
+        let status = bench.add(11, [bench.driver.readable(BlockDriver.range(1, 1))])
+        bench.driver.notify()
+        #expect(bench.driver.bytes(status) == [0])
+        #expect(bench.events.all == [.held(bench.failed(ENOSPC)), .released])
     }
 
     @Test("A flush that failed is reported and not tried again")

@@ -8,7 +8,7 @@ import Testing
 struct DiskGeometryTests {
     /// `capacity` and `blk_size` of `struct virtio_blk_config` (virtio 1.2 §5.2.4).
     private func numbers(_ geometry: DiskGeometry) -> (capacity: UInt64, blockSize: UInt32) {
-        let bytes = BlockDevice.configuration(geometry)
+        let bytes = BlockDevice.configuration(geometry, BlockDevice.features(isReadOnly: false))
         return (UInt64(littleEndianBytes: bytes[0..<8]), UInt32(littleEndianBytes: bytes[20..<24]))
     }
 

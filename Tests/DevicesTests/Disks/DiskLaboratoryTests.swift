@@ -90,6 +90,30 @@ struct DiskLaboratoryTests {
         #expect(try machine.read(0, sector: 0, count: 5, cutAt: [100, 700, 1500]) == [1, 2, 3, 1, 0])
     }
 
+    @Test("A discard is a write of zeros: it is lost, kept, torn and counted as one", arguments: 0..<4)
+    func discard(kind: Int) throws {
+        let faults = [
+            DiskFaults(rules: [.init(.flush, 2, .cut)], unflushed: .lose),
+            DiskFaults(rules: [.init(.flush, 2, .cut)], unflushed: .keep),
+            DiskFaults(rules: [.init(.write, 2, .tear(sectors: 3))]),
+            DiskFaults(rules: [.init(.write, 2, .short(sectors: 3))]),
+        ]
+        let machine = try LaboratoryMachine(faults: [0: faults[kind]])
+        #expect(try machine.write(0, sector: 0, fill: 7, count: 8) == .ok)
+        #expect(try machine.flush(0) == .ok)
+        let outcomes: [LaboratoryMachine.Outcome] = [.ok, .ok, .unanswered, .ioError]
+        #expect(try machine.discard(0, (1, 2), (5, 2)) == outcomes[kind])
+        if kind < 2 {
+            #expect(machine.medium(0, sectors: 8) == [7, 7, 7, 7, 7, 7, 7, 7])
+            #expect(try machine.read(0, sector: 0, count: 8) == [7, 0, 0, 7, 7, 0, 0, 7])
+            #expect(try machine.flush(0) == .unanswered)
+        }
+        let media: [[UInt8]] = [
+            [7, 7, 7, 7, 7, 7, 7, 7], [7, 0, 0, 7, 7, 0, 0, 7], [7, 0, 0, 7, 7, 0, 7, 7], [7, 0, 0, 7, 7, 0, 7, 7],
+        ]
+        #expect(machine.medium(0, sectors: 8) == media[kind])
+    }
+
     @Test("Without a power cut, everything is on the medium at the end of the run")
     func noCut() throws {
         let machine = try LaboratoryMachine(faults: [0: DiskFaults(rules: [.init(.write, 9, .cut)])])
@@ -173,7 +197,8 @@ final class LaboratoryMachine {
         laboratory.onPowerCut { cuts.add() }
         disks = try (0..<diskCount).map { _ in try TemporaryDisk(sectors: 32) }
         devices = try disks.map {
-            try BlockDevice(file: DiskFile(path: $0.path), serial: "", laboratory: laboratory, synchronous: true)
+            try BlockDevice(
+                file: DiskFile(path: $0.path), serial: "", clears: true, laboratory: laboratory, synchronous: true)
         }
         drivers = try devices.map { try TestDriver($0) }
         for driver in drivers { try #require(driver.start(queueSize: 64)) }
@@ -187,6 +212,11 @@ final class LaboratoryMachine {
 
     func write(_ disk: Int, sector: UInt64, bytes: [UInt8]) throws -> Outcome {
         try execute(disk, 1, sector, [drivers[disk].readable(bytes)])
+    }
+
+    /// Each range is of the first sector and their number.
+    func discard(_ disk: Int, _ ranges: (UInt64, UInt32)...) throws -> Outcome {
+        try execute(disk, 11, 0, ranges.map { drivers[disk].readable(BlockDriver.range($0.0, $0.1)) })
     }
 
     func flush(_ disk: Int) throws -> Outcome {

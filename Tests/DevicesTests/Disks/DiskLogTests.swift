@@ -11,6 +11,7 @@ struct DiskLogTests {
         .console(Array("hello\n".utf8)), .read(disk: 1, sector: 7, byteCount: 4096),
         .write(disk: 0, DiskWrite(sector: 3, bytes: [UInt8](repeating: 5, count: 1024))), .flush(disk: 0),
         .write(disk: 1, DiskWrite(sector: 0, bytes: [])), .flush(disk: 29),
+        .write(disk: 2, DiskWrite(sector: 9, zeroedSectorCount: DiskWrite.maximumZeroedSectorCount)),
     ]
     private static let bytes = DiskLog.magic + entries.flatMap(\.bytes)
 
@@ -35,6 +36,11 @@ struct DiskLogTests {
         #expect(throws: DiskLogError.damaged) { try DiskLog(bytes: DiskLog.magic + huge.bytes) }
         #expect(throws: DiskLogError.damaged) {
             try DiskLog(bytes: DiskLog.magic + DiskLog.Header(.write, byteCount: 3).bytes + [0, 0, 0])
+        }
+        for byteCount in [UInt64(511), UInt64(DiskWrite.maximumZeroedSectorCount + 1) * 512, .max] {
+            huge = DiskLog.Header(.zeroes)
+            huge.byteCount = byteCount
+            #expect(throws: DiskLogError.damaged) { try DiskLog(bytes: DiskLog.magic + huge.bytes) }
         }
         #expect(throws: DiskLogError.damaged) {
             try DiskLog(bytes: DiskLog.magic + [9] + [UInt8](repeating: 0, count: 23))
@@ -76,13 +82,16 @@ struct DiskLogTests {
         _ = try machine.write(1, sector: 5, fill: 2)
         _ = try machine.write(1, sector: 6, fill: 3)
         _ = try machine.read(0, sector: 4, count: 2)
+        _ = try machine.discard(0, (2, 3), (8, 1))
         try machine.devices[1].flush()
         #expect(
             try DiskLog(bytes: file(path)).entries == [
                 .write(disk: 0, DiskWrite(sector: 4, bytes: [UInt8](repeating: 1, count: 512))),
                 .console(Array("ab".utf8)),
                 .write(disk: 1, DiskWrite(sector: 5, bytes: [UInt8](repeating: 2, count: 512))),
-                .read(disk: 0, sector: 4, byteCount: 1024), .flush(disk: 1),
+                .read(disk: 0, sector: 4, byteCount: 1024),
+                .write(disk: 0, DiskWrite(sector: 2, zeroedSectorCount: 3)),
+                .write(disk: 0, DiskWrite(sector: 8, zeroedSectorCount: 1)), .flush(disk: 1),
             ])
     }
 
@@ -131,6 +140,11 @@ struct DiskLogTests {
             switch Int.random(in: 0..<10, using: &random) {
             case 0: return .read(disk: disk)
             case 1: return .flush(disk: disk)
+            case 2, 3:
+                let count = Int.random(in: 1...6, using: &random)
+                return .write(
+                    disk: disk,
+                    DiskWrite(sector: UInt64.random(in: 0..<26, using: &random), zeroedSectorCount: count))
             default:
                 let count = Int.random(in: 1...6, using: &random)
                 return .write(
@@ -167,7 +181,11 @@ struct DiskLogTests {
             switch request {
             case .read(let disk): _ = try machine.read(disk, sector: 0)
             case .flush(let disk): _ = try machine.flush(disk)
-            case .write(let disk, let write): _ = try machine.write(disk, sector: write.sector, bytes: write.bytes)
+            case .write(let disk, let write):
+                switch write.content {
+                case .bytes(let bytes): _ = try machine.write(disk, sector: write.sector, bytes: bytes)
+                case .zeroes(let count): _ = try machine.discard(disk, (write.sector, UInt32(count)))
+                }
             }
         }
         #expect(machine.powerCuts == 1)

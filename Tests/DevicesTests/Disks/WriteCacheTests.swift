@@ -36,6 +36,32 @@ struct WriteCacheTests {
         #expect(cache.sector(7) == nil)
     }
 
+    @Test("Zeros that have no bytes fill the cache by their number, and are found; the newest counts")
+    func zeroes() {
+        var cache = WriteCache(byteLimit: Self.limit)
+        #expect(cache.append(write(3, 5, sectors: 2)) == [])
+        #expect(cache.append(DiskWrite(sector: 2, zeroedSectorCount: 2)) == [])
+        #expect(cache.append(write(2, 6)) == [])
+        #expect(
+            (1..<6).map { cache.sector($0).map { [$0.count, Int($0.first ?? 9)] } } == [
+                nil, [512, 6], [512, 0], [512, 5], nil,
+            ])
+        var left: [DiskWrite] = []
+        for number in 0..<1000 { left += cache.append(DiskWrite(sector: UInt64(number), zeroedSectorCount: 100)) }
+        #expect(cache.writes.count < Self.limit / 64 / 100 + 1)
+        #expect(left.count + cache.writes.count == 1003)
+    }
+
+    @Test("A range of sectors is cut into writes that the log takes")
+    func pieces() {
+        let limit = UInt64(DiskWrite.maximumZeroedSectorCount)
+        let writes = DiskWrite.zeroes(5..<2 * limit + 6)
+        #expect(writes.map(\.sector) == [5, 5 + limit, 5 + 2 * limit])
+        #expect(writes.map(\.sectorCount) == [Int(limit), Int(limit), 1])
+        #expect(writes.prefix(sectors: Int(limit) + 3).map(\.sectorCount) == [Int(limit), 3, 0])
+        #expect(DiskWrite.zeroes(7..<7) == [])
+    }
+
     @Test("What is still in the cache is found, and what left is the medium's")
     func reading() {
         var cache = WriteCache(byteLimit: 4 * (512 + 64))

@@ -10,10 +10,13 @@ struct BlockDriver {
         static let write: UInt32 = 1
         static let flush: UInt32 = 4
         static let getID: UInt32 = 8
+        static let discard: UInt32 = 11
+        static let writeZeroes: UInt32 = 13
     }
 
     static let readOnlyFeature: UInt64 = 1 << 5
     static let flushFeature: UInt64 = 1 << 9
+    static let clearingFeatures: UInt64 = 1 << 13 | 1 << 14
 
     let disk: TemporaryDisk
     let device: BlockDevice
@@ -22,13 +25,21 @@ struct BlockDriver {
 
     init(
         sectors: Int = 64, readOnly: Bool = false, serial: String = "serial", synchronous: Bool = true,
-        withoutFeatures: UInt64 = 0
+        withoutFeatures: UInt64 = 0, clears: Bool = false, onDevice path: String? = nil
     ) throws {
         disk = try TemporaryDisk(sectors: sectors)
         device = try BlockDevice(
-            file: DiskFile(path: disk.path, readOnly: readOnly), serial: serial, synchronous: synchronous)
+            file: DiskFile(path: path ?? disk.path, readOnly: readOnly), serial: serial, clears: clears,
+            synchronous: synchronous)
         driver = try TestDriver(device)
         try #require(driver.start(features: driver.deviceFeatures & ~withoutFeatures, queueSize: 64))
+    }
+
+    /// `struct virtio_blk_discard_write_zeroes` of virtio 1.2 §5.2.6.
+    static func range(_ sector: UInt64, _ count: UInt32, flags: UInt32 = 0) -> [UInt8] {
+        (0..<8).map { UInt8(truncatingIfNeeded: sector >> (8 * $0)) }
+            + (0..<4).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) }
+            + (0..<4).map { UInt8(truncatingIfNeeded: flags >> (8 * $0)) }
     }
 
     func header(_ kind: UInt32, sector: UInt64) -> [UInt8] {

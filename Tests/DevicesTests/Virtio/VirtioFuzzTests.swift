@@ -47,7 +47,7 @@ struct VirtioFuzzTests {
         }
         // What a block device takes for a header, and others for data.
         let header = TestDescriptor(address: Self.buffers + UInt64.random(in: 0..<0x7000, using: &random), length: 16)
-        driver.memory.store(UInt64.random(in: 0..<12, using: &random), at: header.address)
+        driver.memory.store(UInt64.random(in: 0..<15, using: &random), at: header.address)
         driver.memory.store(UInt64.random(in: 0..<40, using: &random), at: header.address + 8)
         var pieces = [header]
         for _ in 0..<UInt8.random(in: 0..<3, using: &random) { pieces.append(piece(1024, flags: 0)) }
@@ -121,7 +121,8 @@ struct VirtioFuzzTests {
     @Test("A block device survives a random guest", arguments: [true, false])
     func block(synchronous: Bool) throws {
         let disk = try TemporaryDisk(sectors: 32)
-        let device = try BlockDevice(file: DiskFile(path: disk.path), serial: "fuzz", synchronous: synchronous)
+        let device = try BlockDevice(
+            file: DiskFile(path: disk.path), serial: "fuzz", clears: true, synchronous: synchronous)
         try run(device, queueCount: 1, rounds: 400, seed: synchronous ? 1 : 2) { try device.flush() }
         device.stop()
         #expect(disk.read(at: 0, count: 1 << 20).count == 32 * 512)

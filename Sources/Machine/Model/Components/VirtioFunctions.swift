@@ -15,14 +15,20 @@ struct DiskFunction: VirtioFunction {
     var queueSizes = BlockDevice.queueSizes
     /// Data segments that a request may have.
     var segMax = BlockDevice.segMax
-    var features: VirtioFeatures { BlockDevice.features(isReadOnly: disk.isReadOnly) }
+    /// Whether sectors can be discarded and made zero.
+    var clears = false
+    var features: VirtioFeatures { BlockDevice.features(isReadOnly: disk.isReadOnly, clears: clears) }
 
     func facts(_ files: MeasuredFiles) -> [String: String] {
         let geometry = files.disks.indices.contains(index) ? files.disks[index] : nil
-        return [
+        var facts = [
             "sectors": geometry.map { "\($0.sectorCount)" } ?? "unknown", "serial": serial, "seg-max": "\(segMax)",
             "block-size": "\(geometry?.blockByteCount ?? DiskGeometry.usualBlockByteCount)",
         ]
+        if features.contains(.blockDiscard) {
+            facts.merge(BlockDevice.clearingFacts(geometry ?? DiskGeometry(byteCount: 0))) { $1 }
+        }
+        return facts
     }
 
     func make(_ parts: inout MachineParts) throws(MachineError) -> any VirtioDevice {
@@ -34,7 +40,8 @@ struct DiskFunction: VirtioFunction {
             let events = parts.diskEvents
             let index = index
             let device = try BlockDevice(
-                file: file, serial: serial, laboratory: parts.diskLaboratory, onError: disk.onError,
+                file: file, serial: serial, clears: clears, laboratory: parts.diskLaboratory,
+                onError: disk.onError,
                 synchronous: parts.configuration.clock == .instructions,
                 tell: { events.tell($0, ofDisk: index) })
             parts.disks.append(device)

@@ -23,6 +23,11 @@ private enum Virt2 {
             // Every kernel has a driver for that, and it has an alarm.
             $0.acpiForm = .primeCell
         }
+        list.change(VirtioComponent.self) {
+            guard var disk = $0.function as? DiskFunction else { return }
+            disk.clears = true
+            $0.function = disk
+        }
         // A guest with two consoles has two logins, of which one is deaf.
         if machine.console != .virtio {
             list.change(VirtioComponent.self) { if $0.function is ConsoleFunction { $0.function = nil } }
