@@ -77,6 +77,7 @@ final class Session: Sendable {
         events.disk = { log.warning("\($0.words)") }
         events.imageWritten = imageWritten
         events.suspended = { log.notice("\($0.words)") }
+        events.panic = { log.warning("\($0.words)") }
         if let warning = configuration.model.warning { log.warning("\(warning)") }
         var configuration = configuration
         for laboratory in options.laboratory { configuration.laboratory.add(laboratory) }
@@ -194,6 +195,15 @@ extension SuspendEvent {
         switch self {
         case .suspended: "the guest is suspended to RAM; an alarm of its clock, a key, Ctrl-A w or SIGUSR1 wakes it"
         case .woken(let reason): "the guest is woken: \(reason.rawValue)"
+        }
+    }
+}
+
+extension PanicEvent {
+    fileprivate var words: String {
+        switch self {
+        case .panicked: "the guest says that its kernel panicked"
+        case .crashLoaded: "the guest says that its kernel panicked; the kernel that was loaded for this goes on"
         }
     }
 }

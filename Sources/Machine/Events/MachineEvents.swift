@@ -12,6 +12,8 @@ public struct MachineEvents: Sendable {
     public var firmwareCall: (@Sendable (FirmwareCallEvent) -> Void)?
     /// The guest suspended the machine to RAM, or it was woken.
     public var suspended: (@Sendable (SuspendEvent) -> Void)?
+    /// The guest said that its kernel panicked.
+    public var panic: (@Sendable (PanicEvent) -> Void)?
     /// A network has gone.
     public var linkDown: (@Sendable (LinkDownEvent) -> Void)?
     /// The host cannot do what a disk is asked for, or can again.
@@ -25,6 +27,7 @@ public struct MachineEvents: Sendable {
         consoleReady: @escaping @Sendable () -> Void = {},
         firmwareCall: (@Sendable (FirmwareCallEvent) -> Void)? = nil,
         suspended: (@Sendable (SuspendEvent) -> Void)? = nil,
+        panic: (@Sendable (PanicEvent) -> Void)? = nil,
         linkDown: (@Sendable (LinkDownEvent) -> Void)? = nil,
         disk: (@Sendable (DiskTrouble) -> Void)? = nil,
         imageWritten: (@Sendable (_ disk: Int, _ headerEnd: UInt64) -> Void)? = nil
@@ -33,6 +36,7 @@ public struct MachineEvents: Sendable {
         self.consoleReady = consoleReady
         self.firmwareCall = firmwareCall
         self.suspended = suspended
+        self.panic = panic
         self.linkDown = linkDown
         self.disk = disk
         self.imageWritten = imageWritten

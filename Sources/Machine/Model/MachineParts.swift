@@ -18,6 +18,8 @@ struct MachineParts {
     let diskLaboratory: DiskLaboratory?
     /// Who hears what a disk says.
     let diskEvents = DiskEvents()
+    /// Who hears that the guest's kernel panicked.
+    let panicEvents = PanicEvents()
     /// Which console is shown.
     let consoleSelection: ConsoleSelection
     /// What a console says that is shown.

@@ -31,6 +31,7 @@ extension RunReport {
         mips = outcome.wallSeconds > 0 ? Double(guestInstructions) / 1e6 / outcome.wallSeconds : 0
         psci = PSCI(machine.configuration.psci, machine.firmwareCalls)
         psci.powerDowns = machine.powerDowns
+        panics = Dictionary(uniqueKeysWithValues: machine.panicCounts.map { ($0.key.rawValue, $0.value) })
         disks = zip(machine.configuration.disks, machine.diskActivity).map(DiskUse.init)
         hibernationImages = findings.map(Image.init)
         memory = Memory(machine)

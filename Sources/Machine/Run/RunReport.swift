@@ -26,6 +26,8 @@ public struct RunReport: Codable, Sendable {
     /// Millions of them in a second of host time, idle time included.
     public var mips: Double
     public var psci: PSCI
+    /// How often the guest said that its kernel panicked, in all boots: by what it said, panicked or crash-loaded.
+    public var panics: [String: UInt64]
     /// What was asked of each disk, in the order of the slots.
     public var disks: [DiskUse]
     /// One for each disk, in the order of the slots.

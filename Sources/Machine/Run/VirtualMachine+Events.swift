@@ -1,4 +1,5 @@
-// What happens to a running machine from outside and its guest is to know: buttons, and another generation id.
+// What happens to a running machine from outside and its guest is to know: buttons, and another generation id. And what
+// the guest has to say other than by a firmware call: that its kernel panicked.
 
 import Boot
 import Devices
@@ -42,4 +43,25 @@ extension VirtualMachine {
         }
         return true
     }
+
+    /// The guest said something of its kernel.
+    ///
+    /// A panic is the end of the run, whatever the kernel would do next: it may be a loop that nobody waits for. With a
+    /// kernel that is loaded to save what there is, it is not.
+    func heard(_ events: PanicDevice.Event) {
+        if events.contains(.crashLoaded) { note(.crashLoaded) }
+        if events.contains(.panicked) {
+            note(.panicked)
+            finish(.crashed("the guest's kernel panicked"))
+        }
+        if events.contains(.shutdown) { finish(.poweredOff) }
+    }
+
+    private func note(_ panic: PanicEvent) {
+        panics.withLock { $0[panic, default: 0] &+= 1 }
+        self.events.panic?(panic)
+    }
+
+    /// How often the guest said that its kernel panicked, since the machine was made.
+    public var panicCounts: [PanicEvent: UInt64] { panics.withLock(\.self) }
 }

@@ -62,6 +62,8 @@ public final class VirtualMachine: @unchecked Sendable {
     let generationID: Mutex<[UInt8]?>
     /// The last calls of firmware functions that end a run or fall back, for the report.
     let calls = Mutex<FirmwareCallRecord>(FirmwareCallRecord())
+    /// What the guest said of its kernel since the machine was made, for the report.
+    let panics = Mutex<[PanicEvent: UInt64]>([:])
     /// When the current run ended and how long its disks took to flush, in nanoseconds of the host's clock.
     let endTimes = Mutex(EndTimes())
     /// The guest's counter when the machine was made.
@@ -191,6 +193,7 @@ public final class VirtualMachine: @unchecked Sendable {
         firmware = PSCI.Firmware(policy: configuration.psci, platform: power)
         inputs.connect(cpus, parking)
         made.diskEvents.connect { [weak self] in self?.heard($0, ofDisk: $1) }
+        made.panicEvents.connect { [weak self] in self?.heard($0) }
         watchHibernationImages()
         diskLaboratory?.onPowerCut { [weak self] in self?.finish(.stopped(.powerCut)) }
     }

@@ -38,16 +38,18 @@ struct ComponentTests {
         var change: @Sendable (inout MachineComponents) -> Void
         /// Seen with ACPI only.
         var firmware = HardwareDescription.acpi
+        /// The first that has the component.
+        var model = MachineModel.virt1
         var testDescription: String { type + "." + field }
     }
 
     private static let elsewhere: Range<PhysicalAddress> = 0x0C00_0000..<0x0C00_1000
 
     private static func of<Kind: Component>(
-        _ kind: Kind.Type, _ field: String, firmware: HardwareDescription = .acpi,
+        _ kind: Kind.Type, _ field: String, firmware: HardwareDescription = .acpi, model: MachineModel = .virt1,
         _ change: @escaping @Sendable (inout Kind) -> Void
     ) -> Mutation {
-        Mutation(type: "\(kind)", field: field, change: { $0.change(kind, change) }, firmware: firmware)
+        Mutation(type: "\(kind)", field: field, change: { $0.change(kind, change) }, firmware: firmware, model: model)
     }
 
     private static func of<Kind: VirtioFunction>(
@@ -109,11 +111,13 @@ struct ComponentTests {
         of(GenerationIDComponent.self, "bytes") { $0.bytes[0] ^= 1 },
         of(GenerationIDComponent.self, "spi", firmware: .deviceTree) { $0.spi = 100 },
         of(GenerationIDComponent.self, "ram") { $0.ram = 0x4000_0000..<0x5000_0000 },
+        of(PanicComponent.self, "registers", model: .virt2) { $0.registers = elsewhere },
         of(DiskFunction.self, "queueSizes") { $0.queueSizes = [128] },
         of(DiskFunction.self, "segMax") { $0.segMax -= 1 },
         of(DiskFunction.self, "disk") { $0.disk.isReadOnly = true },
         of(DiskFunction.self, "serial") { $0.serial = "other" },
         of(DiskFunction.self, "index") { $0.index = 1 },
+        of(DiskFunction.self, "clears") { $0.clears = true },
         of(NetworkFunction.self, "queueSizes") { $0.queueSizes = [256] },
         of(NetworkFunction.self, "network") { $0.network.mtu = 9000 },
         of(NetworkFunction.self, "mac") { $0.mac = MACAddress(virtualMachine: 99) },
@@ -129,8 +133,8 @@ struct ComponentTests {
 
     @Test("Another constant of a component is another fingerprint", arguments: mutations)
     func mutation(_ mutation: Mutation) {
-        let released = Self.machine(mutation.firmware)
-        let mutated = Self.machine(mutation.firmware, MachineModel.virt1.with(mutation.change))
+        let released = Self.machine(mutation.firmware, mutation.model)
+        let mutated = Self.machine(mutation.firmware, mutation.model.with(mutation.change))
         let (one, other) = (released.environment(Self.files), mutated.environment(Self.files))
         #expect(one.fingerprint != other.fingerprint)
         #expect(!other.differences(from: one).isEmpty)
@@ -139,7 +143,7 @@ struct ComponentTests {
     @Test("Every constant of every component is changed by a test, or is listed with the reason why no guest sees it")
     func completeness() {
         let list = Self.machine(.acpi).components
-        var values: [Any] = list.all
+        var values: [Any] = list.all + Self.machine(.acpi, .virt2).components.devices
         values += list.devices.compactMap { ($0 as? VirtioComponent)?.function }
         values += [list.processors, list.interruptController.identity]
         let constants = values.flatMap { value in
@@ -208,6 +212,7 @@ struct ComponentTests {
                 #expect(fact("state") == (read(device, 0x30) & 1 == 0 ? "off" : "on"))
             case is RealTimeClockComponent:
                 #expect(fact("peripheral-id") == hexadecimal(peripheralID(device)))
+            case is PanicComponent: #expect(fact("events") == hexadecimal(read(device, 0)))
             case let slot as VirtioComponent where slot.function != nil:
                 virtioCount += 1
                 #expect(fact("vendor") == hexadecimal(read(device, 0x00C)))

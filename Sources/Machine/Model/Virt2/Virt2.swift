@@ -2,6 +2,7 @@
 
 import Boot
 import Devices
+import Hypervisor
 
 extension MachineModel {
     /// The next model.
@@ -12,6 +13,8 @@ extension MachineModel {
 }
 
 private enum Virt2 {
+    static let panic: Range<PhysicalAddress> = 0x090D_0000..<0x090D_1000
+
     /// Arm's Base System Architecture has the performance monitors' interrupt there.
     private static let performanceINTID = 23
 
@@ -28,6 +31,7 @@ private enum Virt2 {
             disk.clears = true
             $0.function = disk
         }
+        list.devices.append(PanicComponent(registers: panic))
         // A guest with two consoles has two logins, of which one is deaf.
         if machine.console != .virtio {
             list.change(VirtioComponent.self) { if $0.function is ConsoleFunction { $0.function = nil } }
