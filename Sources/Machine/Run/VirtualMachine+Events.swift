@@ -57,9 +57,13 @@ extension VirtualMachine {
         if events.contains(.shutdown) { finish(.poweredOff) }
     }
 
+    /// Counts it. The first one of each kind is told; a guest that goes on and on is only counted.
     private func note(_ panic: PanicEvent) {
-        panics.withLock { $0[panic, default: 0] &+= 1 }
-        self.events.panic?(panic)
+        let count = panics.withLock {
+            $0[panic, default: 0] &+= 1
+            return $0[panic]
+        }
+        if count == 1 { self.events.panic?(panic) }
     }
 
     /// How often the guest said that its kernel panicked, since the machine was made.
