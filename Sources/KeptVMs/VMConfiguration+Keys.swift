@@ -206,9 +206,9 @@ private struct ConfigurationPlace {
 }
 
 /// How alike two words are.
-enum EditDistance {
+package enum EditDistance {
     /// The index of the first of `words` that is most like `word`; nil if none is much like it.
-    static func nearest(to word: String, of words: [String]) -> Int? {
+    package static func nearest(to word: String, of words: [String]) -> Int? {
         let distances = words.map { distance(Array(word.utf8.prefix(64)), Array($0.utf8)) }
         guard let index = distances.indices.min(by: { distances[$0] < distances[$1] }) else { return nil }
         return distances[index] <= max(1, words[index].utf8.count / 3) ? index : nil

@@ -14,6 +14,7 @@ struct Dormouse: ParsableCommand {
         subcommands: [
             Run.self, Create.self, Start.self, List.self, Inspect.self, Stop.self, Hibernate.self, Bump.self,
             Discard.self, RestoreImage.self, Copy.self, Repair.self, Image.self, Conformance.self, Psci.self,
+            QEMU.self,
         ])
 
     /// Instead of the parser's own: an error is one line, and help is on standard output.
@@ -23,6 +24,7 @@ struct Dormouse: ParsableCommand {
         if let text = InheritedText.unreadable {
             Command.end(Command.Ending(code: .usage, words: text))
         }
+        if let options = QEMU.options(of: CommandLine.arguments) { QEMU.run(options) }
         do {
             var command = try parseAsRoot()
             try command.run()

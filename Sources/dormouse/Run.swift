@@ -1,10 +1,6 @@
-// `dormouse run`: makes a machine, connects it to the terminal and the signals, and says how it ended.
+// `dormouse run`: a machine by our own options.
 
 import ArgumentParser
-import Glibc
-import Logging
-import Machine
-import PSCI
 
 struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -22,36 +18,6 @@ struct Run: ParsableCommand {
     @OptionGroup(title: "Run options") var options: RunOptions
 
     func run() throws {
-        Command.runToEnd { try runMachine() }
-    }
-
-    private func runMachine() throws -> Command.Ending {
-        let session = try Session(options)
-        var configuration = machineOptions.machine
-        let report = try options.report.map {
-            try ReportFile(path: $0, besides: configuration.paths + options.logPaths)
-        }
-        // No record says where the counter of the last run was.
-        if configuration.clock == .host { configuration.initialCounter = MachineConfiguration.counterOfToday }
-        let machine = try session.machine(configuration)
-        defer {
-            session.finish()
-            machine.close()
-        }
-        try session.start()
-        let outcome = try session.run(machine, rebooting: !options.noReboot)
-        session.finish()
-        if outcome.end.isUnexpected { session.log.debug("the cores at the end:\n\(machine.dump())") }
-        let findings = machine.findings
-        for failure in findings.compactMap(\.failure) { Message.write(failure) }
-        do throws(ReportFileError) {
-            try report?.write(
-                RunReport(
-                    of: machine, outcome: outcome, exitCode: outcome.end.exitCode.rawValue, findings: findings,
-                    dormouseVersion: Dormouse.version))
-        } catch { session.losses.note(error) }
-        return Command.Ending(
-            code: outcome.end.exitCode, words: outcome.end.words(findings, machine.diskFailures),
-            losses: session.losses.all)
+        Command.runToEnd { try GuestRun(machineOptions.machine, options).runToEnd().ending }
     }
 }

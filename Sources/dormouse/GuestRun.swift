@@ -1,0 +1,59 @@
+// A guest that is run and of which nothing is kept: makes a machine, connects it to the terminal and the signals, and
+// says how it ended.
+//
+// Not responsible for: who described the machine, and with which options.
+
+import Glibc
+import Logging
+import Machine
+
+struct GuestRun {
+    private var configuration: MachineConfiguration
+    private let options: RunOptions
+
+    init(_ configuration: MachineConfiguration, _ options: RunOptions) {
+        self.configuration = configuration
+        self.options = options
+        // No record says where the counter of the last run was.
+        if configuration.clock == .host { self.configuration.initialCounter = MachineConfiguration.counterOfToday }
+    }
+
+    /// Runs the guest to its end, which is not said yet.
+    ///
+    /// - Parameters:
+    ///   - warnings: what else the user has to know.
+    ///   - ready: called when everything is there, before the guest runs.
+    func runToEnd(
+        warnings: [String] = [], ready: () throws -> Void = {}
+    ) throws -> (end: RunEnd, ending: Command.Ending) {
+        let session = try Session(options)
+        for warning in warnings { session.log.warning("\(warning)") }
+        let report = try options.report.map {
+            try ReportFile(path: $0, besides: configuration.paths + options.logPaths)
+        }
+        let machine = try session.machine(configuration)
+        defer {
+            session.finish()
+            machine.close()
+        }
+        try ready()
+        try session.start()
+        let outcome = try session.run(machine, rebooting: !options.noReboot)
+        session.finish()
+        if outcome.end.isUnexpected { session.log.debug("the cores at the end:\n\(machine.dump())") }
+        let findings = machine.findings
+        for failure in findings.compactMap(\.failure) { Message.write(failure) }
+        do throws(ReportFileError) {
+            try report?.write(
+                RunReport(
+                    of: machine, outcome: outcome, exitCode: outcome.end.exitCode.rawValue, findings: findings,
+                    dormouseVersion: Dormouse.version))
+        } catch { session.losses.note(error) }
+        return (
+            outcome.end,
+            Command.Ending(
+                code: outcome.end.exitCode, words: outcome.end.words(findings, machine.diskFailures),
+                losses: session.losses.all)
+        )
+    }
+}

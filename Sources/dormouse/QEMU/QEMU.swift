@@ -1,0 +1,150 @@
+// `dormouse qemu`, and `qemu-system-aarch64` if that is what the command is called by: a machine by QEMU's options.
+//
+// Responsible for: what comes before and after the run, as those who start QEMU expect it. Not responsible for: the
+// options (`QEMUMachine`). docs/qemu.md is for users.
+
+import ArgumentParser
+import Glibc
+import KeptVMs
+import Machine
+
+struct QEMU: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "qemu", abstract: "Run a guest by the options of qemu-system-aarch64; see docs/qemu.md.")
+
+    @Argument(parsing: .captureForPassthrough, help: "Options as QEMU has them. --explain prints the machine instead.")
+    var options: [String] = []
+
+    /// By this name the command is QEMU.
+    private static let linkName = "qemu-system-aarch64"
+    /// Tools take features from it: the QEMU whose options these are.
+    private static let qemuVersion = "9.2.0"
+
+    /// The options of a command line that is QEMU's; nil if it is not.
+    static func options(of arguments: [String]) -> [String]? {
+        guard let called = arguments.first else { return nil }
+        if called.split(separator: "/").last == linkName[...] { return Array(arguments.dropFirst()) }
+        return arguments.dropFirst().first == configuration.commandName ? Array(arguments.dropFirst(2)) : nil
+    }
+
+    /// Does what `options` say, and ends the process.
+    static func run(_ options: [String]) -> Never {
+        do {
+            let options = try QEMUOption.list(options)
+            if let answer = answer(options) {
+                Output.print(answer)
+                Command.end(Command.Ending(code: .poweredOff))
+            }
+            try run(QEMUMachine(options))
+        } catch let error as QEMUError {
+            Command.end(Command.Ending(code: failure(.usage), words: error.description))
+        } catch {
+            Command.end(Command.Ending(code: failure(ExitCode(of: error)), words: Command.words(error)))
+        }
+    }
+
+    private static func run(_ qemu: QEMUMachine) throws -> Never {
+        if qemu.explains {
+            for warning in qemu.warnings { Message.write(warning) }
+            Output.print(try VMConfiguration(qemu.machine, hibernation: .init()).toml())
+            Command.end(Command.Ending(code: .poweredOff))
+        }
+        try redirect(qemu.serial)
+        let (end, ending) = try GuestRun(qemu.machine, RunOptions.parse(qemu.runArguments)).runToEnd(
+            warnings: qemu.warnings
+        ) {
+            if let path = qemu.pidFile { try PIDFile.write(path) }
+        }
+        if let path = qemu.pidFile { unlink(path) }
+        var result = ending
+        if !hasOwnExitCodes { result.code = code(end) }
+        Command.end(result)
+    }
+
+    // MARK: Questions
+
+    /// What is printed instead of running a guest.
+    private static func answer(_ options: [QEMUOption]) -> String? {
+        for option in options {
+            switch (option.name, option.value) {
+            case ("version", _): return "QEMU emulator version \(qemuVersion) (Dormouse \(Dormouse.version))"
+            case ("h", _), ("help", _): return help
+            case ("machine", "help"), ("M", "help"):
+                return "Supported machines are:\nvirt                 Dormouse's virtual machine (default)"
+            case ("cpu", "help"):
+                return "Available CPUs:\n" + QEMUMachine.cpus.map { "  \($0)" }.joined(separator: "\n")
+            case ("accel", "help"): return "Accelerators supported in this binary:\ntcg"
+            case ("device", "help"):
+                return QEMUMachine.devices.map { "name \"\($0)-device\", bus virtio-bus" }.joined(separator: "\n")
+            default: break
+            }
+        }
+        return nil
+    }
+
+    private static var help: String {
+        """
+        usage: dormouse qemu [options] [disk_image]
+
+        Options of qemu-system-aarch64 that are taken: \
+        \(list(QEMUOption.withValue.union(QEMUOption.withoutValue).sorted().map { "-\($0)" })).
+        Dormouse's own: \(list(QEMUOption.dormouse.sorted().map { "-\($0)" })); see `dormouse run --help`.
+        -explain prints the machine as a vm.toml, for `dormouse create`. docs/qemu.md says what differs.
+        """
+    }
+
+    // MARK: The end
+
+    /// Whether the exit code is as `dormouse run` has it.
+    private static var hasOwnExitCodes: Bool { getenv("DORMOUSE_EXIT_CODES") != nil }
+
+    /// QEMU's exit code: a guest that comes to an end, by whichever way, is none of its failures.
+    private static func code(_ end: RunEnd) -> ExitCode {
+        switch end {
+        case .poweredOff, .hibernated, .reset, .stopped(.signal), .stopped(.console): .poweredOff
+        case .crashed, .stopped(.powerCut), .stopped(.host): ExitCode(rawValue: 1)
+        }
+    }
+
+    private static func failure(_ code: ExitCode) -> ExitCode { hasOwnExitCodes ? code : ExitCode(rawValue: 1) }
+
+    // MARK: Files
+
+    /// Makes standard output what the serial port leads to, and takes its input away if that is no terminal.
+    private static func redirect(_ serial: QEMUMachine.Serial) throws(QEMUError) {
+        let path: String
+        let mode: Int32
+        switch serial {
+        case .standardInputAndOutput: return
+        case .nowhere: (path, mode) = ("/dev/null", O_WRONLY)
+        case .file(let name): (path, mode) = (name, O_WRONLY | O_CREAT | O_TRUNC)
+        }
+        let output = open(path, mode | O_CLOEXEC, 0o666)
+        guard output >= 0 else {
+            throw QEMUError("serial", "cannot write to \(path): \(String(cString: strerror(errno)))")
+        }
+        dup2(output, STDOUT_FILENO)
+        close(output)
+        let input = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        guard input >= 0 else { throw QEMUError("serial", "cannot open /dev/null") }
+        dup2(input, STDIN_FILENO)
+        close(input)
+    }
+
+    func run() throws { Self.run(options) }
+}
+
+/// A file with the number of this process.
+private enum PIDFile {
+    static func write(_ path: String) throws(QEMUError) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else {
+            throw QEMUError("pidfile", "cannot write \(path): \(String(cString: strerror(errno)))")
+        }
+        defer { close(descriptor) }
+        let text = Array("\(getpid())\n".utf8)
+        guard Glibc.write(descriptor, text, text.count) == text.count else {
+            throw QEMUError("pidfile", "cannot write \(path): \(String(cString: strerror(errno)))")
+        }
+    }
+}

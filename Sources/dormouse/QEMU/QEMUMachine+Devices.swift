@@ -1,0 +1,38 @@
+// Devices of a QEMU command line: `-device`.
+
+extension QEMUMachine {
+    /// Devices that there are, by the part of their name before the bus.
+    static let devices = ["virtio-blk", "virtio-net", "virtio-rng"]
+    private static let buses = ["-device", "-pci", "-pci-non-transitional", ""]
+
+    mutating func takeDevice(_ value: String) throws(QEMUError) {
+        var settings = try QEMUList(value, of: "device", implied: "driver")
+        let driver = settings.take("driver") ?? ""
+        let device = Self.devices.first { name in Self.buses.contains { name + $0 == driver } }
+        guard let device else {
+            throw QEMUError(
+                "device", "\(driver) is not to be had; \(list(Self.devices.map { $0 + "-device" })) are")
+        }
+        if driver.contains("-pci") {
+            warnings.append("-device \(driver): there is no PCI; it is on virtio-mmio, as \(device)-device")
+            for key in ["bus", "addr", "romfile"] { _ = settings.take(key) }
+        }
+        _ = settings.take("id")
+        try settings.ignore("disable-legacy", "on", "off")
+        try settings.ignore("disable-modern", "off")
+        switch device {
+        case "virtio-blk": try attachDrive(&settings)
+        case "virtio-net": try attachNetwork(&settings)
+        default: try attachEntropy(&settings)
+        }
+        try settings.finish()
+    }
+
+    /// There always is a device for entropy.
+    private func attachEntropy(_ list: inout QEMUList) throws(QEMUError) {
+        guard let id = list.take("rng") else { return }
+        guard entropySources.contains(id) else {
+            throw QEMUError("device", "rng=\(id) is not to be found: name the id of an -object rng-random")
+        }
+    }
+}

@@ -1,0 +1,295 @@
+// A command line of QEMU's as a machine of ours.
+//
+// Responsible for: the machine that comes of it, and what of the run it says. The disks, networks and devices are in
+// files of their own. Not responsible for: cutting the command line (`QEMUOption`), running the machine (`QEMU`).
+//
+// Follows QEMU's documentation of the options ("Invocation") and docs/system/arm/virt.rst for what they mean.
+
+import ArgumentParser
+import Devices
+import Machine
+
+/// What a command line of QEMU's asks for.
+struct QEMUMachine {
+    /// Where the guest's serial port leads.
+    enum Serial: Equatable {
+        case standardInputAndOutput
+        case nowhere
+        case file(String)
+    }
+
+    var machine: MachineConfiguration
+    /// Options of `dormouse run` for what the guest does not see.
+    var runArguments: [String] = []
+    var serial: Serial
+    /// A file that gets the process's number.
+    var pidFile: String?
+    /// What is another thing than was asked for, and matters little.
+    var warnings: [String] = []
+    /// Whether the machine is to be printed rather than run.
+    var explains = false
+
+    /// Disks that are defined, and not yet attached, by their id.
+    var drives: [String: DiskConfiguration] = [:]
+    /// Networks that are defined, and not yet attached, by their id.
+    var netdevs: [String: NetworkConfiguration] = [:]
+    /// What `-net nic` and `-net user` said: a card, if there is one with its address, and where it leads.
+    var legacyCard: MACAddress??
+    var legacyNetwork: NetworkConfiguration?
+    /// Sources of entropy, by their id.
+    var entropySources: Set<String> = []
+    /// Disks that are attached, with the index that they were given.
+    var attached: [(index: Int?, disk: DiskConfiguration)] = []
+
+    private var kernel: String?
+    private var accelerators: [String] = []
+    private var serials: [Serial] = []
+    private var isGraphic = true
+    private var hasNoDefaults = false
+    /// Whether somebody said that there is to be no display, and so knows where the console is.
+    private var hasDisplayOption = false
+    /// Options of `dormouse run` for what the guest sees.
+    private var machineArguments: [String] = []
+
+    /// - Throws: the first option that cannot be taken.
+    init(_ options: [QEMUOption]) throws(QEMUError) {
+        machine = MachineConfiguration(kernel: "")
+        // QEMU's default.
+        machine.memoryByteCount = 128 << 20
+        serial = .nowhere
+        // What a device refers to may be defined behind it.
+        for option in options where option.name != "device" { try take(option.name, option.value ?? "") }
+        for option in options where option.name == "device" { try takeDevice(option.value ?? "") }
+        try finish()
+    }
+
+    private mutating func take(_ name: String, _ value: String) throws(QEMUError) {
+        switch name {
+        case "M", "machine": try takeMachine(value)
+        case "cpu": try takeCPU(value)
+        case "accel": try takeAccelerator(value)
+        case "smp": try takeCPUCount(value)
+        case "m": try takeMemory(value)
+        case "object": try takeObject(value)
+        case "kernel": kernel = value
+        case "initrd": machine.initrd = value
+        case "append": machine.commandLine = value
+        case "drive", "hda": try takeDrive(value, name)
+        case "netdev": try takeNetdev(value)
+        case "nic": try takeNIC(value)
+        case "net": try takeNet(value)
+        case "serial": try takeSerial(value)
+        case "monitor": try allow(value, ["none", "null"], name, "there is no monitor yet")
+        case "display", "vga", "parallel": try takeDisplay(name, value)
+        case "nographic": isGraphic = false
+        case "nodefaults": hasNoDefaults = true
+        case "echr": try allow(value, ["1", "0x1", "0x01"], name, "the key that commands begin with is Ctrl-A, 1")
+        case "action": try takeAction(value)
+        case "no-reboot": runArguments.append("--no-reboot")
+        case "icount": try takeInstructionClock(value)
+        case "pidfile": pidFile = value
+        case "explain": explains = true
+        case "engine", "lab", "log", "report": runArguments += ["--\(name)=\(value)"]
+        case "psci", "psci-version", "model": machineArguments += ["--\(name)=\(value)"]
+        // Nothing of these is seen by the guest, or there is nothing that they would take away.
+        default: break
+        }
+    }
+
+    private mutating func finish() throws(QEMUError) {
+        guard let kernel, !kernel.isEmpty else {
+            throw QEMUError("-kernel is missing: without firmware nothing else can be started")
+        }
+        machine.kernel = kernel
+        guard accelerators.isEmpty || accelerators.contains("tcg") else {
+            throw QEMUError("accel", "\(accelerators[0]) is not to be had: the guest's CPU is software; add -accel tcg")
+        }
+        if let id = drives.keys.sorted().first {
+            throw QEMUError("drive", "\(id) is not the drive of any device; add -device virtio-blk-device,drive=\(id)")
+        }
+        if let id = netdevs.keys.sorted().first {
+            throw QEMUError("netdev", "\(id) belongs to no device; add -device virtio-net-device,netdev=\(id)")
+        }
+        if legacyNetwork != nil { throw QEMUError("net", "user belongs to no card; add -net nic") }
+        // By their index, and then as they were given.
+        var slots: [Int: DiskConfiguration] = [:]
+        for (index, disk) in attached {
+            guard let index else { continue }
+            guard slots.updateValue(disk, forKey: index) == nil else {
+                throw QEMUError("drive", "index=\(index) is given to two disks")
+            }
+        }
+        var free = 0
+        for (index, disk) in attached where index == nil {
+            while slots[free] != nil { free += 1 }
+            slots[free] = disk
+        }
+        machine.disks = slots.sorted { $0.key < $1.key }.map(\.value)
+        guard serials.count <= 1 else { throw QEMUError("serial", "is given twice: there is one serial port") }
+        serial = serials.first ?? defaultSerial
+        try applyMachineArguments()
+    }
+
+    /// Where the serial port leads if nobody says it. QEMU would show it in a window.
+    private var defaultSerial: Serial {
+        if hasNoDefaults { return .nowhere }
+        return isGraphic && hasDisplayOption ? .nowhere : .standardInputAndOutput
+    }
+
+    /// Dormouse's own options are read by those who read them for `dormouse run`.
+    private mutating func applyMachineArguments() throws(QEMUError) {
+        guard !machineArguments.isEmpty else { return }
+        do {
+            let options = try MachineOptions.parse(["--kernel=\(machine.kernel)"] + machineArguments).machine
+            machine.model = options.model
+            machine.psci = options.psci
+        } catch { throw QEMUError("\(MachineOptions.message(for: error))") }
+    }
+
+    // MARK: The board
+
+    private mutating func takeMachine(_ value: String) throws(QEMUError) {
+        var list = try QEMUList(value, of: "machine", implied: "type")
+        if let type = list.take("type"), type != "virt", !type.hasPrefix("virt-") {
+            throw QEMUError("machine", "\(type) is not to be had: the board is virt")
+        }
+        try list.ignore("gic-version", "3", "max", "host")
+        if let accelerator = list.take("accel") { accelerators += accelerator.split(separator: ":").map(String.init) }
+        // Without firmware no kernel finds tables, so that neither changes anything.
+        _ = try list.takeSwitch("acpi")
+        if try list.takeSwitch("virtualization") == true {
+            warnings.append("-machine virtualization=on: the guest starts in EL1, there is no EL2 yet")
+        }
+        if try list.takeSwitch("secure") == true {
+            throw QEMUError("machine", "secure=on is not to be had: there is no EL3")
+        }
+        if try list.takeSwitch("mte") == true { warnings.append("-machine mte=on: the CPU has no memory tags") }
+        try list.ignore("highmem", "on", "off")
+        try list.ignore("its", "on", "off")
+        try list.ignore("usb", "off")
+        try list.ignore("graphics", "on", "off")
+        try list.finish()
+    }
+
+    /// CPUs that a guest for QEMU may ask for: each is what this one is nearest to.
+    static let cpus = ["cortex-a53", "cortex-a57", "cortex-a72", "neoverse-n1", "max"]
+
+    private mutating func takeCPU(_ value: String) throws(QEMUError) {
+        let words = value.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        guard let name = words.first, Self.cpus.contains(name) else {
+            throw QEMUError("cpu", "\(words.first ?? "") is not to be had; say \(list(Self.cpus))")
+        }
+        warnings.append("-cpu \(value): the CPU is that of Dormouse's machine model, see docs/qemu.md")
+    }
+
+    private mutating func takeAccelerator(_ value: String) throws(QEMUError) {
+        var list = try QEMUList(value, of: "accel", implied: "accel")
+        if let name = list.take("accel") { accelerators.append(name) }
+        try list.ignore("thread", "single", "multi")
+        _ = list.take("tb-size")
+        try list.finish()
+    }
+
+    private mutating func takeCPUCount(_ value: String) throws(QEMUError) {
+        var list = try QEMUList(value, of: "smp", implied: "cpus")
+        var product: Int?
+        var counts: [String: Int] = [:]
+        for key in ["cpus", "sockets", "clusters", "cores", "threads", "maxcpus", "dies", "modules"] {
+            guard let text = list.take(key) else { continue }
+            guard let count = Int(text), count > 0 else {
+                throw QEMUError("smp", "\(key)=\(text) is no number of CPUs")
+            }
+            counts[key] = count
+            guard !["cpus", "maxcpus"].contains(key) else { continue }
+            let (next, overflow) = (product ?? 1).multipliedReportingOverflow(by: count)
+            guard !overflow else { throw QEMUError("smp", "\(value) are too many CPUs") }
+            product = next
+        }
+        machine.cpuCount = counts["cpus"] ?? product ?? counts["maxcpus"] ?? 1
+        if let most = counts["maxcpus"], most != machine.cpuCount {
+            throw QEMUError("smp", "maxcpus=\(most) is not to be had: CPUs are not plugged in")
+        }
+        try list.finish()
+    }
+
+    private mutating func takeMemory(_ value: String) throws(QEMUError) {
+        var list = try QEMUList(value, of: "m", implied: "size")
+        if let text = list.take("size") {
+            guard let size = Self.byteCount(text) else {
+                throw QEMUError("m", "\(text) is no size, such as 512 or 512M for MiB, or 2G")
+            }
+            machine.memoryByteCount = size
+        }
+        try list.finish()
+    }
+
+    /// As QEMU reads a size of memory: MiB if there is no unit.
+    private static func byteCount(_ text: String) -> UInt64? {
+        if let unit = text.last, "kK".contains(unit) {
+            guard let count = UInt64(text.dropLast()), count < 1 << 40 else { return nil }
+            return count << 10
+        }
+        return MemorySize(text)?.byteCount
+    }
+
+    private mutating func takeObject(_ value: String) throws(QEMUError) {
+        var list = try QEMUList(value, of: "object", implied: "qom-type")
+        let type = list.take("qom-type") ?? ""
+        let id = list.take("id") ?? ""
+        guard ["rng-random", "rng-builtin"].contains(type) else {
+            throw QEMUError("object", "\(type) is not to be had; rng-random and rng-builtin are")
+        }
+        try list.ignore("filename", "/dev/urandom", "/dev/random", "/dev/hwrng")
+        entropySources.insert(id)
+        try list.finish()
+    }
+
+    private mutating func takeInstructionClock(_ value: String) throws(QEMUError) {
+        var list = try QEMUList(value, of: "icount", implied: "shift")
+        let shift = list.take("shift")
+        guard shift == nil || shift == "auto" || shift == "0" else {
+            throw QEMUError(
+                "icount", "shift=\(shift ?? "") is not to be had: an instruction takes a nanosecond, shift=0")
+        }
+        _ = try list.takeSwitch("sleep")
+        _ = try list.takeSwitch("align")
+        try list.finish()
+        machine.clock = .instructions
+    }
+
+    // MARK: What the guest does not see
+
+    private mutating func takeSerial(_ value: String) throws(QEMUError) {
+        switch value {
+        case "stdio", "mon:stdio": serials.append(.standardInputAndOutput)
+        case "none", "null": serials.append(.nowhere)
+        case _ where value.hasPrefix("file:") && value.count > 5: serials.append(.file(String(value.dropFirst(5))))
+        default: throw QEMUError("serial", "\(value) is not to be had; say stdio, mon:stdio, none, null or file:NAME")
+        }
+    }
+
+    private mutating func takeDisplay(_ name: String, _ value: String) throws(QEMUError) {
+        try allow(value, name == "parallel" ? ["none", "null"] : ["none"], name, "there is none")
+        if name == "display" { hasDisplayOption = true }
+    }
+
+    private mutating func takeAction(_ value: String) throws(QEMUError) {
+        var list = try QEMUList(value, of: "action")
+        switch list.take("reboot") {
+        case "shutdown"?: runArguments.append("--no-reboot")
+        case "reset"?, nil: break
+        case let other?: throw QEMUError("action", "reboot=\(other): say reset or shutdown")
+        }
+        try list.ignore("shutdown", "poweroff")
+        try list.ignore("panic", "shutdown", "none", "exit-failure")
+        try list.ignore("watchdog", "reset", "shutdown", "poweroff", "none")
+        try list.finish()
+    }
+
+    /// Takes one of a few values, none of which changes anything.
+    func allow(
+        _ value: String, _ values: [String], _ option: String, _ reason: String
+    ) throws(QEMUError) {
+        guard values.contains(value) else { throw QEMUError(option, "\(value) is not to be had: \(reason)") }
+    }
+}

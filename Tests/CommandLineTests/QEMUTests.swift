@@ -1,0 +1,210 @@
+// `dormouse qemu`: command lines of qemu-system-aarch64, as tools write them and as they must not be.
+//
+// What a machine comes of them is seen by -explain; that it runs is in the end-to-end tests and at the end.
+
+import Testing
+
+@Suite("QEMU's command line")
+struct QEMUTests {
+    private func explain(_ options: String...) async throws -> Finished {
+        try await Command.run(["qemu", "-explain"] + options)
+    }
+
+    private func words(_ options: String...) async throws -> String {
+        let result = try await Command.run(["qemu", "-explain"] + options)
+        #expect(result.exitCode == 1)
+        #expect(result.output == "")
+        #expect(result.errorLines.count == 1)
+        return result.errorLines.last ?? ""
+    }
+
+    // MARK: Tools
+
+    @Test("KUnit's, of kunit.py and its qemu_configs/arm64.py")
+    func kunit() async throws {
+        let result = try await explain(
+            "-nodefaults", "-m", "1024", "-kernel", ".kunit/arch/arm64/boot/Image.gz", "-append",
+            "console=ttyAMA0 kunit.enable=1", "-no-reboot", "-nographic", "-accel", "kvm", "-accel", "hvf", "-accel",
+            "tcg", "-serial", "stdio", "-machine", "virt", "-cpu", "cortex-a57")
+        #expect(result.exitCode == 0)
+        for line in [
+            "cpus = 1", "memory = '1024M'", "append = 'console=ttyAMA0 kunit.enable=1'",
+            "kernel = '.kunit/arch/arm64/boot/Image.gz'",
+        ] { #expect(result.output.contains(line), "\(line)") }
+        #expect(result.errorLines.count == 1)
+        #expect(result.error.contains("-cpu cortex-a57: the CPU is "))
+    }
+
+    @Test("vmtest.sh's of BPF, with a drive at an index")
+    func vmtest() async throws {
+        let result = try await explain(
+            "-nodefaults", "-display", "none", "-serial", "mon:stdio", "-M", "virt,gic-version=3", "-smp", "8", "-m",
+            "4G", "-drive", "file=root.img,format=raw,index=1,media=disk,if=virtio,cache=none", "-kernel", "Image",
+            "-append", "root=/dev/vda rw console=ttyAMA0,115200")
+        #expect(result.exitCode == 0)
+        for line in ["cpus = 8", "memory = '4096M'", "path = 'root.img'", "format = 'raw'"] {
+            #expect(result.output.contains(line), "\(line)")
+        }
+        #expect(result.error == "")
+    }
+
+    @Test("boot-qemu.py's of ClangBuiltLinux, which wants EL2 and gets a word")
+    func clangBuiltLinux() async throws {
+        let result = try await explain(
+            "-display", "none", "-nodefaults", "-cpu", "max,pauth-impdef=true", "-machine",
+            "virt,gic-version=max,virtualization=true", "-append", "console=ttyAMA0 earlycon", "-kernel", "Image",
+            "-initrd", "rootfs.cpio", "-m", "512m", "-smp", "2", "-serial", "mon:stdio")
+        #expect(result.exitCode == 0)
+        #expect(result.output.contains("initrd = 'rootfs.cpio'"))
+        #expect(result.error.contains("virtualization=on: the guest starts in EL1"))
+    }
+
+    @Test("tuxrun's, with LAVA's words for a card and a disk")
+    func tuxrun() async throws {
+        let result = try await explain(
+            "-cpu", "max,pauth-impdef=on", "-machine", "virt,virtualization=on,gic-version=3,mte=on", "-nographic",
+            "-net", "nic,model=virtio,macaddr=52:54:00:12:34:58", "-net", "user", "-m", "4G", "-monitor", "none",
+            "-no-reboot", "-smp", "2", "-kernel", "Image", "-append", "console=ttyAMA0,115200 root=/dev/vda", "-drive",
+            "file=rootfs.ext4,format=raw,id=hd0,if=virtio")
+        #expect(result.exitCode == 0)
+        #expect(result.output.contains("mac = '52:54:00:12:34:58'"))
+        #expect(result.output.contains("path = 'rootfs.ext4'"))
+    }
+
+    @Test("Devices that name their drive and network are attached in their order; PCI becomes virtio-mmio, once said")
+    func devices() async throws {
+        let result = try await explain(
+            "-kernel", "Image", "-device", "virtio-blk-pci,drive=b,bootindex=1", "-device",
+            "virtio-blk-device,drive=a", "-drive", "if=none,id=a,file=a,,1.img,readonly=on", "-drive",
+            "if=none,id=b,file=b.img,werror=stop", "-netdev", "stream,id=n,addr.type=unix,addr.path=/run/p", "-device",
+            "virtio-net-device,netdev=n,mac=52:54:00:00:00:01", "-object", "rng-random,filename=/dev/urandom,id=r",
+            "-device", "virtio-rng-device,rng=r")
+        #expect(result.exitCode == 0)
+        let output = result.output
+        let first = try #require(output.firstRange(of: "path = 'b.img'"))
+        let second = try #require(output.firstRange(of: "path = 'a,1.img'"))
+        #expect(first.lowerBound < second.lowerBound)
+        #expect(output.contains("readonly = true") && output.contains("on-error = 'stop'"))
+        #expect(output.contains("/run/p"))
+        #expect(result.errorLines.count == 1)
+        #expect(result.error.contains("virtio-blk-pci: there is no PCI"))
+    }
+
+    // MARK: Syntax
+
+    @Test("Two dashes are one, a disk needs no option, and memory has QEMU's default and units")
+    func syntax() async throws {
+        #expect(try await explain("--kernel", "Image", "disk.img").output.contains("path = 'disk.img'"))
+        #expect(try await explain("-kernel", "Image").output.contains("memory = '128M'"))
+        #expect(try await explain("-kernel", "Image", "-m", "size=2g").output.contains("memory = '2048M'"))
+        #expect(try await explain("-kernel", "Image", "-m", "1048576k").output.contains("memory = '1024M'"))
+        #expect(try await explain("-kernel", "I", "-smp", "sockets=1,cores=2,threads=2").output.contains("cpus = 4"))
+        #expect(try await explain("-kernel", "I", "-append", "-x --y").output.contains("append = '-x --y'"))
+    }
+
+    @Test("What Dormouse has besides is said with its own options")
+    func ours() async throws {
+        let result = try await explain("-kernel", "Image", "-psci-version", "1.1", "-model", "virt-2")
+        #expect(result.output.contains("model = 'virt-2'"))
+        #expect(result.output.contains("version = '1.1'"))
+    }
+
+    @Test(
+        "What cannot be had is one line that names it",
+        arguments: [
+            (["-kernal", "I"], "-kernal is no option that Dormouse knows; do you mean -kernel?"),
+            (["-kernel"], "-kernel needs a value behind it"),
+            (["-m", "1G"], "-kernel is missing"),
+            (["-kernel", "I", "-qmp", "unix:q,server=on"], "-qmp is not taken yet"),
+            (["-kernel", "I", "-enable-kvm"], "-enable-kvm is not taken: Dormouse has a CPU of its own"),
+            (["-kernel", "I", "-accel", "kvm"], "-accel kvm is not to be had"),
+            (["-kernel", "I", "-M", "raspi3b"], "-machine raspi3b is not to be had"),
+            (["-kernel", "I", "-M", "virt,gic-version=2"], "gic-version=2 is not to be had"),
+            (["-kernel", "I", "-M", "virt,foo"], "-machine foo is not taken"),
+            (["-kernel", "I", "-cpu", "cortex-a8"], "-cpu cortex-a8 is not to be had"),
+            (["-kernel", "I", "-smp", "0"], "-smp cpus=0 is no number"),
+            (["-kernel", "I", "-smp", "sockets=4294967296,cores=4294967296"], "too many"),
+            (["-kernel", "I", "-m", "lots"], "-m lots is no size"),
+            (["-kernel", "I", "-m", "99999999999999999999"], "is no size"),
+            (["-kernel", "I", "-drive", "format=raw"], "-drive needs file="),
+            (["-kernel", "I", "-drive", "file=a,format=qcow2"], "format=qcow2 is not to be had yet"),
+            (["-kernel", "I", "-drive", "file=a,,"], nil),
+            (["-kernel", "I", "-drive", "file=a,"], "-drive has an empty part"),
+            (["-kernel", "I", "-drive", "file=a,if=none,id=x"], "-drive x is not the drive of any device"),
+            (["-kernel", "I", "-drive", "file=a,index=0", "-hda", "b"], "index=0 is given to two disks"),
+            (["-kernel", "I", "-drive", "file=a,readonly=maybe"], "readonly=maybe: say on or off"),
+            (["-kernel", "I", "-device", "virtio-blk-device,drive=x"], "drive=x is not to be found"),
+            (["-kernel", "I", "-device", "e1000"], "-device e1000 is not to be had"),
+            (["-kernel", "I", "-device", "virtio-net-device,netdev=x"], "netdev=x is not to be found"),
+            (["-kernel", "I", "-netdev", "user,id=n"], "-netdev n belongs to no device"),
+            (["-kernel", "I", "-netdev", "user,id=n,hostfwd=tcp::22-:22"], "hostfwd=tcp::22-:22 is not taken yet"),
+            (["-kernel", "I", "-nic", "user,model=e1000"], "model=e1000 is not to be had"),
+            (["-kernel", "I", "-serial", "pty"], "-serial pty is not to be had"),
+            (["-kernel", "I", "-serial", "stdio", "-serial", "null"], "-serial is given twice"),
+            (["-kernel", "I", "-icount", "shift=7"], "shift=7 is not to be had"),
+            (["-kernel", "I", "-psci-version", "7"], "psci-version"),
+        ] as [([String], String?)])
+    func refused(options: [String], expected: String?) async throws {
+        let result = try await Command.run(["qemu", "-explain"] + options)
+        guard let expected else {
+            #expect(result.exitCode == 0)
+            return
+        }
+        #expect(result.exitCode == 1)
+        #expect(result.output == "")
+        #expect(result.errorLines.count == 1)
+        #expect(result.error.hasPrefix("dormouse: ") && result.error.contains(expected), "\(result.error)")
+    }
+
+    @Test("Command lines at random are taken, or are errors of one line")
+    func random() async throws {
+        var generator = SystemRandomNumberGenerator()
+        let words = [
+            "-kernel", "Image", "-drive", "file=a", "if=none", ",", ",,", "=", "id=x", "-device", "virtio-blk-device",
+            "drive=x", "-m", "-smp", "1", "-1", "18446744073709551616", "-netdev", "user", "-nic", "none", "-M", "virt",
+            "-serial", "file:", "-net", "nic", "-icount", "auto", "-object", "rng-random", "--", "-", "", "é", "cpus",
+        ]
+        for _ in 0..<150 {
+            let options = (0..<Int.random(in: 1..<12, using: &generator)).map { _ in
+                (0..<Int.random(in: 1..<4, using: &generator)).map { _ in words.randomElement()! }.joined(
+                    separator: Bool.random(using: &generator) ? "," : "")
+            }
+            let result = try await Command.run(["qemu", "-explain"] + options)
+            #expect(result.exitCode == 0 || result.exitCode == 1, "\(options)")
+            #expect(result.exitCode == 0 || result.errorLines.count == 1, "\(options)")
+        }
+    }
+
+    // MARK: The program
+
+    @Test("Called by QEMU's name it is QEMU, and says a version that tools understand")
+    func link() async throws {
+        let result = try await Command.shell(
+            """
+            d=$(mktemp -d) && ln -s "$0" "$d/qemu-system-aarch64" && "$d/qemu-system-aarch64" --version
+            "$d/qemu-system-aarch64" -machine help; "$d/qemu-system-aarch64" -kernel I -foo; code=$?
+            rm -r "$d"; exit $code
+            """)
+        #expect(result.exitCode == 1)
+        #expect(result.output.hasPrefix("QEMU emulator version 9.2.0 (Dormouse "))
+        #expect(result.output.contains("virt "))
+        #expect(result.error.contains("-foo is no option that Dormouse knows"))
+    }
+
+    @Test(
+        "The exit code is QEMU's, or ours if somebody wants it",
+        arguments: [("SystemOff2", "0", "40")])
+    func exitCodes(guest: String, theirs: String, ours: String) async throws {
+        try #require(Guest.areBuilt, Guest.missing)
+        let directory = try TemporaryDirectory()
+        let script = """
+            cd "$1"; "$0" qemu -M virt -nographic -nodefaults -serial file:console -pidfile pid -kernel "$2" -m 128
+            a=$?; DORMOUSE_EXIT_CODES=1 "$0" qemu -nographic -kernel "$2" -m 128; echo $a $?; ls
+            """
+        let result = try await Command.shell(script, directory.path, Guest.systemOff2.path)
+        #expect(result.output.contains("\(theirs) \(ours)"))
+        #expect(result.output.contains("console"))
+        #expect(!result.output.contains("pid"))
+        #expect(result.errorLines.last == "dormouse: hibernated")
+    }
+}
