@@ -60,4 +60,43 @@ struct GenerationIDChangeTests {
         #expect(isUp)
         #expect(isTold)
     }
+
+    /// Types as fast as the guest reads.
+    private func type(_ text: String, at machine: VirtualMachine) async throws {
+        var rest = Array(text.utf8)
+        while !rest.isEmpty {
+            rest.removeFirst(machine.sendConsoleInput(rest))
+            try await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    @Test(
+        "Linux knows the time by a vmclock, and reads there that it is another generation",
+        arguments: HardwareDescription.allCases)
+    func clockPage(firmware: HardwareDescription) async throws {
+        let directory = try #require(Guest.directory)
+        var configuration = MachineConfiguration(kernel: directory + "/vmlinuz", model: .virt2)
+        configuration.initrd = directory + "/initramfs.cpio"
+        configuration.commandLine = "console=ttyAMA0 dormouse.test=shell"
+        configuration.hardwareDescription = firmware
+        configuration.generationID = Array(0..<16)
+        let console = Console()
+        let machine = try VirtualMachine(configuration, events: MachineEvents(consoleOutput: { console.append($0) }))
+        let thread = try HostThread { _ = try? machine.run() }
+        defer {
+            machine.stop(because: .console)
+            thread.join()
+        }
+        try #require(try await console.waits(for: "dormouse: shell"))
+        // The field at 0x68, and how often the interrupt came, which with ACPI is another device's.
+        let command =
+            "echo clock $(cat /sys/class/ptp/ptp*/clock_name) $(dd if=/dev/vmclock0 bs=8 skip=13 count=1 "
+            + "2>/dev/null | hexdump -v -e '8/1 \"%02x\"') $(awk '/vmclock/ { print $2 }' /proc/interrupts).\n"
+        try await type(command, at: machine)
+        let count = firmware == .acpi ? [" .", " ."] : [" 0.", " 1."]
+        #expect(try await console.waits(for: "clock vmclock0 0001020304050607" + count[0]))
+        #expect(machine.changeGenerationID(to: Array(16..<32)))
+        try await type(command, at: machine)
+        #expect(try await console.waits(for: "clock vmclock0 1011121314151617" + count[1]))
+    }
 }

@@ -1,3 +1,4 @@
+import Bytes
 import Devices
 import Foundation
 import HostSupport
@@ -39,6 +40,55 @@ struct MachineEventsTests {
         #expect(machine.eventDevice?.read(offset: 0, size: 4, cpu: 0) == (firmware == .acpi ? 4 : nil))
         #expect(!machine.changeGenerationID(to: [1]))
         #expect(!(try self.machine(firmware).changeGenerationID(to: id)))
+    }
+
+    @Test(
+        "The page of a vmclock has the generation, and says that the counter is another one after it stood still",
+        arguments: HardwareDescription.allCases)
+    func clockPage(firmware: HardwareDescription) throws {
+        var configuration = MachineConfiguration(kernel: "Image", model: .virt2)
+        configuration.memoryByteCount = 64 << 20
+        configuration.hardwareDescription = firmware
+        configuration.generationID = Array(0..<16)
+        let machine = try VirtualMachine(configuration, events: MachineEvents())
+        for component in machine.components { component.reset() }
+        let page = try #require(machine.memory.roms.first { $0.range.lowerBound == 0x090E_0000 })
+        func number(_ offset: UInt64) -> UInt64 {
+            page.read(offset: offset, count: 8).map { UInt64(littleEndianBytes: $0[...]) } ?? 0
+        }
+        #expect(number(0x68) == 0x0706_0504_0302_0100)
+        let marker = number(0x10)
+        #expect(machine.changeGenerationID(to: Array(UInt8(16)..<32)))
+        #expect(number(0x68) == 0x1716_1514_1312_1110)
+        #expect(number(0x10) == marker + 1)
+        // The id and the page.
+        #expect(machine.eventDevice?.read(offset: 0, size: 4, cpu: 0) == (firmware == .acpi ? 12 : nil))
+
+        machine.pause(clock: .goesOn)
+        machine.resume()
+        #expect(number(0x10) == marker + 1)
+        machine.pause(clock: .standsStill)
+        machine.resume()
+        #expect(number(0x10) == marker + 2)
+        #expect(machine.eventDevice?.read(offset: 0, size: 4, cpu: 0) == (firmware == .acpi ? 8 : nil))
+    }
+
+    @Test("With the instruction clock, the time in the page of a vmclock is that of the clock")
+    func deterministicClockPage() throws {
+        var configuration = MachineConfiguration(kernel: "Image", model: .virt2)
+        configuration.memoryByteCount = 64 << 20
+        configuration.clock = .instructions
+        configuration.initialCounter = 5_000_000_000
+        func page() throws -> [UInt8]? {
+            let machine = try VirtualMachine(configuration, events: MachineEvents())
+            for component in machine.components { component.reset() }
+            return machine.memory.roms.first { $0.range.lowerBound == 0x090E_0000 }?.read(offset: 0, count: 112)
+        }
+        let bytes = try #require(try page())
+        // 2026-01-01, 5 s later, in TAI.
+        let seconds = UInt64(littleEndianBytes: bytes[0x48..<0x50])
+        #expect(seconds == 1_767_225_605 + 37)
+        #expect(try page() == bytes)
     }
 
     @Test("A generation id of another length is refused")

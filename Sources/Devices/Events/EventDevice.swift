@@ -21,7 +21,10 @@ public final class EventDevice: MMIODevice {
         /// The generation id is another one.
         public static let generationID = Event(rawValue: 1 << 2)
 
-        fileprivate static let all: Event = [.powerButton, .sleepButton, .generationID]
+        /// What the page of the vmclock says is another thing.
+        public static let clockPage = Event(rawValue: 1 << 3)
+
+        fileprivate static let all: Event = [.powerButton, .sleepButton, .generationID, .clockPage]
     }
 
     /// Bytes of the register window.

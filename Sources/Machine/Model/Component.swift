@@ -17,6 +17,10 @@ protocol Component: Sendable {
     /// Its registers, which nothing else has. One window for each device of `MadeComponent`.
     var windows: [Range<PhysicalAddress>] { get }
 
+    /// Memory of its own that a guest reads and does not write: whole pages, which nothing else has. A window of the
+    /// same range takes what is written to it.
+    var rom: [Range<PhysicalAddress>] { get }
+
     /// Its wires to the interrupt controller, which nothing else has: SPIs.
     var spis: [Int] { get }
 
@@ -31,6 +35,7 @@ protocol Component: Sendable {
 }
 
 extension Component {
+    var rom: [Range<PhysicalAddress>] { [] }
     var spis: [Int] { [] }
     var description: [any BoardDevice] { [] }
 }

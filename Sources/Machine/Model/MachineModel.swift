@@ -60,6 +60,9 @@ extension MachineConfiguration {
     /// Where the guest's RAM is.
     var ram: Range<PhysicalAddress> { model.ramBase..<model.ramBase + memoryByteCount }
 
+    /// Where there is memory that the guest reads and does not write.
+    var rom: [Range<PhysicalAddress>] { components.all.flatMap(\.rom) }
+
     /// What the machine has.
     var components: MachineComponents { model.components(self) }
 }

@@ -13,6 +13,8 @@ struct MachineParts {
     let entropy: any EntropySource
     /// Seconds since 1970-01-01 UTC.
     let timeOfDay: @Sendable () -> UInt64
+    /// The guest's counter, and the time of day.
+    let time: @Sendable () -> VMClock.Reading
     let alarmClock: AlarmClock
     /// Set if something is to go wrong with the disks, or is to be logged.
     let diskLaboratory: DiskLaboratory?
@@ -41,6 +43,7 @@ struct MachineParts {
     var rtc: PL031?
     var eventDevice: EventDevice?
     var generationIDInterrupt: InterruptLine?
+    var vmClock: VMClock?
     var console: ConsoleDevice?
     var disks: [BlockDevice] = []
     /// By index in the configuration.
@@ -49,7 +52,8 @@ struct MachineParts {
     init(
         _ configuration: MachineConfiguration, backend: any HypervisorBackend, events: MachineEvents,
         memory: GuestMemory, entropy: any EntropySource,
-        timeOfDay: @escaping @Sendable () -> UInt64, alarmClock: AlarmClock, diskLaboratory: DiskLaboratory?,
+        timeOfDay: @escaping @Sendable () -> UInt64, time: @escaping @Sendable () -> VMClock.Reading,
+        alarmClock: AlarmClock, diskLaboratory: DiskLaboratory?,
         consoleOutput: @escaping @Sendable ([UInt8]) -> Void, interruptInputs: [@Sendable (Bool) -> Void],
         wakeRequested: @escaping @Sendable (Int) -> Void
     ) {
@@ -59,6 +63,7 @@ struct MachineParts {
         self.memory = memory
         self.entropy = entropy
         self.timeOfDay = timeOfDay
+        self.time = time
         self.alarmClock = alarmClock
         self.diskLaboratory = diskLaboratory
         consoleSelection = ConsoleSelection(typed: configuration.console)

@@ -29,10 +29,13 @@ extension VirtualMachine {
     /// - Parameter bytes: 16.
     /// - Returns: false if the machine was made without one, or `bytes` are not 16.
     public func changeGenerationID(to bytes: [UInt8]) -> Bool {
+        let address = configuration.model.board(configuration, chosen: .init()).generationIDAddress
         guard bytes.count == GenerationID.byteCount, configuration.generationID != nil,
-            let address = configuration.model.board(configuration, chosen: .init()).generationIDAddress
+            address != nil || vmClock != nil
         else { return false }
         generationID.withLock { $0 = bytes }
+        vmClock?.setGeneration(ClockPageComponent.generation(bytes))
+        guard let address else { return true }
         memory.write(bytes, at: address)
         if let eventDevice {
             eventDevice.raise(.generationID)

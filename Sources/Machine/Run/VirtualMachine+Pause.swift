@@ -51,6 +51,8 @@ extension VirtualMachine {
             // The counter stands only while the guest is paused.
             if pauses.isPaused && !before.isPaused { pauseCount.add(1, ordering: .acquiringAndReleasing) }
             if pauses.stopsClock { hostClock?.stop() } else { hostClock?.goOn() }
+            // Before a core goes on that could trust its counter.
+            if before.stopsClock && !pauses.stopsClock { vmClock?.disrupt() }
             if before.isPaused && !pauses.isPaused { pauseCount.add(1, ordering: .acquiringAndReleasing) }
             return result
         }

@@ -30,6 +30,7 @@ public final class VirtualMachine: @unchecked Sendable {
     let rtc: PL031?
     let eventDevice: EventDevice?
     let generationIDInterrupt: InterruptLine?
+    let vmClock: VMClock?
     let console: ConsoleDevice?
     let consoleSelection: ConsoleSelection
     let disks: [BlockDevice]
@@ -122,7 +123,7 @@ public final class VirtualMachine: @unchecked Sendable {
 
         let memory: GuestMemory
         do {
-            memory = try GuestMemory(base: configuration.model.ramBase, byteCount: configuration.memoryByteCount)
+            memory = try GuestMemory(ram: [configuration.ram], rom: configuration.rom)
         } catch { throw .memory(error) }
         self.memory = memory
 
@@ -145,8 +146,9 @@ public final class VirtualMachine: @unchecked Sendable {
         let list = configuration.components
         var materials = MachineParts(
             configuration, backend: backend, events: events, memory: memory, entropy: entropy,
-            timeOfDay: Self.timeOfDay(instructionClock), alarmClock: alarmClock, diskLaboratory: diskLaboratory,
-            consoleOutput: output, interruptInputs: cpuInputs, wakeRequested: { parking[$0].wake() })
+            timeOfDay: Self.timeOfDay(instructionClock), time: Self.clockReading(clock, isHosts: !isDeterministic),
+            alarmClock: alarmClock, diskLaboratory: diskLaboratory, consoleOutput: output, interruptInputs: cpuInputs,
+            wakeRequested: { parking[$0].wake() })
         try materials.make(list)
         let made = materials
         // Without one no CPU could be interrupted; every list begins with it.
@@ -159,6 +161,7 @@ public final class VirtualMachine: @unchecked Sendable {
         rtc = made.rtc
         eventDevice = made.eventDevice
         generationIDInterrupt = made.generationIDInterrupt
+        vmClock = made.vmClock
         generationID = Mutex(configuration.generationID)
         console = made.console
         consoleSelection = made.consoleSelection
@@ -235,6 +238,22 @@ public final class VirtualMachine: @unchecked Sendable {
     private static func timeOfDay(_ clock: InstructionClock?) -> @Sendable () -> UInt64 {
         guard let clock else { return { UInt64(max(0, time(nil))) } }
         return { deterministicEpoch + clock.counter / clock.frequency }
+    }
+
+    /// The guest's counter, and the time of day at that moment, by the same clock.
+    private static func clockReading(_ clock: any GuestClock, isHosts: Bool) -> @Sendable () -> VMClock.Reading {
+        guard isHosts else {
+            return {
+                let counter = clock.counter
+                let nanoseconds = deterministicEpoch &* 1_000_000_000 &+ clock.rate.nanoseconds(forTicks: counter)
+                return VMClock.Reading(counter: counter, nanoseconds: nanoseconds)
+            }
+        }
+        return {
+            let before = clock.counter
+            let now = WallClock.now
+            return VMClock.Reading(counter: before &+ (clock.counter &- before) / 2, nanoseconds: now)
+        }
     }
 
     /// The time of day at which runs with the instruction clock begin: 2026-01-01T00:00:00Z.

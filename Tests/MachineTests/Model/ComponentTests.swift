@@ -112,6 +112,9 @@ struct ComponentTests {
         of(GenerationIDComponent.self, "spi", firmware: .deviceTree) { $0.spi = 100 },
         of(GenerationIDComponent.self, "ram") { $0.ram = 0x4000_0000..<0x5000_0000 },
         of(PanicComponent.self, "registers", model: .virt2) { $0.registers = elsewhere },
+        of(ClockPageComponent.self, "page", model: .virt2) { $0.page = elsewhere },
+        of(ClockPageComponent.self, "spi", firmware: .deviceTree, model: .virt2) { $0.spi = 100 },
+        of(ClockPageComponent.self, "hasGeneration", model: .virt2) { $0.hasGeneration = false },
         of(DiskFunction.self, "queueSizes") { $0.queueSizes = [128] },
         of(DiskFunction.self, "segMax") { $0.segMax -= 1 },
         of(DiskFunction.self, "disk") { $0.disk.isReadOnly = true },
@@ -163,7 +166,9 @@ struct ComponentTests {
         var machine = Self.machine(firmware, model)
         machine.cpuCount = 64
         let components = machine.components.all
-        let windows = components.flatMap(\.windows).sorted { $0.lowerBound < $1.lowerBound } + [machine.ram]
+        let windows =
+            Set(components.flatMap { $0.windows + $0.rom }).sorted { $0.lowerBound < $1.lowerBound }
+            + [machine.ram]
         for (one, next) in zip(windows, windows.dropFirst()) { #expect(one.upperBound <= next.lowerBound) }
         let wires = components.flatMap(\.spis)
         #expect(Set(wires).count == wires.count)

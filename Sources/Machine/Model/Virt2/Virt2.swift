@@ -13,7 +13,9 @@ extension MachineModel {
 }
 
 private enum Virt2 {
-    static let panic: Range<PhysicalAddress> = 0x090D_0000..<0x090D_1000
+    private static let panic: Range<PhysicalAddress> = 0x090D_0000..<0x090D_1000
+    private static let clockPage: Range<PhysicalAddress> = 0x090E_0000..<0x090F_0000
+    private static let clockPageSPI = 11
 
     /// Arm's Base System Architecture has the performance monitors' interrupt there.
     private static let performanceINTID = 23
@@ -32,6 +34,8 @@ private enum Virt2 {
             $0.function = disk
         }
         list.devices.append(PanicComponent(registers: panic))
+        list.devices.append(
+            ClockPageComponent(page: clockPage, spi: clockPageSPI, hasGeneration: machine.generationID != nil))
         // A guest with two consoles has two logins, of which one is deaf.
         if machine.console != .virtio {
             list.change(VirtioComponent.self) { if $0.function is ConsoleFunction { $0.function = nil } }
