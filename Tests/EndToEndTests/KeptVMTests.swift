@@ -7,8 +7,8 @@ import Testing
 extension EndToEnd {
     @Suite("Kept VMs of Linux", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct KeptVMTests {
-        /// Seconds by which the guest's clock may be off after ten cycles: what is measured with the console takes some
-        /// time, too.
+        /// Seconds by which the guest's clock may be off after ten cycles: its dates have hundredths, and the host's
+        /// clock is adjusted meanwhile.
         private static let drift = 0.3
 
         @Test("dormouse hibernate and dormouse stop press the buttons, and the clock is right after the guest slept")
@@ -22,7 +22,7 @@ extension EndToEnd {
             #expect(slept.exitCode == ExitCode.hibernated)
             #expect(slept.report?.configuration.hardwareSignature != "0x0")
 
-            Thread.sleep(forTimeInterval: 4)
+            Thread.sleep(forTimeInterval: 8)
             let second = try vm.start("2-stop")
             try second.expectRightClock(count: 1)
             try second.expectRightClock(count: 2)
@@ -86,7 +86,7 @@ extension EndToEnd {
         func tenCycles() throws {
             let vm = try KeptVM(try Scratch("acpi-vm-cycles"), GuestMachine(.systemOff2, test: "hibernate10"))
             var checksums: Set<String> = []
-            var ahead: [TimeInterval] = []
+            var ahead: [ClosedRange<TimeInterval>] = []
             for cycle in 0...10 {
                 let run = try vm.start("\(cycle)")
                 // After a resume the first date is that of the kernel that looked for the image.
@@ -102,8 +102,9 @@ extension EndToEnd {
             }
             #expect(checksums.count == 1)
             // Real-time clocks have whole seconds, so that a boot may be off by half of one; a hibernation adds nothing
-            // to it.
-            #expect(abs(ahead[10] - ahead[0]) < Self.drift, "\(ahead)")
+            // to it. So there is one distance that every cycle may have, however long a busy machine took to look.
+            let (least, most) = (ahead.map(\.lowerBound).max() ?? 0, ahead.map(\.upperBound).min() ?? 0)
+            #expect(least - most < Self.drift, "\(ahead)")
         }
 
         @Test(

@@ -27,6 +27,8 @@ final class DormouseRun {
     }
 
     private let process = Process()
+    /// Before its process was there.
+    let began: Date
     private let consoleFile: URL
     private let messagesFile: URL
     private let reportFile: URL
@@ -52,6 +54,7 @@ final class DormouseRun {
         process.standardInput = self.input ?? FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: consoleFile)
         process.standardError = try FileHandle(forWritingTo: messagesFile)
+        began = Date()
         do {
             try process.run()
         } catch {
