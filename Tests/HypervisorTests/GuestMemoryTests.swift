@@ -13,13 +13,24 @@ struct GuestMemoryTests {
     private final class Observer: GuestMemoryObserver {
         struct Heard {
             var writes: [Range<PhysicalAddress>] = []
+            /// What was at the end of each write when it was heard of.
+            var lastBytes: [UInt8?] = []
             var modes: [(Range<PhysicalAddress>, GuestROM.Mode)] = []
         }
         let heard = Mutex(Heard())
+        private unowned let memory: GuestMemory
+
+        init(_ memory: GuestMemory) { self.memory = memory }
 
         var writes: [Range<PhysicalAddress>] { heard.withLock(\.writes) }
 
-        func memoryWasWritten(_ range: Range<PhysicalAddress>) { heard.withLock { $0.writes.append(range) } }
+        func memoryWasWritten(_ range: Range<PhysicalAddress>) {
+            heard.withLock {
+                $0.writes.append(range)
+                let last = memory.contents(at: range.upperBound - 1, count: 1)
+                $0.lastBytes.append(last?.load(as: UInt8.self))
+            }
+        }
         func romChangedMode(_ rom: GuestROM) { heard.withLock { $0.modes.append((rom.range, rom.mode)) } }
     }
 
@@ -182,9 +193,9 @@ struct GuestMemoryTests {
     @Test("Who observes hears of each write of a device's, once it is in memory, and of nothing that failed")
     func observer() throws {
         let memory = try GuestMemory(ram: [0x1_0000..<0x2_0000, 0x8_0000..<0x9_0000], rom: [0x4_0000..<0x5_0000])
-        let observer = Observer()
+        let observer = Observer(memory)
         memory.observer = observer
-        memory.store(UInt32(1), at: 0x1_0FFE)
+        memory.store(UInt32(0x0900_0000), at: 0x1_0FFE)
         memory.write([1, 2, 3], at: 0x8_FFFD)
         memory.didWrite(at: 0x8_0000, count: 0x1_0000)
         #expect(observer.writes == [0x1_0FFE..<0x1_1002, 0x8_FFFD..<0x9_0000, 0x8_0000..<0x9_0000])
@@ -195,12 +206,13 @@ struct GuestMemoryTests {
         memory.didWrite(at: 0x1_0000, count: 0)
         memory.store(UInt32(1), at: 0x4_0000)
         #expect(observer.writes.count == 3)
-        memory.roms[0].write([1], offset: 0xFFFF)
+        memory.roms[0].write([5], offset: 0xFFFF)
         #expect(observer.writes.last == 0x4_FFFF..<0x5_0000)
         #expect(!memory.roms[0].write([1, 2], offset: 0xFFFF))
         #expect(!memory.roms[0].write([], offset: 0x1_0001))
         #expect(!memory.roms[0].write([1], offset: .max))
         #expect(observer.writes.count == 4)
+        #expect(observer.heard.withLock(\.lastBytes) == [9, 3, 3, 5])
         memory.roms[0].setMode(.memory)
         memory.roms[0].setMode(.device)
         memory.roms[0].setMode(.device)
@@ -214,7 +226,7 @@ struct GuestMemoryTests {
     func observerIsGone() throws {
         let memory = try GuestMemory(base: 0x1000, byteCount: 0x1000)
         do {
-            let observer = Observer()
+            let observer = Observer(memory)
             memory.observer = observer
         }
         #expect(memory.observer == nil)
@@ -228,7 +240,7 @@ struct GuestMemoryTests {
             memory.store(UInt64.max, at: address)
         }
         memory.roms[0].write([7], offset: 5)
-        let observer = Observer()
+        let observer = Observer(memory)
         memory.observer = observer
         memory.empty()
         for address: PhysicalAddress in [0x1_0000, 0x1_FFF8, 0x8_0000, 0x8_FFF8] {

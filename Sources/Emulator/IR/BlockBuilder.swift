@@ -14,6 +14,9 @@ struct BlockBuilder {
     private var context: LoweringContext
     private let decoder: Decoder
 
+    /// Called when the instructions of a block have been read. For tests of what happens before it is kept.
+    var didRead: (() -> Void)?
+
     init(for model: CPUModel) {
         context = LoweringContext(for: model)
         decoder = model.decoder
@@ -57,6 +60,7 @@ struct BlockBuilder {
             context.emit(end)
             context.emit(Operation(.moveImmediate))
         }
+        didRead?()
         return index
     }
 }

@@ -2,11 +2,12 @@
 //
 // CTR_EL0 has IDC and DIC set, so that DSB and ISB are all that is needed.
 
-import Emulator
 import Foundation
 import Hypervisor
 import Synchronization
 import Testing
+
+@testable import Emulator
 
 @Suite("Modified code", .serialized, .everyEngine)
 struct CodeTests {
@@ -120,6 +121,31 @@ struct CodeTests {
             if number == 1 { machine.load([.hvc(1)], at: Self.code + 4) }
             #expect(try machine.run(at: Self.code) == .call(1))
             #expect(machine.x(7) == UInt64(number))
+        }
+    }
+
+    @Test("Code that a device writes between the reading of an instruction and the keeping of its block is what runs")
+    func deviceWritesBeforeKeeping() throws {
+        for usesStore in [true, false] {
+            let machine = try SystemMachine()
+            machine.load([.movz(.x7, 1), .hvc(1)], at: Self.code)
+            let memory = machine.memory
+            var isWritten = false
+            // A block that is not of this page leaves it alone.
+            machine.cpu.builder.didRead = {
+                guard !isWritten, machine.cpu.programCounter == Self.code else { return }
+                isWritten = true
+                let word = A64.movz(.x7, 2).word.littleEndian
+                if usesStore {
+                    memory.store(word, at: Self.code)
+                } else {
+                    memory.pointer(at: Self.code, count: 4)?.storeBytes(of: word, as: UInt32.self)
+                    memory.didWrite(at: Self.code, count: 4)
+                }
+            }
+            #expect(try machine.run(at: Self.code) == .call(1))
+            #expect(isWritten && machine.x(7) == 2)
+            machine.cpu.builder.didRead = nil
         }
     }
 
