@@ -180,6 +180,25 @@ struct VMRunTests {
         withExtendedLifetime(run) {}
     }
 
+    /// Bytes that this thread has read from files: proc(5).
+    private func readByteCount() throws -> Int {
+        let counts = try String(contentsOfFile: "/proc/thread-self/io", encoding: .utf8)
+        let line = try #require(counts.split(separator: "\n").first { $0.hasPrefix("rchar: ") })
+        return try #require(Int(line.dropFirst("rchar: ".count)))
+    }
+
+    @Test("A start reads a file once, to measure and to keep it", arguments: [false, true])
+    func readOnce(isKept: Bool) throws {
+        let bench = try Bench([UInt32](repeating: 0x1400_0000, count: 1 << 22))
+        if isKept { _ = try bench.plan() }
+        let before = try readByteCount()
+        let plan = try bench.plan()
+        let count = try readByteCount() - before
+        #expect(plan.environment["kernel.sha256"] != nil)
+        // What else is read is the VM's own files and samples of its disk, which are less than half of it.
+        #expect((16 << 20..<24 << 20).contains(count), "\(count)")
+    }
+
     @Test("A file that was kept is not copied again, one that was cut short is, and a refused start keeps none")
     func keeping() throws {
         let bench = try Bench()
