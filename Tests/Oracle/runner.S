@@ -2,7 +2,8 @@
 //
 // Responsible for: mapping the pages of record.h, and for every record: loading the state, jumping to the code, and
 // catching the signal that ends it (a case always ends in one; BRK where it runs to its end). Not responsible for
-// judging anything. Structures of the kernel's interface follow Linux's arch/arm64/include/uapi/asm.
+// judging anything. Assembled with PROGRAMS for programs, which may change their own code. Structures of the kernel's
+// interface follow Linux's arch/arm64/include/uapi/asm.
 //
 // Protocol: standard input holds the contents of the read-only page, then batches of a 64-bit count and as many records;
 // after each batch the records come back on standard output. The end of standard input ends the program.
@@ -22,6 +23,11 @@
 #define PROT_READ 1
 #define PROT_WRITE 2
 #define PROT_EXEC 4
+#ifdef PROGRAMS
+#define CODE_PROTECTION (PROT_READ | PROT_WRITE | PROT_EXEC)
+#else
+#define CODE_PROTECTION (PROT_READ | PROT_EXEC)
+#endif
 #define MAP_PRIVATE_ANONYMOUS_FIXED 0x32
 
 #define SA_SIGINFO_ONSTACK_NODEFER 0x48000004
@@ -43,7 +49,7 @@
 
 #define ALTERNATE_STACK_SIZE 0x10000
 
-// x19: records left, x20: the current record; both are kept in `current` while a case runs.
+// x19: records left, x20: the current record; both are kept in `current` while a case runs, with where its code lies.
 
     .text
     .global _start
@@ -54,6 +60,12 @@ _start:
     mov     x0, #DATA_BASE & 0xFFFF0000
     mov     x1, #(DATA_READ_ONLY - DATA_BASE + DATA_READ_ONLY_SIZE)
     bl      map
+
+#ifdef PROGRAMS
+    mov     x0, #COUNTERS_BASE & 0xFFFF0000
+    mov     x1, #COUNTERS_PAGE_SIZE
+    bl      map
+#endif
 
     ldr     x1, =DATA_READ_ONLY
     mov     x2, #DATA_READ_ONLY_SIZE
@@ -113,7 +125,7 @@ copy_code:
 code_copied:
     mov     x0, #CODE_BASE & 0xFFFF0000
     mov     x1, #CODE_SIZE
-    mov     x2, #(PROT_READ | PROT_EXEC)
+    mov     x2, #CODE_PROTECTION
     bl      protect
 
     ldr     x20, =records
@@ -123,8 +135,17 @@ next_case:
     add     x1, x20, #RECORD_DATA
     mov     x2, #RECORD_DATA_SIZE
     bl      copy
+#ifdef PROGRAMS
+    mov     x0, #COUNTERS_BASE & 0xFFFF0000
+    add     x1, x20, #RECORD_COUNTERS
+    mov     x2, #RECORD_COUNTERS_SIZE
+    bl      copy
+#endif
     ldr     x0, =current
     stp     x19, x20, [x0]
+    ldr     x1, [x20, #RECORD_PC]
+    sub     x1, x1, #PROLOGUE_SIZE
+    str     x1, [x0, #16]
 
     clrex
     msr     tpidr_el0, xzr
@@ -202,6 +223,17 @@ caught:
     mov     x1, #DATA_BASE & 0xFFFF0000
     mov     x2, #RECORD_DATA_SIZE
     bl      copy
+#ifdef PROGRAMS
+    add     x0, x20, #RECORD_COUNTERS
+    mov     x1, #COUNTERS_BASE & 0xFFFF0000
+    mov     x2, #RECORD_COUNTERS_SIZE
+    bl      copy
+    add     x0, x20, #RECORD_CODE
+    ldr     x1, =current
+    ldr     x1, [x1, #16]
+    mov     x2, #RECORD_CODE_SIZE
+    bl      copy
+#endif
     mov     x3, #RECORD_SIZE
     add     x20, x20, x3
     sub     x19, x19, #1
@@ -315,7 +347,7 @@ alternate_stack:
 alternate_stack_memory:
     .skip   ALTERNATE_STACK_SIZE
 current:
-    .skip   16
+    .skip   32
 count:
     .skip   16
 records:

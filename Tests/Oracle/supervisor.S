@@ -2,7 +2,8 @@
 // or a program at EL1 with SP_EL0 as its stack pointer.
 //
 // Responsible for: turning the MMU on with the tables that the test wrote, entering a case with the state of its record,
-// and storing the state when an exception ends it. Only architecture is used, so any back end can be tested with it.
+// storing the state when an exception ends it, and answering SVC as Linux answers what it does not know. Only
+// architecture is used, so any back end can be tested with it.
 // Not responsible for the tables or for judging anything.
 //
 // The test sets x0 and the PC to an entry point below and runs until the HVC that ends each of them.
@@ -30,6 +31,10 @@
 #define TCR ((1 << 37) | (2 << 32) | (1 << 23) | (3 << 12) | (1 << 10) | (1 << 8) | 25)
 #define MAIR_NORMAL_WRITE_BACK 0xFF
 #define CPACR_FPEN 0x300000
+
+#define ESR_EC_SHIFT 26
+#define ESR_EC_SVC 0x15
+#define ENOSYS 38
 
     .text
     .global _start
@@ -109,6 +114,11 @@ stopped:
 
     .ltorg
 
+// SVC from EL0t: programs make system calls that do not exist, and Linux says so.
+system_call:
+    mov     x0, #-ENOSYS
+    eret
+
 // Only a synchronous exception from EL0t or EL1t is expected; every other one is a mistake of ours.
     .balign 0x800
 vectors:
@@ -121,6 +131,12 @@ vectors:
     hvc     #HVC_UNEXPECTED
     .endr
     .balign 0x80
+    msr     tpidr_el1, x0
+    mrs     x0, esr_el1
+    lsr     x0, x0, #ESR_EC_SHIFT
+    sub     x0, x0, #ESR_EC_SVC
+    cbz     x0, system_call
+    mrs     x0, tpidr_el1
     b       stopped
     .irp    n, 0, 1, 2, 3, 4, 5, 6
     .balign 0x80

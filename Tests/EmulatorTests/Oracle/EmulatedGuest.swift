@@ -78,8 +78,10 @@ final class EmulatedGuest: CaseRunner {
     /// What to do at the end of a run, and how many instructions the next one has; nil if there is nothing to be done.
     var betweenRuns: (() -> Int)?
 
-    /// - Parameter isRepeatable: whether engines are to do the same at the same instruction.
-    init(engine: Engine, codeCacheByteCount: Int, isRepeatable: Bool = false) throws {
+    /// - Parameters:
+    ///   - isRepeatable: whether engines are to do the same at the same instruction.
+    ///   - codeIsWritable: whether EL0 may write the pages of cases, as user programs do (`UserProgramRun`).
+    init(engine: Engine, codeCacheByteCount: Int, isRepeatable: Bool = false, codeIsWritable: Bool = false) throws {
         memory = try GuestMemory(base: Layout.ram, byteCount: Layout.ramByteCount)
         self.codeCacheByteCount = codeCacheByteCount
         self.isRepeatable = isRepeatable
@@ -89,7 +91,7 @@ final class EmulatedGuest: CaseRunner {
             contentsOf: URL(fileURLWithPath: OraclePrograms.directory.get() + "/supervisor.bin"))
         memory.write(supervisor, at: Layout.supervisor)
         memory.write(OracleLayout.readOnlyContents, at: OracleLayout.readOnly)
-        writeTables()
+        writeTables(codeIsWritable: codeIsWritable)
         try setUp()
     }
 
@@ -116,7 +118,7 @@ final class EmulatedGuest: CaseRunner {
         try cpu.restore(state)
     }
 
-    private func writeTables() {
+    private func writeTables(codeIsWritable: Bool) {
         // 39 bits of address: level 1 entries are for 1 GiB, level 2 for 2 MiB, level 3 for 4 KiB. All is in one each.
         memory.store(Layout.level2 | Descriptor.table, at: Layout.level1 + (Layout.ram >> 30 & 511) * 8)
         memory.store(Layout.level3 | Descriptor.table, at: Layout.level2 + (Layout.ram >> 21 & 511) * 8)
@@ -125,7 +127,7 @@ final class EmulatedGuest: CaseRunner {
         map(Layout.record, OracleLayout.pageByteCount, executeNever)
         map(
             OracleLayout.code, OracleLayout.codeByteCount,
-            Descriptor.unprivileged | Descriptor.readOnly | Descriptor.privilegedExecuteNever)
+            Descriptor.unprivileged | (codeIsWritable ? 0 : Descriptor.readOnly) | Descriptor.privilegedExecuteNever)
         map(OracleLayout.data, UInt64(OracleRecord.dataByteCount), Descriptor.unprivileged | executeNever)
         map(
             OracleLayout.readOnly, OracleLayout.readOnlyByteCount,
@@ -193,7 +195,7 @@ final class EmulatedGuest: CaseRunner {
         return final.bytes.withUnsafeBytes { record in
             OracleOutcome(
                 state: OracleState(record: record),
-                cause: final.ended ? Self.cause(of: record) : .other("does not end"), data: data)
+                cause: final.ended ? OracleCause(ofExceptionIn: record) : .other("does not end"), data: data)
         }
     }
 
@@ -210,36 +212,42 @@ final class EmulatedGuest: CaseRunner {
             $0.storeBytes(of: state.nzcv | spsr, toByteOffset: OracleRecord.nzcv, as: UInt32.self)
         }
         memory.write(record, at: Layout.record)
+        let ended = try enter(patience: patience)
+        return (memory.read(at: Layout.record, count: OracleRecord.stateByteCount) ?? [], ended)
+    }
+
+    /// Executes from the state of the record in memory, which becomes the state at the next exception; false if there was
+    /// no exception in time.
+    func enter(patience: UInt64 = EmulatedGuest.patience) throws -> Bool {
         cpu.setRegister(0, Layout.record)
         cpu.programCounter = Layout.enter
         let exit = runSupervisor(patience: patience)
         switch exit {
-        case .hypercall(Hypercall.stopped): break
-        case .budgetExhausted: try setUp()
+        case .hypercall(Hypercall.stopped): return true
+        case .budgetExhausted:
+            try setUp()
+            return false
         default: throw error(for: exit)
         }
-        let bytes = memory.read(at: Layout.record, count: OracleRecord.stateByteCount) ?? []
-        return (bytes, exit != .budgetExhausted)
     }
+}
 
-    /// ESR_ELx.EC, and what Linux makes of it.
-    private static func cause(of record: UnsafeRawBufferPointer) -> OracleCause {
+extension OracleCause {
+    /// What an exception is to Linux, in a record of the supervisor: ESR_ELx.EC, and for aborts the fault status.
+    init(ofExceptionIn record: UnsafeRawBufferPointer) {
         let syndrome = record.load(fromByteOffset: OracleRecord.cause, as: UInt64.self)
-        let page = OracleCause.page(of: record.load(fromByteOffset: OracleRecord.fault, as: UInt64.self))
+        let page = Self.page(of: record.load(fromByteOffset: OracleRecord.fault, as: UInt64.self))
+        let isAbort = [0x20, 0x24].contains(syndrome >> 26 & 0x3F)
+        // ISS<5:0>, with the level in bits 1:0.
+        let status = syndrome & 0x3F
         switch syndrome >> 26 & 0x3F {
-        case 0x00, 0x18: return .undefined
-        case 0x22, 0x26: return .alignment
-        case 0x3C: return .breakpoint
-        case 0x20, 0x24:
-            // ISS<5:0>: the fault status code, with the level in bits 1:0.
-            switch syndrome & 0x3F {
-            case 0x04...0x07: return .translation(page: page)
-            case 0x0D...0x0F: return .permission(page: page)
-            case 0x21: return .alignment
-            default: break
-            }
-        default: break
+        case 0x00, 0x18: self = .undefined
+        case 0x22, 0x26: self = .alignment
+        case 0x3C: self = .breakpoint
+        case _ where isAbort && 0x04...0x07 ~= status: self = .translation(page: page)
+        case _ where isAbort && 0x0D...0x0F ~= status: self = .permission(page: page)
+        case _ where isAbort && status == 0x21: self = .alignment
+        default: self = .other("ESR \(Comparison.hex(syndrome))")
         }
-        return .other("ESR \(Comparison.hex(syndrome))")
     }
 }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite(
-    "The instruction oracle's harness", .needs(OracleProcess.executable != nil, "qemu-aarch64 is not installed"))
+    "The instruction oracle's harness", .needs(QemuProcess.executable != nil, "qemu-aarch64 is not installed"))
 struct OracleHarnessTests {
     /// An oracle that makes a mistake.
     private final class Mistaken: CaseRunner {

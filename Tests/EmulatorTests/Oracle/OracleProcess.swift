@@ -27,50 +27,17 @@ enum OracleError: Error, CustomStringConvertible {
         switch self {
         case .cannotBuild(let output): "scripts/build-oracle failed: \(output)"
         case .stopped(let reason): "qemu-aarch64 stopped within the batch: \(reason)"
-        case .noAnswer: "qemu-aarch64 did not answer within \(OracleProcess.patience) seconds"
+        case .noAnswer: "qemu-aarch64 did not answer within \(QemuProcess.patience) seconds"
         }
     }
 }
 
-/// A `qemu-aarch64` process that runs cases in batches.
+/// A `qemu-aarch64` that runs cases in batches.
 final class OracleProcess: CaseRunner {
-    /// Seconds after which the oracle is taken to hang.
-    static let patience = 120
-
-    /// The model whose features are closest to ours: Armv8.2 with LSE, RDM, DotProd, LRCPC and DC CVAP, but without
-    /// PAuth, SVE and the later extensions that `max` has. It has FP16, which we lack, and lacks RNDR.
-    static let cpuModel = "neoverse-n1"
-
-    /// The emulator, or nil if it is not installed.
-    static let executable: String? = {
-        let directories = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-        let names = ["qemu-aarch64", "qemu-aarch64-static"]
-        return names.lazy.flatMap { name in directories.map { "\($0)/\(name)" } }
-            .first { FileManager.default.isExecutableFile(atPath: $0) }
-    }()
-
-    private let process = Process()
-    private let input = Pipe()
-    private let output = Pipe()
+    private let process: QemuProcess
     private var cases: [OracleCase] = []
 
-    init() throws {
-        guard let executable = Self.executable else { throw OracleError.stopped("it is not installed") }
-        // A runner that ends early must not end the test process by SIGPIPE.
-        signal(SIGPIPE, SIG_IGN)
-        process.executableURL = URL(fileURLWithPath: executable)
-        process.arguments = ["-cpu", Self.cpuModel, try OraclePrograms.directory.get() + "/runner"]
-        process.standardInput = input
-        process.standardOutput = output
-        try process.run()
-        try write(OracleLayout.readOnlyContents)
-    }
-
-    deinit {
-        // The end of its input ends the runner.
-        try? input.fileHandleForWriting.close()
-        process.waitUntilExit()
-    }
+    init() throws { process = try QemuProcess(running: "runner") }
 
     func start(_ cases: [OracleCase]) throws {
         self.cases = cases
@@ -87,12 +54,12 @@ final class OracleProcess: CaseRunner {
                 record[OracleRecord.data...].copyBytes(from: one.data)
             }
         }
-        try write(bytes)
+        try bytes.withUnsafeBytes(process.write)
     }
 
     func finish() throws -> [OracleOutcome] {
         var bytes = [UInt8](repeating: 0, count: cases.count * OracleRecord.byteCount)
-        try read(into: &bytes)
+        try bytes.withUnsafeMutableBytes(process.read)
         return bytes.withUnsafeBytes { batch in
             cases.indices.map { index in
                 let start = index * OracleRecord.byteCount
@@ -102,60 +69,27 @@ final class OracleProcess: CaseRunner {
     }
 
     private static func outcome(of record: UnsafeRawBufferPointer) -> OracleOutcome {
+        let data = [UInt8](record[OracleRecord.data..<OracleRecord.data + OracleRecord.dataByteCount])
+        return OracleOutcome(state: OracleState(record: record), cause: OracleCause(ofSignalIn: record), data: data)
+    }
+}
+
+extension OracleCause {
+    /// What a signal stands for, in a record of the runner.
+    init(ofSignalIn record: UnsafeRawBufferPointer) {
         let cause = record.load(fromByteOffset: OracleRecord.cause, as: UInt64.self)
-        let page = OracleCause.page(of: record.load(fromByteOffset: OracleRecord.fault, as: UInt64.self))
+        let page = Self.page(of: record.load(fromByteOffset: OracleRecord.fault, as: UInt64.self))
+        let code = cause >> 32
         let segvMapErr: UInt64 = 1
         let segvAccErr: UInt64 = 2
-        let code = cause >> 32
-        let ending: OracleCause =
-            switch Int32(truncatingIfNeeded: cause) {
-            case SIGTRAP: .breakpoint
-            case SIGILL: .undefined
-            case SIGBUS: .alignment
-            case SIGSEGV where code == segvMapErr: .translation(page: page)
-            case SIGSEGV where code == segvAccErr: .permission(page: page)
-            default: .other("signal \(cause & 0xFFFF_FFFF), code \(code)")
-            }
-        let data = [UInt8](record[OracleRecord.data..<OracleRecord.data + OracleRecord.dataByteCount])
-        return OracleOutcome(state: OracleState(record: record), cause: ending, data: data)
-    }
-
-    // MARK: Pipes
-
-    private func write(_ bytes: [UInt8]) throws {
-        let descriptor = input.fileHandleForWriting.fileDescriptor
-        var done = 0
-        while done < bytes.count {
-            // Safe: `done` is within the array.
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, bytes.count - done) }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw stopped() }
-            done += count
+        switch Int32(truncatingIfNeeded: cause) {
+        case SIGTRAP: self = .breakpoint
+        case SIGILL: self = .undefined
+        case SIGBUS: self = .alignment
+        case SIGSEGV where code == segvMapErr: self = .translation(page: page)
+        case SIGSEGV where code == segvAccErr: self = .permission(page: page)
+        default: self = .other("signal \(cause & 0xFFFF_FFFF), code \(code)")
         }
-    }
-
-    private func read(into bytes: inout [UInt8]) throws {
-        let descriptor = output.fileHandleForReading.fileDescriptor
-        var done = 0
-        while done < bytes.count {
-            var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            guard poll(&request, 1, Int32(Self.patience) * 1000) > 0 else {
-                process.terminate()
-                throw OracleError.noAnswer
-            }
-            let remaining = bytes.count - done
-            // Safe: `done` is within the array.
-            let count = bytes.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress! + done, remaining) }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw stopped() }
-            done += count
-        }
-    }
-
-    private func stopped() -> OracleError {
-        process.waitUntilExit()
-        let what = process.terminationReason == .exit ? "exit code" : "signal"
-        return .stopped("\(what) \(process.terminationStatus)")
     }
 }
 

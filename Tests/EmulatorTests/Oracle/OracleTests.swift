@@ -8,7 +8,7 @@ import Testing
 
 @Suite(
     "Instructions against an oracle", .serialized,
-    .needs(OracleProcess.executable != nil, "qemu-aarch64 is not installed"))
+    .needs(QemuProcess.executable != nil, "qemu-aarch64 is not installed"))
 struct OracleTests {
     @Test(
         """

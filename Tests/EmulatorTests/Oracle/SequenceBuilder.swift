@@ -41,10 +41,10 @@ struct SequenceBuilder {
     /// At most `count` instructions with what they need, as they lie at `start` in a program that goes on behind them.
     static func makeItems(
         _ count: Int, at start: UInt64, from generator: InstructionGenerator, _ theme: InstructionGenerator.Theme,
-        _ random: inout SeededGenerator
+        mayFaultInPart: Bool = true, _ random: inout SeededGenerator
     ) -> [UInt32] {
         var builder = SequenceBuilder(generator: generator, theme: theme, random: random, start: start)
-        builder.mayFaultInPart = true
+        builder.mayFaultInPart = mayFaultInPart
         builder.addItems(count)
         random = builder.random
         return builder.words

@@ -6,7 +6,7 @@ import Testing
 
 @Suite(
     "Words outside of the instruction table",
-    .needs(OracleProcess.executable != nil, "qemu-aarch64 is not installed"))
+    .needs(QemuProcess.executable != nil, "qemu-aarch64 is not installed"))
 struct UndefinedWordTests {
     @Test("The oracle takes no word for defined that ours takes for undefined, but for features that ours lacks")
     func undefinedUnderTheOracle() throws {

@@ -124,15 +124,28 @@ struct ProgramRun {
         var shorter = program
         // A runner may keep something between programs: then all of this one is shown.
         guard try differs(shorter) else { return program }
+        shorter.words = try Self.withoutWhatDoesNotMatter(program.words) { words in
+            var candidate = program
+            candidate.words = words
+            return try differs(candidate)
+        }
+        return shorter
+    }
+
+    /// The words of a program with NOP for each that matters not to whether it `differs`, and may be one.
+    static func withoutWhatDoesNotMatter(
+        _ words: [UInt32], where mayBeNop: (Int) -> Bool = { _ in true }, differs: ([UInt32]) throws -> Bool
+    ) throws -> [UInt32] {
+        var shorter = words
         var length = 256
         while length > 0 {
-            for start in stride(from: 0, to: program.words.count, by: length) {
+            for start in stride(from: 0, to: words.count, by: length) {
                 var candidate = shorter
-                for index in start..<min(start + length, program.words.count)
-                where candidate.words[index] != OracleRecord.end {
-                    candidate.words[index] = A64.nop.word
+                for index in start..<min(start + length, words.count)
+                where candidate[index] != OracleRecord.end && mayBeNop(index) {
+                    candidate[index] = A64.nop.word
                 }
-                if candidate.words != shorter.words, try differs(candidate) { shorter = candidate }
+                if candidate != shorter, try differs(candidate) { shorter = candidate }
             }
             length /= 4
         }
