@@ -24,6 +24,7 @@ struct ReportFileTests {
           "psci": {"version": "1.3", "conduit": "hvc", "callCount": 0, "refusedSystemOff2": false,
             "functions": [], "powerStateFormat": "original", "idleStates": [], "trustedOS": "none",
             "coresPerCluster": 1},
+          "panics": {},
           "disks": [{"path": "a", "reads": 1, "writes": 2, "flushes": 3, "failures": 0}],
           "hibernationImages": [{"path": "a", "found": false}],
           "memory": {"residentBytes": 1, "peakBytes": 1, "guestTouchedBytes": 1, "codeCacheBytes": 1},
