@@ -22,6 +22,8 @@ enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
     case pl031
     case events
     case gic
+    case flash
+    case fwCfg
     case emptySlot
     case block
     case network
@@ -29,7 +31,7 @@ enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
     case entropy
 
     /// Those whose behaviour is all in their registers and wires.
-    static let registerOnly: [Self] = [.pl011, .pl031, .events, .gic]
+    static let registerOnly: [Self] = [.pl011, .pl031, .events, .gic, .flash, .fwCfg]
 
     var testDescription: String { rawValue }
 
@@ -40,6 +42,8 @@ enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
         case .pl031: Self.pl031()
         case .events: Self.events()
         case .gic: Self.gic(GICBench(3))
+        case .flash: Self.flash(try FlashBench())
+        case .fwCfg: Self.fwCfg(try FwCfgBench())
         case .emptySlot: StateBench(device: try TestDriver(nil).mmio)
         case .block: StateBench(device: try Self.driver(VirtioSubjects.block(), queueCount: 1).mmio)
         case .network: StateBench(device: try Self.driver(VirtioSubjects.network(), queueCount: 2).mmio)
@@ -155,6 +159,30 @@ enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
             }
             seen += [bench.readD(offset + (offset < 0x400 ? bank : 0)), bench.readR(cpu, GICBench.R.SGI + offset)]
             return seen + bench.irqs.map { UInt64($0) + 1000 }
+        }
+    }
+
+    private static func flash(_ bench: FlashBench) -> StateBench {
+        let codes: [UInt64] = [0xFF, 0x90, 0x98, 0x70, 0x50, 0x40, 0xE8, 0xE8, 0x20, 0x60, 0xD0, 0, 1, 2]
+        return StateBench(device: bench.flash) { random in
+            let offset = random.next() % UInt64(FlashBench.byteCount / 4) * 4
+            let code = codes[Int(random.next() % UInt64(codes.count))]
+            bench.flash.write(offset: offset, size: 1 << Int(random.next() % 4), value: code << 16 | code, cpu: 0)
+            // The contents are no part of the state.
+            return bench.rom.mode == .memory ? [] : [bench.flash.read(offset: offset, size: 4, cpu: 0)]
+        }
+    }
+
+    private static func fwCfg(_ bench: FwCfgBench) -> StateBench {
+        let keys: [UInt16] = [0, 1, 0x19, 0x20, 0x21, 0x30]
+        return StateBench(device: bench.device) { random in
+            switch random.next() % 4 {
+            case 0: bench.select(keys[Int(random.next() % UInt64(keys.count))])
+            case 1: bench.device.write(offset: 16, size: 4, value: Self.value(&random), cpu: 0)
+            case 2: _ = bench.request(control: 4, length: UInt32(random.next() % 0x2_0000))
+            default: break
+            }
+            return [bench.device.read(offset: 0, size: 1 << Int(random.next() % 4), cpu: 0)]
         }
     }
 
