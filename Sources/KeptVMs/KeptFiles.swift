@@ -1,4 +1,4 @@
-// Copies of the kernel and the initrd that a VM last ran with.
+// Copies of the kernel, the initrd and the firmware that a VM last ran with.
 //
 // A guest that hibernated may have to be given the environment that it left though its files were replaced meanwhile,
 // as a package manager does with kernels. Copies are named by their digest, made before the run, which loads them, and
@@ -31,8 +31,9 @@ struct KeptFiles {
     func keep(_ machine: MachineConfiguration) throws -> (machine: MachineConfiguration, files: MeasuredFiles) {
         let files = try MeasuredFiles(of: machine) { try keep($0) }
         var machine = machine
-        machine.kernelCopy = path(files.kernel)
+        machine.kernelCopy = files.kernel.map(path)
         machine.initrdCopy = files.initrd.map(path)
+        machine.uefi?.codeCopy = files.uefi.map(path)
         return (machine, files)
     }
 

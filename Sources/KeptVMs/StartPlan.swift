@@ -150,7 +150,9 @@ public struct StartPlan: Sendable {
 
     private static func machine(of configuration: VMConfiguration, _ vm: VM) throws(HostError) -> MachineConfiguration {
         do throws(VMConfigurationError) {
-            return try configuration.machine()
+            var machine = try configuration.machine()
+            machine.uefi?.variables = vm.variablesPath
+            return machine
         } catch { throw .configuration(path: vm.configurationPath, reason: error.description) }
     }
 
@@ -216,6 +218,7 @@ public struct StartPlan: Sendable {
             machine.kernelFormat = slept.record.environment["kernel.kind"] == "flat" ? .flat : .linux
         }
         if let path = kept("initrd.sha256") { machine.initrd = path }
+        if let path = kept("uefi.sha256") { machine.uefi?.code = path }
         return machine
     }
 
@@ -229,7 +232,7 @@ public struct StartPlan: Sendable {
             machine.initialCounterTime = slept.record.timeNanoseconds
         }
         // With ACPI, the guest's kernel sees by the signature that the image is not for this machine.
-        if decision.isClean, machine.hardwareDescription == .deviceTree {
+        if decision.isClean, machine.hardwareDescription == .deviceTree, machine.kernel != nil {
             machine.commandLine += (machine.commandLine.isEmpty ? "" : " ") + "noresume"
         }
         return machine

@@ -71,7 +71,7 @@ extension VMStore {
         }
         if configuration.generationID != nil { configuration.generationID = Self.randomIdentity() }
         for index in (configuration.networks ?? []).indices { configuration.networks?[index].mac = Self.randomMAC() }
-        return try create(name, configuration) { state in
+        return try create(name, configuration, variables: vm.variablesPath) { state in
             guard let slept = Self.leftImage(source, configuration) else { return }
             // Another generation than that of the image: its kernel is to leave it alone.
             state.generation = max(source.generation, slept.record.generation) + 1

@@ -2,7 +2,8 @@
 //
 //   vm.toml        what the person chose
 //   state.json     what Dormouse remembers
-//   kept/          kernel and initrd of the last run, by their digests, for a guest that is to find them again
+//   variables.fd   what UEFI remembers, if the VM has UEFI
+//   kept/          kernel, initrd and UEFI of the last run, by their digests, for a guest that is to find them again
 //   lock           held by whoever runs or changes the VM; the number of the process is in it
 //   control        the socket of the run that goes on
 //
@@ -27,6 +28,8 @@ public struct VM: Sendable {
     public var configurationPath: String { "\(path)/\(Self.configurationName)" }
     public var statePath: String { "\(path)/\(Self.stateName)" }
     public var controlPath: String { "\(path)/control" }
+    /// UEFI's variables.
+    public var variablesPath: String { "\(path)/variables.fd" }
     var lockPath: String { "\(path)/lock" }
 
     // MARK: Configuration

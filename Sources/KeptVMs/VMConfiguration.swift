@@ -20,12 +20,15 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
     public var cpus: Int
     /// `512M` or `2G`.
     public var memory: String
-    public var kernel: String
+    /// May be missing with UEFI, which finds one itself.
+    public var kernel: String?
     public var kernelFormat: String
     public var initrd: String?
     public var append: String
     /// `dt` or `acpi`; `dt` if it is not there.
     public var firmware: String?
+    /// UEFI's code, if the machine has UEFI.
+    public var uefiCode: String?
     /// 32 hexadecimal digits, if the machine has a generation id.
     public var generationID: String?
     public var console: String
@@ -41,6 +44,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         case schema, model, cpus, memory, kernel
         case kernelFormat = "kernel-format"
         case initrd, append, firmware
+        case uefiCode = "uefi-code"
         case generationID = "generation-id"
         case console, clock, seed, psci, hibernation
         case disks = "disk"
@@ -117,6 +121,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         initrd = machine.initrd
         append = machine.commandLine
         firmware = machine.hardwareDescription.rawValue
+        uefiCode = machine.uefi?.code
         generationID = machine.generationID.map(GenerationID.text(of:))
         console = machine.console.rawValue
         clock = machine.clock.rawValue
@@ -154,6 +159,10 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
             }
             machine.hardwareDescription = kind
         }
+        guard kernel != nil || uefiCode != nil else {
+            throw VMConfigurationError("there is neither a key kernel nor a key uefi-code; give what is to be started")
+        }
+        machine.uefi = uefiCode.map { UEFIConfiguration(code: $0) }
         if let generationID {
             guard let bytes = GenerationID.bytes(of: generationID) else {
                 throw VMConfigurationError("generation-id = \"\(generationID)\" is not 32 hexadecimal digits")

@@ -22,7 +22,9 @@ public final class VMRun: Sendable {
     public init(_ plan: StartPlan, lock: VMLock, request: StartRequest, now: UInt64) throws(HostError) {
         self.plan = plan
         self.lock = lock
-        discardsImage = request.discardsImage
+        // Without a kernel's command line, and without a hardware signature, nothing else keeps the guest from it.
+        let cannotBeTold = plan.machine.kernel == nil && plan.machine.hardwareDescription == .deviceTree
+        discardsImage = request.discardsImage || cannotBeTold
         var state = plan.state
         // Before the guest, its kernel, or the user gives an image up: what it takes to put it back.
         if !plan.imageHeaders.isEmpty, plan.decision != .clean(.givenUp) {
@@ -44,9 +46,9 @@ public final class VMRun: Sendable {
         self.state = Mutex(state)
         try plan.vm.write(state)
         // What the old state needs stays as well: the run may not begin after all.
-        let running = [plan.files.kernel, plan.files.initrd].compactMap(\.self)
+        let running = [plan.files.kernel, plan.files.initrd, plan.files.uefi].compactMap(\.self)
         KeptFiles(plan.vm).removeAll(but: state.neededFiles.union(plan.state.neededFiles).union(running))
-        if plan.decision.isClean, request.discardsImage { try VM.discardImages(plan.machine) }
+        if plan.decision.isClean, discardsImage { try VM.discardImages(plan.machine) }
     }
 
     /// Notes that the run did not begin after all.

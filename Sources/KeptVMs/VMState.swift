@@ -117,7 +117,9 @@ extension VMState {
             run?.environment, run?.resumed?.record.environment, hibernation?.record.environment,
             lost?.slept?.record.environment,
         ]
-        let facts = environments.compactMap(\.self).flatMap { [$0["kernel.sha256"], $0["initrd.sha256"]] }
+        let facts = environments.compactMap(\.self).flatMap {
+            [$0["kernel.sha256"], $0["initrd.sha256"], $0["uefi.sha256"]]
+        }
         return Set(facts.compactMap { $0.flatMap { Fingerprint($0) } })
     }
 }

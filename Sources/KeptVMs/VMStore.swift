@@ -43,9 +43,11 @@ public struct VMStore: Sendable {
     /// - Parameters:
     ///   - name: the VM's.
     ///   - configuration: what is written to its vm.toml.
+    ///   - variables: what UEFI's variables begin with, if it has UEFI; nil: what its maker has.
     ///   - change: changes the state of a VM that was never started.
     public func create(
-        _ name: String, _ configuration: VMConfiguration, change: (inout VMState) -> Void = { _ in }
+        _ name: String, _ configuration: VMConfiguration, variables: String? = nil,
+        change: (inout VMState) -> Void = { _ in }
     ) throws(HostError) -> VM {
         guard Self.isName(name) else { throw .badName(name) }
         let vm = VM(name: name, path: "\(path)/\(name)")
@@ -54,6 +56,7 @@ public struct VMStore: Sendable {
         let draft = try VMDraft(of: name, in: path)
         do throws(HostError) {
             try draft.vm.write(configuration)
+            try Self.makeVariables(draft.vm, configuration, from: variables)
             var state = VMState(identity: Self.randomIdentity())
             state.home = vm.path
             change(&state)
@@ -64,6 +67,15 @@ public struct VMStore: Sendable {
             throw error
         }
         return vm
+    }
+
+    private static func makeVariables(
+        _ vm: VM, _ configuration: VMConfiguration, from source: String?
+    ) throws(HostError) {
+        guard let machine = try? configuration.machine(), machine.uefi != nil else { return }
+        do throws(MachineError) {
+            try machine.makeVariables(at: vm.variablesPath, from: source)
+        } catch { throw .file(path: vm.variablesPath, operation: "make", reason: error.description) }
     }
 
     /// A VM generation id that no other machine has.

@@ -44,6 +44,8 @@ struct ExitCodeTests {
             (MachineError.cpuCount(65, limit: 64), "--cpus"), (MachineError.memorySize(1), "--memory"),
             (MachineError.kernel(path: "a", .notAnImage(.unknown)), "--kernel-format flat"),
             (MachineError.bootPlan(.notEnoughMemory(available: 1 << 20, needed: 1 << 21)), "--memory"),
+            (MachineError.bootPlan(.notEnoughMemoryForUEFI(available: 1)), "--memory"),
+            (MachineError.noUEFI(model: "virt-1"), "--model"), (MachineError.nothingToStart, "--kernel"),
             (MachineError.bootPlan(.flatImageWithACPI), "--firmware"), (MachineError.network(.noPasst), "--net tap="),
             (MachineError.disk(.foreign(path: "a", .qcow2)), ",format=raw"), (HostError.noHome, "--store"),
             (HostError.notFound(name: "a", store: "b"), "dormouse list"),

@@ -26,6 +26,13 @@ struct UsageTests {
         (["run", "--kernel", "a", "--net", "passt=/nonexistent"], "passt --socket /nonexistent"),
         (["run", "--kernel", "a", "--net", "tap=nonexistent"], "ip tuntap add dev nonexistent mode tap"),
         (["run", "--kernel", "a\nb"], "a b"),
+        (["run"], "--firmware uefi"),
+        (["run", "--kernel", "a", "--firmware", "bios"], "uefi=CODE"),
+        (["run", "--kernel", "a", "--firmware", "uefi="], "uefi=CODE"),
+        (["run", "--kernel", "a", "--uefi-vars", "b"], "--firmware uefi"),
+        (["run", "--firmware", "uefi=/code", "--append", "quiet"], "--kernel"),
+        (["run", "--firmware", "uefi=/code"], "--model virt-2"),
+        (["run", "--firmware", "uefi=/code", "--memory", "64"], "--model virt-2"),
     ]
 
     @Test("Wrong usage is one line and exit code 64", arguments: wrongUsage)

@@ -11,7 +11,7 @@ struct ACPITable {
     /// Bytes of the header.
     static let headerSize = 36
     private static let lengthOffset = 4
-    private static let checksumOffset = 9
+    static let checksumOffset = 9
 
     /// Who made it, as the header says. Six and eight characters.
     static let oemID = Array("DORMSE".utf8)

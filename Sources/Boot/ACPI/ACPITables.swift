@@ -22,13 +22,21 @@ struct ACPITables {
     var rsdp: PhysicalAddress { tables.first?.address ?? 0 }
 
     /// Where tables begin: the FACS has to, the others like it.
-    private static let alignment: UInt64 = 64
+    static let alignment: UInt64 = 64
 
     init(of board: BoardDescription, acpi: BoardDescription.ACPI, memory: TableMemory) {
+        self.init(of: board, acpi: acpi, facs: memory.facs.lowerBound, base: memory.tables.lowerBound)
+    }
+
+    /// The tables with the FACS at one address, and the others from another one on.
+    init(
+        of board: BoardDescription, acpi: BoardDescription.ACPI, facs facsAddress: PhysicalAddress,
+        base: PhysicalAddress
+    ) {
         facs = Placed(
-            name: "FACS", address: memory.facs.lowerBound,
+            name: "FACS", address: facsAddress,
             bytes: FACS.bytes(hardwareSignature: acpi.hardwareSignature))
-        var end = memory.tables.lowerBound + UInt64(RSDP.byteCount)
+        var end = base + UInt64(RSDP.byteCount)
         func place(_ name: String, _ bytes: [UInt8]) -> Placed {
             let address = end.roundedUp(to: Self.alignment)
             end = address + UInt64(bytes.count)
@@ -47,7 +55,7 @@ struct ACPITables {
         if let port = board.serialPort { listed.append(place("SPCR", SPCR.bytes(uart: port.device))) }
         let xsdt = place("XSDT", XSDT.bytes(tables: listed.map(\.address)))
         let rsdp = Placed(
-            name: "RSDP", address: memory.tables.lowerBound, bytes: RSDP.bytes(xsdt: xsdt.address))
+            name: "RSDP", address: base, bytes: RSDP.bytes(xsdt: xsdt.address))
         tables = [rsdp, dsdt] + listed + [xsdt]
     }
 

@@ -12,12 +12,14 @@ enum FADT {
     private static let majorVersion: UInt8 = 6
     private static let minorVersion: UInt8 = 3
 
+    /// Addresses of 64 bits (X_FIRMWARE_CTRL, X_DSDT).
+    static let facsOffset = 132
+    static let dsdtOffset = 140
+
     private enum Offset {
         static let flags = 112
         static let armBootArchitecture = 129
         static let minorVersion = 131
-        static let facs = 132
-        static let dsdt = 140
         static let hypervisorVendor = 268
     }
 
@@ -45,8 +47,8 @@ enum FADT {
             at: Offset.armBootArchitecture,
             littleEndian: ArmFlag.psciCompliant | (power.conduit == .hvc ? ArmFlag.psciUsesHVC : 0))
         table.body.replace(at: Offset.minorVersion, littleEndian: minorVersion)
-        table.body.replace(at: Offset.facs, littleEndian: facs)
-        table.body.replace(at: Offset.dsdt, littleEndian: dsdt)
+        table.body.replace(at: facsOffset, littleEndian: facs)
+        table.body.replace(at: dsdtOffset, littleEndian: dsdt)
         table.body.replaceSubrange(
             Offset.hypervisorVendor..<Offset.hypervisorVendor + ACPITable.oemTableID.count, with: ACPITable.oemTableID)
         return table.bytes

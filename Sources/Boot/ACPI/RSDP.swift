@@ -9,7 +9,8 @@ enum RSDP {
     /// What ACPI 1.0 had, with a checksum of its own.
     private static let firstPartByteCount = 20
     private static let checksumOffset = 8
-    private static let extendedChecksumOffset = 32
+    static let xsdtOffset = 24
+    static let extendedChecksumOffset = 32
 
     static func bytes(xsdt: PhysicalAddress) -> [UInt8] {
         let revision: UInt8 = 2

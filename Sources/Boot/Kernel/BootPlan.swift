@@ -11,6 +11,8 @@ import Hypervisor
 public enum BootPlanError: Error, Equatable, CustomStringConvertible {
     /// Kernel, device tree and initrd do not fit.
     case notEnoughMemory(available: UInt64, needed: UInt64)
+    /// UEFI needs more than the machine has.
+    case notEnoughMemoryForUEFI(available: UInt64)
     /// The kernel and what goes with it would end beyond the address space.
     case sizesOutOfRange
     /// More than Linux reads.
@@ -28,6 +30,9 @@ public enum BootPlanError: Error, Equatable, CustomStringConvertible {
         case .notEnoughMemory(let available, let needed):
             "\(available >> 20) MiB of memory are too little: kernel, device tree and initrd alone need "
                 + "\((needed - 1) >> 20 + 1) MiB; give more"
+        case .notEnoughMemoryForUEFI(let available):
+            "\(available >> 20) MiB of memory are too little: UEFI needs \(BootPlan.leastMemoryForUEFI >> 20) MiB; "
+                + "give more"
         case .sizesOutOfRange:
             "the kernel's header or the initrd asks for more memory than there are addresses; fetch the files again"
         case .commandLineTooLong(let byteCount, let limit):

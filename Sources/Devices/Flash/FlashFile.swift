@@ -81,12 +81,20 @@ public final class FlashFile: FlashStorage {
         }
     }
 
+    /// Lets others have the file. It is not used any more.
+    public func unlock() { file.unlock() }
+
     /// SEEK_DATA of Linux's fs.h; Glibc shows it only to GNU programs.
     private static let seekData: Int32 = 3
     private static let pieceByteCount = 256 << 10
 
     /// Copies everything into `rom`, which is empty. Holes of the file stay memory that was never touched.
     public func load(into rom: GuestROM) throws(FlashFileError) {
+        try forEachPiece { rom.write($1, offset: UInt64($0)) }
+    }
+
+    /// Reads everything but holes.
+    private func forEachPiece(_ body: (_ offset: Int, _ piece: [UInt8]) -> Void) throws(FlashFileError) {
         var offset = 0
         let end = Int(file.byteCount)
         while offset < end {
@@ -95,9 +103,32 @@ public final class FlashFile: FlashStorage {
             if data < 0 && errno == ENXIO { return }
             offset = data < 0 ? offset : Int(data)
             let piece = try read(at: offset, count: min(Self.pieceByteCount, end - offset))
-            rom.write(piece, offset: UInt64(offset))
+            body(offset, piece)
             offset += piece.count
         }
+    }
+
+    /// Makes the file of a flash of `byteCount` bytes, which lasts when this returns.
+    ///
+    /// - Parameters:
+    ///   - path: where nothing is yet.
+    ///   - template: what is in it, from its beginning on; nil: nothing.
+    public static func make(
+        at path: String, from template: String?, flashByteCount byteCount: UInt64
+    ) throws(FlashFileError) {
+        var bytes: [(offset: Int, piece: [UInt8])] = []
+        if let template {
+            let source = try FlashFile(path: template, use: .code, flashByteCount: byteCount)
+            try source.forEachPiece { bytes.append(($0, $1)) }
+        }
+        let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .failed(operation: "make", path: path, errno: errno) }
+        let isSized = ftruncate(descriptor, off_t(byteCount)) == 0
+        let code = errno
+        close(descriptor)
+        guard isSized else { throw .failed(operation: "extend", path: path, errno: code) }
+        let file = try FlashFile(path: path, use: .variables, flashByteCount: byteCount)
+        for (offset, piece) in bytes { try file.write(piece, at: offset) }
     }
 
     private func read(at offset: Int, count: Int) throws(FlashFileError) -> [UInt8] {

@@ -16,7 +16,7 @@ extension Core: StatefulDevice {
         try DeviceStateError.check(restored.activity.isPossible, "activity")
         for start in [restored.pendingStart, restored.activity.start] {
             guard let start else { continue }
-            try DeviceStateError.check(ram.contains(start.entry), "start")
+            try DeviceStateError.check(startRanges.contains { $0.contains(start.entry) }, "start")
         }
         life.withLock { $0 = restored }
         wake()

@@ -9,15 +9,15 @@ final class Core: Sendable {
     let cpu: any VirtualCPU
     let parking: Parking
     /// Where it may start.
-    let ram: Range<PhysicalAddress>
+    let startRanges: [Range<PhysicalAddress>]
     /// Whether the back end waits for wake requests, and has to be called back from that.
     private let waitsInBackend: Bool
     let life = Mutex(CoreLife())
 
-    init(_ cpu: any VirtualCPU, parking: Parking, ram: Range<PhysicalAddress>, waitsInBackend: Bool) {
+    init(_ cpu: any VirtualCPU, parking: Parking, startRanges: [Range<PhysicalAddress>], waitsInBackend: Bool) {
         self.cpu = cpu
         self.parking = parking
-        self.ram = ram
+        self.startRanges = startRanges
         self.waitsInBackend = waitsInBackend
     }
 

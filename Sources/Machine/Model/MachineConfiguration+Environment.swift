@@ -17,24 +17,31 @@ import PSCI
 public struct MeasuredFiles: Sendable, Hashable {
     /// Whether the kernel is flat code rather than a Linux Image.
     public var isFlat: Bool
-    public var kernel: Fingerprint
+    /// nil: UEFI finds it.
+    public var kernel: Fingerprint?
     public var initrd: Fingerprint?
     /// Of every disk, in the order of the slots.
     public var disks: [DiskGeometry]
+    /// UEFI's code, without the zeros at its end; nil if there is none.
+    public var uefi: Fingerprint?
 
-    public init(isFlat: Bool, kernel: Fingerprint, initrd: Fingerprint?, disks: [DiskGeometry]) {
+    public init(
+        isFlat: Bool, kernel: Fingerprint?, initrd: Fingerprint?, disks: [DiskGeometry], uefi: Fingerprint? = nil
+    ) {
         self.isFlat = isFlat
         self.kernel = kernel
         self.initrd = initrd
         self.disks = disks
+        self.uefi = uefi
     }
 
     /// Reads the files of a configuration.
     public init(of configuration: MachineConfiguration) throws(MachineError) {
         let image = try GuestImage(configuration)
         isFlat = image.isFlat
-        kernel = try image.kernel.fingerprint()
+        kernel = try image.kernel?.fingerprint()
         initrd = try image.initrd?.fingerprint()
+        uefi = try image.firmware?.fingerprint()
         disks = try Self.geometries(configuration)
     }
 
@@ -46,8 +53,9 @@ public struct MeasuredFiles: Sendable, Hashable {
     public init(of configuration: MachineConfiguration, measure: (HostFile) throws -> Fingerprint) throws {
         let image = try GuestImage(configuration)
         isFlat = image.isFlat
-        kernel = try measure(image.kernel)
+        kernel = try image.kernel.map(measure)
         initrd = try image.initrd.map(measure)
+        uefi = try image.firmware.map(measure)
         disks = try Self.geometries(configuration)
     }
 
@@ -71,11 +79,12 @@ extension MachineConfiguration {
             "counter.hibernation": model.counterGoesOn ? "goes on" : "restarts",
             "memory.base": hexadecimal(model.ramBase),
             "memory.size": "\(memoryByteCount)",
-            "kernel.kind": files.isFlat ? "flat" : "linux",
-            "kernel.sha256": "\(files.kernel)",
+            "kernel.kind": files.kernel == nil ? "none" : files.isFlat ? "flat" : "linux",
+            "kernel.sha256": files.kernel.map { "\($0)" } ?? "none",
             "initrd.sha256": files.initrd.map { "\($0)" } ?? "none",
             "boot.arguments": commandLine,
         ]
+        if let uefi = files.uefi { facts["uefi.sha256"] = "\(uefi)" }
         facts.merge(cpuFacts) { $1 }
         facts.merge(psciFacts) { $1 }
         facts.merge(components.facts(files)) { $1 }

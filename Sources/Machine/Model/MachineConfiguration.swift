@@ -58,8 +58,8 @@ public struct MachineConfiguration: Sendable {
     public var cpuCount = 1
     /// Bytes of RAM, a multiple of 2 MiB.
     public var memoryByteCount: UInt64 = 512 << 20
-    /// An arm64 Linux Image, or a flat bare-metal image.
-    public var kernel: String
+    /// An arm64 Linux Image, or a flat bare-metal image; nil if UEFI is to find what to start.
+    public var kernel: String?
     public var kernelFormat = KernelFormat.auto
     public var initrd: String?
     /// Copies that are loaded in place of kernel and initrd, and whose names say nothing. The guest sees nothing of it.
@@ -72,6 +72,8 @@ public struct MachineConfiguration: Sendable {
     public var psci: Policy
     /// How the guest is told of its hardware.
     public var hardwareDescription = HardwareDescription.deviceTree
+    /// UEFI, which starts the guest; nil: the kernel is started as it is.
+    public var uefi: UEFIConfiguration?
     /// With ACPI, the FACS's hardware signature: a guest takes its hibernation image only if it is the same. 0: it
     /// checks nothing.
     public var hardwareSignature: UInt32 = 0
@@ -94,7 +96,7 @@ public struct MachineConfiguration: Sendable {
     public var seed: UInt64 = 0
 
     /// A machine of a model, with that model's PSCI.
-    public init(kernel: String, model: MachineModel = .virt1) {
+    public init(kernel: String?, model: MachineModel = .virt1) {
         self.kernel = kernel
         self.model = model
         psci = model.psci
@@ -121,6 +123,16 @@ public enum MachineError: AttributedError {
     case file(path: String, role: String, reason: String)
     case kernel(path: String, KernelImageError)
     case initrdForFlatImage
+    /// There is neither a kernel nor UEFI.
+    case nothingToStart
+    case initrdWithoutKernel
+    case flatImageWithUEFI
+    /// The model has no flash.
+    case noUEFI(model: String)
+    /// A file that is to be UEFI, and its variables, and is not.
+    case notFirmware(path: String)
+    case notVariables(path: String)
+    case flash(FlashFileError)
     case bootPlan(BootPlanError)
     case disk(DiskFileError)
     case sameDisk(String, String)
@@ -155,6 +167,16 @@ public enum MachineError: AttributedError {
             "kernel \(path) \(error)"
         case .initrdForFlatImage:
             "a flat bare-metal image takes no initrd; leave it out, or give an arm64 Linux Image"
+        case .nothingToStart: "there is nothing to start; name a kernel, or have UEFI find one on a disk"
+        case .initrdWithoutKernel: "an initrd without a kernel is of no use; name the kernel, or leave it out"
+        case .flatImageWithUEFI: "UEFI starts no flat code; leave UEFI out, or give an arm64 Linux Image"
+        case .noUEFI(let model): "the machine model \(model) has no flash for UEFI; take a later one"
+        case .notFirmware(let path):
+            "\(path) is no UEFI firmware that is executed in place; name the code of edk2's ArmVirtQemu, "
+                + "such as Debian's AAVMF_CODE.fd"
+        case .notVariables(let path):
+            "\(path) has no variables of UEFI; name a copy of the firmware's own template, such as AAVMF_VARS.fd"
+        case .flash(let error): error.description
         case .bootPlan(let error): error.description
         case .disk(let error): error.description
         case .sameDisk(let one, let other):
@@ -177,7 +199,9 @@ public enum MachineError: AttributedError {
         case .memory(.cannotReserveCode), .backend(.host), .host: true
         case .disk(let error): error.isHosts
         case .network(.host): true
+        case .flash(let error): error.isHosts
         case .cpuCount, .memorySize, .tooManyDisks, .generationID, .file, .kernel, .initrdForFlatImage, .bootPlan,
+            .nothingToStart, .initrdWithoutKernel, .flatImageWithUEFI, .noUEFI, .notFirmware, .notVariables,
             .memory, .backend, .laboratoryDisk, .sameDisk, .diskLog, .network:
             false
         }

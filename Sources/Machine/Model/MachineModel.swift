@@ -30,6 +30,8 @@ public struct MachineModel: Sendable {
     let maximumDiskCount: Int
     /// What a machine of this model has, as a pure function of its configuration.
     let components: @Sendable (MachineConfiguration) -> MachineComponents
+    /// Where UEFI's flash is; nil: there is no place for it.
+    var flash: FlashLayout?
 
     /// Every model there is.
     public static let all = [virt1, virt2]

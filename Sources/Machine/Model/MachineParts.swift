@@ -46,6 +46,8 @@ struct MachineParts {
     var vmClock: VMClock?
     var console: ConsoleDevice?
     var disks: [BlockDevice] = []
+    /// Where UEFI's variables last.
+    var flashFiles: [FlashFile] = []
     /// By index in the configuration.
     var networks: [Int: NetworkDevice] = [:]
 

@@ -110,6 +110,8 @@ extension RunReport.Configuration {
         initrd = configuration.initrd
         append = configuration.commandLine
         firmware = configuration.hardwareDescription.rawValue
+        uefiCode = configuration.uefi?.code
+        uefiVariables = configuration.uefi?.variables
         hardwareSignature =
             configuration.hardwareDescription == .acpi ? hexadecimal(configuration.hardwareSignature) : nil
         generationID = configuration.generationID.map(GenerationID.text(of:))

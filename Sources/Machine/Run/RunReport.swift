@@ -184,13 +184,16 @@ public struct RunReport: Codable, Sendable {
         public var model: String
         public var cpus: Int
         public var memoryBytes: UInt64
-        public var kernel: String
+        public var kernel: String?
         /// auto, linux or flat.
         public var kernelFormat: String
         public var initrd: String?
         public var append: String
         /// dt or acpi.
         public var firmware: String
+        /// UEFI's files; nil if there is none, and for variables that are forgotten.
+        public var uefiCode: String?
+        public var uefiVariables: String?
         /// In hexadecimal; none with a device tree.
         public var hardwareSignature: String?
         /// 32 hexadecimal digits, if the machine has one.

@@ -36,6 +36,7 @@ public final class VirtualMachine: @unchecked Sendable {
     let disks: [BlockDevice]
     let imageWatch: ImageWatch
     let networks: [NetworkDevice]
+    let flashFiles: [FlashFile]
     /// Set if something is to go wrong with the disks, or is to be logged.
     let diskLaboratory: DiskLaboratory?
     let entropy: any EntropySource
@@ -167,6 +168,7 @@ public final class VirtualMachine: @unchecked Sendable {
         consoleSelection = made.consoleSelection
         disks = made.disks
         networks = configuration.networks.indices.compactMap { made.networks[$0] }
+        flashFiles = made.flashFiles
         imageWatch = ImageWatch(diskCount: configuration.disks.count)
 
         var parts = BackendConfiguration(
@@ -182,7 +184,7 @@ public final class VirtualMachine: @unchecked Sendable {
         let waitsInBackend = backend.capabilities.contains(.wakeRequests)
         self.waitsInBackend = waitsInBackend
         let cores = zip(cpus, parking).map {
-            Core($0, parking: $1, ram: configuration.ram, waitsInBackend: waitsInBackend)
+            Core($0, parking: $1, startRanges: [configuration.ram] + configuration.rom, waitsInBackend: waitsInBackend)
         }
         self.cores = cores
         power = PowerController(
@@ -217,6 +219,7 @@ public final class VirtualMachine: @unchecked Sendable {
         if let id = configuration.generationID, id.count != GenerationID.byteCount {
             throw .generationID(byteCount: id.count)
         }
+        try configuration.checkFirmware()
         try configuration.checkDisks()
         try configuration.checkNetworks()
         for disk in configuration.laboratory.disks.keys.sorted() where !configuration.disks.indices.contains(disk) {
@@ -264,6 +267,7 @@ public final class VirtualMachine: @unchecked Sendable {
     public func close() {
         for network in networks { network.stop() }
         for disk in disks { disk.stop() }
+        for file in flashFiles { file.unlock() }
         memory.empty()
     }
 

@@ -15,8 +15,11 @@ struct MachineOptions: ParsableArguments {
         transform: ModelArgument.parse)
     var model = MachineModel.virt1
 
-    @Option(help: ArgumentHelp("The kernel: an uncompressed arm64 Linux Image, or flat code.", valueName: "file"))
-    var kernel: String
+    @Option(
+        help: ArgumentHelp(
+            "The kernel: an uncompressed arm64 Linux Image, or flat code. UEFI finds one on a disk if there is none.",
+            valueName: "file"))
+    var kernel: String?
 
     @Option(
         help: ArgumentHelp(
@@ -80,23 +83,30 @@ struct MachineOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How the guest is told of its machine: \(list(HardwareDescription.allCases.map(\.rawValue))). "
+            "How the guest is told of its machine: \(list(HardwareDescription.allCases.map(\.rawValue))). uefi, or "
+                + "uefi=CODE for firmware of your own, starts it by UEFI, with ACPI; uefi,dt without. "
                 + "(default: \(HardwareDescription.deviceTree.rawValue))", valueName: "firmware"),
-        transform: FirmwareArgument.kind)
-    var firmware = HardwareDescription.deviceTree
+        transform: FirmwareArgument.parse)
+    var firmware = FirmwareArgument(hardwareDescription: .deviceTree)
+
+    @Option(
+        help: ArgumentHelp(
+            "UEFI's variables: a file that this run changes, or that a VM that is made begins with. "
+                + "(default: the firmware's own)", valueName: "file"))
+    var uefiVars: String?
 
     @Option(
         help: ArgumentHelp(
             "With ACPI: the signature by which the guest knows the machine that it hibernated on. (default: 0, none)",
             valueName: "hex"),
-        transform: FirmwareArgument.signature)
+        transform: ACPIArgument.signature)
     var hardwareSignature: UInt32?
 
     @Option(
         help: ArgumentHelp(
             "The machine's generation id, 32 hexadecimal digits; a copy gets another one. (default: none)",
             valueName: "id"),
-        transform: FirmwareArgument.generationID)
+        transform: ACPIArgument.generationID)
     var generationID: GenerationIDArgument?
 
     @Option(
@@ -111,12 +121,27 @@ struct MachineOptions: ParsableArguments {
     var console = ConsoleKind.pl011
 
     func validate() throws {
-        guard !kernel.isEmpty else { throw ValidationError("--kernel has no value: name a file") }
+        guard kernel != "" else { throw ValidationError("--kernel has no value: name a file") }
+        guard kernel != nil || firmware.hasUEFI else {
+            throw ValidationError("there is nothing to start: give --kernel, or --firmware uefi")
+        }
+        guard kernel != nil || append.isEmpty else {
+            throw ValidationError("--append means nothing without --kernel: give both, or let UEFI's loader say it")
+        }
+        guard !firmware.hasUEFI || firmware.foundCode != nil else {
+            throw ValidationError(
+                "no UEFI was found on this host: install qemu-efi-aarch64 (Debian, Ubuntu) or edk2-aarch64 (Fedora), "
+                    + "or name its code with --firmware uefi=CODE")
+        }
+        guard uefiVars != "" else { throw ValidationError("--uefi-vars has no value: name a file, or leave it out") }
+        guard uefiVars == nil || firmware.hasUEFI else {
+            throw ValidationError("--uefi-vars means nothing without --firmware uefi: give both or neither")
+        }
         guard initrd != "" else { throw ValidationError("--initrd has no value: name a file, or leave it out") }
         guard seed == nil || clock == .instructions else {
             throw ValidationError("--seed means nothing without --clock=instructions: give both or neither")
         }
-        guard hardwareSignature == nil || firmware == .acpi else {
+        guard hardwareSignature == nil || firmware.hardwareDescription == .acpi else {
             throw ValidationError("--hardware-signature means nothing without --firmware acpi: give both or neither")
         }
     }
@@ -132,7 +157,10 @@ struct MachineOptions: ParsableArguments {
         machine.cpuCount = cpus
         machine.commandLine = append
         machine.psci = Policy(psci, over: machine.model.psci, version: psciVersion, conduit: conduit)
-        machine.hardwareDescription = firmware
+        machine.hardwareDescription = firmware.hardwareDescription
+        if firmware.hasUEFI, let code = firmware.foundCode {
+            machine.uefi = UEFIConfiguration(code: code, variables: uefiVars)
+        }
         machine.hardwareSignature = hardwareSignature ?? 0
         machine.generationID = generationID?.bytes
         machine.clock = clock
@@ -267,14 +295,7 @@ struct GenerationIDArgument {
     var bytes: [UInt8]
 }
 
-private enum FirmwareArgument {
-    static func kind(_ argument: String) throws -> HardwareDescription {
-        guard let kind = HardwareDescription(rawValue: argument) else {
-            throw ValidationError("give \(list(HardwareDescription.allCases.map(\.rawValue)))")
-        }
-        return kind
-    }
-
+private enum ACPIArgument {
     static func signature(_ argument: String) throws -> UInt32 {
         let digits = argument.hasPrefix("0x") ? argument.dropFirst(2) : argument[...]
         guard let signature = UInt32(digits, radix: 16) else {

@@ -39,7 +39,8 @@ struct Create: ParsableCommand {
     func run() throws {
         Command.run {
             var machine = machineOptions.machine
-            machine.kernel = try AbsolutePath.of(machine.kernel)
+            machine.kernel = try machine.kernel.map { try AbsolutePath.of($0) }
+            if let code = machine.uefi?.code { machine.uefi?.code = try AbsolutePath.of(code) }
             machine.initrd = try machine.initrd.map { try AbsolutePath.of($0) }
             for index in machine.disks.indices {
                 machine.disks[index].path = try AbsolutePath.of(machine.disks[index].path)
@@ -60,7 +61,7 @@ struct Create: ParsableCommand {
             policy.expiresAfter = hibernateFor
             policy.diskHash = diskHash
             let vm = try vmOptions.storeOptions.location.create(
-                vmOptions.name, VMConfiguration(machine, hibernation: policy))
+                vmOptions.name, VMConfiguration(machine, hibernation: policy), variables: machine.uefi?.variables)
             Output.print("\(vm.configurationPath)")
             return .poweredOff
         }

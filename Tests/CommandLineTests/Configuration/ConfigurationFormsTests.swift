@@ -75,6 +75,9 @@ struct ConfigurationFormsTests {
         Field(
             "hardwareDescription", ["--firmware", "acpi"], toml: ["firmware = 'acpi'"], report: [#""firmware":"acpi""#]),
         Field(
+            "uefi", ["--firmware", "uefi=/code.fd,dt"], toml: ["uefi-code = '/code.fd'"],
+            report: [#""uefiCode":"/code.fd""#]),
+        Field(
             "generationID", ["--generation-id", "00112233445566778899aabbccddeeff"],
             toml: ["generation-id = '00112233445566778899aabbccddeeff'"],
             report: [#""generationID":"00112233445566778899aabbccddeeff""#]),

@@ -62,6 +62,22 @@ struct ArgumentTests {
         #expect(DiskConfiguration(argument: argument) == disk)
     }
 
+    @Test(
+        "Firmware is dt or acpi, or UEFI with either; its code is a path, commas included",
+        arguments: [
+            ("dt", HardwareDescription.deviceTree, false, nil), ("acpi", .acpi, false, nil),
+            ("uefi", .acpi, true, nil), ("uefi,dt", .deviceTree, true, nil), ("uefi,acpi", .acpi, true, nil),
+            ("uefi=/a.fd", .acpi, true, "/a.fd"), ("uefi=/a.fd,dt", .deviceTree, true, "/a.fd"),
+            ("uefi=/a,b.fd", .acpi, true, "/a,b.fd"), ("uefi=/a,dt,acpi", .acpi, true, "/a,dt"),
+        ] as [(String, HardwareDescription, Bool, String?)])
+    func firmware(argument: String, description: HardwareDescription, hasUEFI: Bool, code: String?) throws {
+        let firmware = try FirmwareArgument.parse(argument)
+        #expect(firmware.hardwareDescription == description && firmware.hasUEFI == hasUEFI && firmware.code == code)
+    }
+
+    @Test("Other firmware is none", arguments: ["", "uefi=", "uefi=,dt", "uefi,", "UEFI", "dt,uefi", "uefix"])
+    func noFirmware(argument: String) { #expect(throws: (any Error).self) { try FirmwareArgument.parse(argument) } }
+
     @Test("A disk without a path is none", arguments: ["", ",readonly=on", ",readonly=off", ",format=raw"])
     func noDisk(argument: String) {
         #expect(DiskConfiguration(argument: argument) == nil)

@@ -3,7 +3,8 @@
 import Foundation
 
 struct GuestMachine {
-    var kernel: URL
+    /// nil: UEFI finds one.
+    var kernel: URL?
     var initrd: URL?
     var disks: [URL] = []
     var cpus = 1
@@ -30,7 +31,8 @@ struct GuestMachine {
 
     /// The arguments of `dormouse`, without `--report`.
     var arguments: [String] {
-        var arguments = ["run", "--kernel", kernel.path, "--cpus", String(cpus)]
+        var arguments = ["run", "--cpus", String(cpus)]
+        if let kernel { arguments += ["--kernel", kernel.path] }
         if let initrd { arguments += ["--initrd", initrd.path] }
         for disk in disks { arguments += ["--disk", disk.path] }
         if !append.isEmpty { arguments += ["--append", append.joined(separator: " ")] }

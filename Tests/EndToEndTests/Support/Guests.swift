@@ -34,7 +34,7 @@ enum LinuxGuest: String, CaseIterable {
         """
 
     /// DORMOUSE_GUESTS, or where the scripts put them.
-    private static let directory: URL = {
+    fileprivate static let directory: URL = {
         let environment = ProcessInfo.processInfo.environment
         if let guests = environment["DORMOUSE_GUESTS"] { return URL(filePath: guests) }
         let caches =
@@ -43,6 +43,17 @@ enum LinuxGuest: String, CaseIterable {
         let cache = environment["DORMOUSE_CACHE"].map { URL(filePath: $0) } ?? caches.appending(path: "dormouse")
         return cache.appending(path: "guests")
     }()
+}
+
+/// Debian's UEFI, as scripts/fetch-guests left it.
+enum UEFI {
+    static let code = LinuxGuest.directory.appending(path: "uefi/AAVMF_CODE.fd")
+    static let isThere = FileManager.default.isReadableFile(atPath: code.path)
+    static let whyNot: Comment = "there is no UEFI in \(LinuxGuest.directory.path): run scripts/fetch-guests"
+
+    /// Options of `dormouse run` and `dormouse create`.
+    static let options = ["--model", "virt-2", "--firmware", firmware]
+    static let firmware = "uefi=\(code.path)"
 }
 
 /// The guests that Guests/build makes.

@@ -9,13 +9,15 @@ struct KeptVM {
     var store: [String] { ["--store", scratch.file("store").path] }
 
     /// - Parameter disk: the VM's disk; an empty one if nil.
-    init(_ scratch: Scratch, _ machine: GuestMachine, disk: URL? = nil, firmware: String = "acpi") throws {
+    init(
+        _ scratch: Scratch, _ machine: GuestMachine, disk: URL? = nil, firmware: String = "acpi", options: [String] = []
+    ) throws {
         self.scratch = scratch
         var machine = machine
         machine.disks = [try disk ?? scratch.makeDisk()]
         // How guest code is executed is a matter of each start.
         machine.engine = nil
-        machine.options = ["--firmware", firmware]
+        machine.options = ["--firmware", firmware] + options
         #expect(try command("create", arguments: Array(machine.arguments.dropFirst())) == 0)
     }
 

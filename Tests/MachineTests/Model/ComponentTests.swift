@@ -17,13 +17,15 @@ struct ComponentTests {
     private static func machine(_ firmware: HardwareDescription, _ model: MachineModel = .virt1) -> MachineConfiguration
     {
         var machine = MachineConfiguration(kernel: "Image", model: model)
-        machine.memoryByteCount = 64 << 20
+        machine.memoryByteCount = 128 << 20
         machine.cpuCount = 2
         machine.hardwareDescription = firmware
         machine.networks = [NetworkConfiguration(.tap(interface: "t"))]
         machine.disks = [DiskConfiguration(path: "/a")]
         machine.generationID = Array(0..<16)
         machine.console = .virtio
+        // What only a later model has.
+        if model.flash != nil { machine.uefi = UEFIConfiguration(code: "/code.fd") }
         return machine
     }
 
@@ -126,6 +128,13 @@ struct ComponentTests {
         of(NetworkFunction.self, "mac") { $0.mac = MACAddress(virtualMachine: 99) },
         of(ConsoleFunction.self, "queueSizes") { $0.queueSizes = [128] },
         of(EntropyFunction.self, "queueSizes") { $0.queueSizes = [128] },
+        of(FwCfgComponent.self, "registers", model: .virt2) { $0.registers = elsewhere },
+        of(FwCfgComponent.self, "hasKernel", model: .virt2) { $0.hasKernel.toggle() },
+        of(FwCfgComponent.self, "hasTables", model: .virt2) { $0.hasTables.toggle() },
+        of(FlashComponent.self, "content", model: .virt2) { $0.content = .code },
+        of(FlashComponent.self, "registers", model: .virt2) { $0.registers = elsewhere },
+        of(FlashComponent.self, "blockByteCount", model: .virt2) { $0.blockByteCount *= 2 },
+        of(FlashComponent.self, "bankWidth", model: .virt2) { $0.bankWidth = 2 },
     ]
 
     /// What a guest cannot tell, and why.
@@ -190,6 +199,7 @@ struct ComponentTests {
         let disk = try TemporaryFile([UInt8](repeating: 0, count: 4096))
         var configuration = Self.machine(firmware, try #require(MachineModel.all.first { $0.name == model }))
         configuration.networks = []
+        configuration.uefi = nil
         configuration.disks[0].path = disk.path
         let facts = configuration.environment(Self.files).facts
         let machine = try VirtualMachine(configuration, events: MachineEvents())

@@ -22,7 +22,8 @@ struct GoldenTests {
         var testDescription: String { model + " " + name }
 
         static let all = MachineModel.all.flatMap { model in
-            ["dt", "acpi", "full-dt", "full-acpi"].map { Case(model: model.name, name: $0) }
+            (["dt", "acpi", "full-dt", "full-acpi"] + (model.flash == nil ? [] : ["uefi-dt", "uefi-acpi"]))
+                .map { Case(model: model.name, name: $0) }
         }
 
         /// Few things, or everything that there can be.
@@ -32,6 +33,7 @@ struct GoldenTests {
                     kernel: "Image", model: try #require(MachineModel.all.first { $0.name == model }))
                 machine.commandLine = "quiet"
                 machine.hardwareDescription = name.hasSuffix("acpi") ? .acpi : .deviceTree
+                if name.hasPrefix("uefi") { machine.uefi = UEFIConfiguration(code: "/code.fd") }
                 guard name.hasPrefix("full") else { return machine }
                 machine.cpuCount = 3
                 machine.psci = Policy(
@@ -60,7 +62,10 @@ struct GoldenTests {
 
     @Test("What a record keeps of it is its golden file's", arguments: Case.all)
     func facts(_ golden: Case) throws {
-        let facts = try golden.machine.environment(Self.files).facts
+        let machine = try golden.machine
+        var files = Self.files
+        if machine.uefi != nil { files.uefi = Fingerprint(of: [3]) }
+        let facts = machine.environment(files).facts
         let text = facts.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)\n" }.joined()
         try compare(text, with: "\(golden.model)/\(golden.name).facts")
     }

@@ -8,7 +8,7 @@ extension MachineModel {
         MachineModel(
             name: name, isReleased: isReleased, cpu: cpu, counterFrequency: counterFrequency,
             counterGoesOn: counterGoesOn, psci: psci, ramBase: ramBase, maximumCPUCount: maximumCPUCount,
-            maximumDiskCount: maximumDiskCount, components: components)
+            maximumDiskCount: maximumDiskCount, components: components, flash: flash)
     }
 
     /// The same model with another list.
@@ -22,7 +22,7 @@ extension MachineModel {
                 var list = components(machine)
                 change(&list)
                 return list
-            })
+            }, flash: flash)
     }
 }
 

@@ -9,13 +9,19 @@ import HostSupport
 import Hypervisor
 
 /// A file that is read into guest memory.
-public final class HostFile {
+public final class HostFile: Sendable {
     public let path: String
     let role: String
     public let byteCount: UInt64
     private let descriptor: Int32
 
-    public init(path: String, role: String) throws(MachineError) {
+    /// Opens the file at `path`.
+    ///
+    /// - Parameters:
+    ///   - path: of a regular file.
+    ///   - role: what it is to be, for people.
+    ///   - isTrimmed: whether the zeros at its end do not count: padding up to the size of a flash.
+    public init(path: String, role: String, isTrimmed: Bool = false) throws(MachineError) {
         self.path = path
         self.role = role
         // Non-blocking, so that opening a pipe does not wait for its other end; it changes nothing for a file.
@@ -31,7 +37,27 @@ public final class HostFile {
             close(descriptor)
             throw .file(path: path, role: role, reason: "it is \(kind.words); \(Self.advice(kind))")
         }
-        byteCount = UInt64(max(0, status.st_size))
+        let byteCount = UInt64(max(0, status.st_size))
+        self.byteCount = isTrimmed ? Self.trimmed(descriptor, byteCount: byteCount) : byteCount
+    }
+
+    /// Bytes up to the last one that is not zero.
+    private static func trimmed(_ descriptor: Int32, byteCount: UInt64) -> UInt64 {
+        let zeros = [UInt8](repeating: 0, count: pieceByteCount)
+        var end = Int(byteCount)
+        while end > 0 {
+            let start = (end - 1) / pieceByteCount * pieceByteCount
+            var piece = [UInt8](repeating: 0, count: end - start)
+            // A file that cannot be read says so when it is.
+            guard pread(descriptor, &piece, piece.count, off_t(start)) == piece.count else { return byteCount }
+            if piece.count != zeros.count || memcmp(piece, zeros, piece.count) != 0,
+                let last = piece.lastIndex(where: { $0 != 0 })
+            {
+                return UInt64(start + last + 1)
+            }
+            end = start
+        }
+        return byteCount
     }
 
     deinit {
@@ -62,7 +88,7 @@ public final class HostFile {
         try read(at: 0, count: min(count, Int(byteCount)))
     }
 
-    private func read(at offset: Int, count: Int) throws(MachineError) -> [UInt8] {
+    func read(at offset: Int, count: Int) throws(MachineError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         let got = pread(descriptor, &bytes, bytes.count, off_t(offset))
         guard got == bytes.count else { throw failure() }

@@ -5,7 +5,7 @@ import HostSupport
 extension MachineConfiguration {
     /// Everything on the host that the machine reads or writes.
     public var paths: [String] {
-        [kernel] + [initrd, laboratory.diskLog].compactMap(\.self) + disks.map(\.path)
+        [kernel, initrd, uefi?.code, uefi?.variables, laboratory.diskLog].compactMap(\.self) + disks.map(\.path)
     }
 
     /// Throws if two disks are the same, or one is a part of the other, and one of them is written; or if the log of
@@ -22,7 +22,7 @@ extension MachineConfiguration {
         }
         guard let log = laboratory.diskLog, let identity = FileIdentity(path: log) else { return }
         var others = identities
-        others += [FileIdentity(path: kernel), initrd.flatMap { FileIdentity(path: $0) }]
+        others += [kernel, initrd, uefi?.code, uefi?.variables].map { $0.flatMap { FileIdentity(path: $0) } }
         guard !others.contains(where: { other in other.map { FileIdentity.overlap($0, identity) } ?? false }) else {
             throw .diskLog(path: log)
         }

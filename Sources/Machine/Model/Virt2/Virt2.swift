@@ -9,7 +9,8 @@ extension MachineModel {
     public static let virt2 = MachineModel(
         name: "virt-2", isReleased: false, cpu: virt1.cpu, counterFrequency: virt1.counterFrequency,
         counterGoesOn: virt1.counterGoesOn, psci: virt1.psci, ramBase: virt1.ramBase,
-        maximumCPUCount: virt1.maximumCPUCount, maximumDiskCount: virt1.maximumDiskCount, components: Virt2.components)
+        maximumCPUCount: virt1.maximumCPUCount, maximumDiskCount: virt1.maximumDiskCount, components: Virt2.components,
+        flash: Virt2.flash)
 }
 
 private enum Virt2 {
@@ -19,6 +20,10 @@ private enum Virt2 {
 
     /// Arm's Base System Architecture has the performance monitors' interrupt there.
     private static let performanceINTID = 23
+
+    /// Where `virt-1` has nothing.
+    static let flash = FlashLayout(code: 0..<0x0400_0000, variables: 0x0400_0000..<0x0800_0000)
+    private static let fwCfgBase: PhysicalAddress = 0x0902_0000
 
     @Sendable static func components(_ machine: MachineConfiguration) -> MachineComponents {
         var list = MachineModel.virt1.components(machine)
@@ -40,6 +45,22 @@ private enum Virt2 {
         if machine.console != .virtio {
             list.change(VirtioComponent.self) { if $0.function is ConsoleFunction { $0.function = nil } }
         }
+        let hasUEFI = machine.uefi != nil
+        list.devices.append(
+            FwCfgComponent(
+                registers: fwCfgBase..<fwCfgBase + FwCfg.windowSize, hasKernel: hasUEFI && machine.kernel != nil,
+                hasTables: hasUEFI && machine.hardwareDescription == .acpi))
+        if hasUEFI { addFlash(to: &list) }
         return list
+    }
+
+    /// What a guest of UEFI finds otherwise.
+    private static func addFlash(to list: inout MachineComponents) {
+        list.devices.append(FlashComponent(content: .code, registers: flash.code))
+        list.devices.append(FlashComponent(content: .variables, registers: flash.variables))
+        // Firmware turns the port on, as it does on hardware.
+        list.change(SerialPortComponent.self) { $0.isSetUp = false }
+        // It lies in RAM that firmware would have to leave alone, and does not know of.
+        list.devices.removeAll { $0 is GenerationIDComponent }
     }
 }

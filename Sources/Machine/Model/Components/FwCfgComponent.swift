@@ -1,0 +1,65 @@
+// fw_cfg: what firmware is given beside the device tree.
+
+import Boot
+import Bytes
+import Devices
+import Hypervisor
+
+struct FwCfgComponent: Component {
+    var registers: Range<PhysicalAddress>
+    /// Whether there is firmware that loads the guest's kernel.
+    var hasKernel: Bool
+    /// Whether there is firmware that installs ACPI's tables.
+    var hasTables: Bool
+
+    let name = "fw-cfg"
+    var windows: [Range<PhysicalAddress>] { [registers] }
+
+    /// What is in the items is said by others: kernel and initrd by their digests, the tables by theirs.
+    func facts(_ files: MeasuredFiles) -> [String: String] {
+        let items = ["kernel": hasKernel, "tables": hasTables].filter(\.value).keys.sorted()
+        return ["base": hexadecimal(registers.lowerBound), "items": items.joined(separator: " ")]
+    }
+
+    var description: [any BoardDevice] { [BoardDescription.FwCfg(registers)] }
+
+    func make(_ parts: inout MachineParts) throws(MachineError) -> MadeComponent {
+        let device = FwCfg(try items(parts.configuration), memory: parts.memory)
+        return MadeComponent(
+            devices: [device], state: device, setEnding: { device.setEnding($0) }, reset: { device.reset() })
+    }
+
+    private func items(_ machine: MachineConfiguration) throws(MachineError) -> FwCfgItems {
+        var items = FwCfgItems()
+        items.set(.cpuCount, to: UInt16(machine.cpuCount))
+        items.set(.maximumCPUCount, to: UInt16(machine.cpuCount))
+        items.set(.bootMenu, to: UInt16(0))
+        if hasKernel { Self.add(try GuestImage(machine), commandLine: machine.commandLine, to: &items) }
+        let board = machine.model.board(machine, chosen: BoardDescription.Chosen())
+        if hasTables, let files = ACPIFiles(of: board) {
+            items.add(ACPIFiles.tablesName, FwCfgItem(files.tables))
+            items.add(ACPIFiles.rsdpName, FwCfgItem(files.rsdp))
+            items.add(ACPIFiles.loaderName, FwCfgItem(files.loader))
+        }
+        return items
+    }
+
+    /// What firmware loads a kernel from: sizes first, of 32 bits each.
+    private static func add(_ image: GuestImage, commandLine: String, to items: inout FwCfgItems) {
+        guard let kernel = image.kernel else { return }
+        func add(_ file: HostFile, _ size: FwCfgItems.Key, _ data: FwCfgItems.Key) {
+            items.set(size, to: UInt32(clamping: file.byteCount))
+            items[data] = FwCfgItem(byteCount: UInt64(UInt32(clamping: file.byteCount))) { offset, count in
+                try? file.read(at: Int(offset), count: count)
+            }
+        }
+        add(kernel, .kernelSize, .kernelData)
+        if let initrd = image.initrd { add(initrd, .initrdSize, .initrdData) }
+        // A NUL ends it.
+        let text = Array(commandLine.utf8) + [0]
+        items.set(.commandLineSize, to: UInt32(text.count))
+        items[.commandLineData] = FwCfgItem(text)
+        // Of x86 only.
+        items.set(.setupSize, to: UInt32(0))
+    }
+}
