@@ -27,15 +27,17 @@ extension VM {
         return one == FileIdentity(path: other)
     }
 
-    /// Makes a copy a machine of its own: another identity, and another generation id.
+    /// Makes a copy a machine of its own: another identity, another generation id, and another UUID.
     func becomeOriginal(_ state: inout VMState) throws(HostError) {
         state.identity = VMStore.randomIdentity()
         state.home = path
-        guard try configuration().generationID != nil else { return }
+        let configuration = try configuration()
+        guard configuration.generationID != nil || configuration.uuid != nil else { return }
         // The file is the user's: one value is replaced, and the rest stays as it is.
         let text = String(decoding: try Self.read(configurationPath, limit: 1 << 20), as: UTF8.self)
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-            line.hasPrefix("generation-id") ? "generation-id = '\(VMStore.randomIdentity())'" : String(line)
+            if line.hasPrefix("generation-id") { return "generation-id = '\(VMStore.randomIdentity())'" }
+            return line.hasPrefix("uuid") ? "uuid = '\(SystemUUID.text(of: VMStore.randomUUID()))'" : String(line)
         }
         do throws(DurableFileError) {
             try DurableFile.write(
@@ -45,7 +47,8 @@ extension VM {
 }
 
 extension VMStore {
-    /// Makes another VM like `vm`, with an identity, a generation id and network addresses of its own, on other disks.
+    /// Makes another VM like `vm`, with an identity, a generation id, a UUID and network addresses of its own, on other
+    /// disks.
     ///
     /// It resumes nothing: if `vm` hibernated, the copies of its disks have its image, and the first start is a clean
     /// boot.
@@ -70,6 +73,7 @@ extension VMStore {
             configuration.disks?[index].path = path
         }
         if configuration.generationID != nil { configuration.generationID = Self.randomIdentity() }
+        if configuration.uuid != nil { configuration.uuid = SystemUUID.text(of: Self.randomUUID()) }
         for index in (configuration.networks ?? []).indices { configuration.networks?[index].mac = Self.randomMAC() }
         return try create(name, configuration, variables: vm.variablesPath) { state in
             guard let slept = Self.leftImage(source, configuration) else { return }

@@ -56,6 +56,7 @@ extension VMConfiguration {
         ConfigurationKey("firmware", .text(example: "acpi"), isRequired: false),
         ConfigurationKey("uefi-code", .text(example: "/usr/share/AAVMF/AAVMF_CODE.fd"), isRequired: false),
         ConfigurationKey("generation-id", .text(example: "00112233445566778899aabbccddeeff"), isRequired: false),
+        ConfigurationKey("uuid", .text(example: "00112233-4455-4677-8899-aabbccddeeff"), isRequired: false),
         ConfigurationKey("console", .text(example: "pl011")),
         ConfigurationKey("clock", .text(example: "host")),
         ConfigurationKey("seed", .number(example: 1), isRequired: false),

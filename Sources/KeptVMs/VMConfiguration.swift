@@ -31,6 +31,8 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
     public var uefiCode: String?
     /// 32 hexadecimal digits, if the machine has a generation id.
     public var generationID: String?
+    /// The system's UUID, if it is set.
+    public var uuid: String?
     public var console: String
     /// `host` or `instructions`.
     public var clock: String
@@ -46,7 +48,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         case initrd, append, firmware
         case uefiCode = "uefi-code"
         case generationID = "generation-id"
-        case console, clock, seed, psci, hibernation
+        case uuid, console, clock, seed, psci, hibernation
         case disks = "disk"
         case networks = "network"
     }
@@ -123,6 +125,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         firmware = machine.hardwareDescription.rawValue
         uefiCode = machine.uefi?.code
         generationID = machine.generationID.map(GenerationID.text(of:))
+        uuid = machine.uuid.map(SystemUUID.text(of:))
         console = machine.console.rawValue
         clock = machine.clock.rawValue
         seed = machine.clock == .instructions ? Int64(bitPattern: machine.seed) : nil
@@ -168,6 +171,13 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
                 throw VMConfigurationError("generation-id = \"\(generationID)\" is not 32 hexadecimal digits")
             }
             machine.generationID = bytes
+        }
+        if let uuid {
+            guard let bytes = SystemUUID.bytes(of: uuid) else {
+                throw VMConfigurationError(
+                    "uuid = \"\(uuid)\" is none; it is 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12")
+            }
+            machine.uuid = bytes
         }
         machine.console = try Self.value(console, "console")
         machine.clock = try Self.value(clock, "clock")

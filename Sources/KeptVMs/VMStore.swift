@@ -84,6 +84,9 @@ public struct VMStore: Sendable {
         return (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
     }
 
+    /// A system's UUID.
+    public static func randomUUID() -> [UInt8] { SystemUUID.random(randomGenerationID()) }
+
     /// 128 random bits in hexadecimal.
     static func randomIdentity() -> String {
         Hexadecimal.text(of: randomGenerationID())

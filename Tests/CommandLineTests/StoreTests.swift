@@ -115,7 +115,9 @@ struct StoreTests {
 
     @Test("copy makes a machine of its own, which boots clean from copies of the disks")
     func copy() async throws {
-        let vm = try await TestVM(.sleeper, append: "cycles=1", disks: 1, options: ["--net", "tap=tap0"])
+        let vm = try await TestVM(
+            .sleeper, append: "cycles=1", disks: 1,
+            options: ["--net", "tap=tap0", "--uuid", "00112233-4455-4677-8899-aabbccddeeff"])
         let text = try Data(contentsOf: URL(filePath: vm.configurationPath))
         let disk = "\(vm.directory.path)/copy.img"
         func copy(_ options: [String]) async throws -> Finished {
@@ -127,7 +129,7 @@ struct StoreTests {
         try Data(contentsOf: URL(filePath: vm.disks[0])).write(to: URL(filePath: disk))
         #expect(try await copy(["--disk", disk]).exitCode == 0)
         let other = try Data(contentsOf: URL(filePath: "\(vm.store)/other/vm.toml"))
-        for key in [/generation-id = '[^']*'/, /mac = '[^']*'/] {
+        for key in [/generation-id = '[^']*'/, /uuid = '[^']*'/, /mac = '[^']*'/] {
             let one = try #require(String(decoding: text, as: UTF8.self).firstMatch(of: key)?.0)
             let two = try #require(String(decoding: other, as: UTF8.self).firstMatch(of: key)?.0)
             #expect(one != two)

@@ -23,6 +23,8 @@ extension EndToEnd {
             #expect(end.console.contains("efi: EFI v"))
             #expect(end.console.contains("Remapping and enabling EFI services."))
             #expect(end.console.contains("ACPI: FACS 0x") == (description == "acpi"))
+            // Type 1 and type 0 of the SMBIOS tables.
+            #expect(end.console.contains("DMI: Dormouse virt-2, BIOS 1 01/01/2026"))
             #expect(end.console.contains("[vda] 1048576 512-byte logical blocks"))
             for complaint in ["WARNING", "ACPI Error", "ACPI Warning", "Synchronous Exception"] {
                 #expect(!end.console.contains(complaint), "\(complaint)")

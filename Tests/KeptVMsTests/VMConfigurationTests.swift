@@ -26,6 +26,7 @@ struct VMConfigurationTests {
         machine.psci = Policy(over: machine.model.psci, version: .v1_1, conduit: .smc)
         machine.hardwareDescription = .acpi
         machine.generationID = Array(16..<32)
+        machine.uuid = Array(32..<48)
         return machine
     }
 
@@ -47,6 +48,7 @@ struct VMConfigurationTests {
         #expect(machine.networks.map(\.mtu) == [1500, 9000, 1500])
         #expect(machine.hardwareDescription == .acpi)
         #expect(machine.generationID == Array(16..<32))
+        #expect(machine.uuid == Array(32..<48))
     }
 
     @Test("A policy for errors of a disk that there is none of is refused, with those that there are")
@@ -90,7 +92,7 @@ struct VMConfigurationTests {
         arguments: [
             ("memory = \"1Q\"", "memory"), ("cpus = \"many\"", "cpus"), ("clock = \"sundial\"", "clock"),
             ("model = \"virt-0\"", "virt-0"), ("schema = 99", "schema 99"), ("firmware = \"bios\"", "firmware"),
-            ("generation-id = \"7\"", "generation-id"),
+            ("generation-id = \"7\"", "generation-id"), ("uuid = \"00112233445566778899aabbccddeeff\"", "uuid"),
             ("kind = \"wifi\"", "a network needs"), ("mtu = 65536", "mtu"), ("mac = \"ff:ff:ff:ff:ff:ff\"", "mac"),
         ])
     func refused(line: String, words: String) throws {

@@ -31,6 +31,10 @@ public struct SMBIOS: Sendable, Hashable {
     /// is empty.
     public var oemStrings: [String]
 
+    /// The names by which QEMU's fw_cfg has entry point and tables, and firmware looks for them.
+    package static let entryPointName = "etc/smbios/smbios-anchor"
+    package static let tablesName = "etc/smbios/smbios-tables"
+
     /// - Precondition: the UUID has 16 bytes.
     public init(
         manufacturer: String = "Dormouse", product: String, version: String, uuid: [UInt8], hasUEFI: Bool,

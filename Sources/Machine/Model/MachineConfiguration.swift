@@ -82,6 +82,8 @@ public struct MachineConfiguration: Sendable {
     public var knownHeaderEnds: [String: [UInt64]] = [:]
     /// 16 bytes that change when the machine is copied, as they lie in memory; nil: the machine has no generation id.
     public var generationID: [UInt8]?
+    /// The system's UUID, 16 bytes in the order in which it is written; nil: none is set. A guest of UEFI reads it.
+    public var uuid: [UInt8]?
     /// What goes wrong in the firmware and with the disks, on purpose. No part of what is recorded with a VM.
     public var laboratory = Laboratory.idle
     public var clock = ClockKind.host
@@ -120,6 +122,7 @@ public enum MachineError: AttributedError {
     case memorySize(UInt64)
     case tooManyDisks(Int, limit: Int)
     case generationID(byteCount: Int)
+    case uuid(byteCount: Int)
     case file(path: String, role: String, reason: String)
     case kernel(path: String, KernelImageError)
     case initrdForFlatImage
@@ -159,6 +162,8 @@ public enum MachineError: AttributedError {
             "\(bytes >> 20) MiB of memory cannot be had; give a size from 2 MiB to 256 GiB, in steps of 2 MiB"
         case .tooManyDisks(let count, let limit):
             "\(count) disks are too many; this machine has slots for \(limit)"
+        case .uuid(let count):
+            "a UUID has \(SystemUUID.byteCount) bytes and not \(count); give 32 hexadecimal digits with hyphens between"
         case .generationID(let count):
             "a generation id has 16 bytes and not \(count); give 32 hexadecimal digits"
         case .file(let path, let role, let reason):
@@ -200,7 +205,8 @@ public enum MachineError: AttributedError {
         case .disk(let error): error.isHosts
         case .network(.host): true
         case .flash(let error): error.isHosts
-        case .cpuCount, .memorySize, .tooManyDisks, .generationID, .file, .kernel, .initrdForFlatImage, .bootPlan,
+        case .cpuCount, .memorySize, .tooManyDisks, .generationID, .uuid, .file, .kernel, .initrdForFlatImage,
+            .bootPlan,
             .nothingToStart, .initrdWithoutKernel, .flatImageWithUEFI, .noUEFI, .notFirmware, .notVariables,
             .memory, .backend, .laboratoryDisk, .sameDisk, .diskLog, .network:
             false

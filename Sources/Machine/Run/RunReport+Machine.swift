@@ -115,6 +115,7 @@ extension RunReport.Configuration {
         hardwareSignature =
             configuration.hardwareDescription == .acpi ? hexadecimal(configuration.hardwareSignature) : nil
         generationID = configuration.generationID.map(GenerationID.text(of:))
+        uuid = configuration.uuid.map(SystemUUID.text(of:))
         disks = configuration.disks.map { disk in
             RunReport.Disk(
                 path: disk.path, readOnly: disk.isReadOnly, format: disk.isRaw ? "raw" : "auto",

@@ -198,6 +198,8 @@ public struct RunReport: Codable, Sendable {
         public var hardwareSignature: String?
         /// 32 hexadecimal digits, if the machine has one.
         public var generationID: String?
+        /// The system's UUID, if it is set.
+        public var uuid: String?
         public var disks: [Disk]
         public var networks: [Network]
         /// host or instructions.

@@ -219,6 +219,7 @@ public final class VirtualMachine: @unchecked Sendable {
         if let id = configuration.generationID, id.count != GenerationID.byteCount {
             throw .generationID(byteCount: id.count)
         }
+        if let uuid = configuration.uuid, uuid.count != SystemUUID.byteCount { throw .uuid(byteCount: uuid.count) }
         try configuration.checkFirmware()
         try configuration.checkDisks()
         try configuration.checkNetworks()

@@ -111,6 +111,12 @@ struct MachineOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "The system's UUID, which a guest of UEFI reads in SMBIOS tables. (default: none)", valueName: "uuid"),
+        transform: SystemUUIDArgument.init)
+    var uuid: SystemUUIDArgument?
+
+    @Option(
+        help: ArgumentHelp(
             "What moves the guest's time; by instructions, runs repeat exactly.", valueName: "clock"))
     var clock = ClockKind.host
 
@@ -163,6 +169,7 @@ struct MachineOptions: ParsableArguments {
         }
         machine.hardwareSignature = hardwareSignature ?? 0
         machine.generationID = generationID?.bytes
+        machine.uuid = uuid?.bytes
         machine.clock = clock
         machine.seed = seed ?? 0
         machine.console = console
@@ -293,6 +300,18 @@ private enum LaboratoryArgument {
 /// 16 bytes.
 struct GenerationIDArgument {
     var bytes: [UInt8]
+}
+
+/// A UUID on the command line.
+struct SystemUUIDArgument: Sendable {
+    var bytes: [UInt8]
+
+    init(_ argument: String) throws {
+        guard let bytes = SystemUUID.bytes(of: argument) else {
+            throw ValidationError("give 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12, with hyphens between")
+        }
+        self.bytes = bytes
+    }
 }
 
 private enum ACPIArgument {

@@ -51,6 +51,8 @@ struct Create: ParsableCommand {
             }
             // A kept VM may be copied, and the copy's guest has to be able to tell.
             if machine.generationID == nil { machine.generationID = VMStore.randomGenerationID() }
+            // By UEFI alone a guest can read it.
+            if machine.uuid == nil, machine.uefi != nil { machine.uuid = VMStore.randomUUID() }
             // Whatever cannot be run is better said now.
             try VirtualMachine.check(machine)
             if let warning = machine.model.warning { Message.write(warning) }

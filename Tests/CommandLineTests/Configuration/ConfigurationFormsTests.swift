@@ -82,6 +82,10 @@ struct ConfigurationFormsTests {
             toml: ["generation-id = '00112233445566778899aabbccddeeff'"],
             report: [#""generationID":"00112233445566778899aabbccddeeff""#]),
         Field(
+            "uuid", ["--uuid", "00112233-4455-4677-8899-AABBCCDDEEFF"],
+            toml: ["uuid = '00112233-4455-4677-8899-aabbccddeeff'"],
+            report: [#""uuid":"00112233-4455-4677-8899-aabbccddeeff""#]),
+        Field(
             "clock", ["--clock", "instructions"], toml: ["clock = 'instructions'"], report: [#""clock":"instructions""#]
         ),
         Field(

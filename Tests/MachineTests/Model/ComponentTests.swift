@@ -131,6 +131,10 @@ struct ComponentTests {
         of(FwCfgComponent.self, "registers", model: .virt2) { $0.registers = elsewhere },
         of(FwCfgComponent.self, "hasKernel", model: .virt2) { $0.hasKernel.toggle() },
         of(FwCfgComponent.self, "hasTables", model: .virt2) { $0.hasTables.toggle() },
+        of(FwCfgComponent.self, "smbios", model: .virt2) {
+            $0.smbios = SMBIOS(
+                product: "p", version: "1", uuid: Array(0..<16), hasUEFI: true, coreCount: 1, mainID: 1, memory: [])
+        },
         of(FlashComponent.self, "content", model: .virt2) { $0.content = .code },
         of(FlashComponent.self, "registers", model: .virt2) { $0.registers = elsewhere },
         of(FlashComponent.self, "blockByteCount", model: .virt2) { $0.blockByteCount *= 2 },

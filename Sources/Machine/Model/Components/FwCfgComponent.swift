@@ -3,6 +3,7 @@
 import Boot
 import Bytes
 import Devices
+import Hibernation
 import Hypervisor
 
 struct FwCfgComponent: Component {
@@ -11,14 +12,18 @@ struct FwCfgComponent: Component {
     var hasKernel: Bool
     /// Whether there is firmware that installs ACPI's tables.
     var hasTables: Bool
+    /// What firmware installs as SMBIOS; nil: there is no firmware that would.
+    var smbios: SMBIOS?
 
     let name = "fw-cfg"
     var windows: [Range<PhysicalAddress>] { [registers] }
 
     /// What is in the items is said by others: kernel and initrd by their digests, the tables by theirs.
     func facts(_ files: MeasuredFiles) -> [String: String] {
-        let items = ["kernel": hasKernel, "tables": hasTables].filter(\.value).keys.sorted()
-        return ["base": hexadecimal(registers.lowerBound), "items": items.joined(separator: " ")]
+        let items = ["kernel": hasKernel, "smbios": smbios != nil, "tables": hasTables].filter(\.value).keys.sorted()
+        var facts = ["base": hexadecimal(registers.lowerBound), "items": items.joined(separator: " ")]
+        if let smbios { facts["smbios"] = "\(Fingerprint(of: smbios.tables))" }
+        return facts
     }
 
     var description: [any BoardDevice] { [BoardDescription.FwCfg(registers)] }
@@ -40,6 +45,10 @@ struct FwCfgComponent: Component {
             items.add(ACPIFiles.tablesName, FwCfgItem(files.tables))
             items.add(ACPIFiles.rsdpName, FwCfgItem(files.rsdp))
             items.add(ACPIFiles.loaderName, FwCfgItem(files.loader))
+        }
+        if let smbios {
+            items.add(SMBIOS.entryPointName, FwCfgItem(smbios.entryPoint()))
+            items.add(SMBIOS.tablesName, FwCfgItem(smbios.tables))
         }
         return items
     }

@@ -49,7 +49,8 @@ private enum Virt2 {
         list.devices.append(
             FwCfgComponent(
                 registers: fwCfgBase..<fwCfgBase + FwCfg.windowSize, hasKernel: hasUEFI && machine.kernel != nil,
-                hasTables: hasUEFI && machine.hardwareDescription == .acpi))
+                hasTables: hasUEFI && machine.hardwareDescription == .acpi,
+                smbios: hasUEFI ? machine.smbios : nil))
         if hasUEFI { addFlash(to: &list) }
         return list
     }
