@@ -5,7 +5,8 @@
 // listens, but who pipes commands into a machine that has yet to boot does.
 //
 // There are two ways to read. A driver with interrupts unmasks one of the two that say that there are characters. One
-// without asks UARTFR again and again; but so does a console that only writes, before each character.
+// without asks UARTFR again and again, and some firmware looks at UARTCR each time; but so does a console that only
+// writes, before each character.
 //
 // A driver may unmask the interrupts for a moment while it still sets the port up (Linux does, before it has a handler
 // for them). What was received meanwhile, and not looked at, is taken back until they are unmasked again.
@@ -23,7 +24,7 @@ struct PL011Reader: Sendable, Codable {
         case giveBack
     }
 
-    /// So many loads of UARTFR with nothing between them are made by nobody but one who waits for a character.
+    /// So many loads of UARTFR with nothing but loads of UARTCR between them are made by nobody but one who waits for a character.
     private static let pollCount = 16
     /// How often characters are taken back before one was read. More would mean that the guest has its own way to read
     /// them.
@@ -49,6 +50,7 @@ struct PL011Reader: Sendable, Codable {
             polls = min(polls + 1, Self.pollCount)
             if polls == Self.pollCount { isPolling = true }
             return
+        case PL011Register.CR: return
         case PL011Register.DR:
             isUnseen = false
             takeBacks = 0

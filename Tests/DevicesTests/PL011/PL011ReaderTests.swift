@@ -87,6 +87,20 @@ struct PL011ReaderTests {
         }
     }
 
+    @Test("Firmware that looks at UARTCR whenever it asks for a character gets its input")
+    func firmware() {
+        let bench = Self.written()
+        for _ in 0..<15 {
+            _ = bench.read(U.CR)
+            _ = bench.read(U.FR)
+        }
+        #expect(bench.uart.receive([1, 2]) == 0)
+        _ = bench.read(U.CR)
+        _ = bench.read(U.FR)
+        #expect(bench.uart.receive([1, 2]) == 2)
+        #expect(bench.drain() == [1, 2])
+    }
+
     @Test("A guest that polls gets its input, be it that it prints between")
     func poller() {
         let bench = Self.written()
