@@ -57,7 +57,7 @@ struct Inspect: ParsableCommand {
         if json {
             let inspection = Inspection(
                 name: vm.name, path: vm.path, phase: phase.name, configuration: configuration, state: try vm.state(),
-                environment: plan?.environment, nextStart: plan?.report())
+                environment: plan?.environment, nextStart: plan?.report(), hibernateLocation: vm.hibernateLocation)
             Output.print(try StableJSON.text(of: inspection, indented: true))
             return .poweredOff
         }
@@ -72,6 +72,7 @@ struct Inspect: ParsableCommand {
                 "\(verb) by \(record.call.function) on core \(record.call.core), generation \(record.generation), "
                     + "hardware signature \(record.hardwareSignature), Dormouse \(record.dormouse)")
         }
+        if let location = vm.hibernateLocation { Output.print("UEFI's variable HibernateLocation: \(location)") }
         guard let plan else { return .poweredOff }
         Output.print("\nEnvironment \(plan.environment.fingerprint):")
         for (path, value) in plan.environment.facts.sorted(by: { $0.key < $1.key }) {
@@ -91,6 +92,8 @@ private struct Inspection: Encodable {
     var state: VMState
     var environment: Environment?
     var nextStart: RunReport.VM?
+    /// systemd's variable of UEFI.
+    var hibernateLocation: String?
 }
 
 /// How a VM is.
