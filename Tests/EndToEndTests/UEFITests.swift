@@ -7,6 +7,8 @@ import Testing
 extension EndToEnd {
     @Suite("UEFI", .needs(LinuxGuest.areThere && UEFI.isThere, UEFI.whyNot))
     struct UEFITests {
+        private static let isNightly = ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] != nil
+
         @Test(
             "It loads Linux, which finds EFI and the machine by ACPI or by a device tree",
             arguments: [("acpi", 4), ("dt", 1)])
@@ -40,12 +42,41 @@ extension EndToEnd {
             machine.append = []
             machine.disks = [try scratch.makeDisk()]
             machine.options = UEFI.options
-            let run = try scratch.start(machine, "1-boot")
+            let run = try scratch.start(machine, "1-boot", input: .pipe)
             // Nothing that could be started is on the disk, which has its boot entry all the same.
             try run.waitForConsole("UEFI Misc Device")
             try run.waitForConsole("UEFI Interactive Shell")
-            run.signal(SIGTERM)
-            #expect(try run.waitForEnd().exitCode == 128 + SIGTERM)
+            // It asks its serial port for characters, and unmasks no interrupt.
+            try run.waitForConsole("Shell>")
+            try run.send("reset -s\r")
+            #expect(try run.waitForEnd().exitCode == ExitCode.poweredOff)
+        }
+
+        @Test("Whenever the power goes while variables are written, the firmware boots the guest the next time")
+        func powerCuts() throws {
+            let vm = try KeptVM(
+                try Scratch("uefi-power-cuts"), GuestMachine(.systemOff2, test: "poweroff"), firmware: UEFI.firmware,
+                options: ["--model", "virt-2"])
+            let made = try Data(contentsOf: vm.variables)
+            var cuts = 0
+            // Growing steps, unless there is time for every write.
+            var write = 1
+            while true {
+                try made.write(to: vm.variables)
+                let torn = [0, 1, 5, 64][cuts % 4]
+                let cut = try vm.start("\(write)-cut", ["--lab", "flash.write#\(write)=tear:\(torn)"]).waitForEnd()
+                guard cut.exitCode == ExitCode.powerCut else {
+                    // There are not so many.
+                    #expect(cut.exitCode == ExitCode.poweredOff)
+                    break
+                }
+                cuts += 1
+                let next = try vm.start("\(write)-boot").waitForEnd()
+                #expect(next.guestFailure == nil && next.exitCode == ExitCode.poweredOff, "write \(write)")
+                #expect(next.console.contains("Remapping and enabling EFI services."))
+                write += Self.isNightly ? 1 : max(1, write / 2)
+            }
+            #expect(cuts > 3)
         }
 
         @Test("A guest hibernates by SYSTEM_OFF2 and resumes; after dormouse bump the kernel sees another signature")

@@ -17,6 +17,8 @@ public enum FlashFileError: AttributedError, Equatable {
     /// Another machine has it.
     case locked(path: String)
     case failed(operation: String, path: String, errno: Int32)
+    /// The laboratory has cut the power.
+    case noPower
 
     public var isHosts: Bool {
         if case .failed = self { true } else { false }
@@ -35,6 +37,7 @@ public enum FlashFileError: AttributedError, Equatable {
             "firmware variables \(path) are in use by another machine; stop it, or use a copy"
         case .failed(let operation, let path, let code):
             "cannot \(operation) firmware file \(path): \(String(cString: strerror(code))); check the host's storage"
+        case .noPower: "the flash has no power any more"
         }
     }
 }

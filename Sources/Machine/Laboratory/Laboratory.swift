@@ -51,6 +51,8 @@ public struct Laboratory: Sendable, Hashable {
     public var recordKill: DurableFile.Step?
     /// What goes wrong with the disks, by their position from 0.
     public var disks: [Int: DiskFaults] = [:]
+    /// Where the power goes while UEFI's variables are written.
+    public var flash: FlashFault?
     /// Where what the guest does to its disks is logged.
     public var diskLog: String?
 
@@ -65,6 +67,7 @@ public struct Laboratory: Sendable, Hashable {
         withheldCores.formUnion(other.withheldCores)
         recordKill = other.recordKill ?? recordKill
         disks.merge(other.disks) { $0.adding($1) }
+        flash = other.flash ?? flash
         diskLog = other.diskLog ?? diskLog
     }
 

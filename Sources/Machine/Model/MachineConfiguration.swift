@@ -144,6 +144,8 @@ public enum MachineError: AttributedError {
     case network(NetworkError)
     /// A rule of the laboratory is for a disk that is not there.
     case laboratoryDisk(Int)
+    /// A rule of the laboratory is for flash, which only UEFI has.
+    case laboratoryFlash
     case memory(GuestMemoryError)
     /// The back end cannot run the machine.
     case backend(BackendError)
@@ -193,6 +195,7 @@ public enum MachineError: AttributedError {
         case .network(let error): error.description
         case .laboratoryDisk(let number):
             "the laboratory has a rule for disk \(number), and there is none; disks are counted from 0"
+        case .laboratoryFlash: "the laboratory has a rule for flash, and only a machine with UEFI has one"
         case .memory(let error): error.description
         case .backend(let error): error.description
         case .host(let text): text
@@ -207,7 +210,8 @@ public enum MachineError: AttributedError {
         case .flash(let error): error.isHosts
         case .cpuCount, .memorySize, .tooManyDisks, .generationID, .uuid, .file, .kernel, .initrdForFlatImage,
             .bootPlan,
-            .nothingToStart, .initrdWithoutKernel, .flatImageWithUEFI, .noUEFI, .notFirmware, .notVariables,
+            .laboratoryFlash, .nothingToStart, .initrdWithoutKernel, .flatImageWithUEFI, .noUEFI, .notFirmware,
+            .notVariables,
             .memory, .backend, .laboratoryDisk, .sameDisk, .diskLog, .network:
             false
         }

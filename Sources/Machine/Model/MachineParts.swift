@@ -18,6 +18,8 @@ struct MachineParts {
     let alarmClock: AlarmClock
     /// Set if something is to go wrong with the disks, or is to be logged.
     let diskLaboratory: DiskLaboratory?
+    /// Who hears that the laboratory has cut the flash's power.
+    let flashPower = FlashPower()
     /// Who hears what a disk says.
     let diskEvents = DiskEvents()
     /// Who hears that the guest's kernel panicked.

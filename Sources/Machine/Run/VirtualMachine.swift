@@ -199,6 +199,7 @@ public final class VirtualMachine: @unchecked Sendable {
         inputs.connect(cpus, parking)
         made.diskEvents.connect { [weak self] in self?.heard($0, ofDisk: $1) }
         made.panicEvents.connect { [weak self] in self?.heard($0) }
+        made.flashPower.onCut { [weak self] in self?.finish(.stopped(.powerCut)) }
         watchHibernationImages()
         diskLaboratory?.onPowerCut { [weak self] in self?.finish(.stopped(.powerCut)) }
     }
@@ -223,6 +224,7 @@ public final class VirtualMachine: @unchecked Sendable {
         try configuration.checkFirmware()
         try configuration.checkDisks()
         try configuration.checkNetworks()
+        guard configuration.laboratory.flash == nil || configuration.uefi != nil else { throw .laboratoryFlash }
         for disk in configuration.laboratory.disks.keys.sorted() where !configuration.disks.indices.contains(disk) {
             throw .laboratoryDisk(disk)
         }

@@ -40,6 +40,7 @@ extension Command {
         case .disk(.foreign): " with ,format=raw behind its path"
         case .sameDisk: " with ,readonly=on"
         case .laboratoryDisk: ", in the order of --disk (--lab)"
+        case .laboratoryFlash: " (--lab, --firmware uefi)"
         case .network(.instructionClock): " (--net, --clock=instructions)"
         case .network(.sameMAC): " with ,mac="
         case .network(.mtu): " with ,mtu="

@@ -6,8 +6,10 @@
 //   FUNCTION=resume           the call is taken, and the core goes on: SYSTEM_OFF2=resume
 //   withhold=CORE             the guest must not have the core; CORE,CORE,… for more
 //   record=kill:STEP          the process dies while it writes how the run of a kept VM ended
+//   flash.write#N=…           cut or tear:BYTES: the power goes while UEFI's variables are written
 //   disk…                     see `Laboratory+DiskArgument`
 
+import Devices
 import HostSupport
 import Machine
 import PSCI
@@ -26,6 +28,7 @@ extension Laboratory {
                 description: "\(argument) is no rule; say FUNCTION=RETURN_CODE, FUNCTION#N=delay:MS or withhold=CORE")
         }
         if parts[0].hasPrefix("disk") { return try addDisk(parts[0], String(parts[1])) }
+        if parts[0].hasPrefix("flash") { return flash = try Self.flashFault(parts[0], parts[1]) }
         if parts[0] == "withhold" { return try withhold(parts[1]) }
         if parts[0] == "record" { return recordKill = try Self.recordKill(parts[1]) }
         let names = parts[0].split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
@@ -51,6 +54,24 @@ extension Laboratory {
             }
             withheldCores.insert(core)
         }
+    }
+
+    private static func flashFault(
+        _ subject: Substring, _ value: Substring
+    ) throws(LaboratoryArgumentError) -> FlashFault {
+        guard let write = UInt64(subject.dropFirst(subject.hasPrefix("flash.write#") ? "flash.write#".count : 0)),
+            write >= 1
+        else {
+            throw LaboratoryArgumentError(
+                description:
+                    "\(subject) is nothing that happens to flash; say which write, from 1, such as flash.write#9")
+        }
+        if value == "cut" { return FlashFault(write: write) }
+        guard value.hasPrefix("tear:"), let byteCount = Int(value.dropFirst("tear:".count)), byteCount >= 0 else {
+            throw LaboratoryArgumentError(
+                description: "\(value) is nothing that a write to flash can do; say cut or tear:BYTES")
+        }
+        return FlashFault(write: write, byteCount: byteCount)
     }
 
     private static func recordKill(_ text: Substring) throws(LaboratoryArgumentError) -> DurableFile.Step {

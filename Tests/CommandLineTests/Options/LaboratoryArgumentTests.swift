@@ -1,3 +1,4 @@
+import Devices
 import Machine
 import PSCI
 import Testing
@@ -24,11 +25,22 @@ struct LaboratoryArgumentTests {
                     ], withheldCores: [1, 3]))
     }
 
+    @Test("A rule for flash says which write, and how much of it is left")
+    func flash() throws {
+        #expect(try laboratory("flash.write#9=cut").flash == FlashFault(write: 9))
+        #expect(try laboratory("flash.write#1=tear:3").flash == FlashFault(write: 1, byteCount: 3))
+        var all = try laboratory("flash.write#2=cut")
+        all.add(try laboratory("CPU_ON=DENIED"))
+        #expect(all.flash == FlashFault(write: 2))
+    }
+
     @Test(
         "A wrong rule is refused",
         arguments: [
             "CPU_ON", "CPU_OOF=DENIED", "CPU_ON#0=DENIED", "CPU_ON#x=DENIED", "CPU_ON=SORRY", "CPU_ON=delay:",
             "CPU_ON=delay:3600001", "withhold=0", "withhold=", "withhold=1,x", "=DENIED", "",
+            "flash=cut", "flash.write=cut", "flash.write#0=cut", "flash.write#1=EIO", "flash.write#1=tear:",
+            "flash.write#1=tear:-1", "flash.read#1=cut", "flash.write#x=cut",
         ])
     func wrongRules(argument: String) {
         #expect(throws: LaboratoryArgumentError.self) { try laboratory(argument) }

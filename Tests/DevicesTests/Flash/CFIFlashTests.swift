@@ -161,6 +161,33 @@ struct CFIFlashTests {
         #expect(bench.storage.state.withLock(\.writes) == writes)
     }
 
+    @Test(
+        "Once its power is cut, so much of that write lasts as was said, and nothing that follows",
+        arguments: [0, 3, 4, 100])
+    func powerCut(byteCount: Int) throws {
+        let bench = try FlashBench()
+        let cuts = Mutex(0)
+        let storage = FailingFlashStorage(bench.storage, fault: FlashFault(write: 3, byteCount: byteCount)) {
+            cuts.withLock { $0 += 1 }
+        }
+        let flash = CFIFlash(rom: bench.rom, storage: storage)
+        func store(_ values: [UInt32], at offset: Int) {
+            for value in values { flash.write(offset: UInt64(offset), size: 4, value: UInt64(value), cpu: 0) }
+        }
+        store([0x20_0020, 0xD0_00D0], at: 0)
+        store([0x40_0040, 0x1111_1111], at: 0)
+        #expect(cuts.withLock(\.self) == 0)
+        store([0x40_0040, 0x2222_2222], at: 8)
+        #expect(cuts.withLock(\.self) == 1)
+        store([0x40_0040, 0x3333_3333], at: 16)
+        #expect(cuts.withLock(\.self) == 1)
+        let contents = bench.storage.state.withLock(\.contents)
+        #expect(Array(contents[0..<4]) == [0x11, 0x11, 0x11, 0x11])
+        #expect(Array(contents[8..<12]) == (0..<4).map { $0 < byteCount ? 0x22 : 0xFF })
+        #expect(Array(contents[16..<20]) == [0xFF, 0xFF, 0xFF, 0xFF])
+        #expect(flash.read(offset: 0, size: 1, cpu: 0) == 0x90)
+    }
+
     @Test("Whatever a guest does, the contents are those that last", arguments: [1, 2, 3, 4] as [UInt64])
     func hostile(seed: UInt64) throws {
         let bench = try FlashBench()

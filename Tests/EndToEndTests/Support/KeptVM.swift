@@ -8,6 +8,9 @@ struct KeptVM {
     let scratch: Scratch
     var store: [String] { ["--store", scratch.file("store").path] }
 
+    /// UEFI's variables.
+    var variables: URL { scratch.file("store").appending(path: "vm/variables.fd") }
+
     /// - Parameter disk: the VM's disk; an empty one if nil.
     init(
         _ scratch: Scratch, _ machine: GuestMachine, disk: URL? = nil, firmware: String = "acpi", options: [String] = []

@@ -4,6 +4,7 @@ import Boot
 import Bytes
 import Devices
 import Hypervisor
+import Synchronization
 
 /// Where a model has flash.
 struct FlashLayout: Sendable {
@@ -12,6 +13,17 @@ struct FlashLayout: Sendable {
     var variables: Range<PhysicalAddress>
 
     var variablesByteCount: UInt64 { variables.upperBound - variables.lowerBound }
+}
+
+/// The way from a flash whose power is cut to the machine, which is made later.
+final class FlashPower: Sendable {
+    private let hear = Mutex<@Sendable () -> Void>({})
+
+    func onCut(_ hear: @escaping @Sendable () -> Void) {
+        self.hear.withLock { $0 = hear }
+    }
+
+    func isCut() { hear.withLock(\.self)() }
 }
 
 struct FlashComponent: Component {
@@ -46,7 +58,12 @@ struct FlashComponent: Component {
         guard let uefi = parts.configuration.uefi,
             let rom = parts.memory.roms.first(where: { $0.range == registers })
         else { return MadeComponent() }
-        let flash = CFIFlash(rom: rom, storage: try load(uefi, into: rom, &parts))
+        var storage = try load(uefi, into: rom, &parts)
+        if let good = storage, let fault = parts.configuration.laboratory.flash {
+            let power = parts.flashPower
+            storage = FailingFlashStorage(good, fault: fault) { power.isCut() }
+        }
+        let flash = CFIFlash(rom: rom, storage: storage)
         return MadeComponent(devices: [flash], state: flash, reset: { flash.reset() })
     }
 
