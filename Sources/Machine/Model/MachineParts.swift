@@ -39,6 +39,8 @@ struct MachineParts {
 
     /// Made before everything that has an interrupt.
     var interruptController: (any InterruptController)?
+    /// Takes messages of devices that have no wire; nil if the interrupt controller takes none.
+    var messages: (any MessageInterruptController)?
     /// The system registers of the interrupt controller, if it is not a part of the back end.
     var cpuInterfaces: (any InterruptControllerInterface)?
     var uart: PL011?

@@ -242,6 +242,12 @@ final class ScriptedCPU: VirtualCPU {
         setUp(Virt1Layout.redistributorBase + UInt64(index) * 0x2_0000 + 0x1_0000, 27)
     }
 
+    /// Makes an SPI edge-triggered: GICD_ICFGR.
+    func makeEdge(spi: Int) {
+        let intid = UInt64(32 + spi)
+        write(0xC00 + 4 * (intid / 16), 4, 0b10 << (2 * (intid % 16)))
+    }
+
     private func setUp(_ base: PhysicalAddress, _ intid: UInt64) {
         // GICD_CTLR.EnableGrp1; GICD_IGROUPR and GICD_ISENABLER, or GICR's; ICC_PMR_EL1 and ICC_IGRPEN1_EL1.
         write(0, 4, 0b10)

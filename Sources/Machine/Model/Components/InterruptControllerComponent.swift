@@ -39,6 +39,7 @@ struct InterruptControllerComponent: Component {
         do throws(BackendError) {
             if let own = try parts.backend.makeInterruptController(place) {
                 parts.interruptController = own
+                parts.messages = own as? any MessageInterruptController
                 // Its registers are not on the bus, and its CPU interfaces are not ours to answer for.
                 return MadeComponent(reset: { own.reset() })
             }
@@ -46,6 +47,7 @@ struct InterruptControllerComponent: Component {
         let gic = GIC(mpidrs: mpidrs, interruptInputs: parts.interruptInputs, wakeRequested: parts.wakeRequested)
         parts.interruptController = gic
         parts.cpuInterfaces = gic
+        parts.messages = gic.messages(ofDistributorAt: distributor.lowerBound)
         return MadeComponent(devices: [gic.distributor, gic.redistributors], state: gic, reset: { gic.reset() })
     }
 }
