@@ -3,6 +3,11 @@
 import Arm64
 import Testing
 
+extension Decoder {
+    /// Of every row, whether a CPU model has its feature or not.
+    fileprivate static let ofAll = Decoder(table: EncodingTable.all)
+}
+
 @Suite("The instruction table")
 struct EncodingTableTests {
     @Test("Every row's fixed bits match the row itself, whatever its fields hold")
@@ -20,7 +25,7 @@ struct EncodingTableTests {
             let special = EncodingTable.all.filter { $0.isSpecialCase(of: row) }
             for word in [row.value, row.value | ~row.mask, row.value | ~row.mask & 0x5555_5555]
             where !special.contains(where: { $0.matches(word) }) {
-                #expect(CPUModel.dormouse1.decoder.decode(word) == row.instruction, "0x\(String(word, radix: 16))")
+                #expect(Decoder.ofAll.decode(word) == row.instruction, "0x\(String(word, radix: 16))")
             }
         }
     }
@@ -72,7 +77,7 @@ struct DecoderTests {
                 if count & 6 == 0 { word ^= 1 << UInt32(truncatingIfNeeded: random.next() & 31) }
             }
             let expected = search.instruction(of: word)
-            let found = CPUModel.dormouse1.decoder.decode(word)
+            let found = Decoder.ofAll.decode(word)
             if expected != nil { decoded += 1 }
             guard found == expected else {
                 let names = [found, expected].map { $0.map { "\($0)" } ?? "nothing" }

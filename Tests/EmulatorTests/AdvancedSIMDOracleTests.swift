@@ -69,7 +69,7 @@ struct AdvancedSIMDOracleTests {
     @Test("Every encoding leaves the same registers and FPSR.QC as QEMU")
     func results() throws {
         for (word, expected) in AdvancedSIMDOracle.results {
-            let instruction = try #require(CPUModel.dormouse1.decoder.decode(word))
+            let instruction = try #require(CPUModel.everything.decoder.decode(word))
             #expect(try Self.hash(of: word) == expected, "\(instruction) \(String(word, radix: 16))")
         }
     }
@@ -78,13 +78,13 @@ struct AdvancedSIMDOracleTests {
     func coverage() {
         let words = AdvancedSIMDOracle.results.map(\.0)
         for row in EncodingTable.all where row.group == .advancedSIMD || row.group == .cryptography {
-            #expect(words.contains { row.matches($0) }, "\(row.instruction) \(row.pattern)")
+            #expect(words.contains { row.matches($0) }, "no word was recorded of \(row.instruction) \(row.pattern)")
         }
         let operations = words.compactMap(VectorTestCPU.operations).joined()
         let vector = Set(operations.filter { $0.code == .vector }.map(\.sub))
         let crypto = Set(operations.filter { $0.code == .crypto }.map(\.sub))
-        #expect(vector == Set(VectorOpcode.allCases.map(\.rawValue)))
-        #expect(crypto == Set(CryptoOpcode.allCases.map(\.rawValue)))
+        #expect(VectorOpcode.allCases.filter { !vector.contains($0.rawValue) } == [])
+        #expect(CryptoOpcode.allCases.filter { !crypto.contains($0.rawValue) } == [])
     }
 
     @Test("Reserved combinations of fields are undefined, as they are to QEMU")

@@ -30,8 +30,8 @@ final class FloatMachine {
 
     /// The operation of `word`, or nil if it is undefined.
     static func lower(_ word: UInt32) -> Operation? {
-        guard let instruction = CPUModel.dormouse1.decoder.decode(word) else { return nil }
-        var context = LoweringContext(for: .dormouse1)
+        guard let instruction = CPUModel.everything.decoder.decode(word) else { return nil }
+        var context = LoweringContext(for: .everything)
         // Nothing is trapped here, so the test for that is left out.
         context.floatingPointIsChecked = true
         guard Lowering.lower(word, as: instruction, into: &context), context.operations.count == 1 else { return nil }

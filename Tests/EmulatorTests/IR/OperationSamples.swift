@@ -32,8 +32,8 @@ enum OperationSamples {
     /// The operations of some words of every row, and those that end a block without an instruction.
     static func all(perRow: Int, _ random: inout SeededGenerator) -> [Operation] {
         var operations: [Operation] = []
-        let decoder = CPUModel.dormouse1.decoder
-        var context = LoweringContext(for: .dormouse1)
+        let decoder = CPUModel.everything.decoder
+        var context = LoweringContext(for: .everything)
         func lower(_ word: UInt32, misaligned: Bool) {
             guard let instruction = decoder.decode(word) else { return }
             context.begin(isEL0: false, stackIsMisaligned: misaligned)

@@ -14,7 +14,7 @@ import Testing
     }
 
     private static func machine(without feature: CPUFeature? = nil) throws -> SystemMachine {
-        let model = CPUModel.dormouse1.with(name: "test", removing: feature.map { [$0] } ?? [])
+        let model = CPUModel.everything.with(name: "test", removing: feature.map { [$0] } ?? [])
         let machine = try SystemMachine(ramByteCount: 16 << 20, model: model, interrupts: AnyRegister())
         try machine.set(.cpacrEL1, 3 << 20)
         return machine
@@ -30,7 +30,7 @@ import Testing
     private static func mrs(_ name: UInt16) -> UInt32 { 0xD530_0000 | UInt32(name) << 5 }
     private static func msr(_ name: UInt16) -> UInt32 { 0xD510_0000 | UInt32(name) << 5 }
 
-    static let withEncodings = CPUModel.dormouse1.features.filter { feature in
+    static let withEncodings = CPUModel.everything.features.filter { feature in
         EncodingTable.all.contains { $0.feature == feature }
     }
 
@@ -39,7 +39,7 @@ import Testing
         let lacking = try Self.machine(without: feature)
         let having = try Self.machine()
         var random = SeededGenerator(seed: 0xFEA7)
-        let decoder = CPUModel.dormouse1.decoder
+        let decoder = CPUModel.everything.decoder
         for row in EncodingTable.all where row.feature == feature {
             var isDefined = false
             for _ in 0..<48 where !isDefined {
