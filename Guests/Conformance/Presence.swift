@@ -7,8 +7,8 @@ extension Checks {
         let version = call(.smc32, .psciVersion)
         check(
             version == Int64(expected.version), .smc32, .psciVersion, "is the one that is expected", returned: version)
-        for number in UInt8(0)...Function.systemOff2.rawValue {
-            guard let function = Function(rawValue: number) else { continue }
+        for number in UInt8(0)...UInt8.max {
+            guard let function = Function(rawValue: number), function.interface == .psci else { continue }
             checkPresence(of: function, .smc32)
             checkPresence(of: function, .smc64)
         }

@@ -13,6 +13,12 @@ struct FunctionIDTests {
     }
 
     @Test(
+        "Every function of PSCI is in the tests' table", arguments: Function.allCases.filter { $0.interface == .psci })
+    func table(function: Function) {
+        #expect(FunctionRow.all.contains { $0.name == "\(function.name)" }, "FunctionTable.swift has no row for it")
+    }
+
+    @Test(
         "The other interfaces have the ids of DEN0028 and DEN0098",
         arguments: [
             (0x8000_0000, "SMCCC_VERSION"), (0x8000_0001, "SMCCC_ARCH_FEATURES"),

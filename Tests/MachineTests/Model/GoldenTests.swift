@@ -80,6 +80,10 @@ struct GoldenTests {
             Issue.record("\(file) was written; look at the difference and run the tests again without this")
             return
         }
+        guard FileManager.default.fileExists(atPath: path) else {
+            Issue.record("there is no \(file): run this test once with DORMOUSE_WRITE_GOLDEN=1, and read what it wrote")
+            return
+        }
         let golden = String(decoding: try Data(contentsOf: URL(filePath: path)), as: UTF8.self)
         let (lines, goldenLines) = (text.split(separator: "\n"), golden.split(separator: "\n"))
         for difference in lines.difference(from: goldenLines) {
