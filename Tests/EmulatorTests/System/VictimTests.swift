@@ -212,6 +212,59 @@ struct GrowingTableTests {
         #expect(machine.cpu.context.table(.el0).entryCount == TLBGeometry.largestEntryCount)
     }
 
+    @Test("LDTR reads what is mapped anew after TLBI, though the table that it uses has grown")
+    func unprivilegedLoads() throws {
+        let (machine, tables) = try SystemMachine.withMMU()
+        let place = tables.map(Self.window, to: Self.one, .userData)
+        tables.map(Self.alias, to: place & ~0xFFF, .data)
+        mapRivals(tables, .userData)
+        machine.memory.store(UInt64(1), at: Self.one)
+        machine.memory.store(UInt64(1000), at: Self.two)
+        let stop = try machine.run(
+            [
+                .ldtr(.x2, .x1), .add(.x3, .x3, .x2), .ldtr(.x2, .x5), .add(.x3, .x3, .x2), .add(.x5, .x5, .x6),
+                .cmp(.x5, .x7), .b(.ne, 2), .mov(.x5, .x8), .sub(.x4, .x4, 1), .cbnz(.x4, -9),
+                .str(.x9, .x10), .dsbISH, .sys(.tlbiVAE1, .x11), .dsbISH, .isb, .ldtr(.x12, .x1), .hvc(1),
+            ],
+            [
+                .x1: Self.window, .x3: 0, .x4: Self.rounds, .x5: Self.firstRival, .x6: Self.distance,
+                .x7: Self.firstRival + Self.rivalCount * Self.distance, .x8: Self.firstRival,
+                .x9: PageTables.descriptor(Self.two, .userData), .x10: Self.alias | place & 0xFFF,
+                .x11: Self.window >> 12,
+            ])
+        #expect(stop == .call(1))
+        #expect(machine.x(3) == Self.rounds && machine.x(12) == 1000)
+        #expect(machine.cpu.context.table(.el0).entryCount == TLBGeometry.largestEntryCount)
+    }
+
+    @Test("An address space that takes over what another one left at EL0 reads its own page", arguments: 1...12)
+    func takenOver(spaces: UInt64) throws {
+        let machine = try SystemMachine()
+        var roots: [PhysicalAddress] = []
+        var end = SystemMachine.Layout.tables
+        for space in 0...spaces {
+            let tables = machine.makeTables(at: end)
+            let page = Self.rivals + space * 0x1000
+            tables.map(Self.window, to: page, [.userData, .notGlobal])
+            for word in 0..<UInt64(512) { machine.memory.store(space + 1, at: page + word * 8) }
+            roots.append(tables.root)
+            end = tables.end
+            if space == 0 { try machine.enableMMU(tables, asid: 1) }
+        }
+        // x3 += x4 words from x1 on.
+        func sum() throws -> UInt64 {
+            let stop = try machine.run(
+                [.ldr(.x2, .x1), .add(.x3, .x3, .x2), .add(.x1, .x1, 8), .sub(.x4, .x4, 1), .cbnz(.x4, -4), .svc(1)],
+                as: .el0t, flags: 0, [.x1: Self.window, .x3: 0, .x4: 512])
+            #expect(stop.exception?.esr == esr(ExceptionClass.svc, 1))
+            return machine.x(3)
+        }
+        #expect(try sum() == 512)
+        // Nothing runs at EL0 in those in between.
+        for space in 1...spaces { try machine.set(.ttbr0EL1, roots[Int(space)] | (space + 1) << 48) }
+        #expect(try sum() == 512 * (spaces + 1))
+    }
+
     @Test("Address spaces that take each other's tables, after these have grown, read each their own page")
     func addressSpaces() throws {
         let machine = try SystemMachine()
