@@ -67,7 +67,7 @@ extension EndToEnd {
             var checksums: Set<String> = []
             for (index, name) in ["1-boot", "2-resume", "3-resume"].enumerated() {
                 // That the guest slept has to be seen by its clock.
-                if index > 0 { Thread.sleep(forTimeInterval: 8) }
+                if index > 0 { Thread.sleep(forTimeInterval: 4) }
                 let run = try scratch.start(machine, name)
                 // The clock of the kernel that was booted, then that of the one that was resumed.
                 try run.expectRightClock(count: 1)

@@ -22,7 +22,7 @@ extension EndToEnd {
             #expect(slept.exitCode == ExitCode.hibernated)
             #expect(slept.report?.configuration.hardwareSignature != "0x0")
 
-            Thread.sleep(forTimeInterval: 8)
+            Thread.sleep(forTimeInterval: 4)
             let second = try vm.start("2-stop")
             try second.expectRightClock(count: 1)
             try second.expectRightClock(count: 2)

@@ -135,6 +135,10 @@ struct ControlServerTests {
         #expect(error?.description.contains("not running") == true)
         // Nor is anybody told twice.
         server.finish(VMState.End(kind: "powered-off", exitCode: 0, words: "", time: "0"))
+        for waiter in waiters {
+            guard case .text(let line) = waiter.readLine(milliseconds: 1) else { continue }
+            Issue.record("told again: \(line)")
+        }
         withExtendedLifetime(server) {}
     }
 

@@ -27,22 +27,32 @@ extension DormouseRun.End {
 extension DormouseRun {
     /// The `count`-th time that the guest says its time, it is the host's within a second.
     ///
-    /// - Returns: how far it may be ahead, in seconds. The guest read its clock after this run began and before its
-    ///   console was read; on a machine that has other things to do no more is known.
+    /// - Returns: how far it may be ahead, in seconds. The guest read its clock before the date was on its console, and
+    ///   after the line before that was: what was not there yet at a look it had not done. On a machine that has other
+    ///   things to do no more is known.
     @discardableResult
     func expectRightClock(
         count: Int, sourceLocation: SourceLocation = #_sourceLocation
     ) throws -> ClosedRange<TimeInterval> {
+        /// When the console was looked at, and how long it was.
+        var looks = [(time: began, byteCount: 0)]
         while true {
             // In this order: what is said after the last look is not lost.
             let wasRunning = isRunning
-            let dates = console.matches(of: /dormouse: date ([0-9.]+) \(/).compactMap { Double($0.1) }
-            if let guest = dates.dropFirst(count - 1).first {
-                let ahead = guest - Date().timeIntervalSince1970...guest - began.timeIntervalSince1970
+            let time = Date()
+            let text = console
+            let dates = text.matches(of: /dormouse: date ([0-9.]+) \(/)
+            if let date = dates.dropFirst(count - 1).first, let guest = Double(date.1) {
+                let now = Date()
+                let lines = text[..<date.range.lowerBound].split(separator: "\n", omittingEmptySubsequences: false)
+                let before = lines.dropLast(2).reduce(0) { $0 + $1.utf8.count + 1 }
+                let last = looks.last { $0.byteCount <= before }?.time ?? began
+                let ahead = guest - now.timeIntervalSince1970...guest - last.timeIntervalSince1970
                 #expect(ahead.overlaps(-1...1), "the guest is ahead by \(ahead)", sourceLocation: sourceLocation)
                 return ahead
             }
             guard wasRunning else { throw Failure("the run ended without the \(count). date") }
+            looks.append((time, text.utf8.count))
             Thread.sleep(forTimeInterval: 0.02)
         }
     }
