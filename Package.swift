@@ -33,6 +33,8 @@ let package = Package(
     targets: [
         .target(name: "Bytes", swiftSettings: safe),
         .target(name: "HostSupport", swiftSettings: common),
+        .systemLibrary(name: "CCompression"),
+        .target(name: "Decompression", dependencies: ["CCompression"], swiftSettings: common),
         .target(name: "PSCI", swiftSettings: safe),
         .target(name: "Arm64", swiftSettings: safe),
         .target(name: "Hypervisor", dependencies: ["Arm64"], swiftSettings: common),
@@ -55,7 +57,8 @@ let package = Package(
         .target(
             name: "Machine",
             dependencies: [
-                "Bytes", "HostSupport", "PSCI", "Arm64", "Hypervisor", "Devices", "Boot", "Hibernation",
+                "Bytes", "Decompression", "HostSupport", "PSCI", "Arm64", "Hypervisor", "Devices", "Boot",
+                "Hibernation",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: common),
@@ -109,6 +112,8 @@ let package = Package(
 
         .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: common),
         .testTarget(name: "HostSupportTests", dependencies: ["HostSupport", "TestSupport"], swiftSettings: common),
+        .testTarget(
+            name: "DecompressionTests", dependencies: ["Decompression", "TestSupport"], swiftSettings: common),
         .testTarget(name: "PSCITests", dependencies: ["PSCI"], swiftSettings: common),
         .testTarget(name: "Arm64Tests", dependencies: ["Arm64"], swiftSettings: common),
         .testTarget(name: "HypervisorTests", dependencies: ["Hypervisor"], swiftSettings: common),

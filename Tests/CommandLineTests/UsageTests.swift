@@ -48,7 +48,8 @@ struct UsageTests {
     /// Beginnings of files that are no kernel for this machine, and what must be said of them.
     private static let wrongKernels: [(String, [UInt8], String)] = [
         ("empty", [], "is empty"),
-        ("gzip", [0x1F, 0x8B, 8, 0], "gzip -dc"),
+        ("gzip", [0x1F, 0x8B, 8, 0], "is cut short: the gzip data"),
+        ("zboot", Array("MZ\0\0zimg".utf8) + [UInt8](repeating: 0xFF, count: 100), "zboot image that is cut short"),
         ("elf", [0x7F] + Array("ELF".utf8), "ELF"),
         ("exe", Array("MZ".utf8) + [UInt8](repeating: 0, count: 100), "EFI"),
         ("text", [UInt8](repeating: 0x41, count: 1000), "--kernel-format flat"),

@@ -17,7 +17,8 @@ struct MachineOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The kernel: an uncompressed arm64 Linux Image, or flat code. UEFI finds one on a disk if there is none.",
+            "The kernel: an arm64 Linux Image, as it is or compressed, or flat code. UEFI finds one on a disk if there "
+                + "is none.",
             valueName: "file"))
     var kernel: String?
 

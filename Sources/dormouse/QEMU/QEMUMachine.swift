@@ -140,7 +140,8 @@ struct QEMUMachine {
     private mutating func applyMachineArguments() throws(QEMUError) {
         guard !machineArguments.isEmpty else { return }
         do {
-            let options = try MachineOptions.parse((machine.kernel.map { ["--kernel=\($0)"] } ?? []) + machineArguments).machine
+            let options = try MachineOptions.parse((machine.kernel.map { ["--kernel=\($0)"] } ?? []) + machineArguments)
+                .machine
             machine.model = options.model
             machine.psci = options.psci
         } catch { throw QEMUError("\(MachineOptions.message(for: error))") }

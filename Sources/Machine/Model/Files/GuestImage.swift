@@ -22,6 +22,8 @@ struct GuestImage {
         let kernelPath = configuration.kernelCopy ?? configuration.kernel
         var kernel: HostFile?
         if let path = kernelPath { kernel = try HostFile(path: path, role: "kernel") }
+        // UEFI has its own ways to unpack.
+        if configuration.uefi == nil { kernel = try kernel?.unpacked(limit: configuration.memoryByteCount) }
         self.kernel = kernel
         var initrd: HostFile?
         if let path = configuration.initrdCopy ?? configuration.initrd {

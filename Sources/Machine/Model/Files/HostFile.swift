@@ -60,6 +60,14 @@ public final class HostFile: Sendable {
         return byteCount
     }
 
+    /// What another file holds, in memory: `byteCount` bytes at `descriptor`, which belongs to this object from here on.
+    init(path: String, role: String, descriptor: Int32, byteCount: UInt64) {
+        self.path = path
+        self.role = role
+        self.descriptor = descriptor
+        self.byteCount = byteCount
+    }
+
     deinit {
         close(descriptor)
     }
