@@ -17,8 +17,9 @@ extension EndToEnd {
         private func expectBoot(_ kernel: Data, _ name: String) throws {
             let scratch = try Scratch("kernel-\(name)")
             var machine = GuestMachine(guest, test: "poweroff")
-            machine.kernel = scratch.file("Image.\(name)")
-            try kernel.write(to: machine.kernel)
+            let file = scratch.file("Image.\(name)")
+            try kernel.write(to: file)
+            machine.kernel = file
             let end = try scratch.run(machine, "1-boot")
             #expect(end.exitCode == ExitCode.poweredOff)
             #expect(end.console.contains("dormouse: init"))
@@ -46,9 +47,10 @@ extension EndToEnd {
         func tooLarge() throws {
             let scratch = try Scratch("kernel-too-large")
             var machine = GuestMachine(guest, test: "poweroff")
-            machine.kernel = scratch.file("Image.gz")
+            let file = scratch.file("Image.gz")
+            machine.kernel = file
             machine.options = ["--memory", "16M"]
-            try packed(["gzip", "-1"]).write(to: machine.kernel)
+            try packed(["gzip", "-1"]).write(to: file)
             let end = try scratch.run(machine, "1-boot")
             #expect(end.exitCode == 64)
             #expect(end.words.contains("holds more than 16 MiB"))

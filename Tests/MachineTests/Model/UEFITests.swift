@@ -135,7 +135,7 @@ struct UEFITests {
             #expect(item(0x08, 4) == [0xE8, 3, 0, 0] && item(0x11, 3) == [0x4D, 0x5A, 5])
             #expect(item(0x0B, 4) == [3, 0, 0, 0] && item(0x12, 4) == [7, 8, 9, 0])
             #expect(item(0x14, 4) == [6, 0, 0, 0] && item(0x15, 6) == Array("quiet\0".utf8))
-            #expect(item(0x19, 4) == [0, 0, 0, description == .acpi ? 3 : 0])
+            #expect(item(0x19, 4) == [0, 0, 0, description == .acpi ? 5 : 2])
         }
     }
 
