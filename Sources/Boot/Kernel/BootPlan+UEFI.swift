@@ -12,7 +12,9 @@ extension BootPlan {
 
     /// Plans the start of UEFI that is executed at `entry`.
     ///
-    /// - Parameter board: with a command line, seeds and all: nothing of `chosen` but the console is passed on.
+    /// - Parameters:
+    ///   - board: with a command line, seeds and all: nothing of `chosen` but the console is passed on.
+    ///   - entry: where the firmware's code begins.
     public static func uefi(_ board: BoardDescription, entry: PhysicalAddress) throws(BootPlanError) -> BootPlan {
         guard let ram = board.memory.first, !ram.isEmpty else { throw .unusableMemory }
         let byteCount = ram.upperBound - ram.lowerBound

@@ -116,6 +116,7 @@ public final class FlashFile: FlashStorage {
     /// - Parameters:
     ///   - path: where nothing is yet.
     ///   - template: what is in it, from its beginning on; nil: nothing.
+    ///   - byteCount: of the flash.
     public static func make(
         at path: String, from template: String?, flashByteCount byteCount: UInt64
     ) throws(FlashFileError) {

@@ -30,7 +30,10 @@ public final class FailingFlashStorage: FlashStorage {
     private let powerCut: @Sendable () -> Void
     private let state = Mutex(State())
 
-    /// - Parameter powerCut: called when the power is gone, on the thread that wrote.
+    /// - Parameters:
+    ///   - storage: what keeps the contents.
+    ///   - fault: what goes wrong, and when.
+    ///   - powerCut: called when the power is gone, on the thread that wrote.
     public init(_ storage: any FlashStorage, fault: FlashFault, powerCut: @escaping @Sendable () -> Void) {
         self.storage = storage
         self.fault = fault

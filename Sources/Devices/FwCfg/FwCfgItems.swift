@@ -16,7 +16,9 @@ public struct FwCfgItem: Sendable {
         read = { Array(bytes[Int($0)..<Int($0) + $1]) }
     }
 
-    /// - Parameter read: as above; called on a vCPU's thread.
+    /// - Parameters:
+    ///   - byteCount: of the item.
+    ///   - read: as above; called on a vCPU's thread.
     public init(byteCount: UInt64, read: @escaping @Sendable (_ offset: UInt64, _ count: Int) -> [UInt8]?) {
         self.byteCount = byteCount
         self.read = read

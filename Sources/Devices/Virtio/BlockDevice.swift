@@ -59,7 +59,9 @@ public final class BlockDevice: VirtioDevice {
 
     /// What the device offers.
     ///
-    /// - Parameter clears: whether sectors can be discarded and made zero, which takes a disk that can be written.
+    /// - Parameters:
+    ///   - isReadOnly: whether the disk cannot be written.
+    ///   - clears: whether sectors can be discarded and made zero, which takes a disk that can be written.
     public static func features(isReadOnly: Bool, clears: Bool = false) -> VirtioFeatures {
         var features: VirtioFeatures = [.blockSegMax, .blockBlkSize, .blockFlush]
         if isReadOnly {
