@@ -31,25 +31,26 @@ struct VMRunTests {
         }
 
         /// What the next start is to be.
-        func plan() throws -> StartPlan {
-            try StartPlan(vm, request: StartRequest(), now: Self.now, keepsFiles: true)
+        func plan(_ request: StartRequest = StartRequest()) throws -> StartPlan {
+            try StartPlan(vm, request: request, now: Self.now, keepsFiles: true)
         }
 
-        /// The header of an image in a swap area that is all of the disk.
-        func writeImage() throws {
+        /// The header of an image: in a swap area that is all of the disk, or in a swap file that begins at `page`.
+        func writeImage(page: UInt64 = 0) throws {
             let handle = try FileHandle(forWritingTo: URL(filePath: disk))
-            try handle.seek(toOffset: 4076)
+            try handle.seek(toOffset: page * 4096 + 4076)
             try handle.write(contentsOf: Data("SWAPSPACE2S1SUSPEND\0".utf8))
             try handle.close()
         }
 
         /// A run that begins, changes the disk by `change`, and ends with `end`.
         func run(
-            _ end: RunEnd, exitCode: Int32 = 0, _ change: () throws -> Void = {},
+            _ end: RunEnd, exitCode: Int32 = 0, request: StartRequest = StartRequest(),
+            selection: SwapSelection = .all, _ change: () throws -> Void = {},
             didReach: (DurableFile.Step) -> Void = { _ in }
         ) throws -> VMState {
             let lock = try vm.lock()
-            let run = try VMRun(plan(), lock: lock, request: StartRequest(), now: Self.now)
+            let run = try VMRun(plan(request), lock: lock, request: request, now: Self.now)
             let machine = try VirtualMachine(run.plan.machine, events: MachineEvents(), backend: EmulatorBackend())
             defer { machine.close() }
             try change()
@@ -57,8 +58,8 @@ struct VMRunTests {
                 end: end, boots: 1, wallSeconds: 1, cpuSeconds: 1,
                 endTimes: EndTimes(end: 5, time: Self.now + 7, counter: 77))
             try run.finish(
-                machine, outcome, exitCode: exitCode, findings: machine.findings, dormouse: "9.9", now: Self.now + 100,
-                didReach: didReach)
+                machine, outcome, exitCode: exitCode, findings: [HibernationFinding(path: disk, selection)],
+                dormouse: "9.9", now: Self.now + 100, didReach: didReach)
             return try vm.state()
         }
     }
@@ -148,6 +149,32 @@ struct VMRunTests {
         let state = try bench.run(end.end)
         #expect(slept != nil && state.hibernation == slept && state.run == nil && state.lost == nil)
         #expect(state.lastEnd?.kind == end.kind)
+    }
+
+    @Test("An image that a clean boot gave up is kept for restore-image until the guest hibernates again")
+    func givenUp() throws {
+        let bench = try Bench()
+        _ = try bench.run(Self.ends[0].end) { try bench.writeImage() }
+        var fresh = StartRequest()
+        fresh.isFresh = true
+        fresh.discardsImage = true
+        let state = try bench.run(.poweredOff, request: fresh)
+        #expect(state.hibernation == nil && state.lost?.headers.isEmpty == false)
+        let next = try bench.run(Self.ends[0].end) { try bench.writeImage() }
+        #expect(next.hibernation != nil && next.lost == nil)
+    }
+
+    @Test("Where an image lies in a swap file is kept, since no search of the disk's start would find it")
+    func swapFile() throws {
+        let bench = try Bench()
+        let state = try bench.run(Self.ends[0].end, selection: SwapSelection(resumeOffset: 5)) {
+            try bench.writeImage(page: 5)
+        }
+        #expect(state.hibernation != nil && state.headerEnds == [bench.disk: ["\(6 * 4096)"]])
+        guard case .resume = try bench.plan().decision else {
+            Issue.record("the next start does not resume")
+            return
+        }
     }
 
     @Test("What is on stable storage is the state before until the new one takes its place, and then the new one")
