@@ -8,6 +8,16 @@ import Arm64
 import Hypervisor
 import Synchronization
 
+/// How often ROM became a device. CPUs compare it between blocks, so each has a reference of its own: that to the machine
+/// is slower.
+final class ROMChanges: Sendable {
+    private let changes = Atomic<UInt64>(0)
+
+    var count: UInt64 { changes.load(ordering: .sequentiallyConsistent) }
+
+    func add() { changes.wrappingAdd(1, ordering: .sequentiallyConsistent) }
+}
+
 /// A virtual machine on software CPUs.
 ///
 /// Safe to share between threads: everything is immutable after `init`, or locks for itself.
@@ -24,8 +34,7 @@ public final class EmulatedVM: BackendVM, @unchecked Sendable {
     /// Code-cache flushes so far: a CPU that saw number n has let go of all blocks made before it.
     let flushes = Atomic<UInt64>(0)
     private let flushLock = Mutex(())
-    /// How often ROM became a device.
-    private let romModeChanges = Atomic<UInt64>(0)
+    let romChanges = ROMChanges()
 
     /// - Parameters:
     ///   - configuration: the machine's part of it.
@@ -78,12 +87,10 @@ public final class EmulatedVM: BackendVM, @unchecked Sendable {
 
     // MARK: ROM that becomes a device
 
-    var romChanges: UInt64 { romModeChanges.load(ordering: .sequentiallyConsistent) }
-
     /// Waits until no CPU that runs takes ROM for memory that is a device by now. `sender` may be inside a block, where
     /// it can do nothing else that is asked of it: so this is no `CPURequest`.
     func waitForROMChanges(from sender: EmulatedCPU) {
-        let target = romChanges
+        let target = romChanges.count
         sender.serviceROMChanges()
         for cpu in cpus where cpu !== sender {
             while cpu.isRunning && cpu.servicedROMChanges < target {
@@ -133,7 +140,7 @@ extension EmulatedVM: GuestMemoryObserver {
         guard rom.mode == .device else { return }
         codeCache.watch.forEachWatchedPage(in: rom.range) { invalidateCode(at: $0) }
         // The mode is set by now: who sees the new number finds it.
-        romModeChanges.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        romChanges.add()
         for cpu in cpus { cpu.raiseRequest() }
     }
 }

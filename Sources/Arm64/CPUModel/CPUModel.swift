@@ -131,8 +131,13 @@ public struct CPUModel: Sendable {
     /// All of the ID space is defined: what a model does not set, AArch32 registers among it, reads as zero.
     /// CCSIDR_EL1 depends on CSSELR_EL1: see `cacheSize`.
     public func value(of register: SystemRegister, cpu: Int) -> UInt64? {
+        register == .mpidrEL1 ? multiprocessorAffinity(cpu: cpu) : value(of: register)
+    }
+
+    /// The value of an identification register that is the same on every core; nil if `register` is none.
+    public func value(of register: SystemRegister) -> UInt64? {
         switch register {
-        case .mpidrEL1: multiprocessorAffinity(cpu: cpu)
+        case .mpidrEL1: nil
         case .midrEL1, .ctrEL0, .dczidEL0, .clidrEL1: values[register, default: 0]
         case .revidrEL1, .aidrEL1: 0
         default: register.isInIDSpace ? values[register, default: 0] : nil

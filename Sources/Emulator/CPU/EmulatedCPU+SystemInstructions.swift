@@ -24,7 +24,8 @@ extension EmulatedCPU {
             guard let invalidation = TLBInvalidation(instruction, operand: operand, regime: regime) else { return nil }
             invalidate(invalidation)
             if invalidation.isBroadcast {
-                vm.broadcast(.invalidate(invalidation), from: self)
+                if !isAlone { vm.broadcast(.invalidate(invalidation), from: self) }
+                // Alone as well: the next DSB ends the block, as it does beside others.
                 hasUncompletedBroadcast = true
             }
         }

@@ -94,7 +94,7 @@ extension EmulatedCPU {
     /// Forgets translations to ROM if some of it became a device since the last time. Within a block as well: nobody
     /// keeps the host address of a page from one access to the next.
     func serviceROMChanges() {
-        let changes = vm.romChanges
+        let changes = romChanges.count
         guard changes != servicedROMChanges else { return }
         recentPages.forget()
         hasDroppedTranslations = true
@@ -106,7 +106,7 @@ extension EmulatedCPU {
     /// the next instruction begins. Called within a block, so only this of all requests can be done here.
     @inline(__always)
     func completeROMChanges() {
-        if vm.romChanges != servicedROMChanges { vm.waitForROMChanges(from: self) }
+        if romChanges.count != servicedROMChanges { vm.waitForROMChanges(from: self) }
     }
 
     // MARK: Code

@@ -23,6 +23,9 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     let translatesHotBlocks: Bool
     /// The machine, which owns this CPU.
     unowned let vm: EmulatedVM
+    let romChanges: ROMChanges
+    /// Whether there is no other CPU, which would have to be told of anything.
+    let isAlone: Bool
 
     let state = CPUState.allocate()
     let memory: GuestMemory
@@ -98,6 +101,8 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         self.index = index
         self.configuration = configuration
         codeCache = vm.codeCache
+        romChanges = vm.romChanges
+        isAlone = configuration.cpuCount == 1
         builder = BlockBuilder(for: configuration.model)
         #if arch(x86_64)
         translator = vm.translator

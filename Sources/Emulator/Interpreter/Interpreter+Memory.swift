@@ -152,7 +152,7 @@ extension EmulatedCPU {
         }
         if hasUncompletedBroadcast {
             hasUncompletedBroadcast = false
-            vm.waitForRequests(from: self)
+            if !isAlone { vm.waitForRequests(from: self) }
         }
         // Servicing took the flag down, which may stand for more than the mailbox.
         raiseRequest()

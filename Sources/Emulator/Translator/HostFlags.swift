@@ -163,7 +163,7 @@ extension RegionCompiler {
             case .keeps: break
             case .canKeep: if !features.hasBMI { isHeld = false }
             case .clobbers:
-                let use = OperandUse(of: operation, isEL0: region.mode.isEL0, features: features)
+                let use = source.uses[index]
                 if use.treatment != .native { return false }
                 isHeld = false
             }
@@ -194,7 +194,6 @@ enum FlagUse {
 
     /// What an operation does to NZCV is among its facts; what its translation does to the host's flags is said here.
     init(of code: Opcode) {
-        let effects = OperationFacts(of: code).effects
         switch code {
         case .branchConditional:
             self = .branches
@@ -207,6 +206,7 @@ enum FlagUse {
             self = .readsAndClobbers
         default:
             // What touches more than general registers and flags sees NZCV in the state block.
+            let effects = OperationFacts(of: code).effects
             if !effects.isSubset(of: [.readsFlags, .writesFlags]) {
                 self = .clobbers
             } else if effects.contains(.writesFlags) {

@@ -38,6 +38,9 @@ struct OperandUse {
     var writes = RegisterSet.none
     var treatment = Treatment.native
 
+    /// Of what does nothing.
+    init() {}
+
     init(of op: Operation, isEL0: Bool, features: HostFeatures) {
         treatment = Treatment(of: op, isEL0: isEL0, features: features)
         // What only helpers and the interpreter execute has no claim to a host register.

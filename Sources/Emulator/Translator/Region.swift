@@ -14,12 +14,29 @@ struct RegionBlock {
     let block: Block
     /// Of its first instruction, in the page.
     let offset: UInt64
+    /// What each operation does to the registers, worked out once; a link's slot does nothing.
+    let uses: [OperandUse]
     /// How many loops it is in.
     var depth = 0
     /// Registers that may hold something newer than the state block when the block is entered.
     var written = RegisterSet.none
     /// Registers whose value the block needs, or stores, when it is entered.
     var live = RegisterSet.none
+
+    init(block: Block, mode: BlockMode, features: HostFeatures) {
+        self.block = block
+        offset = block.physicalAddress & 0xFFF
+        let operations = block.operations
+        let count = block.operationCount
+        var uses: [OperandUse] = []
+        uses.reserveCapacity(count)
+        while uses.count < count {
+            let use = OperandUse(of: operations[uses.count], isEL0: mode.isEL0, features: features)
+            uses.append(use)
+            if use.treatment.isDirectBranch { uses.append(OperandUse()) }
+        }
+        self.uses = uses
+    }
 }
 
 /// What is translated together.
@@ -67,7 +84,7 @@ struct Region {
         self.features = features
         self.looksBetweenBlocks = looksBetweenBlocks
         var operations = head.operationCount
-        blocks.append(RegionBlock(block: head, offset: head.physicalAddress & 0xFFF))
+        blocks.append(RegionBlock(block: head, mode: mode, features: features))
         var next = 0
         while next < blocks.count {
             for target in branches(of: blocks[next]) {
@@ -75,7 +92,7 @@ struct Region {
                     operations + block.operationCount <= Self.operationLimit
                 {
                     operations += block.operationCount
-                    blocks.append(RegionBlock(block: block, offset: target))
+                    blocks.append(RegionBlock(block: block, mode: mode, features: features))
                 }
             }
             next += 1
@@ -90,9 +107,8 @@ struct Region {
         let operations = source.block.operations
         var position = 0
         while position < source.block.operationCount {
-            let operation = operations[position]
-            let use = OperandUse(of: operation, isEL0: mode.isEL0, features: features)
-            body(operation, use)
+            let use = source.uses[position]
+            body(operations[position], use)
             position += use.treatment.isDirectBranch ? 2 : 1
         }
     }
@@ -150,7 +166,7 @@ struct Region {
                     passed = true
                 }
                 let operation = block.block.operations[position]
-                let use = OperandUse(of: operation, isEL0: mode.isEL0, features: features)
+                let use = block.uses[position]
                 use.reads.forEach { uses[Int($0)] += weight }
                 use.writes.forEach { uses[Int($0)] += weight }
                 position += use.treatment.isDirectBranch ? 2 : 1

@@ -204,7 +204,7 @@ struct RegionCompiler {
                 position += length
             }
             let operation = operations[position]
-            let use = OperandUse(of: operation, isEL0: region.mode.isEL0, features: features)
+            let use = source.uses[position]
             heldVectorsBefore = heldVectors
             flagOrigin.note(writes: use.writes)
             switch use.treatment {
