@@ -1,4 +1,6 @@
 import Foundation
+import Glibc
+import HostSupport
 import Machine
 import Testing
 
@@ -19,7 +21,7 @@ struct ControlServerTests {
         return server
     }
 
-    private func connect(_ vm: VM) throws -> UnixSocket {
+    private func connect(_ vm: VM) throws -> StreamSocket {
         try .connected(directory: vm.path, name: "control")
     }
 
@@ -108,7 +110,7 @@ struct ControlServerTests {
         let test = try TestStore()
         let vm = try test.make()
         let server = try server(vm, Self.patient)
-        func caller(_ verb: ControlVerb) throws -> UnixSocket {
+        func caller(_ verb: ControlVerb) throws -> StreamSocket {
             let caller = try connect(vm)
             caller.write(line: verb.rawValue)
             guard case .text = caller.readLine(milliseconds: 600_000) else { throw Unanswered() }
@@ -156,10 +158,10 @@ struct ControlServerTests {
 /// Nobody said anything.
 private struct Unanswered: Error {}
 
-extension UnixSocket {
+extension StreamSocket {
     /// Writes text that is not yet a line.
     fileprivate func write(part: String) {
         let bytes = Array(part.utf8)
-        _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+        _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 }

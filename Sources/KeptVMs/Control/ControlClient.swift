@@ -1,6 +1,7 @@
 // The other side of a VM's control socket.
 
 import FoundationEssentials
+import HostSupport
 
 /// What came of asking a running VM for something.
 public enum ControlOutcome: Sendable, Hashable {
@@ -52,7 +53,9 @@ extension VM {
         var nextPress = ContinuousClock.now.advanced(by: rhythm.press)
         while true {
             let now = ContinuousClock.now
-            if UnixSocket.readable([socket], until: min(deadline, now.advanced(by: rhythm.status))) == [true] { break }
+            if StreamSocket.readable([socket], until: min(deadline, now.advanced(by: rhythm.status))) == [true] {
+                break
+            }
             // One that cannot be asked any more has ended, and says how on the first socket.
             if verb == .hibernate, (try? tell(.status))?.isSuspended == true { return .suspended(before: false) }
             if presses > 0, nextPress <= now {
@@ -83,9 +86,9 @@ extension VM {
         try send(verb).1
     }
 
-    private func send(_ verb: ControlVerb) throws(HostError) -> (UnixSocket, ControlReply) {
-        let socket: UnixSocket
-        do throws(UnixSocketError) {
+    private func send(_ verb: ControlVerb) throws(HostError) -> (StreamSocket, ControlReply) {
+        let socket: StreamSocket
+        do throws(StreamSocketError) {
             socket = try .connected(directory: path, name: "control")
         } catch { throw .notRunning(name: name) }
         guard socket.write(line: verb.rawValue) else { throw .control(name: name, reason: "it is gone") }

@@ -28,16 +28,16 @@ public final class ControlServer: Sendable {
 
     /// A caller that has not said its line yet.
     private struct Speaker {
-        var socket: UnixSocket
+        var socket: StreamSocket
         var line: [UInt8] = []
         var deadline: ContinuousClock.Instant
     }
 
-    private let socket: UnixSocket
+    private let socket: StreamSocket
     private let path: String
     private let limits: Limits
     private let answer: @Sendable (ControlVerb) -> ControlReply
-    private let waiting = Mutex<[UnixSocket]>([])
+    private let waiting = Mutex<[StreamSocket]>([])
 
     /// - Parameters:
     ///   - vm: whose directory has the socket.
@@ -54,7 +54,7 @@ public final class ControlServer: Sendable {
         path = vm.controlPath
         self.limits = limits
         self.answer = answer
-        do throws(UnixSocketError) {
+        do throws(StreamSocketError) {
             socket = try .listening(directory: vm.path, name: "control")
         } catch { throw .file(path: vm.controlPath, operation: "listen at", reason: error.reason) }
         // The directory lets nobody else in, so nobody can have connected before.
@@ -75,7 +75,7 @@ public final class ControlServer: Sendable {
     /// - Parameter paused: until when nobody is taken.
     private func turn(_ speakers: inout [Speaker], _ paused: inout ContinuousClock.Instant?) {
         let waiters = waiting.withLock { $0 }
-        let events = UnixSocket.readable(
+        let events = StreamSocket.readable(
             speakers.map(\.socket) + waiters + (paused == nil ? [socket] : []),
             until: (speakers.map(\.deadline) + [paused].compactMap(\.self)).min())
         let now = ContinuousClock.now
@@ -114,7 +114,7 @@ public final class ControlServer: Sendable {
         return false
     }
 
-    private func serve(_ line: String, _ caller: UnixSocket) {
+    private func serve(_ line: String, _ caller: StreamSocket) {
         guard let verb = ControlVerb(rawValue: line) else {
             let verbs = ControlVerb.allCases.map(\.rawValue).joined(separator: ", ")
             caller.write(line: ControlReply(done: false, detail: "say one of: \(verbs)").line)
