@@ -18,7 +18,8 @@ struct ExitCodeTests {
         arguments: [
             (.poweredOff, 0), (hibernation, 40), (.reset(ResetRequest(type: nil, cookie: 0, core: 0)), 32),
             (.crashed("no such instruction"), 33), (.stopped(.signal(15)), 143), (.stopped(.signal(2)), 130),
-            (.stopped(.console), 34), (.stopped(.powerCut), 35), (.stopped(.host("no threads")), 70),
+            (.stopped(.console), 34), (.stopped(.monitor), 34), (.stopped(.reset), 32), (.stopped(.powerCut), 35),
+            (.stopped(.host("no threads")), 70),
         ] as [(RunEnd, Int32)])
     func ends(end: RunEnd, code: Int32) {
         #expect(end.exitCode.rawValue == code)

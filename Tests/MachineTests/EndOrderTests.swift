@@ -16,7 +16,10 @@ struct EndOrderTests {
         HibernationRequest(type: 0, cookie: 0, core: 0, functionID: 0xC400_0015))
     private static let stopped = RunEnd.stopped(.signal(SIGTERM))
     private static let powerCut = RunEnd.stopped(.powerCut)
-    private static let all = [reset, hibernated, .poweredOff, .crashed("x"), stopped, .stopped(.console), powerCut]
+    private static let outsideReset = RunEnd.stopped(.reset)
+    private static let all = [
+        reset, hibernated, .poweredOff, .crashed("x"), stopped, .stopped(.console), powerCut, outsideReset,
+    ]
 
     /// A machine whose guest calls SYSTEM_RESET at once.
     private func machine() throws -> (VirtualMachine, TemporaryFile) {
@@ -39,11 +42,23 @@ struct EndOrderTests {
             // Its disks had no power when they were to keep what was written.
             case (_, Self.powerCut): second
             // Or the guest would be booted again by somebody who was asked to stop.
-            case (Self.reset, .stopped): second
+            case (Self.reset, .stopped), (Self.outsideReset, .stopped): second
             default: first
             }
         // What came before the start counts.
         #expect(try machine.run() == expected)
+        withExtendedLifetime(file) {}
+    }
+
+    @Test("A guest that is reset from outside is booted again, also if that comes before its start")
+    func outside() throws {
+        let (machine, file) = try machine()
+        defer { machine.close() }
+        machine.reset()
+        let outcome = try machine.runToEnd(rebooting: true) { if $0 == 3 { machine.stop(because: .monitor) } }
+        #expect(outcome.end == .stopped(.monitor) && outcome.boots == 3)
+        machine.reset()
+        #expect(try machine.runToEnd(rebooting: false).end == .stopped(.reset))
         withExtendedLifetime(file) {}
     }
 

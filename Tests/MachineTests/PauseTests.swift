@@ -1,6 +1,7 @@
 // Pausing a guest and letting it go on, on scripted CPUs and a clock that stands until it is told.
 
 import Devices
+import FoundationEssentials
 import Hypervisor
 import PSCI
 import Testing
@@ -37,6 +38,20 @@ struct PauseTests {
         #expect(!scripted.machine.pause())
         #expect(scripted.machine.resume())
         #expect(!scripted.machine.resume())
+        #expect(scripted.join() == .poweredOff)
+    }
+
+    @Test("Who waits for a pause waits no longer than asked, and learns which thread runs which core")
+    func patience() throws {
+        let scripted = try ScriptedMachine([[.computeUntil("done"), .call(.systemOff)]])
+        #expect(scripted.machine.coreThreadIDs == [0])
+        try scripted.start()
+        #expect(scripted.wait(0, for: .running))
+        scripted.machine.waitUntilPaused(milliseconds: 1)
+        #expect(!scripted.machine.isWaitingForDisk)
+        let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")
+        #expect(threads.contains(String(scripted.machine.coreThreadIDs[0])))
+        scripted.stage.open("done")
         #expect(scripted.join() == .poweredOff)
     }
 

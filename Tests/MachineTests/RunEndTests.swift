@@ -23,6 +23,8 @@ struct RunEndTests {
             (.stopped(.signal(15)), "stopped", "stopped by SIGTERM"),
             (.stopped(.signal(2)), "stopped", "stopped by SIGINT"),
             (.stopped(.console), "stopped", "stopped from the console"),
+            (.stopped(.monitor), "stopped", "stopped from the monitor"),
+            (.stopped(.reset), "stopped", "stopped by a reset from outside"),
             (.stopped(.powerCut), "stopped", "stopped by a power cut of the laboratory"),
             (.stopped(.host("no threads")), "stopped", "stopped by the host: no threads"),
         ] as [(RunEnd, String, String)])

@@ -187,6 +187,9 @@ public final class BlockDevice: VirtioDevice {
         backend.watch.withLock { $0 = Backend.Watch(ending: ending, body: body) }
     }
 
+    /// The disk's size as the guest sees it.
+    public var byteCount: UInt64 { file.geometry.sectorCount &* DiskFile.sectorByteCount }
+
     /// What was asked of the disk since the device was made.
     public var activity: DiskActivity { backend.disk.activity }
 

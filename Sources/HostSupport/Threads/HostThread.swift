@@ -47,6 +47,17 @@ public final class HostThread: @unchecked Sendable {
     /// Tells the calling thread from every other one that there is now. Not 0.
     public static var current: UInt { pthread_self() }
 
+    /// The host's number of the calling thread, by which its scheduler is asked about it; 0 if /proc is not there.
+    ///
+    /// gettid(2) cannot be called from Swift.
+    public static var currentID: Int32 {
+        var target = [UInt8](repeating: 0, count: 64)
+        let count = readlink("/proc/thread-self", &target, target.count)
+        // PID/task/TID
+        let number = target.prefix(max(0, count)).split(separator: UInt8(ascii: "/")).last
+        return number.flatMap { Int32(String(decoding: $0, as: UTF8.self)) } ?? 0
+    }
+
     /// Waits for its end. To be called once.
     public func join() {
         pthread_join(thread, nil)

@@ -13,6 +13,8 @@ final class Core: Sendable {
     /// Whether the back end waits for wake requests, and has to be called back from that.
     private let waitsInBackend: Bool
     let life = Mutex(CoreLife())
+    /// The host's number of the thread that runs it, or did so last; 0 before the first.
+    let threadID = Atomic<Int32>(0)
 
     init(_ cpu: any VirtualCPU, parking: Parking, startRanges: [Range<PhysicalAddress>], waitsInBackend: Bool) {
         self.cpu = cpu

@@ -40,6 +40,10 @@ public enum StopReason: Sendable, Hashable {
     case signal(Int32)
     /// The user asked for it at the console.
     case console
+    /// A program that steers the machine asked for it.
+    case monitor
+    /// The machine is to be started anew; the guest did not ask for it.
+    case reset
     /// The laboratory cut the power at a request to a disk.
     case powerCut
     /// The host could not go on, for the reason given.
@@ -55,6 +59,14 @@ public enum RunEnd: Sendable, Hashable {
     case crashed(String)
     /// It was ended from outside; the guest did nothing.
     case stopped(StopReason)
+
+    /// Whether the guest is to be started again: by its own doing, or by somebody else's.
+    public var isReset: Bool {
+        switch self {
+        case .reset, .stopped(.reset): true
+        case .poweredOff, .hibernated, .crashed, .stopped: false
+        }
+    }
 
     /// Whether it is a reset after which memory is as it was (DEN0022 F.b §5.13.2.1).
     public var isWarmReset: Bool {

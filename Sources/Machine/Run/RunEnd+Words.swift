@@ -47,6 +47,8 @@ extension StopReason {
         switch self {
         case .signal(let number): "by \(Self.name(ofSignal: number))"
         case .console: "from the console"
+        case .monitor: "from the monitor"
+        case .reset: "by a reset from outside"
         case .powerCut: "by a power cut of the laboratory"
         case .host(let text): "by the host: \(text)"
         }

@@ -77,9 +77,3 @@ extension VirtualMachine {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 }
-
-extension RunEnd {
-    fileprivate var isReset: Bool {
-        if case .reset = self { true } else { false }
-    }
-}

@@ -9,6 +9,10 @@ extension VirtualMachine {
     /// What each core is doing, by index. From any thread, at any time.
     public var coreActivities: [CoreActivity] { cores.map(\.activity) }
 
+    /// The host's number of the thread that runs each core, or did so last, by index; 0 before the first run. From any
+    /// thread, at any time.
+    public var coreThreadIDs: [Int32] { cores.map { $0.threadID.load(ordering: .acquiring) } }
+
     /// Does what an event asked for. On the thread that runs `core`.
     func perform(_ action: CoreAction, of core: Core) {
         let index = core.index

@@ -24,6 +24,9 @@ extension VirtualMachine {
         return true
     }
 
+    /// Whether the machine has buttons.
+    public var hasButtons: Bool { eventDevice != nil }
+
     /// Gives the guest another generation id, now and at its next boots, and tells it. Callable from any thread.
     ///
     /// - Parameter bytes: 16.

@@ -40,9 +40,16 @@ extension VirtualMachine {
 
     /// Waits until no core executes anything, or `state` is something else than `.pausing` for another reason. Not to
     /// be called by what `MachineEvents` calls: cores may wait for that.
-    public func waitUntilPaused() {
-        pauseObservers.wait(until: nil) { state != .pausing }
+    ///
+    /// - Parameter milliseconds: how long at most; nil for ever. A core that waits for whoever reads the console does
+    ///   not stop meanwhile.
+    public func waitUntilPaused(milliseconds: UInt64? = nil) {
+        let deadline = milliseconds.map { BootClock.now &+ $0 &* 1_000_000 }
+        pauseObservers.wait(until: deadline) { state != .pausing }
     }
+
+    /// Whether a disk is waited for, whoever else wants a pause.
+    public var isWaitingForDisk: Bool { pauses.withLock { $0.waitingDisks > 0 } }
 
     private func changePauses<Result: Sendable>(_ change: @Sendable (inout Pauses) -> Result) -> Result {
         let result = pauses.withLock { pauses in

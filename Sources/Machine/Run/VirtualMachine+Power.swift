@@ -74,7 +74,7 @@ extension VirtualMachine {
             // What the guest meant to have done is worth nothing if its disks had no power before the run was over.
             case (_, .stopped(.powerCut)): end = how
             // A stop that meets a reset must not be lost, or the guest would be booted again.
-            case (nil, _), (.reset, .stopped):
+            case (nil, _), (.reset, .stopped), (.stopped(.reset), .stopped):
                 end = how
                 endTimes.withLock { $0 = EndTimes(end: BootClock.now, time: WallClock.now, counter: power.now) }
             default: break
@@ -93,6 +93,12 @@ extension VirtualMachine {
     /// Ends the run from outside: a signal, or the user. Callable from any thread, at any time.
     public func stop(because reason: StopReason) {
         finish(.stopped(reason))
+    }
+
+    /// Has the guest started again, as by a button that no guest is asked about: the run ends as if it had reset the
+    /// machine. Memory is lost. Callable from any thread, at any time.
+    public func reset() {
+        finish(.stopped(.reset))
     }
 }
 

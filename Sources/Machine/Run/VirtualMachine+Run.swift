@@ -93,6 +93,9 @@ extension VirtualMachine {
         cpus.reduce(0) { $0 + $1.instructionCount }
     }
 
+    /// The size of each disk as the guest sees it, in bytes, in their order.
+    public var diskByteCounts: [UInt64] { disks.map(\.byteCount) }
+
     /// What was asked of the disks since the machine was made, in their order.
     public var diskActivity: [DiskActivity] { disks.map(\.activity) }
 

@@ -7,6 +7,7 @@ import Synchronization
 extension VirtualMachine {
     /// Runs a core until the run ends. On a thread of the core's own.
     func runOnOwnThread(_ core: Core) {
+        core.threadID.store(HostThread.currentID, ordering: .releasing)
         while true {
             if hasEnded { return perform(core.move(.end), of: core) }
             // Before the pause is looked at: whatever changes from now on is seen by who waits below.

@@ -13,6 +13,7 @@ extension VirtualMachine {
     private static let quantum = 20_000
 
     func runInTurns() {
+        for core in cores { core.threadID.store(HostThread.currentID, ordering: .releasing) }
         while !hasEnded {
             waitWhilePaused()
             rtc?.poll()

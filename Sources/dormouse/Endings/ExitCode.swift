@@ -20,7 +20,7 @@ struct ExitCode: RawRepresentable, Sendable, Hashable {
     /// The guest wanted a reset and was not to be booted again.
     static let reset = ExitCode(rawValue: 32)
     static let crashed = ExitCode(rawValue: 33)
-    /// The user ended the run at the console.
+    /// The user ended the run at the console, or by the monitor.
     static let stoppedAtConsole = ExitCode(rawValue: 34)
     /// The laboratory cut the power.
     static let powerCut = ExitCode(rawValue: 35)
@@ -55,7 +55,8 @@ extension RunEnd {
         case .reset: .reset
         case .crashed: .crashed
         case .stopped(.signal(let number)): .signal(number)
-        case .stopped(.console): .stoppedAtConsole
+        case .stopped(.console), .stopped(.monitor): .stoppedAtConsole
+        case .stopped(.reset): .reset
         case .stopped(.powerCut): .powerCut
         case .stopped(.host): .internalError
         }

@@ -101,7 +101,9 @@ struct QEMU: ParsableCommand {
     /// QEMU's exit code: a guest that comes to an end, by whichever way, is none of its failures.
     private static func code(_ end: RunEnd) -> ExitCode {
         switch end {
-        case .poweredOff, .hibernated, .reset, .stopped(.signal), .stopped(.console): .poweredOff
+        case .poweredOff, .hibernated, .reset, .stopped(.signal), .stopped(.console), .stopped(.monitor),
+            .stopped(.reset):
+            .poweredOff
         case .crashed, .stopped(.powerCut), .stopped(.host): ExitCode(rawValue: 1)
         }
     }
