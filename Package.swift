@@ -73,6 +73,7 @@ let package = Package(
                 .product(name: "TOMLKit", package: "TOMLKit"),
             ],
             swiftSettings: safe),
+        .target(name: "QEMUMonitor", dependencies: ["Bytes", "HostSupport"], swiftSettings: safe),
         .target(
             name: "Dormouse",
             dependencies: [
@@ -83,7 +84,7 @@ let package = Package(
             name: "DormouseCommand",
             dependencies: [
                 "Bytes", "HostSupport", "PSCI", "Hypervisor", "Emulator", "Devices", "Boot", "Hibernation", "Machine",
-                "PSCIConformance", "KeptVMs",
+                "PSCIConformance", "KeptVMs", "QEMUMonitor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -139,6 +140,9 @@ let package = Package(
             name: "KeptVMsTests",
             dependencies: ["Devices", "Emulator", "Hibernation", "KeptVMs", "HostSupport", "Machine", "TestSupport"],
             swiftSettings: common),
+        .testTarget(
+            name: "QEMUMonitorTests", dependencies: ["HostSupport", "QEMUMonitor", "TestSupport"], swiftSettings: common
+        ),
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
