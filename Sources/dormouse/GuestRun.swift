@@ -22,23 +22,31 @@ struct GuestRun {
     ///
     /// - Parameters:
     ///   - warnings: what else the user has to know.
+    ///   - steering: who has a say in it.
     ///   - ready: called when everything is there, before the guest runs.
     func runToEnd(
-        warnings: [String] = [], ready: () throws -> Void = {}
+        warnings: [String] = [], steering: (any RunSteering)? = nil, ready: () throws -> Void = {}
     ) throws -> (end: RunEnd, ending: Command.Ending) {
         let session = try Session(options)
         for warning in warnings { session.log.warning("\(warning)") }
         let report = try options.report.map {
             try ReportFile(path: $0, besides: configuration.paths + options.logPaths)
         }
-        let machine = try session.machine(configuration)
+        let machine = try session.machine(configuration, steering: steering)
         defer {
             session.finish()
             machine.close()
         }
         try ready()
+        try steering?.begin(machine, session)
+        defer { steering?.finish() }
         try session.start()
-        let outcome = try session.run(machine, rebooting: !options.noReboot)
+        let rebooting = !options.noReboot
+        var outcome = try session.run(machine, rebooting: rebooting) { steering?.willBoot($0) }
+        while steering?.runsAgain(after: outcome.end) == true {
+            let boots = outcome.boots
+            outcome = try session.run(machine, rebooting: rebooting) { steering?.willBoot(boots + $0) }.after(outcome)
+        }
         session.finish()
         if outcome.end.isUnexpected { session.log.debug("the cores at the end:\n\(machine.dump())") }
         let findings = machine.findings

@@ -59,9 +59,12 @@ final class Session: Sendable {
 
     /// Makes a machine whose events go to this process's output.
     ///
-    /// - Parameter imageWritten: as in `MachineEvents`.
+    /// - Parameters:
+    ///   - imageWritten: as in `MachineEvents`.
+    ///   - steering: what else wants to be told of events.
     func machine(
-        _ configuration: MachineConfiguration, imageWritten: (@Sendable (Int, UInt64) -> Void)? = nil
+        _ configuration: MachineConfiguration, imageWritten: (@Sendable (Int, UInt64) -> Void)? = nil,
+        steering: (any RunSteering)? = nil
     ) throws(MachineError) -> VirtualMachine {
         let output = output
         let inputWakeUp = inputWakeUp
@@ -78,6 +81,7 @@ final class Session: Sendable {
         events.imageWritten = imageWritten
         events.suspended = { log.notice("\($0.words)") }
         events.panic = { log.warning("\($0.words)") }
+        steering?.connect(&events)
         if let warning = configuration.model.warning { log.warning("\(warning)") }
         var configuration = configuration
         for laboratory in options.laboratory { configuration.laboratory.add(laboratory) }
@@ -111,7 +115,14 @@ final class Session: Sendable {
     }
 
     /// Runs a machine to its end.
-    func run(_ machine: VirtualMachine, rebooting: Bool) throws(MachineError) -> RunOutcome {
+    ///
+    /// - Parameters:
+    ///   - machine: is known as the current one meanwhile.
+    ///   - rebooting: whether a guest that resets is started again.
+    ///   - willBoot: called before each start, with its number.
+    func run(
+        _ machine: VirtualMachine, rebooting: Bool, willBoot: (Int) -> Void = { _ in }
+    ) throws(MachineError) -> RunOutcome {
         let pending = shared.withLock { shared in
             shared.machine = machine
             return shared.stop
@@ -121,6 +132,7 @@ final class Session: Sendable {
         inputWakeUp.signal()
         let log = log
         return try machine.runToEnd(rebooting: rebooting) { boot in
+            willBoot(boot)
             log.info("\(boot == 1 ? "starting the guest" : "the guest reset; starting it for the \(boot). time")")
         }
     }
@@ -152,7 +164,8 @@ final class Session: Sendable {
         }
     }
 
-    private func stop(_ reason: StopReason) {
+    /// Ends the run, now or before it begins. From any thread.
+    func stop(_ reason: StopReason) {
         let machine = shared.withLock { shared in
             guard shared.isUnderWay else {
                 // No caller of ours may come to anything that has to be undone: the lock is never let go of.

@@ -115,7 +115,7 @@ struct QEMUTests {
             (["-kernal", "I"], "-kernal is no option that Dormouse knows; do you mean -kernel?"),
             (["-kernel"], "-kernel needs a value behind it"),
             (["-m", "1G"], "-kernel is missing"),
-            (["-kernel", "I", "-qmp", "unix:q,server=on"], "-qmp is not taken yet"),
+            (["-kernel", "I", "-gdb", "tcp::1234"], "-gdb is not taken yet"),
             (["-kernel", "I", "-enable-kvm"], "-enable-kvm is not taken: Dormouse has a CPU of its own"),
             (["-kernel", "I", "-accel", "kvm"], "-accel kvm is not to be had"),
             (["-kernel", "I", "-M", "raspi3b"], "-machine raspi3b is not to be had"),

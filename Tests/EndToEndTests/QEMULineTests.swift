@@ -14,6 +14,13 @@ extension EndToEnd {
             return try DormouseRun(["qemu"] + options, files: scratch.file("1-boot"), input: .none).waitForEnd()
         }
 
+        /// A conversation with a monitor, as `PythonQMP` describes it, by lines.
+        private func converse(_ address: String, _ actions: [String]) throws -> [String] {
+            let environment = PythonQMP.environment.map { "\($0.key)=\($0.value)" }
+            let output = try Command.tool("env", environment + ["python3"] + PythonQMP.arguments(address, actions))
+            return String(decoding: output, as: UTF8.self).split(separator: "\n").map(String.init)
+        }
+
         private func append(_ test: String) -> String { "console=ttyAMA0 panic=1 dormouse.test=\(test)" }
 
         @Test("KUnit's: the kernel's console is on standard output, and powering off is success")

@@ -7,6 +7,7 @@ import ArgumentParser
 import Glibc
 import KeptVMs
 import Machine
+import QEMUMonitor
 
 struct QEMU: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -49,22 +50,55 @@ struct QEMU: ParsableCommand {
             Output.print(try VMConfiguration(qemu.machine, hibernation: .init()).toml())
             Command.end(Command.Ending(code: .poweredOff))
         }
-        try redirect(qemu.serial)
-        let (end, ending) = try GuestRun(qemu.machine, RunOptions.parse(qemu.runArguments)).runToEnd(
-            warnings: qemu.warnings
-        ) {
-            if let path = qemu.pidFile { try PIDFile.write(path) }
+        let steering = qemu.isSteered ? try QEMUSteering(qemu, identity(qemu)) : nil
+        var relay: SerialRelay?
+        let end: RunEnd
+        let ending: Command.Ending
+        do {
+            if case .socket(let socket) = qemu.serial {
+                relay = try SerialRelay(socket)
+                if socket.isServer, socket.waits { Message.write("waiting for a connection on \(socket)") }
+            } else {
+                try redirect(qemu.serial)
+            }
+            (end, ending) = try GuestRun(qemu.machine, RunOptions.parse(qemu.runArguments)).runToEnd(
+                warnings: qemu.warnings, steering: steering
+            ) {
+                if let path = qemu.pidFile { try PIDFile.write(path) }
+                if case .socket(let socket) = qemu.serial, socket.waits { relay?.waitForClient() }
+                try relay?.start()
+            }
+        } catch {
+            steering?.abandon()
+            relay?.abandon()
+            throw error
         }
         if let path = qemu.pidFile { unlink(path) }
         var result = ending
         if !hasOwnExitCodes { result.code = code(end) }
         Command.end(result)
+        relay?.finish()
     }
 
     // MARK: Questions
 
     /// What is printed instead of running a guest.
     private static func answer(_ options: [QEMUOption]) -> String? {
+    /// What monitors say of this machine.
+    private static func identity(_ qemu: QEMUMachine) -> MonitorIdentity {
+        let version = qemuVersion.split(separator: ".").compactMap { Int($0) }
+        let monitors = qemu.monitors.map { ($0.label, $0.device) }
+        let devices = ["serial0": qemu.serial].merging(monitors) { first, _ in first }
+            .merging(qemu.chardevs) { first, _ in first }
+        return MonitorIdentity(
+            qemuVersion: (version[0], version[1], version[2]), package: "Dormouse \(Dormouse.version)",
+            name: qemu.name,
+            uuid: SystemUUID.text(
+                of: qemu.machine.uuid ?? [UInt8](repeating: 0, count: SystemUUID.byteCount)),
+            characterDevices: devices.sorted { $0.key < $1.key }
+                .map { MonitorIdentity.CharacterDevice(label: $0.key, filename: $0.value.filename) })
+    }
+
         for option in options {
             switch (option.name, option.value) {
             case ("version", _): return "QEMU emulator version \(qemuVersion) (Dormouse \(Dormouse.version))"
@@ -113,12 +147,12 @@ struct QEMU: ParsableCommand {
     // MARK: Files
 
     /// Makes standard output what the serial port leads to, and takes its input away if that is no terminal.
-    private static func redirect(_ serial: QEMUMachine.Serial) throws(QEMUError) {
+    private static func redirect(_ serial: QEMUCharacterDevice) throws(QEMUError) {
         let path: String
         let mode: Int32
         switch serial {
-        case .standardInputAndOutput: return
-        case .nowhere: (path, mode) = ("/dev/null", O_WRONLY)
+        case .standardInputAndOutput, .sharedStandardInputAndOutput: return
+        case .null, .socket: (path, mode) = ("/dev/null", O_WRONLY)
         case .file(let name): (path, mode) = (name, O_WRONLY | O_CREAT | O_TRUNC)
         }
         let output = open(path, mode | O_CLOEXEC, 0o666)

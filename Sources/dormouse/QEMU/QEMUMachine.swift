@@ -11,17 +11,20 @@ import Machine
 
 /// What a command line of QEMU's asks for.
 struct QEMUMachine {
-    /// Where the guest's serial port leads.
-    enum Serial: Equatable {
-        case standardInputAndOutput
-        case nowhere
-        case file(String)
-    }
-
     var machine: MachineConfiguration
     /// Options of `dormouse run` for what the guest does not see.
     var runArguments: [String] = []
-    var serial: Serial
+    /// Where the guest's serial port leads.
+    var serial: QEMUCharacterDevice
+    /// Character devices that are defined, by their id.
+    var chardevs: [String: QEMUCharacterDevice] = [:]
+    var monitors: [MonitorRequest] = []
+    /// Whether the guest begins paused.
+    var startsPaused = false
+    /// Whether a guest that has ended is kept until somebody says so.
+    var keepsEnded = false
+    /// The machine's name, for monitors.
+    var name: String?
     /// A file that gets the process's number.
     var pidFile: String?
     /// What is another thing than was asked for, and matters little.
@@ -43,7 +46,7 @@ struct QEMUMachine {
 
     private var kernel: String?
     private var accelerators: [String] = []
-    private var serials: [Serial] = []
+    private var serials: [QEMUCharacterDevice] = []
     private var isGraphic = true
     private var hasNoDefaults = false
     /// Whether somebody said that there is to be no display, and so knows where the console is.
@@ -56,9 +59,12 @@ struct QEMUMachine {
         machine = MachineConfiguration(kernel: "")
         // QEMU's default.
         machine.memoryByteCount = 128 << 20
-        serial = .nowhere
+        serial = .null
         // What a device refers to may be defined behind it.
-        for option in options where option.name != "device" { try take(option.name, option.value ?? "") }
+        for option in options where option.name == "chardev" { try takeChardev(option.value ?? "") }
+        for option in options where !["chardev", "device"].contains(option.name) {
+            try take(option.name, option.value ?? "")
+        }
         for option in options where option.name == "device" { try takeDevice(option.value ?? "") }
         try finish()
     }
@@ -79,7 +85,12 @@ struct QEMUMachine {
         case "nic": try takeNIC(value)
         case "net": try takeNet(value)
         case "serial": try takeSerial(value)
-        case "monitor": try allow(value, ["none", "null"], name, "there is no monitor yet")
+        case "monitor", "qmp", "qmp-pretty": try takeMonitor(value, name)
+        case "mon": try takeMon(value)
+        case "uuid": try takeUUID(value, name)
+        case "S": startsPaused = true
+        case "no-shutdown": keepsEnded = true
+        case "name": try takeName(value)
         case "display", "vga", "parallel": try takeDisplay(name, value)
         case "nographic": isGraphic = false
         case "nodefaults": hasNoDefaults = true
@@ -127,13 +138,14 @@ struct QEMUMachine {
         machine.disks = slots.sorted { $0.key < $1.key }.map(\.value)
         guard serials.count <= 1 else { throw QEMUError("serial", "is given twice: there is one serial port") }
         serial = serials.first ?? defaultSerial
+        try checkMonitors()
         try applyMachineArguments()
     }
 
     /// Where the serial port leads if nobody says it. QEMU would show it in a window.
-    private var defaultSerial: Serial {
-        if hasNoDefaults { return .nowhere }
-        return isGraphic && hasDisplayOption ? .nowhere : .standardInputAndOutput
+    private var defaultSerial: QEMUCharacterDevice {
+        if hasNoDefaults || hasMonitorOnStandardInput { return .null }
+        return isGraphic && hasDisplayOption ? .null : .standardInputAndOutput
     }
 
     /// Dormouse's own options are read by those who read them for `dormouse run`.
@@ -261,12 +273,15 @@ struct QEMUMachine {
     // MARK: What the guest does not see
 
     private mutating func takeSerial(_ value: String) throws(QEMUError) {
-        switch value {
-        case "stdio", "mon:stdio": serials.append(.standardInputAndOutput)
-        case "none", "null": serials.append(.nowhere)
-        case _ where value.hasPrefix("file:") && value.count > 5: serials.append(.file(String(value.dropFirst(5))))
-        default: throw QEMUError("serial", "\(value) is not to be had; say stdio, mon:stdio, none, null or file:NAME")
-        }
+        serials.append(try QEMUCharacterDevice(value, of: "serial", known: chardevs))
+    }
+
+    private mutating func takeName(_ value: String) throws(QEMUError) {
+        var list = try QEMUList(value, of: "name", implied: "guest")
+        name = list.take("guest")
+        _ = list.take("process")
+        _ = try list.takeSwitch("debug-threads")
+        try list.finish()
     }
 
     private mutating func takeDisplay(_ name: String, _ value: String) throws(QEMUError) {
@@ -281,7 +296,11 @@ struct QEMUMachine {
         case "reset"?, nil: break
         case let other?: throw QEMUError("action", "reboot=\(other): say reset or shutdown")
         }
-        try list.ignore("shutdown", "poweroff")
+        switch list.take("shutdown") {
+        case "poweroff"?, nil: break
+        case "pause"?: keepsEnded = true
+        case let other?: throw QEMUError("action", "shutdown=\(other): say poweroff or pause")
+        }
         try list.ignore("panic", "shutdown", "none", "exit-failure")
         try list.ignore("watchdog", "reset", "shutdown", "poweroff", "none")
         try list.finish()

@@ -16,14 +16,14 @@ struct QEMUOption: Equatable {
 
     /// Options that are followed by a value and are taken.
     static let withValue: Set<String> = [
-        "M", "accel", "action", "append", "cpu", "device", "display", "drive", "echr", "hda", "icount", "initrd",
-        "kernel", "m", "machine", "monitor", "name", "net", "netdev", "nic", "object", "parallel", "pidfile", "serial",
-        "smp", "vga",
+        "M", "accel", "action", "append", "chardev", "cpu", "device", "display", "drive", "echr", "hda",
+        "icount", "initrd", "kernel", "m", "machine", "mon", "monitor", "name", "net", "netdev", "nic", "object",
+        "parallel", "pidfile", "qmp", "qmp-pretty", "serial", "smp", "uuid", "vga",
     ]
 
     /// Options that stand alone and are taken.
     static let withoutValue: Set<String> = [
-        "explain", "h", "help", "no-reboot", "no-user-config", "nodefaults", "nographic", "version",
+        "S", "explain", "h", "help", "no-reboot", "no-shutdown", "no-user-config", "nodefaults", "nographic", "version",
     ]
 
     /// Options of Dormouse that QEMU has not; they mean what they mean to `dormouse run`.
@@ -39,9 +39,8 @@ struct QEMUOption: Equatable {
 
     /// Options that will be taken once Dormouse has what they ask for.
     static let later: Set<String> = [
-        "S", "bios", "blockdev", "boot", "chardev", "d", "fsdev", "gdb", "global", "mon", "no-shutdown", "numa",
-        "pflash", "qmp", "readconfig", "rtc", "s", "semihosting", "semihosting-config", "smbios", "snapshot", "trace",
-        "uuid", "virtfs", "watchdog-action",
+        "bios", "blockdev", "boot", "d", "fsdev", "gdb", "global", "numa", "pflash", "readconfig", "rtc", "s", "semihosting",
+        "semihosting-config", "smbios", "snapshot", "trace", "virtfs", "watchdog-action",
     ]
 
     /// Cuts a command line into options.

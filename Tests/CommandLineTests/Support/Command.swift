@@ -4,6 +4,7 @@ import FoundationEssentials
 import Glibc
 import Subprocess
 import SystemPackage
+import TestSupport
 import Testing
 
 /// What a run of the command left.
@@ -131,6 +132,16 @@ enum Command {
         }
         return Finished(
             result.terminationStatus, output: try text(ofFile: outputPath), error: try text(ofFile: errorPath))
+    }
+
+    /// A conversation of PyPI's `qemu.qmp` with a monitor, as `PythonQMP` describes it, by lines.
+    static func converse(_ address: String, _ actions: [String]) async throws -> [String] {
+        let environment = PythonQMP.environment.map { "\($0.key)=\($0.value)" }
+        let result = try await Subprocess.run(
+            .name("env"), arguments: Arguments(environment + ["python3"] + PythonQMP.arguments(address, actions)),
+            output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+        #expect(result.terminationStatus == .exited(0), "\(result.standardError)")
+        return result.standardOutput.split(separator: "\n").map(String.init)
     }
 
     /// What is in a file of text.
