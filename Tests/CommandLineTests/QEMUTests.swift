@@ -90,6 +90,40 @@ struct QEMUTests {
         #expect(result.error.contains("virtio-blk-pci: there is no PCI"))
     }
 
+    @Test("boot-qemu.py's with --efi, and autopkgtest's flash, are UEFI on virt-2, with a file for its variables")
+    func firmware() async throws {
+        let efi = try await explain(
+            "-display", "none", "-nodefaults", "-drive", "if=pflash,format=raw,file=edk2-aarch64-code.fd,readonly=on",
+            "-drive", "if=pflash,format=raw,file=images/arm64/efivars.img", "-object",
+            "rng-random,filename=/dev/urandom,id=rng0", "-device", "virtio-rng-pci", "-cpu", "max,pauth-impdef=true",
+            "-machine", "virt,gic-version=max,virtualization=true", "-append", "console=ttyAMA0 earlycon", "-kernel",
+            "Image.gz", "-initrd", "rootfs.cpio", "-m", "512m", "-serial", "mon:stdio")
+        #expect(efi.exitCode == 0)
+        for line in ["model = 'virt-2'", "edk2-aarch64-code.fd", "kernel = 'Image.gz'"] {
+            #expect(efi.output.contains(line), "\(line): \(efi.output)")
+        }
+        #expect(efi.error.contains("images/arm64/efivars.img"))
+        let autopkgtest = try await explain(
+            "-machine", "virt", "-cpu", "cortex-a53", "-m", "1024", "-smp", "1", "-nographic", "-object",
+            "rng-random,filename=/dev/urandom,id=rng0", "-device", "virtio-rng-pci,rng=rng0,id=rng-device0",
+            "-monitor", "unix:/nowhere/monitor,server=on,wait=off", "-drive",
+            "index=0,file=overlay,cache=unsafe,if=virtio,discard=unmap,format=raw", "-drive",
+            "if=pflash,format=raw,unit=0,read-only=on,file=/usr/share/AAVMF/AAVMF_CODE.fd", "-drive",
+            "if=pflash,format=raw,unit=1,file=/nowhere/efivars.fd")
+        #expect(autopkgtest.exitCode == 0)
+        for line in ["model = 'virt-2'", "/usr/share/AAVMF/AAVMF_CODE.fd", "path = 'overlay'"] {
+            #expect(autopkgtest.output.contains(line), "\(line): \(autopkgtest.output)")
+        }
+        #expect(!autopkgtest.output.contains("kernel ="))
+        let bios = try await explain(
+            "-bios", "./F.fd", "-M", "virt,acpi=off", "-m", "512", "-smbios",
+            "type=1,uuid=01234567-89ab-cdef-0123-456789abcdef")
+        #expect(bios.output.contains("./F.fd") && bios.output.contains("dt"))
+        #expect(bios.output.contains("01234567-89ab-cdef-0123-456789abcdef"))
+        let pflash = try await explain("-pflash", "a.fd", "-pflash", "b.fd", "-m", "512")
+        #expect(pflash.output.contains("a.fd") && pflash.error.contains("b.fd"))
+    }
+
     // MARK: Syntax
 
     @Test("Two dashes are one, a disk needs no option, and memory has QEMU's default and units")
@@ -143,6 +177,21 @@ struct QEMUTests {
             (["-kernel", "I", "-serial", "stdio", "-serial", "null"], "-serial is given twice"),
             (["-kernel", "I", "-icount", "shift=7"], "shift=7 is not to be had"),
             (["-kernel", "I", "-psci-version", "7"], "psci-version"),
+            (["-drive", "if=pflash,file=a,unit=2"], "-drive unit=2 is no flash"),
+            (
+                ["-drive", "if=pflash,file=a,unit=0", "-drive", "if=pflash,file=b,unit=0"],
+                "unit=0 is given to two files"
+            ),
+            (["-drive", "if=pflash,file=a,unit=1"], "give the code too, as unit=0"),
+            (["-bios", "a", "-drive", "if=pflash,file=b,unit=1,readonly=on"], "variables are written"),
+            (["-bios", "a", "-drive", "if=pflash,file=b,unit=0"], "both the firmware's code"),
+            (["-bios", "a", "-drive", "if=pflash,unit=0"], "if=pflash needs file="),
+            (["-bios", "a", "-drive", "if=pflash,unit=0,file=b,format=qcow2"], "format=qcow2 is not to be had"),
+            (["-pflash", "a", "-pflash", "b", "-pflash", "c"], "-pflash c is one flash too many"),
+            (["-kernel", "I", "-smbios", "type=0,vendor=x"], "-smbios type=0 is not to be had"),
+            (["-kernel", "I", "-smbios", "file=x"], "-smbios needs type="),
+            (["-kernel", "I", "-smbios", "type=1,uuid=1"], "-smbios 1 is no UUID"),
+            (["-kernel", "I", "-smbios", "type=1,serial=1"], "-smbios serial=1 is not taken"),
         ] as [([String], String?)])
     func refused(options: [String], expected: String?) async throws {
         let result = try await Command.run(["qemu", "-explain"] + options)

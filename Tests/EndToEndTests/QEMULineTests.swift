@@ -36,6 +36,64 @@ extension EndToEnd {
             #expect(end.report?.end.kind == "powered-off")
         }
 
+        @Test(
+            "A client sees a kernel hibernate: SUSPEND_DISK and then SHUTDOWN, or without SYSTEM_OFF2 SHUTDOWN alone",
+            .needs(PythonQMP.isThere, PythonQMP.whyNot), arguments: [true, false])
+        func monitored(offered: Bool) throws {
+            let scratch = try Scratch("qemu-monitored-\(offered)")
+            let disk = try scratch.makeDisk()
+            let socket = scratch.file("qmp").path
+            let run = try DormouseRun(
+                [
+                    "qemu", "-m", "512", "-smp", "2", "-display", "none", "-serial", "stdio", "-machine", "virt",
+                    "-cpu", "max", "-kernel", guest.kernel.path, "-initrd", guest.initrd.path, "-append",
+                    append("hibernate"), "-drive", "file=\(disk.path),format=raw,if=virtio", "-qmp",
+                    "unix:\(socket),server=on,wait=off", "-S",
+                ] + (offered ? [] : ["-psci", "disable=SYSTEM_OFF2"]), files: scratch.file("1-boot"), input: .none)
+            let lines = try converse(
+                socket, ["query-status", "cont", "query-status", "x-dormouse-query-hibernation", "+SHUTDOWN", "."])
+            let end = try run.waitForEnd()
+            let shutdown = #"event SHUTDOWN {"guest": true, "reason": "guest-shutdown"}"#
+            #expect(
+                lines.filter { $0.hasPrefix("event") }
+                    == ["event RESUME {}"] + (offered ? ["event SUSPEND_DISK {}"] : []) + [shutdown])
+            #expect(lines[0] == #"return {"running": false, "status": "prelaunch"}"#)
+            #expect(lines.contains(#"return {"running": true, "status": "running"}"#))
+            #expect(end.exitCode == 0)
+            #expect(end.report?.end.kind == (offered ? "hibernated" : "powered-off"))
+            #expect(end.words.contains(offered ? "hibernated" : "a hibernation image is on disk"))
+        }
+
+        @Test(
+            "boot-qemu.py's with --efi: Debian's UEFI boots the kernel, with a file for its variables",
+            .needs(UEFI.isThere, UEFI.whyNot))
+        func firmware() throws {
+            let scratch = try Scratch("qemu-efi")
+            let variables = scratch.file("efivars.img")
+            // As the script makes it.
+            _ = FileManager.default.createFile(atPath: variables.path, contents: nil)
+            let handle = try FileHandle(forWritingTo: variables)
+            try handle.truncate(atOffset: 64 << 20)
+            try handle.close()
+            let end = try DormouseRun(
+                [
+                    "qemu", "-display", "none", "-nodefaults", "-drive",
+                    "if=pflash,format=raw,file=\(UEFI.code.path),readonly=on", "-drive",
+                    "if=pflash,format=raw,file=\(variables.path)", "-object",
+                    "rng-random,filename=/dev/urandom,id=rng0", "-device", "virtio-rng-pci", "-cpu",
+                    "max,pauth-impdef=true", "-machine", "virt,gic-version=max,virtualization=true", "-append",
+                    append("poweroff"), "-kernel", guest.kernel.path, "-initrd", guest.initrd.path, "-m", "512m",
+                    "-serial", "mon:stdio", "-no-reboot",
+                ], files: scratch.file("1-boot"), input: .none
+            ).waitForEnd()
+            #expect(end.exitCode == 0)
+            #expect(end.console.contains("efi: EFI v"))
+            #expect(end.console.contains("dormouse: init"))
+            // What the firmware keeps is there.
+            let written = try Data(contentsOf: variables)
+            #expect(written.count == 64 << 20 && written.contains { $0 != 0 })
+        }
+
         @Test("syzkaller's, with a disk on PCI: a guest that hibernates has succeeded, and the words say which way")
         func hibernated() throws {
             let scratch = try Scratch("qemu-hibernated")

@@ -46,6 +46,10 @@ struct QEMU: ParsableCommand {
 
     private static func run(_ qemu: QEMUMachine) throws -> Never {
         if qemu.explains {
+            if let path = qemu.machine.uefi?.variables {
+                Message.write(
+                    "\(path): a VM that is kept has its own variables; `dormouse create --uefi-vars` copies them")
+            }
             for warning in qemu.warnings { Message.write(warning) }
             Output.print(try VMConfiguration(qemu.machine, hibernation: .init()).toml())
             Command.end(Command.Ending(code: .poweredOff))
@@ -73,17 +77,13 @@ struct QEMU: ParsableCommand {
             relay?.abandon()
             throw error
         }
+        relay?.finish()
         if let path = qemu.pidFile { unlink(path) }
         var result = ending
         if !hasOwnExitCodes { result.code = code(end) }
         Command.end(result)
-        relay?.finish()
     }
 
-    // MARK: Questions
-
-    /// What is printed instead of running a guest.
-    private static func answer(_ options: [QEMUOption]) -> String? {
     /// What monitors say of this machine.
     private static func identity(_ qemu: QEMUMachine) -> MonitorIdentity {
         let version = qemuVersion.split(separator: ".").compactMap { Int($0) }
@@ -99,6 +99,10 @@ struct QEMU: ParsableCommand {
                 .map { MonitorIdentity.CharacterDevice(label: $0.key, filename: $0.value.filename) })
     }
 
+    // MARK: Questions
+
+    /// What is printed instead of running a guest.
+    private static func answer(_ options: [QEMUOption]) -> String? {
         for option in options {
             switch (option.name, option.value) {
             case ("version", _): return "QEMU emulator version \(qemuVersion) (Dormouse \(Dormouse.version))"

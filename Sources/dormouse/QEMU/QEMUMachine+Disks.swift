@@ -14,7 +14,7 @@ extension QEMUMachine {
         let path = list.take("file")
         let interface = list.take("if") ?? "virtio"
         guard interface != "pflash" else {
-            throw QEMUError(option, "if=pflash is not taken yet: firmware of one's own; see docs/qemu.md")
+            return try takeFlash(path, &list)
         }
         guard ["virtio", "none"].contains(interface) else {
             throw QEMUError(option, "if=\(interface) is not to be had: say if=virtio or if=none")

@@ -44,6 +44,12 @@ struct QEMUMachine {
     /// Disks that are attached, with the index that they were given.
     var attached: [(index: Int?, disk: DiskConfiguration)] = []
 
+    /// Firmware's code, as `-bios` names it, and the files of flash, by their number.
+    var bios: String?
+    var flash: [Int: Flash] = [:]
+    /// Whether firmware hands ACPI's tables on.
+    var hasACPI = true
+
     private var kernel: String?
     private var accelerators: [String] = []
     private var serials: [QEMUCharacterDevice] = []
@@ -52,7 +58,7 @@ struct QEMUMachine {
     /// Whether somebody said that there is to be no display, and so knows where the console is.
     private var hasDisplayOption = false
     /// Options of `dormouse run` for what the guest sees.
-    private var machineArguments: [String] = []
+    var machineArguments: [String] = []
 
     /// - Throws: the first option that cannot be taken.
     init(_ options: [QEMUOption]) throws(QEMUError) {
@@ -88,6 +94,9 @@ struct QEMUMachine {
         case "monitor", "qmp", "qmp-pretty": try takeMonitor(value, name)
         case "mon": try takeMon(value)
         case "uuid": try takeUUID(value, name)
+        case "smbios": try takeSMBIOS(value)
+        case "bios": bios = value
+        case "pflash": try addFlash(Flash(path: value, isReadOnly: false), nil, name)
         case "S": startsPaused = true
         case "no-shutdown": keepsEnded = true
         case "name": try takeName(value)
@@ -108,10 +117,11 @@ struct QEMUMachine {
     }
 
     private mutating func finish() throws(QEMUError) {
-        guard let kernel, !kernel.isEmpty else {
-            throw QEMUError("-kernel is missing: without firmware nothing else can be started")
+        guard kernel?.isEmpty == false || hasFirmware else {
+            throw QEMUError("-kernel is missing: without firmware, -bios, nothing else can be started")
         }
         machine.kernel = kernel
+        try applyFirmware()
         guard accelerators.isEmpty || accelerators.contains("tcg") else {
             throw QEMUError("accel", "\(accelerators[0]) is not to be had: the guest's CPU is software; add -accel tcg")
         }
@@ -152,8 +162,8 @@ struct QEMUMachine {
     private mutating func applyMachineArguments() throws(QEMUError) {
         guard !machineArguments.isEmpty else { return }
         do {
-            let options = try MachineOptions.parse((machine.kernel.map { ["--kernel=\($0)"] } ?? []) + machineArguments)
-                .machine
+            // What is started is another matter.
+            let options = try MachineOptions.parse(["--kernel=\(machine.kernel ?? "any")"] + machineArguments).machine
             machine.model = options.model
             machine.psci = options.psci
         } catch { throw QEMUError("\(MachineOptions.message(for: error))") }
@@ -168,8 +178,8 @@ struct QEMUMachine {
         }
         try list.ignore("gic-version", "3", "max", "host")
         if let accelerator = list.take("accel") { accelerators += accelerator.split(separator: ":").map(String.init) }
-        // Without firmware no kernel finds tables, so that neither changes anything.
-        _ = try list.takeSwitch("acpi")
+        // Without firmware no kernel finds tables, so that it changes nothing.
+        if let acpi = try list.takeSwitch("acpi") { hasACPI = acpi }
         if try list.takeSwitch("virtualization") == true {
             warnings.append("-machine virtualization=on: the guest starts in EL1, there is no EL2 yet")
         }

@@ -16,9 +16,9 @@ struct QEMUOption: Equatable {
 
     /// Options that are followed by a value and are taken.
     static let withValue: Set<String> = [
-        "M", "accel", "action", "append", "chardev", "cpu", "device", "display", "drive", "echr", "hda",
+        "M", "accel", "action", "append", "bios", "chardev", "cpu", "device", "display", "drive", "echr", "hda",
         "icount", "initrd", "kernel", "m", "machine", "mon", "monitor", "name", "net", "netdev", "nic", "object",
-        "parallel", "pidfile", "qmp", "qmp-pretty", "serial", "smp", "uuid", "vga",
+        "parallel", "pflash", "pidfile", "qmp", "qmp-pretty", "serial", "smbios", "smp", "uuid", "vga",
     ]
 
     /// Options that stand alone and are taken.
@@ -39,8 +39,8 @@ struct QEMUOption: Equatable {
 
     /// Options that will be taken once Dormouse has what they ask for.
     static let later: Set<String> = [
-        "bios", "blockdev", "boot", "d", "fsdev", "gdb", "global", "numa", "pflash", "readconfig", "rtc", "s", "semihosting",
-        "semihosting-config", "smbios", "snapshot", "trace", "virtfs", "watchdog-action",
+        "blockdev", "boot", "d", "fsdev", "gdb", "global", "numa", "readconfig", "rtc", "s", "semihosting",
+        "semihosting-config", "snapshot", "trace", "virtfs", "watchdog-action",
     ]
 
     /// Cuts a command line into options.
