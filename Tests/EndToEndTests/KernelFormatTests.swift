@@ -43,6 +43,64 @@ extension EndToEnd {
             try expectBoot(image + payload, "zboot")
         }
 
+        @Test("A kernel as its linker left it boots: an ELF file at the kernel's own virtual addresses")
+        func vmlinux() throws {
+            let scratch = try Scratch("kernel-vmlinux")
+            let (object, script, file) = (scratch.file("k.o"), scratch.file("k.ld"), scratch.file("vmlinux"))
+            try Command.tool(
+                "aarch64-linux-gnu-objcopy",
+                [
+                    "-I", "binary", "-O", "elf64-littleaarch64", "--rename-section", ".data=.text,alloc,load,code",
+                    guest.kernel.path, object.path,
+                ])
+            try Data(
+                "ENTRY(_text) SECTIONS { . = 0xffff800080000000; _text = .; .text : { *(.text) } }".utf8
+            ).write(to: script)
+            try Command.tool("aarch64-linux-gnu-ld", ["-T", script.path, object.path, "-o", file.path])
+            try expectBoot(Data(contentsOf: file), "vmlinux")
+        }
+
+        @Test("A unified kernel image boots with its own initrd and command line, or another initrd and more words")
+        func unified() throws {
+            let scratch = try Scratch("kernel-unified")
+            let (code, stub, file) = (scratch.file("s.c"), scratch.file("s.elf"), scratch.file("unified.efi"))
+            let commandLine = scratch.file("cmdline")
+            try Data("int _start(void) { return 0; }".utf8).write(to: code)
+            try Data("console=ttyAMA0 panic=1 dormouse.test=poweroff\n\0".utf8).write(to: commandLine)
+            try Command.tool("aarch64-linux-gnu-gcc", ["-nostdlib", "-static", code.path, "-o", stub.path])
+            let sections = [
+                (".cmdline", commandLine.path, "0x30000"), (".linux", guest.kernel.path, "0x2000000"),
+                (".initrd", guest.initrd.path, "0x8000000"),
+            ].flatMap { name, path, address in
+                [
+                    "--add-section", "\(name)=\(path)", "--change-section-vma", "\(name)=\(address)",
+                    "--set-section-flags", "\(name)=alloc,load,data",
+                ]
+            }
+            try Command.tool(
+                "aarch64-linux-gnu-objcopy", ["-O", "pei-aarch64-little"] + sections + [stub.path, file.path])
+            var machine = GuestMachine(guest, test: "none")
+            machine.kernel = file
+            machine.initrd = nil
+            machine.append = []
+            let end = try scratch.run(machine, "1-boot")
+            #expect(end.exitCode == ExitCode.poweredOff)
+            #expect(end.console.contains("dormouse: init"))
+            machine.append = ["console=ttyAMA0", "panic=1", "dormouse.test=poweroff", "mine=1"]
+            machine.initrd = guest.initrd
+            let other = try scratch.run(machine, "2-boot")
+            #expect(other.exitCode == ExitCode.poweredOff)
+            #expect(other.console.contains("dormouse.test=poweroff mine=1"))
+        }
+
+        @Test("Bare-metal code boots as an ELF file too")
+        func program() throws {
+            let scratch = try Scratch("kernel-program")
+            var machine = GuestMachine(BareMetalGuest.systemOff2)
+            machine.kernel = machine.kernel?.deletingPathExtension().appendingPathExtension("elf")
+            #expect(try scratch.run(machine, "1-boot").exitCode == ExitCode.hibernated)
+        }
+
         @Test("A kernel that does not fit into the guest's memory when it is unpacked is refused")
         func tooLarge() throws {
             let scratch = try Scratch("kernel-too-large")

@@ -19,6 +19,8 @@ public enum BootPlanError: Error, Equatable, CustomStringConvertible {
     case commandLineTooLong(byteCount: Int, limit: Int)
     /// The board has no RAM, or its RAM does not start where this needs it.
     case unusableMemory
+    /// A program is linked for addresses that are no RAM.
+    case programOutsideMemory(Range<PhysicalAddress>, ram: Range<PhysicalAddress>)
     case deviceTree(DeviceTreeError)
     /// Flat code cannot be told of a machine by ACPI.
     case flatImageWithACPI
@@ -39,6 +41,10 @@ public enum BootPlanError: Error, Equatable, CustomStringConvertible {
             "the kernel command line has \(byteCount) bytes and Linux reads only \(limit); shorten it"
         case .unusableMemory:
             "the board needs RAM that starts at a multiple of 2 MiB"
+        case .programOutsideMemory(let program, let ram):
+            "the program is linked for 0x\(String(program.lowerBound, radix: 16)) to "
+                + "0x\(String(program.upperBound, radix: 16)), and RAM is at 0x\(String(ram.lowerBound, radix: 16)) to "
+                + "0x\(String(ram.upperBound, radix: 16)); link it for that, or give more memory"
         case .deviceTree(let error):
             error.description
         case .flatImageWithACPI:
@@ -153,6 +159,39 @@ public struct BootPlan: Sendable, Equatable {
                 Placement(content: .deviceTree(tree), range: treeRange),
             ] + tables,
             entry: image.lowerBound, x0: treeRange.lowerBound)
+    }
+
+    /// Plans the start of a program in an ELF file.
+    ///
+    /// It lies where it is linked for, or if that is anywhere, where flat code does. The device tree is at the start of
+    /// RAM, where programs for other `virt` boards look for it, if the program leaves room there; otherwise above it.
+    package static func program(_ elf: ELFImage, board: BoardDescription) throws(BootPlanError) -> BootPlan {
+        guard board.acpi == nil else { throw .flatImageWithACPI }
+        var layout = try Layout(ram: board.memory.first, keptAtEnd: tableByteCount(board))
+        let addresses = elf.addresses
+        let start = layout.base &+ flatImageOffset &+ addresses.lowerBound % flatImageOffset
+        // Modulo 2^64, as addresses are: a program that can be anywhere may be linked for any.
+        let shift = elf.isPositionIndependent ? start &- addresses.lowerBound : 0
+        let (first, byteCount) = (addresses.lowerBound &+ shift, addresses.upperBound - addresses.lowerBound)
+        let ram = layout.base..<layout.base + layout.byteCount
+        guard ram.contains(first), byteCount <= ram.upperBound - first else {
+            throw .programOutsideMemory(first..<max(first, first &+ byteCount), ram: ram)
+        }
+        try layout.keepFree(byteCount: byteCount, from: first)
+        let (description, tables) = try describe(board, treeSlot: layout.base..<first)
+        let tree = try flattened(description)
+        let treeByteCount = UInt64(tree.count)
+        let treeRange =
+            treeByteCount <= first - layout.base
+            ? layout.base..<layout.base + treeByteCount : try layout.placeTree(byteCount: treeByteCount)
+        try layout.check()
+        let placements = [
+            Placement(content: .kernel, range: first..<first + elf.contentByteCount),
+            Placement(content: .deviceTree(tree), range: treeRange),
+        ]
+        return BootPlan(
+            placements: placements.sorted { $0.range.lowerBound < $1.range.lowerBound } + tables,
+            entry: elf.entry &+ shift, x0: treeRange.lowerBound)
     }
 
     /// How far above the start of RAM the device tree of a flat image is, if there is twice as much.

@@ -90,7 +90,7 @@ public enum KernelFileFormat: Sendable, Equatable {
         case .peExecutable:
             "is an EFI application and no arm64 Linux Image; give the kernel itself, such as arch/arm64/boot/Image"
         case .elf:
-            "is an ELF file; give the raw Image made from it (arch/arm64/boot/Image, or objcopy -O binary)"
+            "is an ELF file and no arm64 Linux Image; give the raw Image made from it (arch/arm64/boot/Image)"
         case .riscvImage: "is a Linux kernel for RISC-V; give one for arm64"
         case .x86Kernel: "is a Linux kernel for x86; give one for arm64"
         case .deviceTreeOrFIT:

@@ -8,6 +8,8 @@
 public enum KernelImageError: Error, Equatable, CustomStringConvertible {
     /// Something else than an arm64 Image.
     case notAnImage(KernelFileFormat)
+    /// An ELF file that cannot be started.
+    case elf(ELFError)
     /// An arm64 Image that ends before its header does.
     case tooShort(byteCount: UInt64)
     /// An arm64 Image for a big-endian CPU.
@@ -19,6 +21,7 @@ public enum KernelImageError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .notAnImage(let format):
             format.advice
+        case .elf(let error): error.description
         case .tooShort(let byteCount):
             "is too short for a kernel (\(byteCount) bytes, and the header alone has "
                 + "\(LinuxImageHeader.byteCount)); fetch it again"

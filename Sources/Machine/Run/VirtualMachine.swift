@@ -309,7 +309,9 @@ public final class VirtualMachine: @unchecked Sendable {
     func load() throws(MachineError) -> BootPlan {
         let guest = try GuestImage(configuration)
         let chosen = BoardDescription.Chosen(
-            bootArguments: configuration.commandLine, rngSeed: randomBytes(count: 32), kaslrSeed: entropy.next())
+            bootArguments: [guest.commandLine ?? "", configuration.commandLine].filter { !$0.isEmpty }
+                .joined(separator: " "),
+            rngSeed: randomBytes(count: 32), kaslrSeed: entropy.next())
         var machine = configuration
         machine.generationID = generationID.withLock(\.self)
         let plan = try guest.plan(machine.model.board(machine, chosen: chosen))

@@ -17,7 +17,7 @@ struct MachineOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The kernel: an arm64 Linux Image, as it is or compressed, or flat code. UEFI finds one on a disk if there "
+            "The kernel: an arm64 Linux Image, as it is or compressed, an ELF file, or flat code. UEFI finds one on a disk if there "
                 + "is none.",
             valueName: "file"))
     var kernel: String?

@@ -7,47 +7,57 @@ import Hypervisor
 
 /// Kernel, initrd and firmware, opened and recognised.
 struct GuestImage {
-    /// nil: firmware finds one.
+    /// What stands for the kernel; nil: firmware finds one.
     let kernel: HostFile?
+    /// The one that was named.
     let initrd: HostFile?
     /// UEFI's code, which loads the others; nil: the kernel is started as it is.
     let firmware: HostFile?
-    /// Of a kernel that is started as it is, unless it is flat code.
-    private let header: LinuxImageHeader?
+    /// Of a kernel that is started as it is.
+    private let content: KernelContent?
     /// Where UEFI is entered.
     private let firmwareEntry: PhysicalAddress
 
     init(_ configuration: MachineConfiguration) throws(MachineError) {
         firmwareEntry = configuration.model.flash?.code.lowerBound ?? 0
         let kernelPath = configuration.kernelCopy ?? configuration.kernel
-        var kernel: HostFile?
-        if let path = kernelPath { kernel = try HostFile(path: path, role: "kernel") }
-        // UEFI has its own ways to unpack.
-        if configuration.uefi == nil { kernel = try kernel?.unpacked(limit: configuration.memoryByteCount) }
-        self.kernel = kernel
+        var file: HostFile?
+        if let path = kernelPath { file = try HostFile(path: path, role: "kernel") }
         var initrd: HostFile?
         if let path = configuration.initrdCopy ?? configuration.initrd {
             initrd = try HostFile(path: path, role: "initrd")
         }
         self.initrd = initrd
-        let prefix = try kernel?.read(count: KernelFileFormat.prefixByteCount)
         if let uefi = configuration.uefi {
+            // It has its own ways to unpack.
+            kernel = file
+            content = nil
             let path = uefi.codeCopy ?? uefi.code
             firmware = try HostFile(path: path, role: "firmware", isTrimmed: true)
-            header = nil
-            try Self.checkForUEFI(prefix, configuration)
+            try Self.checkForUEFI(file?.read(count: KernelFileFormat.prefixByteCount), configuration)
             return
         }
         firmware = nil
-        guard let kernel, let prefix, let kernelPath = configuration.kernel else { throw .nothingToStart }
-        if Self.isFlat(prefix: prefix, path: kernelPath, configuration) {
-            header = nil
-            guard initrd == nil else { throw .initrdForFlatImage }
-            return
+        let limit = configuration.memoryByteCount
+        guard let file = try file?.unpacked(limit: limit), let path = configuration.kernel else {
+            throw .nothingToStart
         }
-        do {
-            header = try LinuxImageHeader(prefix: prefix, fileByteCount: kernel.byteCount)
-        } catch { throw .kernel(path: kernelPath, error) }
+        let prefix = try file.read(count: KernelFileFormat.prefixByteCount)
+        let isFlat = Self.isFlat(prefix: prefix, path: path, configuration)
+        let content: KernelContent
+        do throws(MachineError) {
+            content = try KernelContent(file, isFlat: isFlat, limit: limit)
+        } catch {
+            // What was named, rather than a copy.
+            guard case .kernel(_, let reason) = error else { throw error }
+            throw .kernel(path: path, reason)
+        }
+        if case .program = content.start, configuration.kernelFormat == .linux {
+            throw .kernel(path: path, .notAnImage(.elf))
+        }
+        self.content = content
+        kernel = content.source
+        guard initrd == nil || !self.isFlat else { throw .initrdForFlatImage }
     }
 
     /// Throws if UEFI could not load the kernel that begins so.
@@ -70,17 +80,33 @@ struct GuestImage {
         }
     }
 
-    /// Whether the kernel is flat code.
-    var isFlat: Bool { header == nil && firmware == nil }
+    /// Whether the kernel is bare-metal code.
+    var isFlat: Bool {
+        switch content?.start {
+        case .flat?, .program?: true
+        case .linux?, nil: false
+        }
+    }
+
+    /// The command line that comes with the kernel; the machine's own follows it, since a kernel takes the last word.
+    var commandLine: String? { content?.commandLine }
+
+    /// What is loaded: the one that was named, or what comes with the kernel.
+    private var loadedInitrd: HostFile? { initrd ?? content?.initrd }
 
     /// Where everything goes on `board`.
     func plan(_ board: BoardDescription) throws(MachineError) -> BootPlan {
         do throws(BootPlanError) {
             if firmware != nil { return try .uefi(board, entry: firmwareEntry) }
-            let byteCount = kernel?.byteCount ?? 0
-            guard let header else { return try .flatImage(byteCount: byteCount, board: board) }
-            return try .linux(
-                header, kernelByteCount: byteCount, initrdByteCount: initrd?.byteCount, board: board)
+            guard let content else { throw .unusableMemory }
+            let byteCount = content.image.byteCount
+            switch content.start {
+            case .flat: return try .flatImage(byteCount: byteCount, board: board)
+            case .program(let elf): return try .program(elf, board: board)
+            case .linux(let header):
+                return try .linux(
+                    header, kernelByteCount: byteCount, initrdByteCount: loadedInitrd?.byteCount, board: board)
+            }
         } catch { throw .bootPlan(error) }
     }
 
@@ -88,8 +114,8 @@ struct GuestImage {
     func load(_ plan: BootPlan, into memory: GuestMemory) throws(MachineError) {
         for placement in plan.placements {
             switch placement.content {
-            case .kernel: try kernel?.load(into: memory, at: placement.range)
-            case .initrd: try initrd?.load(into: memory, at: placement.range)
+            case .kernel: try content?.image.load(into: memory, at: placement.range)
+            case .initrd: try loadedInitrd?.load(into: memory, at: placement.range)
             case .deviceTree(let bytes), .table(let bytes): memory.write(bytes, at: placement.range.lowerBound)
             }
         }

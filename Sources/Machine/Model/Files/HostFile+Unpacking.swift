@@ -54,6 +54,36 @@ extension HostFile {
         return HostFile(path: path, role: role, descriptor: memory, byteCount: count)
     }
 
+    /// Bytes of this file as a file.
+    ///
+    /// - Parameter pieces: bytes of this file, and where they go; what nothing goes to is zero.
+    func assembled(_ pieces: [(content: Range<UInt64>, offset: UInt64)]) throws(MachineError) -> HostFile {
+        let memory = Self.memoryFile()
+        let file = HostFile(
+            path: path, role: role, descriptor: memory,
+            byteCount: pieces.map { $0.offset + UInt64($0.content.count) }.max() ?? 0)
+        guard memory >= 0 else { throw .host("cannot unpack the \(role) \(path): \(String(cString: strerror(errno)))") }
+        for piece in pieces {
+            var done: UInt64 = 0
+            while done < UInt64(piece.content.count) {
+                let bytes = try read(
+                    at: Int(piece.content.lowerBound + done),
+                    count: Int(min(1 << 20, UInt64(piece.content.count) - done)))
+                // Safe: the pointer is the array's own, for as long as the call lasts.
+                let written = bytes.withUnsafeBytes {
+                    pwrite(memory, $0.baseAddress, $0.count, off_t(piece.offset + done))
+                }
+                guard written == bytes.count else {
+                    throw .host("cannot unpack the \(role) \(path): \(String(cString: strerror(errno)))")
+                }
+                done += UInt64(bytes.count)
+            }
+        }
+        // What is zero at the end is part of it too.
+        _ = ftruncate(memory, off_t(file.byteCount))
+        return file
+    }
+
     /// A file in memory that has no name; below 0 if there is none to be had.
     private static func memoryFile() -> Int32 {
         let name = "/dormouse-\(getpid())-\(UInt64.random(in: .min ... .max))"
