@@ -42,8 +42,8 @@ struct KernelContent {
             let base = elf.addresses.lowerBound
             let image = try file.assembled(elf.segments.map { ($0.content, $0.address - base) })
             // A kernel's own header tells where it goes; what its linker says is where it runs later.
-            if let header = try? Self.header(image) {
-                (source, self.image, start) = (image, image, .linux(header))
+            if KernelFileFormat(prefix: try image.read(count: KernelFileFormat.prefixByteCount)) == .linuxImage {
+                (source, self.image, start) = (image, image, .linux(try Self.header(image)))
             } else {
                 (source, self.image, start) = (file, image, .program(elf))
             }
