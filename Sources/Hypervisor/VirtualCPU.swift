@@ -66,6 +66,11 @@ public protocol VirtualCPU: StatefulDevice, Sendable {
     /// The program counter.
     var programCounter: UInt64 { get set }
 
+    /// The stack pointer that is in use.
+    var stackPointer: UInt64 { get }
+    /// PSTATE, with its fields where SPSR_EL1 has them.
+    var processorState: UInt64 { get }
+
     /// Guest instructions executed since creation.
     var instructionCount: UInt64 { get }
 

@@ -11,6 +11,7 @@ public final class Monitor: Sendable {
     private struct State {
         var machine: (any MonitoredMachine)?
         var isPaused = false
+        var dump = DumpState.none
         var events: [[UInt8]] = []
         /// Events are lost: clients cannot be told the truth any more.
         var hasLostEvents = false
@@ -67,6 +68,22 @@ public final class Monitor: Sendable {
             return state.isPaused != isPaused
         }
         if isNews { post(isPaused ? .stop : .resume) }
+    }
+
+    var dumpState: DumpState { state.withLock { $0.dump } }
+
+    /// Whether a dump may begin, which it does then.
+    func beginDump() -> Bool {
+        state.withLock { state in
+            guard state.dump != .active else { return false }
+            state.dump = .active
+            return true
+        }
+    }
+
+    func endDump(_ result: DumpState) {
+        state.withLock { $0.dump = result }
+        post(.dumpCompleted(result))
     }
 
     /// The events that were posted since the last call; nil if some are lost.

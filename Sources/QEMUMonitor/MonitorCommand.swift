@@ -15,7 +15,7 @@ struct MonitorCommand: Sendable {
     var run: @Sendable (Monitor, inout QMPArguments) throws(QMPError) -> Answer
 
     /// One that needs nothing but the machine.
-    private init(
+    init(
         _ name: String, _ run: @escaping @Sendable (any MonitoredMachine, Monitor) throws(QMPError) -> Answer
     ) {
         self.name = name
@@ -25,13 +25,13 @@ struct MonitorCommand: Sendable {
         }
     }
 
-    private init(
+    init(
         _ name: String, value: @escaping @Sendable (any MonitoredMachine) -> JSONValue
     ) {
         self.init(name) { machine, _ in Answer(value: value(machine)) }
     }
 
-    private init(
+    init(
         _ name: String, names: @escaping @Sendable (MonitorIdentity) -> JSONValue
     ) {
         self.name = name
@@ -41,7 +41,7 @@ struct MonitorCommand: Sendable {
         }
     }
 
-    private init(
+    init(
         _ name: String,
         arguments: @escaping @Sendable (Monitor, inout QMPArguments) throws(QMPError) -> Answer
     ) {
@@ -60,7 +60,9 @@ struct MonitorCommand: Sendable {
 
     static let byName = Dictionary(all.map { ($0.name, $0) }) { first, _ in first }
 
-    static let all: [MonitorCommand] = [
+    static let all: [MonitorCommand] = simple + dumps
+
+    private static let simple: [MonitorCommand] = [
         MonitorCommand("query-version") { (names: MonitorIdentity) in
             let version = names.qemuVersion
             return [

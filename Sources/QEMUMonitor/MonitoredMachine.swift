@@ -27,6 +27,11 @@ public protocol MonitoredMachine: Sendable {
     func pressSleepButton() -> Bool
     /// Wakes a guest that is suspended to RAM.
     func wake()
+    /// Writes the guest's memory and registers to a file, as an ELF core. The guest stands still meanwhile. May take as
+    /// long as the host's disk does, and is called on a thread of its own if the client wants that.
+    ///
+    /// - Returns: the size of the file in bytes.
+    func dump(to path: String) throws(QMPError) -> UInt64
 }
 
 /// What a machine is doing, by QEMU's names (`RunState` of qapi/run-state.json).

@@ -103,6 +103,37 @@ struct QEMUMonitorTests {
         #expect(end.errorLines.last == "dormouse: powered off")
     }
 
+    @Test("A dump is an ELF core that binutils read, with a guest's registers, and its memory where it was")
+    func dump() async throws {
+        try #require(PythonQMP.isThere, PythonQMP.whyNot)
+        let core = directory.path + "/core"
+        let guest = try FlatCode.file([0xD280_0ED3, FlatCode.wfi, FlatCode.backByOne], in: directory)  // MOV X19, #0x76
+        let (end, lines) = try await run(
+            guest, ["-smp", "2"], #"dump-guest-memory {"paging": false, "protocol": "file:\#(core)"}"#,
+            "+DUMP_COMPLETED",
+            "query-status", #"dump-guest-memory {"paging": false, "protocol": "file:/nowhere/core"}"#, "quit", ".")
+        #expect(end.exitCode == 0)
+        #expect(
+            lines.filter { $0.hasPrefix("event") }.prefix(3).map { $0.split(separator: " ")[1] } == [
+                "STOP", "RESUME", "DUMP_COMPLETED",
+            ])
+        #expect(lines.contains(#"return {"running": true, "status": "running"}"#))
+        #expect(lines.contains("error GenericError"))
+        let result = try await Command.shell(#"aarch64-linux-gnu-readelf -hlnW "$1""#, core)
+        for text in [
+            "CORE (Core file)", "AArch64", "0x0000000040000000 0x0000000040000000 0x4000000 0x4000000", "NT_PRSTATUS",
+        ] { #expect(result.output.contains(text), "\(result.output)\(result.error)") }
+        #expect(result.output.ranges(of: "NT_PRSTATUS").count == 2)
+        let bytes = try [UInt8](Data(contentsOf: URL(filePath: core)))
+        let memory = bytes.count - (64 << 20)
+        #expect(Array(bytes[(memory + 0x80000)...].prefix(4)) == [0xD3, 0x0E, 0x80, 0xD2])
+        // The first note: 64 and two program headers, 20 of the note's own, 112 to the registers.
+        let registers = 64 + 2 * 56 + 20 + 112
+        #expect(bytes[registers + 8 * 19] == 0x76)
+        // The program counter is at the WFI, or behind it.
+        #expect(bytes[registers + 8 * 32 + 2] == 0x08 && bytes[registers + 8 * 32 + 3] == 0x40)
+    }
+
     @Test("A reset that is not to be booted again is a shutdown, with QEMU's reason")
     func noReboot() async throws {
         try #require(PythonQMP.isThere, PythonQMP.whyNot)

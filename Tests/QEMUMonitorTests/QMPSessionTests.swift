@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import Testing
 
 @testable import QEMUMonitor
@@ -116,7 +117,7 @@ struct QMPSessionTests {
             "qmp_capabilities", "query-version", "query-commands", "query-status", "query-name", "query-uuid",
             "query-cpus-fast", "query-chardev", "query-block", "stop", "cont", "quit", "system_powerdown",
             "system_reset", "system_wakeup", "human-monitor-command", "x-dormouse-hibernate",
-            "x-dormouse-query-hibernation",
+            "x-dormouse-query-hibernation", "dump-guest-memory", "query-dump", "query-dump-guest-memory-capability",
         ] { #expect(names.contains(name), "\(name)") }
         #expect(Set(names).count == names.count)
         for name in names {
@@ -205,6 +206,34 @@ struct QMPSessionTests {
         for _ in 0..<100_000 { monitor.post(.suspend) }
         #expect(monitor.takeEvents() == nil)
         #expect(monitor.takeEvents()?.count == 0)
+    }
+
+    @Test("A dump is told of when it is there, whether it is waited for or not, and what cannot be dumped is an error")
+    func dump() throws {
+        func line(_ arguments: String) -> String { "{\"execute\":\"dump-guest-memory\",\"arguments\":{\(arguments)}}" }
+        #expect(try value("query-dump") == ["status": "none", "completed": 0, "total": 0])
+        #expect(try value("query-dump-guest-memory-capability") == ["formats": ["elf"]])
+        #expect(try answers(line(#""paging":false,"protocol":"file:/core""#)) == [["return": [:]]])
+        #expect(try value("query-dump") == ["status": "completed", "completed": 4096, "total": 4096])
+        let event = try #require(monitor.takeEvents()?.first)
+        let members = try JSONDecoder().decode([String: JSONValue].self, from: Data(event))
+        #expect(members["event"] == "DUMP_COMPLETED")
+        #expect(members["data"] == ["result": ["status": "completed", "completed": 4096, "total": 4096]])
+        #expect(try errorClass(line(#""paging":false,"protocol":"file:/full""#)) == "GenericError")
+        #expect(monitor.takeEvents()?.count == 1)
+        #expect(try value("query-dump") == ["status": "failed", "completed": 0, "total": 0])
+        let calls = machine.calls
+        for wrong in [
+            #""paging":true,"protocol":"file:/x""#, #""protocol":"file:/x""#, #""paging":false"#,
+            #""paging":false,"protocol":"fd:x""#, #""paging":false,"protocol":"file:""#,
+            #""paging":false,"protocol":"file:/x","format":"kdump-zlib""#,
+            #""paging":false,"protocol":"file:/x","begin":1,"length":2"#, #""paging":0,"protocol":"file:/x""#,
+        ] { #expect(try errorClass(line(wrong)) == "GenericError", "\(wrong)") }
+        #expect(machine.calls == calls)
+        #expect(try answers(line(#""paging":false,"protocol":"file:/later","detach":true"#)) == [["return": [:]]])
+        for _ in 0..<1000 where monitor.dumpState == .active { usleep(10_000) }
+        #expect(monitor.dumpState == .completed(byteCount: 4096))
+        #expect(machine.calls.last == "dump /later")
     }
 
     @Test("HMP by QMP gives what HMP shows")

@@ -166,6 +166,9 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         if (0..<31).contains(index) { state.x[index] = value }
     }
 
+    public var stackPointer: UInt64 { state.x[31] }
+    public var processorState: UInt64 { UInt64(pstate.rawValue) }
+
     public var programCounter: UInt64 {
         get { state.pc }
         set { state.pc = newValue }

@@ -27,6 +27,13 @@ public struct MonitorEvent: Sendable, Equatable {
     /// The guest's kernel panicked, which is the end of its run.
     public static let guestPanicked = MonitorEvent("GUEST_PANICKED", ["action": "poweroff"])
 
+    /// A dump has ended.
+    static func dumpCompleted(_ state: DumpState) -> MonitorEvent {
+        var data: [String: JSONValue] = ["result": state.value]
+        if case .failed(let reason) = state { data["error"] = .string(reason) }
+        return MonitorEvent("DUMP_COMPLETED", data)
+    }
+
     /// Why a machine is reset or shut down (`ShutdownCause`).
     public enum Cause: String, Sendable, CaseIterable {
         case hostError = "host-error"

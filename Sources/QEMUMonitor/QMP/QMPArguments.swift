@@ -14,6 +14,18 @@ struct QMPArguments {
         }
     }
 
+    mutating func optionalString(_ name: String) throws(QMPError) -> String? {
+        values[name] == nil ? nil : try string(name)
+    }
+
+    mutating func optionalBoolean(_ name: String) throws(QMPError) -> Bool? {
+        switch values.removeValue(forKey: name) {
+        case .boolean(let value)?: return value
+        case nil: return nil
+        case let value?: throw QMPError("the argument \"\(name)\" is true or false; this is \(value.kind)")
+        }
+    }
+
     mutating func optionalInteger(_ name: String) throws(QMPError) -> Int64? {
         switch values.removeValue(forKey: name) {
         case .integer(let value)?: return value

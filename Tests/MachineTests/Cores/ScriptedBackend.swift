@@ -205,6 +205,9 @@ final class ScriptedCPU: VirtualCPU {
 
     func register(_ index: Int) -> UInt64 { state.withLock { $0.registers[index] } }
     func setRegister(_ index: Int, _ value: UInt64) { state.withLock { $0.registers[index] = value } }
+    let stackPointer: UInt64 = 0x5000
+    let processorState: UInt64 = 0x3C5
+
     var programCounter: UInt64 {
         get { state.withLock(\.programCounter) }
         set { state.withLock { $0.programCounter = newValue } }

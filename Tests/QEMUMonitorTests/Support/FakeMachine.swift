@@ -36,6 +36,12 @@ final class FakeMachine: MonitoredMachine {
     func quit() { note("quit") }
     func wake() { note("wake", .running) }
 
+    func dump(to path: String) throws(QMPError) -> UInt64 {
+        note("dump \(path)")
+        guard path != "/full" else { throw QMPError("no space") }
+        return 4096
+    }
+
     func pressPowerButton() -> Bool {
         note("power")
         return state.withLock { $0.hasButtons }

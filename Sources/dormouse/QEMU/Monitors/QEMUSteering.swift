@@ -164,6 +164,8 @@ final class QEMUSteering: RunSteering {
     fileprivate var isPrelaunch: Bool { state.withLock { $0.isPrelaunch } }
     fileprivate var keptEnd: RunEnd? { state.withLock { $0.keptEnd } }
 
+    fileprivate func note(isPaused: Bool) { monitor.note(isPaused: isPaused) }
+
     fileprivate func resumed() { state.withLock { $0.isPrelaunch = false } }
 
     /// Whether a guest that has ended is kept, and is started again by this, or left.
@@ -274,4 +276,26 @@ private struct SteeredMachine: MonitoredMachine {
     func pressPowerButton() -> Bool { machine.press(.power) }
     func pressSleepButton() -> Bool { machine.press(.sleep) }
     func wake() { machine.wake(.host) }
+
+    func dump(to path: String) throws(QMPError) -> UInt64 {
+        let wasRunning = !machine.isPaused && steering.keptEnd == nil
+        if wasRunning {
+            pause()
+            steering.note(isPaused: true)
+        }
+        defer {
+            if wasRunning {
+                machine.resume()
+                steering.note(isPaused: machine.isPaused)
+            }
+        }
+        switch machine.state {
+        case .paused, .ended: break
+        case .off, .running, .pausing, .suspended, .ending:
+            throw QMPError("the guest does not stand still: it waits for whoever reads its console, or is at its end")
+        }
+        do throws(MemoryDumpError) { return try machine.dumpMemory(to: path) } catch {
+            throw QMPError(error.description)
+        }
+    }
 }
