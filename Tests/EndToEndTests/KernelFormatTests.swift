@@ -50,7 +50,8 @@ extension EndToEnd {
             try Command.tool(
                 "aarch64-linux-gnu-objcopy",
                 [
-                    "-I", "binary", "-O", "elf64-littleaarch64", "--rename-section", ".data=.text,alloc,load,code,contents",
+                    "-I", "binary", "-O", "elf64-littleaarch64", "--rename-section",
+                    ".data=.text,alloc,load,code,contents",
                     guest.kernel.path, object.path,
                 ])
             try Data(
