@@ -86,7 +86,12 @@ public struct VM: Sendable {
 
     private static func isThere(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 || errno != ENOENT }
 
-    static func read(_ path: String, limit: Int) throws(HostError) -> [UInt8] {
+    /// The bytes of a regular file.
+    ///
+    /// - Parameters:
+    ///   - path: Which file.
+    ///   - limit: Most bytes that it may have.
+    package static func read(_ path: String, limit: Int) throws(HostError) -> [UInt8] {
         do {
             // Non-blocking, so that opening a pipe does not wait for its other end; it changes nothing for a file.
             let file = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking])

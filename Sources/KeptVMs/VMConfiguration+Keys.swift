@@ -5,6 +5,7 @@
 // A key that is added to `VMConfiguration` is added here, too; a test writes every one of them.
 
 import Hibernation
+import Machine
 import TOMLKit
 
 /// What a value in `vm.toml` is.
@@ -79,6 +80,14 @@ extension VMConfiguration {
                 ConfigurationKey("expires-after", .text(example: "60d"), isRequired: false),
                 ConfigurationKey("disk-hash", .choice(DiskHash.allCases.map(\.rawValue))),
             ])),
+        ConfigurationKey(
+            "guest",
+            .table([
+                ConfigurationKey("hostname", .text(example: "demo"), isRequired: false),
+                ConfigurationKey("user", .text(example: "demo"), isRequired: false),
+                ConfigurationKey("ssh-keys", .texts(example: "ssh-ed25519 AAAA…"), isRequired: false),
+                ConfigurationKey("sleep-button", .choice(GuestSetup.SleepButton.allCases.map(\.rawValue))),
+            ]), isRequired: false),
         ConfigurationKey(
             "disk",
             .tables([

@@ -41,6 +41,8 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
     public var hibernation: HibernationPolicy
     public var disks: [Disk]?
     public var networks: [Network]?
+    /// What the guest's operating system is told; nothing but to hibernate at the sleep button if it is not there.
+    public var guest: Guest?
 
     enum CodingKeys: String, CodingKey {
         case schema, model, cpus, memory, kernel
@@ -51,6 +53,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         case uuid, console, clock, seed, psci, hibernation
         case disks = "disk"
         case networks = "network"
+        case guest
     }
 
     public struct Disk: Codable, Hashable, Sendable {
@@ -131,6 +134,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         seed = machine.clock == .instructions ? Int64(bitPattern: machine.seed) : nil
         psci = PolicyRecord(machine.psci)
         self.hibernation = hibernation
+        guest = Guest(machine.guest)
         networks = machine.networks.indices.map { Network(machine, index: $0) }
         disks = machine.disks.map(Disk.init)
     }
@@ -185,12 +189,13 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         machine.psci = policy
         machine.disks = []
         for disk in disks ?? [] { machine.disks.append(try disk.disk()) }
+        if let guest { machine.guest = try guest.setup() }
         machine.networks = []
         for network in networks ?? [] { machine.networks.append(try network.network()) }
         return machine
     }
 
-    fileprivate static func value<Value: RawRepresentable<String> & CaseIterable>(
+    static func value<Value: RawRepresentable<String> & CaseIterable>(
         _ text: String, _ key: String
     ) throws(VMConfigurationError) -> Value {
         guard let value = Value(rawValue: text) else {

@@ -84,6 +84,8 @@ public struct MachineConfiguration: Sendable {
     public var generationID: [UInt8]?
     /// The system's UUID, 16 bytes in the order in which it is written; nil: none is set. A guest of UEFI reads it.
     public var uuid: [UInt8]?
+    /// What the guest's operating system is told when it starts.
+    public var guest = GuestSetup()
     /// What goes wrong in the firmware and with the disks, on purpose. No part of what is recorded with a VM.
     public var laboratory = Laboratory.idle
     public var clock = ClockKind.host
@@ -142,6 +144,7 @@ public enum MachineError: AttributedError {
     /// The log of the disks is to be where a file of the machine is.
     case diskLog(path: String)
     case network(NetworkError)
+    case guest(GuestSetupError)
     /// A rule of the laboratory is for a disk that is not there.
     case laboratoryDisk(Int)
     /// A rule of the laboratory is for flash, which only UEFI has.
@@ -193,6 +196,7 @@ public enum MachineError: AttributedError {
         case .diskLog(let path):
             "the log of the disks would overwrite \(path), which is a file of the machine; name another one"
         case .network(let error): error.description
+        case .guest(let error): error.description
         case .laboratoryDisk(let number):
             "the laboratory has a rule for disk \(number), and there is none; disks are counted from 0"
         case .laboratoryFlash: "the laboratory has a rule for flash, and only a machine with UEFI has one"
@@ -212,7 +216,7 @@ public enum MachineError: AttributedError {
             .bootPlan,
             .laboratoryFlash, .nothingToStart, .initrdWithoutKernel, .flatImageWithUEFI, .noUEFI, .notFirmware,
             .notVariables,
-            .memory, .backend, .laboratoryDisk, .sameDisk, .diskLog, .network:
+            .memory, .backend, .laboratoryDisk, .sameDisk, .diskLog, .network, .guest:
             false
         }
     }

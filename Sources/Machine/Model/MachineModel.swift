@@ -32,6 +32,8 @@ public struct MachineModel: Sendable {
     let components: @Sendable (MachineConfiguration) -> MachineComponents
     /// Where UEFI's flash is; nil: there is no place for it.
     var flash: FlashLayout?
+    /// Whether there is something by which a guest's operating system is told what is in a `GuestSetup`.
+    var tellsGuests = false
 
     /// Every model there is.
     public static let all = [virt1, virt2]

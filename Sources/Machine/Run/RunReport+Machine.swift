@@ -122,6 +122,9 @@ extension RunReport.Configuration {
                 onError: disk.onError.rawValue)
         }
         networks = configuration.networks.indices.map { RunReport.Network(configuration, index: $0) }
+        guest = RunReport.Guest(
+            hostname: configuration.guest.hostname, user: configuration.guest.user,
+            sshKeys: configuration.guest.sshKeys.count, sleepButton: configuration.guest.sleepButton.rawValue)
         clock = configuration.clock.rawValue
         seed = configuration.clock == .instructions ? configuration.seed : nil
         console = configuration.console.rawValue

@@ -202,6 +202,7 @@ public struct RunReport: Codable, Sendable {
         public var uuid: String?
         public var disks: [Disk]
         public var networks: [Network]
+        public var guest: Guest
         /// host or instructions.
         public var clock: String
         /// What entropy started from, with the instruction clock.
@@ -218,6 +219,16 @@ public struct RunReport: Codable, Sendable {
         public var format: String
         /// report or stop.
         public var onError: String
+    }
+
+    /// What the guest's operating system was told.
+    public struct Guest: Codable, Sendable {
+        public var hostname: String?
+        public var user: String?
+        /// How many public keys of ssh.
+        public var sshKeys: Int
+        /// hibernate or guest.
+        public var sleepButton: String
     }
 
     /// A network that the machine was made with.

@@ -224,6 +224,7 @@ public final class VirtualMachine: @unchecked Sendable {
         try configuration.checkFirmware()
         try configuration.checkDisks()
         try configuration.checkNetworks()
+        try configuration.guest.check(model)
         guard configuration.laboratory.flash == nil || configuration.uefi != nil else { throw .laboratoryFlash }
         for disk in configuration.laboratory.disks.keys.sorted() where !configuration.disks.indices.contains(disk) {
             throw .laboratoryDisk(disk)

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Emulator
+import KeptVMs
 import Logging
 import Machine
 import PSCI
@@ -117,6 +118,30 @@ struct MachineOptions: ParsableArguments {
     var uuid: SystemUUIDArgument?
 
     @Option(
+    @Option(
+        help: ArgumentHelp(
+            "A name for the guest's system, which takes it if it has none. (default: none)", valueName: "name"))
+    var hostname: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A user that the guest's systemd makes, who may become root by sudo. (default: none)", valueName: "name"))
+    var user: String?
+
+    @Option(
+        name: .customLong("ssh-key"),
+        help: ArgumentHelp(
+            "A public key of ssh, or a file of some, for that user, or for root if there is none. May be repeated.",
+            valueName: "file"),
+        transform: SSHKeyArgument.parse)
+    var sshKeys: [SSHKeyArgument] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "What the guest's systemd does at its sleep button: hibernate, or what the guest says itself.",
+            valueName: "what"))
+    var sleepButton = GuestSetup.SleepButton.hibernate
+
         help: ArgumentHelp(
             "What moves the guest's time; by instructions, runs repeat exactly.", valueName: "clock"))
     var clock = ClockKind.host
@@ -172,6 +197,10 @@ struct MachineOptions: ParsableArguments {
         machine.generationID = generationID?.bytes
         machine.uuid = uuid?.bytes
         machine.clock = clock
+        machine.guest.hostname = hostname
+        machine.guest.user = user
+        machine.guest.sshKeys = sshKeys.flatMap(\.keys)
+        machine.guest.sleepButton = sleepButton
         machine.seed = seed ?? 0
         machine.console = console
         return machine
@@ -355,6 +384,30 @@ private enum PSCIArgument {
 }
 
 /// How a trace is written.
+/// Public keys of ssh.
+struct SSHKeyArgument: Sendable {
+    var keys: [String]
+
+    /// Most bytes of a file of keys.
+    private static let byteLimit = 1 << 20
+
+    /// A key itself, or the lines of a file that are one.
+    static func parse(_ argument: String) throws -> SSHKeyArgument {
+        if GuestSetup.isKey(argument) { return SSHKeyArgument(keys: [argument]) }
+        let bytes: [UInt8]
+        do throws(HostError) {
+            bytes = try VM.read(argument, limit: byteLimit)
+        } catch { throw ValidationError("\(error)") }
+        let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+            .map { String($0.trimmingPrefix(while: \.isWhitespace)) }.filter { !$0.isEmpty && !$0.hasPrefix("#") }
+        guard !lines.isEmpty, lines.allSatisfy(GuestSetup.isKey) else {
+            throw ValidationError(
+                "\(argument) has no public keys of ssh; name a file such as id_ed25519.pub, or give a line of one")
+        }
+        return SSHKeyArgument(keys: lines)
+    }
+}
+
 enum TraceFormat: String, CaseIterable, ExpressibleByArgument {
     case text
     case json
@@ -364,3 +417,4 @@ extension KernelFormat: ExpressibleByArgument {}
 extension ClockKind: ExpressibleByArgument {}
 extension Engine: ExpressibleByArgument {}
 extension ConsoleKind: ExpressibleByArgument {}
+extension GuestSetup.SleepButton: ExpressibleByArgument {}

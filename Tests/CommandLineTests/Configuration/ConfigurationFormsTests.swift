@@ -89,6 +89,17 @@ struct ConfigurationFormsTests {
             "clock", ["--clock", "instructions"], toml: ["clock = 'instructions'"], report: [#""clock":"instructions""#]
         ),
         Field(
+        Field(
+            "guest",
+            [
+                "--hostname", "demo", "--user", "dora", "--ssh-key", "ssh-ed25519 AAAAC3 dora@home", "--sleep-button",
+                "guest",
+            ],
+            toml: [
+                "hostname = 'demo'", "user = 'dora'", "ssh-keys = [ 'ssh-ed25519 AAAAC3 dora@home' ]",
+                "sleep-button = 'guest'",
+            ],
+            report: [#""guest":{"hostname":"demo","sleepButton":"guest","sshKeys":1,"user":"dora"}"#]),
             "seed", ["--seed", "7"], toml: ["seed = 7"], report: [#""seed":7"#], besides: ["--clock", "instructions"]),
         Field("console", ["--console", "virtio"], toml: ["console = 'virtio'"], report: [#""console":"virtio""#]),
     ]

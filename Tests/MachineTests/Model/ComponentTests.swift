@@ -136,6 +136,9 @@ struct ComponentTests {
             $0.smbios = SMBIOS(
                 product: "p", version: "1", uuid: Array(0..<16), hasUEFI: true, coreCount: 1, mainID: 1, memory: [])
         },
+        of(FwCfgComponent.self, "credentials", model: .virt2) {
+            $0.credentials = [GuestCredential(name: "a", value: "b")]
+        },
         of(FlashComponent.self, "content", model: .virt2) { $0.content = .code },
         of(FlashComponent.self, "registers", model: .virt2) { $0.registers = elsewhere },
         of(FlashComponent.self, "blockByteCount", model: .virt2) { $0.blockByteCount *= 2 },

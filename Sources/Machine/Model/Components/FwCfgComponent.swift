@@ -14,6 +14,8 @@ struct FwCfgComponent: Component {
     var hasTables: Bool
     /// What firmware installs as SMBIOS; nil: there is no firmware that would.
     var smbios: SMBIOS?
+    /// What the guest's operating system reads itself.
+    var credentials: [GuestCredential]
 
     let name = "fw-cfg"
     var windows: [Range<PhysicalAddress>] { [registers] }
@@ -23,6 +25,10 @@ struct FwCfgComponent: Component {
         let items = ["kernel": hasKernel, "smbios": smbios != nil, "tables": hasTables].filter(\.value).keys.sorted()
         var facts = ["base": hexadecimal(registers.lowerBound), "items": items.joined(separator: " ")]
         if let smbios { facts["smbios"] = "\(Fingerprint(of: smbios.tables))" }
+        if !credentials.isEmpty {
+            let text = credentials.map { "\($0.name)=\(GuestCredential.base64($0.value))\n" }.joined()
+            facts["credentials"] = "\(Fingerprint(of: Array(text.utf8)))"
+        }
         return facts
     }
 
@@ -50,6 +56,7 @@ struct FwCfgComponent: Component {
             items.add(SMBIOS.entryPointName, FwCfgItem(smbios.entryPoint()))
             items.add(SMBIOS.tablesName, FwCfgItem(smbios.tables))
         }
+        for credential in credentials { items.add(credential.fwCfgName, FwCfgItem(Array(credential.value.utf8))) }
         return items
     }
 

@@ -10,7 +10,7 @@ extension MachineModel {
         name: "virt-2", isReleased: false, cpu: virt1.cpu, counterFrequency: virt1.counterFrequency,
         counterGoesOn: virt1.counterGoesOn, psci: virt1.psci, ramBase: virt1.ramBase,
         maximumCPUCount: virt1.maximumCPUCount, maximumDiskCount: virt1.maximumDiskCount, components: Virt2.components,
-        flash: Virt2.flash)
+        flash: Virt2.flash, tellsGuests: true)
 }
 
 private enum Virt2 {
@@ -50,7 +50,9 @@ private enum Virt2 {
             FwCfgComponent(
                 registers: fwCfgBase..<fwCfgBase + FwCfg.windowSize, hasKernel: hasUEFI && machine.kernel != nil,
                 hasTables: hasUEFI && machine.hardwareDescription == .acpi,
-                smbios: hasUEFI ? machine.smbios : nil))
+                smbios: hasUEFI ? machine.smbios : nil,
+                // Firmware passes them on with the rest; without it a guest reads them here.
+                credentials: hasUEFI ? [] : machine.guest.credentials))
         if hasUEFI { addFlash(to: &list) }
         return list
     }
