@@ -104,6 +104,7 @@ extension VMConfiguration {
                 ConfigurationKey("mtu", .number(example: 1500)),
                 ConfigurationKey("socket", .text(example: "/run/passt.socket"), isRequired: false),
                 ConfigurationKey("interface", .text(example: "tap0"), isRequired: false),
+                ConfigurationKey("forward", .texts(example: "tcp:127.0.0.1:2222:22"), isRequired: false),
             ]), isRequired: false),
     ]
 

@@ -15,11 +15,14 @@ extension VMConfiguration {
         public var socket: String?
         /// Of `tap`.
         public var interface: String?
+        /// Of `user`: ports of the host that lead into the guest.
+        public var forward: [String]?
 
         init(_ machine: MachineConfiguration, index: Int) {
             let network = machine.networks[index]
             mac = machine.macAddress(ofNetwork: index).description
             mtu = Int(network.mtu)
+            forward = network.forwards.isEmpty ? nil : network.forwards.map(\.description)
             switch network.kind {
             case .user: kind = "user"
             case .passt(let socket):
@@ -46,7 +49,14 @@ extension VMConfiguration {
                 throw VMConfigurationError("mac = \"\(mac)\" is no MAC address of one station")
             }
             guard let mtu = UInt16(exactly: mtu) else { throw VMConfigurationError("mtu = \(mtu) is no MTU") }
-            return NetworkConfiguration(kind, mac: mac, mtu: mtu)
+            var network = NetworkConfiguration(kind, mac: mac, mtu: mtu)
+            for text in forward ?? [] {
+                guard let forward = PortForward(text) else {
+                    throw VMConfigurationError("forward = [\"\(text)\"] is no forward such as \"tcp:2222:22\"")
+                }
+                network.forwards.append(forward)
+            }
+            return network
         }
     }
 }

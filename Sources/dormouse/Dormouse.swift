@@ -13,7 +13,8 @@ struct Dormouse: ParsableCommand {
         version: version,
         subcommands: [
             Run.self, Create.self, Start.self, List.self, Inspect.self, Stop.self, Hibernate.self, Bump.self,
-            Discard.self, RestoreImage.self, Copy.self, Repair.self, Image.self, Conformance.self, Psci.self,
+            Discard.self, RestoreImage.self, Copy.self, Repair.self, SSH.self, CopyFiles.self, Image.self,
+            Conformance.self, Psci.self,
             QEMU.self,
         ])
 

@@ -71,6 +71,17 @@ struct QEMUTests {
         #expect(result.output.contains("path = 'rootfs.ext4'"))
     }
 
+    @Test("Ports of the host are forwarded, on every address unless one is said, as many as there are")
+    func forwards() async throws {
+        let result = try await explain(
+            "-kernel", "Image", "-nic",
+            "user,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=udp::53-10.0.2.15:5353,hostfwd=::80-:80")
+        #expect(result.exitCode == 0)
+        #expect(
+            result.output.contains(
+                "forward = [ 'tcp:127.0.0.1:2222:22', 'udp:0.0.0.0:53:5353', 'tcp:0.0.0.0:80:80' ]"))
+    }
+
     @Test("Devices that name their drive and network are attached in their order; PCI becomes virtio-mmio, once said")
     func devices() async throws {
         let result = try await explain(
@@ -171,7 +182,8 @@ struct QEMUTests {
             (["-kernel", "I", "-device", "e1000"], "-device e1000 is not to be had"),
             (["-kernel", "I", "-device", "virtio-net-device,netdev=x"], "netdev=x is not to be found"),
             (["-kernel", "I", "-netdev", "user,id=n"], "-netdev n belongs to no device"),
-            (["-kernel", "I", "-netdev", "user,id=n,hostfwd=tcp::22-:22"], "hostfwd=tcp::22-:22 is not taken yet"),
+            (["-kernel", "I", "-nic", "user,hostfwd=tcp::22"], "hostfwd=tcp::22 is not to be had"),
+            (["-kernel", "I", "-nic", "user,hostfwd=tcp::22-10.0.2.99:22"], "is not to be had"),
             (["-kernel", "I", "-nic", "user,model=e1000"], "model=e1000 is not to be had"),
             (["-kernel", "I", "-serial", "pty"], "-serial pty is not to be had"),
             (["-kernel", "I", "-serial", "stdio", "-serial", "null"], "-serial is given twice"),

@@ -30,6 +30,32 @@ extension EndToEnd {
         }
 
         @Test(
+            "A port of the host's loopback leads into the guest; while it does, no other machine can have it",
+            .needs(hasPasst, noPasst))
+        func forwards() throws {
+            let scratch = try Scratch("network-forwards")
+            let port = try HostPort.free()
+            var machine = GuestMachine(.systemOff2, test: "shell")
+            machine.options = ["--net", "user,forward=tcp:\(port):22"]
+            let run = try scratch.start(machine, "1-boot", input: .pipe)
+            try run.waitForConsole("dormouse: shell")
+            try run.send(
+                "ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0; echo listen'-'ing; "
+                    + "(while :; do echo hello from inside | nc -l -p 22; done) &\n"
+            )
+            try run.waitForConsole("listen-ing")
+            let text = try HostPort.read(port, until: "hello from inside")
+            #expect(text.contains("hello from inside"))
+
+            let second = try scratch.run(machine, "2-taken")
+            #expect(second.exitCode == ExitCode.usage)
+            #expect(second.words.contains("the port \(port) (tcp) of 127.0.0.1 is taken on this host"))
+            try run.send("exit\n")
+            #expect(try run.waitForEnd().exitCode == ExitCode.poweredOff)
+            #expect(throws: Never.self) { try HostPort.expectFree(port) }
+        }
+
+        @Test(
             "A guest reaches the host's side of a TAP device, and so it does after a hibernation",
             .needs(hasServer, noServer), .needs(NetworkNamespace.canBeMade, NetworkNamespace.whyNot))
         func tap() throws {

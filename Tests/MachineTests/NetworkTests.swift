@@ -51,6 +51,41 @@ struct NetworkTests {
         #expect(refusal { $0.networks = [NetworkConfiguration(.user, mtu: 65520)] } == nil)
     }
 
+    @Test("A port is forwarded once, and only into the network of the user")
+    func forwardRefusals() {
+        func error(_ networks: [NetworkConfiguration]) -> String? { refusal { $0.networks = networks }?.description }
+        func user(_ forwards: [String], mac: String? = nil) -> NetworkConfiguration {
+            NetworkConfiguration(
+                .user, mac: mac.flatMap { MACAddress($0) }, forwards: forwards.compactMap { PortForward($0) })
+        }
+        #expect(error([user(["tcp:2222:22", "udp:2222:22", "tcp:127.0.0.2:2222:22"])]) == nil)
+        #expect(
+            error([user(["tcp:2222:22", "tcp:2222:23"])])?.contains("2222 (tcp) of 127.0.0.1 is forwarded twice")
+                == true)
+        #expect(error([user(["tcp:2222:22", "tcp:0.0.0.0:2222:23"])])?.contains("forwarded twice") == true)
+        #expect(error([user(["tcp:2222:22"]), user(["tcp:2222:22"])])?.contains("forwarded twice") == true)
+        var tap = NetworkConfiguration(.tap(interface: "t"))
+        tap.forwards = [PortForward(.tcp, hostPort: 2222, guestPort: 22)]
+        #expect(error([tap])?.contains("needs the network of the user") == true)
+    }
+
+    @Test("A port of the host's that somebody has is an error of the user's, and so is an address that the host lacks")
+    func takenPort() throws {
+        for transport in PortForward.Transport.allCases {
+            let holder = try PortHolder(transport)
+            let forward = PortForward(transport, hostPort: holder.port, guestPort: 22)
+            let error = #expect(throws: NetworkError.self) { try forward.checkHostPort() }
+            #expect(error?.description.contains("port \(holder.port) (\(transport)) of 127.0.0.1 is taken") == true)
+            #expect(error.map { MachineError.network($0).isHosts } == false)
+            holder.release()
+            #expect(throws: Never.self) { try forward.checkHostPort() }
+        }
+        let elsewhere = #expect(throws: NetworkError.self) {
+            try PortForward(.tcp, address: "192.0.2.1", hostPort: 2222, guestPort: 22).checkHostPort()
+        }
+        #expect(elsewhere?.description.contains("no address 192.0.2.1") == true)
+    }
+
     @Test("What is missing for a network is an error of the user")
     func missing() {
         for kind in [NetworkConfiguration.Kind.passt(socket: "/nonexistent"), .tap(interface: "dormouse-none")] {
@@ -90,5 +125,13 @@ struct NetworkTests {
         let last = PasstProcess.arguments(network: 29, mtu: 9000).joined(separator: " ")
         #expect(last.contains("--address 10.0.31.15 --netmask 24 --gateway 10.0.31.2 --mac-addr 52:55:0a:00:1f:02"))
         #expect(last.hasSuffix("--mtu 9000"))
+        let forwarding = PasstProcess.arguments(
+            network: 0, mtu: 1500,
+            forwards: [
+                PortForward(.tcp, hostPort: 2222, guestPort: 22),
+                PortForward(.udp, address: "0.0.0.0", hostPort: 53, guestPort: 5353),
+            ])
+        #expect(
+            forwarding.suffix(4) == ["--tcp-ports", "127.0.0.1/2222:22", "--udp-ports", "0.0.0.0/53:5353"])
     }
 }

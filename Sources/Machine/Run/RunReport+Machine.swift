@@ -145,5 +145,6 @@ extension RunReport.Network {
         }
         mac = configuration.macAddress(ofNetwork: index).description
         mtu = network.mtu
+        forwards = network.forwards.isEmpty ? nil : network.forwards.map(\.description)
     }
 }

@@ -242,5 +242,7 @@ public struct RunReport: Codable, Sendable {
         public var socket: String?
         /// Of tap.
         public var interface: String?
+        /// Of user: the host's ports that lead into the guest, if there are any.
+        public var forwards: [String]?
     }
 }

@@ -9,12 +9,13 @@ struct NetworkArgumentError: Error, CustomStringConvertible {
 }
 
 extension NetworkConfiguration {
-    /// `user`, `passt=SOCKET` or `tap=INTERFACE`, with `,mac=…` and `,mtu=…` behind it. Other commas belong to the
-    /// name.
+    /// `user`, `passt=SOCKET` or `tap=INTERFACE`, with `,mac=…`, `,mtu=…` and any number of `,forward=…` behind it. Other
+    /// commas belong to the name.
     init(argument: String) throws(NetworkArgumentError) {
         var parts = argument.split(separator: ",", omittingEmptySubsequences: false)
         var mac: MACAddress?
         var mtu: UInt16?
+        var forwards: [PortForward] = []
         while parts.count > 1, let last = parts.last {
             if last.hasPrefix("mac="), mac == nil {
                 mac = MACAddress(String(last.dropFirst(4)))
@@ -27,6 +28,15 @@ extension NetworkConfiguration {
                 guard mtu != nil else {
                     throw NetworkArgumentError(description: "\(last.dropFirst(4)) is no MTU, such as 1500")
                 }
+            } else if last.hasPrefix("forward=") {
+                let text = String(last.dropFirst("forward=".count))
+                guard let forward = PortForward(text) else {
+                    throw NetworkArgumentError(
+                        description:
+                            "\(text) is no forward such as tcp:2222:22, or tcp:192.0.2.1:2222:22 with an address "
+                            + "of the host's")
+                }
+                forwards.insert(forward, at: 0)
             } else {
                 break
             }
@@ -42,8 +52,9 @@ extension NetworkConfiguration {
             }
         guard let kind else {
             throw NetworkArgumentError(
-                description: "say user, passt=SOCKET, tap=INTERFACE or none, and behind it ,mac=ADDRESS or ,mtu=NUMBER")
+                description: "say user, passt=SOCKET, tap=INTERFACE or none, and behind it ,mac=ADDRESS, ,mtu=NUMBER "
+                    + "or ,forward=tcp:PORT:PORT")
         }
-        self.init(kind, mac: mac, mtu: mtu ?? Self.defaultMTU)
+        self.init(kind, mac: mac, mtu: mtu ?? Self.defaultMTU, forwards: forwards)
     }
 }

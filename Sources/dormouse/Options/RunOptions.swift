@@ -46,7 +46,8 @@ struct MachineOptions: ParsableArguments {
         name: .customLong("net"),
         help: ArgumentHelp(
             "A network: user (passt is started), passt=SOCKET, tap=INTERFACE or none; ,mac=ADDRESS and ,mtu=NUMBER may "
-                + "follow. May be repeated; see docs/network.md. (default: none)", valueName: "network"),
+                + "follow, and with user ,forward=tcp:2222:22, which leads the host's port 2222 to the guest's 22. May be "
+                + "repeated; see docs/network.md. (default: none)", valueName: "network"),
         transform: NetworkArgument.parse)
     var networks: [NetworkArgument] = []
 
@@ -118,7 +119,6 @@ struct MachineOptions: ParsableArguments {
     var uuid: SystemUUIDArgument?
 
     @Option(
-    @Option(
         help: ArgumentHelp(
             "A name for the guest's system, which takes it if it has none. (default: none)", valueName: "name"))
     var hostname: String?
@@ -142,6 +142,7 @@ struct MachineOptions: ParsableArguments {
             valueName: "what"))
     var sleepButton = GuestSetup.SleepButton.hibernate
 
+    @Option(
         help: ArgumentHelp(
             "What moves the guest's time; by instructions, runs repeat exactly.", valueName: "clock"))
     var clock = ClockKind.host
@@ -196,11 +197,11 @@ struct MachineOptions: ParsableArguments {
         machine.hardwareSignature = hardwareSignature ?? 0
         machine.generationID = generationID?.bytes
         machine.uuid = uuid?.bytes
-        machine.clock = clock
         machine.guest.hostname = hostname
         machine.guest.user = user
         machine.guest.sshKeys = sshKeys.flatMap(\.keys)
         machine.guest.sleepButton = sleepButton
+        machine.clock = clock
         machine.seed = seed ?? 0
         machine.console = console
         return machine
@@ -383,7 +384,6 @@ private enum PSCIArgument {
     }
 }
 
-/// How a trace is written.
 /// Public keys of ssh.
 struct SSHKeyArgument: Sendable {
     var keys: [String]
@@ -408,6 +408,7 @@ struct SSHKeyArgument: Sendable {
     }
 }
 
+/// How a trace is written.
 enum TraceFormat: String, CaseIterable, ExpressibleByArgument {
     case text
     case json
@@ -416,5 +417,5 @@ enum TraceFormat: String, CaseIterable, ExpressibleByArgument {
 extension KernelFormat: ExpressibleByArgument {}
 extension ClockKind: ExpressibleByArgument {}
 extension Engine: ExpressibleByArgument {}
-extension ConsoleKind: ExpressibleByArgument {}
 extension GuestSetup.SleepButton: ExpressibleByArgument {}
+extension ConsoleKind: ExpressibleByArgument {}

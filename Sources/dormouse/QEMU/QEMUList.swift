@@ -57,6 +57,13 @@ struct QEMUList {
         return value
     }
 
+    /// All values of a key that may be said several times, in their order.
+    mutating func takeAll(_ name: String) -> [String] {
+        let values = pairs.filter { $0.key == name }.map(\.value)
+        pairs.removeAll { $0.key == name }
+        return values
+    }
+
     /// The value of a key that is on or off.
     mutating func takeSwitch(_ names: String...) throws(QEMUError) -> Bool? {
         guard let (key, value) = pairs.last(where: { names.contains($0.key) }) else { return nil }

@@ -55,11 +55,9 @@ extension QEMUMachine {
     ) throws(QEMUError) -> NetworkConfiguration {
         switch type {
         case "user":
-            if let forward = list.take("hostfwd") {
-                throw QEMUError(
-                    option, "hostfwd=\(forward) is not taken yet: start passt yourself, with -netdev stream")
-            }
-            return NetworkConfiguration(.user)
+            var network = NetworkConfiguration(.user)
+            for text in list.takeAll("hostfwd") { network.forwards.append(try forward(text, option)) }
+            return network
         case "tap":
             guard let name = list.take("ifname"), !name.isEmpty else { throw QEMUError(option, "tap needs ifname=") }
             try list.ignore("script", "no")
@@ -74,6 +72,25 @@ extension QEMUMachine {
             return NetworkConfiguration(.passt(socket: path))
         default: throw QEMUError(option, "\(type) is not to be had; say user, tap or stream")
         }
+    }
+
+    /// `tcp:127.0.0.1:2222-:22`: transport, the host's address and port, the guest's. QEMU listens on every address if
+    /// none is given, and so does this.
+    private func forward(_ text: String, _ option: String) throws(QEMUError) -> PortForward {
+        let halves = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+        var host = halves[0].split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        let guest = halves.count == 2 ? halves[1].split(separator: ":", omittingEmptySubsequences: false) : []
+        if host.count == 3, guest.count == 2 {
+            if host[0].isEmpty { host[0] = PortForward.Transport.tcp.rawValue }
+            if host[1].isEmpty { host[1] = "0.0.0.0" }
+            // DHCP gives the guest one address.
+            if guest[0].isEmpty || guest[0] == "10.0.2.15",
+                let forward = PortForward("\(host.joined(separator: ":")):\(guest[1])")
+            {
+                return forward
+            }
+        }
+        throw QEMUError(option, "hostfwd=\(text) is not to be had; say hostfwd=tcp:127.0.0.1:2222-:22")
     }
 
     private func mac(_ list: inout QEMUList, _ option: String) throws(QEMUError) -> MACAddress? {

@@ -58,6 +58,10 @@ struct ConfigurationFormsTests {
         Field(
             "networks", ["--net", "tap=t0"], toml: ["kind = 'tap'", "interface = 't0'"],
             report: [#""interface":"t0""#, #""kind":"tap""#]),
+        Field(
+            "networks", ["--net", "user,forward=tcp:2222:22,forward=udp:0.0.0.0:53:5353"],
+            toml: ["forward = [ 'tcp:127.0.0.1:2222:22', 'udp:0.0.0.0:53:5353' ]"],
+            report: [#""forwards":["tcp:127.0.0.1:2222:22","udp:0.0.0.0:53:5353"]"#]),
         Field("psci", ["--psci-version", "1.1"], toml: ["version = '1.1'"], report: [#""version":"1.1""#]),
         Field("psci", ["--conduit", "smc"], toml: ["conduit = 'smc'"], report: [#""conduit":"smc""#]),
         Field(
@@ -86,10 +90,6 @@ struct ConfigurationFormsTests {
             toml: ["uuid = '00112233-4455-4677-8899-aabbccddeeff'"],
             report: [#""uuid":"00112233-4455-4677-8899-aabbccddeeff""#]),
         Field(
-            "clock", ["--clock", "instructions"], toml: ["clock = 'instructions'"], report: [#""clock":"instructions""#]
-        ),
-        Field(
-        Field(
             "guest",
             [
                 "--hostname", "demo", "--user", "dora", "--ssh-key", "ssh-ed25519 AAAAC3 dora@home", "--sleep-button",
@@ -100,6 +100,10 @@ struct ConfigurationFormsTests {
                 "sleep-button = 'guest'",
             ],
             report: [#""guest":{"hostname":"demo","sleepButton":"guest","sshKeys":1,"user":"dora"}"#]),
+        Field(
+            "clock", ["--clock", "instructions"], toml: ["clock = 'instructions'"], report: [#""clock":"instructions""#]
+        ),
+        Field(
             "seed", ["--seed", "7"], toml: ["seed = 7"], report: [#""seed":7"#], besides: ["--clock", "instructions"]),
         Field("console", ["--console", "virtio"], toml: ["console = 'virtio'"], report: [#""console":"virtio""#]),
     ]

@@ -20,7 +20,9 @@ extension NetworkConfiguration {
     private func open(index: Int) throws(NetworkError) -> any NetworkBackend {
         switch kind {
         case .user:
-            let passt = try PasstProcess(network: index, mtu: mtu)
+            // passt says it, too, but only when the guest runs.
+            for forward in forwards { try forward.checkHostPort() }
+            let passt = try PasstProcess(network: index, mtu: mtu, forwards: forwards)
             return StreamSocketBackend(descriptor: passt.descriptor) {
                 "passt has ended" + (passt.lastWords.map { ": \($0)" } ?? "")
             }

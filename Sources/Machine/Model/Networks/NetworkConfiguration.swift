@@ -24,11 +24,23 @@ public struct NetworkConfiguration: Sendable, Hashable {
     public var mac: MACAddress?
     /// The most bytes behind an Ethernet header.
     public var mtu = defaultMTU
+    /// Ports of the host that lead into the guest; only with `user`. The guest does not see them.
+    public var forwards: [PortForward] = []
 
-    public init(_ kind: Kind, mac: MACAddress? = nil, mtu: UInt16 = defaultMTU) {
+    /// A network.
+    ///
+    /// - Parameters:
+    ///   - kind: What is at the other end.
+    ///   - mac: The guest's address; nil for the model's.
+    ///   - mtu: The most bytes behind an Ethernet header.
+    ///   - forwards: Ports of the host that lead into the guest.
+    public init(
+        _ kind: Kind, mac: MACAddress? = nil, mtu: UInt16 = defaultMTU, forwards: [PortForward] = []
+    ) {
         self.kind = kind
         self.mac = mac
         self.mtu = mtu
+        self.forwards = forwards
     }
 }
 
@@ -52,6 +64,16 @@ extension MachineConfiguration {
                 throw .network(.mtu(networks[index].mtu))
             }
         }
+        var forwards: [PortForward] = []
+        for network in networks {
+            for forward in network.forwards {
+                guard network.kind == .user else { throw .network(.forward(forward, reason: .kind)) }
+                guard !forwards.contains(where: forward.collides) else {
+                    throw .network(.forward(forward, reason: .twice))
+                }
+                forwards.append(forward)
+            }
+        }
     }
 }
 
@@ -64,6 +86,7 @@ public enum NetworkError: Error, CustomStringConvertible {
     case socket(StreamSocketError)
     case tap(TapError)
     case noPasst
+    case forward(PortForward, reason: PortForwardFailure)
     case host(String)
 
     public var description: String {
@@ -82,6 +105,20 @@ public enum NetworkError: Error, CustomStringConvertible {
         case .tap(let error): error.description
         case .noPasst:
             "passt is not installed, which a network of the user's starts; install Debian's package passt, or take another kind"
+        case .forward(let forward, let reason):
+            switch reason {
+            case .taken:
+                "the port \(forward.hostPort) (\(forward.transport.rawValue)) of \(forward.address) is taken on this host; "
+                    + "take another one, or end what listens there"
+            case .address: "this host has no address \(forward.address) to forward from; take one that it has"
+            case .notAllowed:
+                "the port \(forward.hostPort) is the superuser's on this host; take one from 1024 on"
+            case .twice:
+                "the port \(forward.hostPort) (\(forward.transport.rawValue)) of \(forward.address) is forwarded twice; "
+                    + "leave one out"
+            case .kind:
+                "\(forward) needs the network of the user; any other kind is forwarded to by who is at its other end"
+            }
         case .host(let text): text
         }
     }

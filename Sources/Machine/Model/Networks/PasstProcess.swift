@@ -20,7 +20,7 @@ final class PasstProcess: Sendable {
 
     /// What passt is told for network `index`. Addresses are the machine's own rather than the host's, so that those of
     /// a guest stay right while it is hibernated, wherever the host is when it wakes.
-    static func arguments(network index: Int, mtu: UInt16) -> [String] {
+    static func arguments(network index: Int, mtu: UInt16, forwards: [PortForward] = []) -> [String] {
         // 10.0.2.0/24 for the first network, as user networks of other monitors have it.
         let subnet = 2 + index
         return [
@@ -30,10 +30,13 @@ final class PasstProcess: Sendable {
             "--mac-addr", "52:55:0a:00:\(Hexadecimal.text(of: [UInt8(subnet)])):02",
             "--mtu", "\(mtu)",
         ]
+            + forwards.flatMap {
+                ["--\($0.transport.rawValue)-ports", "\($0.address)/\($0.hostPort):\($0.guestPort)"]
+            }
     }
 
     /// Starts passt.
-    init(network index: Int, mtu: UInt16) throws(NetworkError) {
+    init(network index: Int, mtu: UInt16, forwards: [PortForward]) throws(NetworkError) {
         var sockets: [Int32] = [-1, -1]
         let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
         guard socketpair(AF_UNIX, type, 0, &sockets) == 0 else { throw Self.failure(errno) }
@@ -52,7 +55,7 @@ final class PasstProcess: Sendable {
         }
         do throws(NetworkError) {
             process = try Self.spawn(
-                Self.arguments(network: index, mtu: mtu), socket: sockets[1], messages: pipes[1])
+                Self.arguments(network: index, mtu: mtu, forwards: forwards), socket: sockets[1], messages: pipes[1])
         } catch {
             close(sockets[0])
             close(pipes[0])
