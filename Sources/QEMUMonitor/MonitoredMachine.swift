@@ -30,7 +30,9 @@ public protocol MonitoredMachine: Sendable {
     /// Writes the guest's memory and registers to a file, as an ELF core. The guest stands still meanwhile. May take as
     /// long as the host's disk does, and is called on a thread of its own if the client wants that.
     ///
+    /// - Parameter path: is made, or overwritten.
     /// - Returns: the size of the file in bytes.
+    /// - Throws: why there is no dump.
     func dump(to path: String) throws(QMPError) -> UInt64
 }
 

@@ -24,8 +24,8 @@ public enum ELFError: Error, Equatable, CustomStringConvertible {
         case .notArm64: "is an ELF file for another CPU; give one for little-endian arm64"
         case .notExecutable: "is an ELF file that cannot be executed; link it first"
         case .cutShort(let byteCount, let expected):
-            "is cut short: it has \(byteCount) bytes, and its header tells of \(expected); fetch it again, and check that "
-                + "the disk is not full"
+            "is an ELF file that is cut short: it has \(byteCount) bytes of at least \(expected); fetch it again, and check "
+                + "that the disk is not full"
         case .damaged: "is an ELF file whose program headers make no sense; link it again"
         }
     }

@@ -97,6 +97,8 @@ final class QEMUSteering: RunSteering {
             Message.write(words)
             server.waitForClient(of: index)
         }
+        // From here on somebody may ask for the end.
+        session.begin()
         try streams?.start()
         try server.start()
     }
