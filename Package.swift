@@ -35,6 +35,8 @@ let package = Package(
         .target(name: "HostSupport", swiftSettings: common),
         .systemLibrary(name: "CCompression"),
         .target(name: "Decompression", dependencies: ["CCompression"], swiftSettings: common),
+        .target(
+            name: "DiskImages", dependencies: ["Bytes", "Decompression", "HostSupport"], swiftSettings: common),
         .target(name: "PSCI", swiftSettings: safe),
         .target(name: "Arm64", swiftSettings: safe),
         .target(name: "Hypervisor", dependencies: ["Arm64"], swiftSettings: common),
@@ -42,14 +44,15 @@ let package = Package(
         .target(
             name: "Devices",
             dependencies: [
-                "Bytes", "HostSupport", "Hypervisor", .product(name: "SystemPackage", package: "swift-system"),
+                "Bytes", "DiskImages", "HostSupport", "Hypervisor",
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: common),
         .target(name: "Boot", dependencies: ["Bytes", "Hypervisor"], swiftSettings: safe),
         .target(
             name: "Hibernation",
             dependencies: [
-                "Bytes", "HostSupport",
+                "Bytes", "DiskImages", "HostSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -57,8 +60,8 @@ let package = Package(
         .target(
             name: "Machine",
             dependencies: [
-                "Bytes", "Decompression", "HostSupport", "PSCI", "Arm64", "Hypervisor", "Devices", "Boot",
-                "Hibernation",
+                "Bytes", "Decompression", "DiskImages", "HostSupport", "PSCI", "Arm64", "Hypervisor", "Devices",
+                "Boot", "Hibernation",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: common),
@@ -68,7 +71,7 @@ let package = Package(
         .target(
             name: "KeptVMs",
             dependencies: [
-                "Bytes", "HostSupport", "PSCI", "Devices", "Hibernation", "Machine",
+                "Bytes", "DiskImages", "HostSupport", "PSCI", "Devices", "Hibernation", "Machine",
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
             ],
@@ -83,8 +86,8 @@ let package = Package(
         .executableTarget(
             name: "DormouseCommand",
             dependencies: [
-                "Bytes", "HostSupport", "PSCI", "Hypervisor", "Emulator", "Devices", "Boot", "Hibernation", "Machine",
-                "PSCIConformance", "KeptVMs", "QEMUMonitor",
+                "Bytes", "DiskImages", "HostSupport", "PSCI", "Hypervisor", "Emulator", "Devices", "Boot",
+                "Hibernation", "Machine", "PSCIConformance", "KeptVMs", "QEMUMonitor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -115,22 +118,26 @@ let package = Package(
         .testTarget(name: "HostSupportTests", dependencies: ["HostSupport", "TestSupport"], swiftSettings: common),
         .testTarget(
             name: "DecompressionTests", dependencies: ["Decompression", "TestSupport"], swiftSettings: common),
+        .testTarget(
+            name: "DiskImagesTests", dependencies: ["Devices", "DiskImages", "HostSupport", "TestSupport"],
+            swiftSettings: common),
         .testTarget(name: "PSCITests", dependencies: ["PSCI"], swiftSettings: common),
         .testTarget(name: "Arm64Tests", dependencies: ["Arm64"], swiftSettings: common),
         .testTarget(name: "HypervisorTests", dependencies: ["Hypervisor"], swiftSettings: common),
         .testTarget(name: "EmulatorTests", dependencies: ["Emulator", "TestSupport"], swiftSettings: common),
         .testTarget(
-            name: "DevicesTests", dependencies: ["Bytes", "Devices", "HostSupport", "TestSupport"],
+            name: "DevicesTests", dependencies: ["Bytes", "Devices", "DiskImages", "HostSupport", "TestSupport"],
             swiftSettings: common),
         .testTarget(name: "BootTests", dependencies: ["Boot", "Bytes", "TestSupport"], swiftSettings: common),
         .testTarget(
-            name: "HibernationTests", dependencies: ["Hibernation", "HostSupport", "TestSupport"],
+            name: "HibernationTests", dependencies: ["DiskImages", "Hibernation", "HostSupport", "TestSupport"],
             exclude: ["Fixtures"],
             swiftSettings: common),
         .testTarget(
             name: "MachineTests",
             dependencies: [
-                "Bytes", "Emulator", "Hibernation", "HostSupport", "Hypervisor", "Machine", "PSCI", "TestSupport",
+                "Bytes", "DiskImages", "Emulator", "Hibernation", "HostSupport", "Hypervisor", "Machine", "PSCI",
+                "TestSupport",
             ],
             exclude: ["Golden"],
             swiftSettings: common),
@@ -138,7 +145,9 @@ let package = Package(
             name: "PSCIConformanceTests", dependencies: ["PSCI", "PSCIConformance"], swiftSettings: common),
         .testTarget(
             name: "KeptVMsTests",
-            dependencies: ["Devices", "Emulator", "Hibernation", "KeptVMs", "HostSupport", "Machine", "TestSupport"],
+            dependencies: [
+                "Devices", "DiskImages", "Emulator", "Hibernation", "KeptVMs", "HostSupport", "Machine", "TestSupport",
+            ],
             swiftSettings: common),
         .testTarget(
             name: "QEMUMonitorTests", dependencies: ["HostSupport", "QEMUMonitor", "TestSupport"], swiftSettings: common
@@ -146,8 +155,8 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "Boot", "Bytes", "Devices", "DormouseCommand", "Hibernation", "HostSupport", "KeptVMs", "Machine",
-                "PSCI",
+                "Boot", "Bytes", "Devices", "DiskImages", "DormouseCommand", "Hibernation", "HostSupport", "KeptVMs",
+                "Machine", "PSCI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"), "TestSupport",

@@ -58,6 +58,9 @@ public enum ForeignFormat: String, Sendable, CaseIterable {
         }
     }
 
+    /// What qemu-img calls it; nil if that cannot read it.
+    public var converterName: String? { if case .convert(let name) = remedy { name } else { nil } }
+
     /// What it is and what to do, for people: the end of a sentence that names the disk.
     public var words: String {
         switch remedy {
