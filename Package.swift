@@ -80,7 +80,8 @@ let package = Package(
         .target(
             name: "Dormouse",
             dependencies: [
-                "Boot", "Devices", "Emulator", "Hibernation", "HostSupport", "Hypervisor", "KeptVMs", "Machine", "PSCI",
+                "Boot", "Devices", "DiskImages", "Emulator", "Hibernation", "HostSupport", "Hypervisor", "KeptVMs",
+                "Machine", "PSCI",
             ],
             swiftSettings: common),
         .executableTarget(

@@ -4,6 +4,7 @@
 
 @_exported import Boot
 @_exported import Devices
+@_exported import DiskImages
 @_exported import Emulator
 @_exported import Hibernation
 @_exported import HostSupport

@@ -3,6 +3,7 @@
 // Responsible for: gathering what `StartDecision` needs, and the machine that follows from what it says. Not
 // responsible for running it, nor for keeping what comes of it (`VMRun`).
 
+import DiskImages
 import Hibernation
 import Machine
 import PSCI
@@ -67,7 +68,9 @@ public struct StartPlan: Sendable {
         }
         let environment = machine.environment(files)
         let findings = machine.disks.indices.map { index in
-            HibernationFinding(path: machine.disks[index].path, machine.swapSelection(ofDisk: index))
+            HibernationFinding(
+                path: machine.disks[index].path, format: machine.disks[index].format,
+                machine.swapSelection(ofDisk: index))
         }
         let slept = state.hibernation ?? Self.unknown(state, findings)
         var policy = try Self.policy(today, request, vm)
@@ -176,7 +179,9 @@ public struct StartPlan: Sendable {
         var disks: [DiskFingerprint] = []
         for (disk, then) in zip(machine.disks, recorded) {
             disks.append(
-                try DiskFingerprint.of(diskAt: disk.path, .like(then)) { progress(disk.path, $0, $1) })
+                try DiskFingerprint.of(diskAt: disk.path, format: disk.format, .like(then)) {
+                    progress(disk.path, $0, $1)
+                })
         }
         return disks
     }

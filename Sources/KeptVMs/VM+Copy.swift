@@ -7,6 +7,7 @@
 // ever.
 
 import Bytes
+import DiskImages
 import FoundationEssentials
 import Glibc
 import Hibernation
@@ -89,10 +90,10 @@ extension VMStore {
         if let slept = source.hibernation {
             record = slept.record
         } else {
-            let paths = (configuration.disks ?? []).map(\.path)
-            guard source.run != nil || paths.contains(where: { HibernationFinding(path: $0).image != nil }) else {
-                return nil
+            let hasImage = (configuration.disks ?? []).contains {
+                HibernationFinding(path: $0.path, format: $0.diskFormat).image != nil
             }
+            guard source.run != nil || hasImage else { return nil }
             record = HibernationRecord(
                 dormouse: "unknown", time: UInt64(source.run?.since ?? "") ?? 0,
                 call: .init(function: "unknown", functionID: "unknown", type: nil, core: 0),

@@ -5,6 +5,7 @@
 // else was written. That is why a hibernation that was given up stays in the state as `lost`, until the VM hibernates
 // again.
 
+import DiskImages
 import Hibernation
 import Machine
 
@@ -77,8 +78,12 @@ extension VM {
             guard state.run == nil else {
                 throw .cannotRestore(name: name, reason: "nobody knows what the run after it wrote")
             }
+            let disks = if let slept = lost.slept { slept.configuration.disks } else { try configuration().disks }
             do throws(ImageHeaderError) {
-                for header in lost.headers { try HibernationImage.restore(header.header, onDiskAt: header.path) }
+                for header in lost.headers {
+                    let disk = disks?.first { $0.path == header.path }
+                    try HibernationImage.restore(header.header, onDiskAt: header.path, format: disk?.diskFormat)
+                }
             } catch { throw .cannotRestore(name: name, reason: "\(error)") }
             if var slept = lost.slept {
                 // The disks are as the guest left them, by their content; the host's file system says otherwise now.
@@ -121,7 +126,10 @@ extension VM {
         for (index, disk) in machine.disks.enumerated() where !disk.isReadOnly {
             do throws(ImageHeaderError) {
                 let selection = machine.swapSelection(ofDisk: index)
-                guard let header = try HibernationImage.savedHeader(onDiskAt: disk.path, selection) else { continue }
+                guard
+                    let header = try HibernationImage.savedHeader(
+                        onDiskAt: disk.path, format: disk.format, selection)
+                else { continue }
                 headers.append(VMState.Lost.Header(path: disk.path, header: header))
             } catch { throw .image(path: disk.path, reason: "\(error)") }
         }
@@ -131,7 +139,8 @@ extension VM {
     static func discardImages(_ machine: MachineConfiguration) throws(HostError) {
         for (index, disk) in machine.disks.enumerated() where !disk.isReadOnly {
             do throws(ImageHeaderError) {
-                _ = try HibernationImage.discard(onDiskAt: disk.path, machine.swapSelection(ofDisk: index))
+                _ = try HibernationImage.discard(
+                    onDiskAt: disk.path, format: disk.format, machine.swapSelection(ofDisk: index))
             } catch { throw .image(path: disk.path, reason: "\(error)") }
         }
     }

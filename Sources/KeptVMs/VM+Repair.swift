@@ -5,6 +5,7 @@
 // that of the guest that wrote it, except where its hardware signature says otherwise; then the next start boots clean,
 // and keeps the image's header.
 
+import DiskImages
 import Glibc
 import Hibernation
 import Machine
@@ -61,7 +62,9 @@ extension VM {
         var machine = try configuration.machine()
         let environment = machine.environment(try MeasuredFiles(of: machine))
         let findings = machine.disks.indices.map { index in
-            HibernationFinding(path: machine.disks[index].path, machine.swapSelection(ofDisk: index))
+            HibernationFinding(
+                path: machine.disks[index].path, format: machine.disks[index].format,
+                machine.swapSelection(ofDisk: index))
         }
         var state = VMState(identity: VMStore.randomIdentity())
         state.home = path

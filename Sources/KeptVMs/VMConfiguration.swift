@@ -5,6 +5,7 @@
 // not. Not responsible for reading and writing the file (`VMConfiguration+TOML`).
 
 import Devices
+import DiskImages
 import Hibernation
 import Machine
 import PSCI
@@ -59,7 +60,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
     public struct Disk: Codable, Hashable, Sendable {
         public var path: String
         public var readonly: Bool
-        /// `raw`: it is taken for a raw disk although it looks like something else; nil if it has to look like one.
+        /// `raw` or `qcow2`: it is taken for that whatever it looks like; nil if it is what it looks like.
         public var format: String?
         /// `report` or `stop`; `report` if it is not there.
         public var onError: String?
@@ -69,21 +70,22 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
             case onError = "on-error"
         }
 
-        static let raw = "raw"
+        /// nil if there is none, or none that is known.
+        var diskFormat: DiskFormat? { format.flatMap(DiskFormat.init) }
 
         init(_ disk: DiskConfiguration) {
             path = disk.path
             readonly = disk.isReadOnly
-            format = disk.isRaw ? Self.raw : nil
+            format = disk.format?.rawValue
             onError = disk.onError == .report ? nil : disk.onError.rawValue
         }
 
         func disk() throws(VMConfigurationError) -> DiskConfiguration {
-            guard format == nil || format == Self.raw else {
+            guard (format == nil) == (diskFormat == nil) else {
                 throw VMConfigurationError(
-                    "the format of disk \(path) is none but \"\(Self.raw)\"; leave it out, or convert the disk")
+                    "the format of disk \(path) is \"raw\" or \"qcow2\", or left out; convert disks in others")
             }
-            var disk = DiskConfiguration(path: path, isReadOnly: readonly, isRaw: format == Self.raw)
+            var disk = DiskConfiguration(path: path, isReadOnly: readonly, format: diskFormat)
             if let onError { disk.onError = try VMConfiguration.value(onError, "on-error") }
             return disk
         }

@@ -5,6 +5,7 @@
 // that crashed in between must not remember less, or more, than is true.
 
 import Bytes
+import DiskImages
 import Hibernation
 import HostSupport
 import Machine
@@ -151,7 +152,9 @@ public final class VMRun: Sendable {
         for disk in configuration.disks ?? [] {
             do throws(RawDiskError) {
                 disks.append(
-                    try DiskFingerprint.of(diskAt: disk.path, depth) { progress(disk.path, $0, $1) })
+                    try DiskFingerprint.of(diskAt: disk.path, format: disk.diskFormat, depth) {
+                        progress(disk.path, $0, $1)
+                    })
             } catch { throw .disk(reason: "\(error)") }
         }
         return disks

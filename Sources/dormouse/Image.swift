@@ -1,7 +1,8 @@
-// `dormouse image`: hibernation images on raw disks, without their guest.
+// `dormouse image`: hibernation images on disks, without their guest.
 
 import ArgumentParser
 import Bytes
+import DiskImages
 import Glibc
 import Hibernation
 import Machine
@@ -21,7 +22,7 @@ struct Image: ParsableCommand {
                 read, or the report not be written. The last line on standard error says the same in words.
                 """)
 
-        @Argument(help: "A raw disk image, or a block device.")
+        @Argument(help: "A disk image (raw or qcow2), or a block device.")
         var disk: String
 
         @Option(help: ArgumentHelp("Search only this partition: 1 for vda1.", valueName: "n"))
@@ -43,7 +44,7 @@ struct Image: ParsableCommand {
 
         @Option(
             help: ArgumentHelp(
-                "raw: take the disk as it is, even if it looks like another format.", valueName: "format"))
+                "raw, qcow2: what the disk is, whatever it looks like.", valueName: "format"))
         var format = DiskFormatArgument.auto
 
         @Flag(help: "Print the report as JSON.")
@@ -62,7 +63,7 @@ struct Image: ParsableCommand {
             var selection = SwapSelection(partition: partition, resumeOffset: resumeOffset)
             selection.scansAllPages = scan
             let report = try ImageReport(
-                diskAt: disk, selection, readingData: !omitsChecksum, isRaw: format == .raw)
+                diskAt: disk, selection, readingData: !omitsChecksum, format: format.format)
             if json {
                 Output.print(try StableJSON.text(of: report, indented: true))
             } else {
@@ -77,4 +78,8 @@ struct Image: ParsableCommand {
 enum DiskFormatArgument: String, CaseIterable, ExpressibleByArgument {
     case auto
     case raw
+    case qcow2
+
+    /// nil: what it looks like.
+    var format: DiskFormat? { DiskFormat(rawValue: rawValue) }
 }

@@ -18,6 +18,6 @@ struct Run: ParsableCommand {
     @OptionGroup(title: "Run options") var options: RunOptions
 
     func run() throws {
-        Command.runToEnd { try GuestRun(machineOptions.machine, options).runToEnd().ending }
+        Command.runToEnd { try GuestRun(machineOptions.preparedMachine(), options).runToEnd().ending }
     }
 }

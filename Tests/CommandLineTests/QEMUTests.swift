@@ -172,7 +172,7 @@ struct QEMUTests {
             (["-kernel", "I", "-m", "lots"], "-m lots is no size"),
             (["-kernel", "I", "-m", "99999999999999999999"], "is no size"),
             (["-kernel", "I", "-drive", "format=raw"], "-drive needs file="),
-            (["-kernel", "I", "-drive", "file=a,format=qcow2"], "format=qcow2 is not to be had yet"),
+            (["-kernel", "I", "-drive", "file=a,format=vmdk"], "format=vmdk is not to be had"),
             (["-kernel", "I", "-drive", "file=a,,"], nil),
             (["-kernel", "I", "-drive", "file=a,"], "-drive has an empty part"),
             (["-kernel", "I", "-drive", "file=a,if=none,id=x"], "-drive x is not the drive of any device"),

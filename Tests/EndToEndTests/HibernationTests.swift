@@ -1,5 +1,6 @@
 // A guest that hibernates, and what its next start finds: the main job.
 
+import Foundation
 import TestSupport
 import Testing
 
@@ -57,6 +58,43 @@ extension EndToEnd {
             #expect(third.checksums == [ChecksumLine(step: "resumed", checksum: checksum, cycle: "cycle 2 of 2")])
         }
 
+        @Test(
+            "A guest hibernates into an overlay in qcow2 over a raw disk, and resumes from it",
+            .needs(Qcow2.isThere, Qcow2.whyNot))
+        func qcow2() throws {
+            let scratch = try Scratch("hibernation-qcow2")
+            let base = try scratch.makeDisk()
+            let overlay = scratch.file("overlay.qcow2")
+            defer { try? FileManager.default.removeItem(at: overlay) }
+            var machine = GuestMachine(.systemOff2, test: "hibernate2")
+            machine.cpus = 2
+            machine.options = ["--disk", "\(base.path),overlay=\(overlay.path)"]
+            let first = try scratch.run(machine, "1-boot")
+            try expectHibernated(first)
+            try Command.tool("qemu-img", ["check", "-q", overlay.path])
+            let checksum = try #require(first.checksums.first).checksum
+
+            // The same disk without its base and in other clusters is the same to the guest.
+            let copy = scratch.file("copy.qcow2")
+            defer { try? FileManager.default.removeItem(at: copy) }
+            try Command.tool(
+                "qemu-img",
+                ["convert", "-f", "qcow2", "-O", "qcow2", "-c", "-o", "cluster_size=4096", overlay.path, copy.path])
+            machine.options = ["--disk", copy.path]
+            let second = try scratch.run(machine, "2-resume")
+            try expectHibernated(second)
+            #expect(second.checksums.first == ChecksumLine(step: "resumed", checksum: checksum, cycle: "cycle 1 of 2"))
+            try Command.tool("qemu-img", ["check", "-q", copy.path])
+
+            machine.options = ["--disk", "\(overlay.path),format=qcow2"]
+            let again = try scratch.run(machine, "3-resume-overlay")
+            try expectHibernated(again)
+            #expect(again.checksums.first == ChecksumLine(step: "resumed", checksum: checksum, cycle: "cycle 1 of 2"))
+            try Command.tool("qemu-img", ["check", "-q", overlay.path])
+            // Nothing of it is in the base.
+            #expect(try Data(contentsOf: base, options: .alwaysMapped).prefix(1 << 20).allSatisfy { $0 == 0 })
+        }
+
         @Test("A kernel without SYSTEM_OFF2 powers off, and the report says that an image is on the disk; it resumes")
         func systemOff() throws {
             let scratch = try Scratch("hibernation-system-off")
@@ -108,4 +146,10 @@ extension EndToEnd {
             #expect(report.psci.lastSystemCall?.name == "SYSTEM_OFF", sourceLocation: sourceLocation)
         }
     }
+}
+
+/// QEMU's tool for disk images.
+enum Qcow2 {
+    static var isThere: Bool { FileManager.default.isExecutableFile(atPath: "/usr/bin/qemu-img") }
+    static let whyNot: Comment = "qemu-img: apt-get install qemu-utils"
 }

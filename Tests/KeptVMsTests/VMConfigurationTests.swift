@@ -1,4 +1,5 @@
 import Devices
+import DiskImages
 import Foundation
 import Hibernation
 import Machine
@@ -109,7 +110,7 @@ struct VMConfigurationTests {
     @Test("Every key that there is may be written")
     func allKeys() throws {
         var machine = Self.machine
-        machine.disks[0].isRaw = true
+        machine.disks[0].format = .raw
         machine.disks[0].onError = .stop
         machine.clock = .instructions
         machine.seed = 7

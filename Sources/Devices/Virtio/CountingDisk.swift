@@ -56,7 +56,7 @@ final class CountingDisk: DiskStorage {
             try request()
         } catch {
             // The end of the run is no failure of the disk.
-            guard case .failed(_, _, let code) = error else { throw error }
+            guard let code = error.hostError else { throw error }
             let isFirst = failures.withLock { failures in
                 failures[code, default: 0] += 1
                 return failures[code] == 1

@@ -5,6 +5,7 @@
 //
 // Follows fallocate(2), which Linux has for block devices as well as for files, and BLKDISCARD of linux/fs.h.
 
+import DiskImages
 import Glibc
 import HostSupport
 
@@ -22,20 +23,6 @@ extension DiskFile {
     private static let clearedByteCount: UInt64 = 64 << 20
     /// BLKDISCARD of linux/fs.h: _IO(0x12, 119).
     private static let discard: UInt = 0x1277
-    /// What fallocate(2) is to do, by linux/falloc.h; always with FALLOC_FL_KEEP_SIZE.
-    private enum AllocationMode: Int32 {
-        /// FALLOC_FL_PUNCH_HOLE.
-        case punchHole = 0x03
-        /// FALLOC_FL_ZERO_RANGE.
-        case zeroRange = 0x11
-    }
-
-    /// Looked up, because the C library declares it to those only who ask for its extensions.
-    private static let fallocate: (@convention(c) (Int32, Int32, off_t, off_t) -> Int32)? = {
-        guard let symbol = dlsym(nil, "fallocate") else { return nil }
-        // Safe: that is its type (fallocate(2)), and off_t has 64 bits.
-        return unsafeBitCast(symbol, to: (@convention(c) (Int32, Int32, off_t, off_t) -> Int32).self)
-    }()
 
     private static let zeroes = [UInt8](repeating: 0, count: pieceByteCount)
 
@@ -59,13 +46,18 @@ extension DiskFile {
     private func clear(
         bytes range: Range<UInt64>, _ clearing: DiskClearing, isInterruptible: Bool
     ) throws(DiskFileError) {
+        if let image {
+            do throws(DiskImageError) { return try image.clear(range, Qcow2Image.Clearing(clearing)) } catch {
+                throw DiskFileError(error)
+            }
+        }
         switch clearing {
         case .discard:
             // A hole reads as zeros, so it comes first. What cannot be discarded stays, as it may.
             let isDone = try allocate(.punchHole, range)
             if !isDone, disk.isBlockDevice { try discardBlocks(range) }
         case .writeZeroes(let mayUnmap):
-            for mode in mayUnmap ? [.punchHole, .zeroRange] : [AllocationMode.zeroRange] {
+            for mode in mayUnmap ? [.punchHole, .zeroRange] : [HostDisk.AllocationMode.zeroRange] {
                 guard try !allocate(mode, range) else { return }
             }
             try writeZeroes(range, isInterruptible: isInterruptible)
@@ -73,17 +65,12 @@ extension DiskFile {
     }
 
     /// fallocate(2); false if the host cannot do that here.
-    private func allocate(_ mode: AllocationMode, _ range: Range<UInt64>) throws(DiskFileError) -> Bool {
-        guard let fallocate = Self.fallocate else { return false }
-        while fallocate(descriptor, mode.rawValue, off_t(range.lowerBound), off_t(range.count)) != 0 {
-            switch errno {
-            case EINTR: continue
-            // The last one is for a device whose blocks are larger than what is to be cleared.
-            case EOPNOTSUPP, ENOSYS, EINVAL: return false
-            default: throw .failed(operation: "clear", path: path, errno: errno)
-            }
-        }
-        return true
+    private func allocate(
+        _ mode: HostDisk.AllocationMode, _ range: Range<UInt64>
+    ) throws(DiskFileError) -> Bool {
+        do throws(HostDisk.AllocationError) {
+            return try disk.allocate(mode, range)
+        } catch { throw .failed(operation: "clear", path: path, errno: error.errno) }
     }
 
     private func discardBlocks(_ range: Range<UInt64>) throws(DiskFileError) {
@@ -112,5 +99,15 @@ extension DiskFile {
             } catch { return .failure(error) }
         }
         try result.get()
+    }
+}
+
+extension Qcow2Image.Clearing {
+    fileprivate init(_ clearing: DiskClearing) {
+        self =
+            switch clearing {
+            case .discard: .discard
+            case .writeZeroes(let mayUnmap): .writeZeroes(mayUnmap: mayUnmap)
+            }
     }
 }

@@ -1,8 +1,10 @@
-// A raw disk image, or a block device of the host, opened for one virtual machine.
+// A disk image, or a block device of the host, opened for one virtual machine.
 //
 // Responsible for: opening and locking the file, and vectored input and output that is complete or fails. Not
-// responsible for: requests of a guest (`BlockDevice`), or what is on the disk.
+// responsible for: requests of a guest (`BlockDevice`), what is on the disk, or where an image that is not raw has it
+// (`Qcow2Image`).
 
+import DiskImages
 import Glibc
 import HostSupport
 import Hypervisor
@@ -19,6 +21,8 @@ public enum DiskFileError: AttributedError, Equatable {
     case locked(path: String, readOnly: Bool)
     /// A file that is no raw disk, by its signature.
     case foreign(path: String, ForeignFormat)
+    /// What an image that is not raw has against being used.
+    case image(DiskImageError)
     /// A log of the disks that is to be something else.
     case notRegular(path: String)
     case failed(operation: String, path: String, errno: Int32)
@@ -26,7 +30,29 @@ public enum DiskFileError: AttributedError, Equatable {
     case interrupted(path: String)
 
     public var isHosts: Bool {
-        if case .failed = self { true } else { false }
+        switch self {
+        case .failed: true
+        case .image(let error): error.isHosts
+        default: false
+        }
+    }
+
+    /// What the host said to a request that failed.
+    var hostError: Int32? {
+        switch self {
+        case .failed(_, _, let code): code
+        // What is wrong in the image is the same to whoever counts: the storage does not give what it should.
+        case .image(let error): error.errno ?? EIO
+        default: nil
+        }
+    }
+
+    init(_ error: DiskImageError) {
+        self =
+            switch error {
+            case .failed(let operation, let path, let code): .failed(operation: operation, path: path, errno: code)
+            default: .image(error)
+            }
     }
 
     public var description: String {
@@ -34,9 +60,9 @@ public enum DiskFileError: AttributedError, Equatable {
         case .notFound(let path):
             "disk \(path) does not exist; create it (for example with truncate -s 8G) or correct the path"
         case .isDirectory(let path):
-            "disk \(path) is a directory; name a raw disk image in it"
+            "disk \(path) is a directory; name a disk image in it"
         case .notDisk(let path):
-            "disk \(path) is neither a regular file nor a block device; name a raw disk image"
+            "disk \(path) is neither a regular file nor a block device; name a disk image"
         case .permissionDenied(let path, readOnly: false):
             "disk \(path) may not be written by this user; change its permissions, or attach it read-only"
         case .permissionDenied(let path, readOnly: true):
@@ -52,6 +78,7 @@ public enum DiskFileError: AttributedError, Equatable {
             "disk \(path) is being written by another process; stop the virtual machine that has it, or use a copy"
         case .foreign(let path, let format):
             "disk \(path) \(format.words), or insist that it is one"
+        case .image(let error): error.description
         case .notRegular(let path):
             "the log of the disks, \(path), would be where there is something else than a file; name another path"
         case .failed(let operation, let path, let code):
@@ -106,6 +133,10 @@ public final class DiskFile: Sendable {
 
     let disk: HostDisk
     var descriptor: Int32 { disk.descriptor }
+    /// The image that has the disk's bytes; nil if the file is the disk.
+    let image: Qcow2Image?
+    /// What the file is.
+    public var format: DiskFormat { image == nil ? .raw : .qcow2 }
     private let isEndingFlag = Atomic(false)
     private let isParkedFlag = Atomic(false)
 
@@ -114,9 +145,12 @@ public final class DiskFile: Sendable {
     /// - Parameters:
     ///   - path: of a file or a block device.
     ///   - readOnly: opens it only to read.
-    ///   - isRaw: takes it for a raw disk even if it looks like something else.
-    public init(path: String, readOnly: Bool = false, isRaw: Bool = false) throws(DiskFileError) {
-        (disk, geometry) = try Self.open(path, readOnly: readOnly, isRaw: isRaw)
+    ///   - format: what it is, whatever it looks like. If nobody says, it is what it looks like: a raw disk, or a qcow2
+    ///     image that names no other files.
+    public init(path: String, readOnly: Bool = false, format: DiskFormat? = nil) throws(DiskFileError) {
+        let opened = try Self.open(path, readOnly: readOnly, format: format)
+        disk = opened.disk
+        geometry = opened.geometry
         self.path = path
         isReadOnly = readOnly
         do throws(DiskLock.Failure) {
@@ -127,44 +161,65 @@ public final class DiskFile: Sendable {
             case .failed(let code): throw .failed(operation: "lock", path: path, errno: code)
             }
         }
+        do throws(DiskImageError) {
+            // Its tables are read once nobody else can change them.
+            image =
+                opened.format == .raw
+                ? nil : try Qcow2Image(disk, path: path, readOnly: readOnly, isNamed: format != nil)
+        } catch { throw DiskFileError(error) }
     }
 
     /// Lets others have the disk. It is not used any more.
-    func unlock() { disk.unlock() }
-
-    /// The size of the disk at `path`, without locking it. `isRaw` as above.
-    public static func geometry(
-        ofDiskAt path: String, isRaw: Bool = false
-    ) throws(DiskFileError) -> DiskGeometry {
-        try open(path, readOnly: true, isRaw: isRaw).geometry
+    func unlock() {
+        disk.unlock()
+        image?.unlockBacking()
     }
 
-    /// What a guest writes to its own disk counts like anything else: the guest of a disk that it makes look like a
-    /// qcow2 image is not started again until somebody insists.
+    /// The size of the disk at `path`, without locking it. `format` as above.
+    public static func geometry(
+        ofDiskAt path: String, format: DiskFormat? = nil
+    ) throws(DiskFileError) -> DiskGeometry {
+        try open(path, readOnly: true, format: format).geometry
+    }
+
+    private struct Opened {
+        var disk: HostDisk
+        var format: DiskFormat
+        var geometry: DiskGeometry
+    }
+
+    /// What a guest writes to its own disk counts like anything else: the guest of a disk that it makes look like
+    /// another format is not started again until somebody insists; and one that looks like qcow2 is taken for it only if
+    /// it names no files of the host.
     private static func open(
-        _ path: String, readOnly: Bool, isRaw: Bool
-    ) throws(DiskFileError) -> (disk: HostDisk, geometry: DiskGeometry) {
+        _ path: String, readOnly: Bool, format: DiskFormat?
+    ) throws(DiskFileError) -> Opened {
         let disk: HostDisk
-        let format: ForeignFormat?
+        let looksLike: ForeignFormat?
         let blockByteCount: UInt32?
         do throws(HostDiskError) {
             disk = try HostDisk(path: path, forWriting: !readOnly)
-            format = isRaw ? nil : try disk.foreignFormat
+            looksLike = format == nil ? try disk.foreignFormat : nil
             blockByteCount = try disk.logicalBlockByteCount
         } catch { throw words(error, path: path, readOnly: readOnly) }
-        return (disk, try checkedGeometry(disk.byteCount, blockByteCount, format, path))
-    }
-
-    private static func checkedGeometry(
-        _ byteCount: UInt64, _ blockByteCount: UInt32?, _ format: ForeignFormat?, _ path: String
-    ) throws(DiskFileError) -> DiskGeometry {
-        guard byteCount > 0 else { throw .empty(path: path) }
-        if let format { throw .foreign(path: path, format) }
-        guard byteCount.isMultiple(of: sectorByteCount) else {
-            throw .partialSector(path: path, byteCount: byteCount)
+        guard disk.byteCount > 0 else { throw .empty(path: path) }
+        let found = format ?? (looksLike == .qcow2 ? .qcow2 : .raw)
+        switch found {
+        case .raw:
+            if let looksLike { throw .foreign(path: path, looksLike) }
+            guard disk.byteCount.isMultiple(of: sectorByteCount) else {
+                throw .partialSector(path: path, byteCount: disk.byteCount)
+            }
+            let geometry = DiskGeometry(
+                byteCount: disk.byteCount, blockByteCount: blockByteCount ?? DiskGeometry.usualBlockByteCount)
+            return Opened(disk: disk, format: .raw, geometry: geometry)
+        case .qcow2:
+            do throws(DiskImageError) {
+                let byteCount = try Qcow2Image.byteCount(of: disk, path: path)
+                guard byteCount > 0 else { throw .damaged(path: path, .header("size of the disk")) }
+                return Opened(disk: disk, format: .qcow2, geometry: DiskGeometry(byteCount: byteCount))
+            } catch { throw DiskFileError(error) }
         }
-        return DiskGeometry(
-            byteCount: byteCount, blockByteCount: blockByteCount ?? DiskGeometry.usualBlockByteCount)
     }
 
     private static func words(_ error: HostDiskError, path: String, readOnly: Bool) -> DiskFileError {
@@ -200,6 +255,11 @@ public final class DiskFile: Sendable {
     /// Fills `buffers` from `offset` on. On an error, some of them may have been written.
     func read(into buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
         defer { buffers.didWrite(in: memory) }
+        if let image {
+            return try transfer(buffers.vectors(in: memory), at: offset) { (piece, offset) throws(DiskImageError) in
+                try image.read(into: piece, at: offset)
+            }
+        }
         try transfer(buffers.vectors(in: memory), at: offset, operation: "read", isInterruptible: true) {
             preadv(descriptor, $0, $1, $2)
         }
@@ -207,6 +267,11 @@ public final class DiskFile: Sendable {
 
     /// Writes all of `buffers` from `offset` on. On an error, some of it may be on the disk.
     func write(_ buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
+        if let image {
+            return try transfer(buffers.vectors(in: memory), at: offset) { (piece, offset) throws(DiskImageError) in
+                try image.write(piece, at: offset)
+            }
+        }
         try transfer(buffers.vectors(in: memory), at: offset, operation: "write", isInterruptible: true) {
             pwritev(descriptor, $0, $1, $2)
         }
@@ -217,6 +282,11 @@ public final class DiskFile: Sendable {
         guard case .bytes(let bytes) = write.content else {
             let end = write.sector &+ UInt64(write.sectorCount)
             return try clear(write.sector..<end, .writeZeroes(mayUnmap: true), isInterruptible: false)
+        }
+        if let image {
+            do throws(DiskImageError) { return try image.write(bytes, at: write.offset) } catch {
+                throw DiskFileError(error)
+            }
         }
         let result = bytes.withUnsafeBytes { buffer -> Result<Void, DiskFileError> in
             // Safe: the vector is used while the bytes are borrowed, and only read from.
@@ -236,8 +306,26 @@ public final class DiskFile: Sendable {
     /// Waits until everything that was written is on stable storage.
     public func synchronize() throws(DiskFileError) {
         guard !isReadOnly else { return }
+        if let image {
+            do throws(DiskImageError) { return try image.synchronize() } catch { throw DiskFileError(error) }
+        }
         while fdatasync(descriptor) != 0 {
             guard errno == EINTR else { throw .failed(operation: "flush", path: path, errno: errno) }
+        }
+    }
+
+    /// Calls `body` for all bytes, a piece at a time.
+    private func transfer(
+        _ vectors: [iovec], at offset: UInt64, by body: ([iovec], UInt64) throws(DiskImageError) -> Void
+    ) throws(DiskFileError) {
+        var cursor = BufferCursor(vectors)
+        var offset = offset
+        while true {
+            if isInterrupted { throw .interrupted(path: path) }
+            let piece = cursor.take(Self.pieceByteCount)
+            guard !piece.isEmpty else { return }
+            do throws(DiskImageError) { try body(piece, offset) } catch { throw DiskFileError(error) }
+            offset += UInt64(piece.byteCount)
         }
     }
 

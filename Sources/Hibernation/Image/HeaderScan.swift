@@ -4,6 +4,7 @@
 // It takes as long as reading what is not a hole, so it is only done when it is asked for. What it finds may be the
 // remains of a swap file that was removed, but for that it would have to be one that was never resumed.
 
+import DiskImages
 import Glibc
 import SystemPackage
 
@@ -43,6 +44,10 @@ extension RawDisk {
     /// Where the next byte is that is not in a hole; nil if there is none.
     fileprivate func nextData(from offset: UInt64) -> UInt64? {
         guard offset < byteCount, let start = off_t(exactly: offset) else { return nil }
+        if let image {
+            // What cannot be looked up cannot be read either, and that is said there.
+            do throws(DiskImageError) { return try image.nextData(from: offset) } catch { return offset }
+        }
         let next = lseek(descriptor.rawValue, start, seekData)
         // A file system, or a device, that knows no holes has data everywhere.
         if next < 0 { return errno == ENXIO ? nil : offset }

@@ -7,6 +7,8 @@
 // Not responsible for: what else was written to the guest's disks meanwhile. An image over a file system that went on
 // without it destroys that one, so whoever restores has to know that nothing did.
 
+import DiskImages
+
 /// Why an image was not taken away, or not put back.
 public enum ImageHeaderError: Error, Sendable, Equatable, CustomStringConvertible {
     case disk(RawDiskError)
@@ -34,11 +36,15 @@ extension HibernationImage {
     /// Takes the image on the disk at `path` away: its guest boots clean. What `find` finds is what goes; of several
     /// images, one.
     ///
+    /// - Parameters:
+    ///   - path: the disk's.
+    ///   - format: what the disk is; nil if it is what it looks like.
+    ///   - selection: where to look.
     /// - Returns: what `restore` needs to put it back; nil if there was no image.
     public static func discard(
-        onDiskAt path: String, _ selection: SwapSelection = .all
+        onDiskAt path: String, format: DiskFormat? = nil, _ selection: SwapSelection = .all
     ) throws(ImageHeaderError) -> SavedImageHeader? {
-        try withDisk(at: path, for: .writing) { disk throws(ImageHeaderError) in
+        try withDisk(at: path, format: format, for: .writing) { disk throws(ImageHeaderError) in
             guard let header = try header(on: disk, at: path, selection) else { return nil }
             try write(header.originalSignature, of: header, on: disk)
             return header
@@ -47,17 +53,19 @@ extension HibernationImage {
 
     /// What `discard` would return, with nothing done yet: to be kept before it is needed.
     public static func savedHeader(
-        onDiskAt path: String, _ selection: SwapSelection = .all
+        onDiskAt path: String, format: DiskFormat? = nil, _ selection: SwapSelection = .all
     ) throws(ImageHeaderError) -> SavedImageHeader? {
-        try withDisk(at: path, for: .readingUnused) { disk throws(ImageHeaderError) in
+        try withDisk(at: path, format: format, for: .readingUnused) { disk throws(ImageHeaderError) in
             try header(on: disk, at: path, selection)
         }
     }
 
     /// Puts an image back that `discard` took away, or that a kernel refused. Refuses if the page is not as that left
     /// it, or the image not whole. An image that is there already stays.
-    public static func restore(_ header: SavedImageHeader, onDiskAt path: String) throws(ImageHeaderError) {
-        try withDisk(at: path, for: .writing) { disk throws(ImageHeaderError) in
+    public static func restore(
+        _ header: SavedImageHeader, onDiskAt path: String, format: DiskFormat? = nil
+    ) throws(ImageHeaderError) {
+        try withDisk(at: path, format: format, for: .writing) { disk throws(ImageHeaderError) in
             let page = try mapping { () throws(RawDiskError) in
                 try disk.read(at: header.diskOffset, count: header.pageSize)
             }
@@ -100,9 +108,10 @@ extension HibernationImage {
     }
 
     private static func withDisk<Result>(
-        at path: String, for access: RawDisk.Access, _ body: (RawDisk) throws(ImageHeaderError) -> Result
+        at path: String, format: DiskFormat?, for access: RawDisk.Access,
+        _ body: (RawDisk) throws(ImageHeaderError) -> Result
     ) throws(ImageHeaderError) -> Result {
-        try RawDisk.withDisk(at: path, for: access, failure: { .disk($0) }, body)
+        try RawDisk.withDisk(at: path, format: format, for: access, failure: { .disk($0) }, body)
     }
 
     private static func mapping<Result>(

@@ -7,6 +7,7 @@
 // anything: here it is only compared and reported.
 
 import Bytes
+import DiskImages
 
 /// A Linux hibernation image, as the header of the swap area that holds it describes it.
 public struct HibernationImage: Sendable, Equatable {
@@ -90,14 +91,18 @@ public struct HibernationImage: Sendable, Equatable {
         originalSignature = SwapSignature(bytes: area.fields[Fields.originalSignature])
     }
 
-    /// Looks for a hibernation image on the raw disk (an image file, or a block device of the host) at `path`: on the
+    /// Looks for a hibernation image on the disk (an image file, or a block device of the host) at `path`: on the
     /// disk as a whole, then in its partitions. The disk's machine has stopped; it may still hold the disk's lock.
     ///
+    /// - Parameters:
+    ///   - path: the disk's.
+    ///   - format: what it is; nil if it is what it looks like.
+    ///   - selection: where to look.
     /// - Returns: the first image; nil if there is none, which includes a disk without swap area.
     public static func find(
-        onDiskAt path: String, _ selection: SwapSelection = .all
+        onDiskAt path: String, format: DiskFormat? = nil, _ selection: SwapSelection = .all
     ) throws(RawDiskError) -> HibernationImage? {
-        try RawDisk.withDisk(at: path) { disk throws(RawDiskError) in
+        try RawDisk.withDisk(at: path, format: format) { disk throws(RawDiskError) in
             try SwapSearch(disk, selection).images.first
         }
     }

@@ -4,6 +4,7 @@
 // whether the kernel and the machine are those that the image is for.
 
 import Bytes
+import DiskImages
 
 /// What is known of an image after looking into it.
 public struct ImageInspection: Sendable, Equatable {
@@ -40,12 +41,13 @@ public struct ImageInspection: Sendable, Equatable {
     /// - Parameters:
     ///   - image: what the search found.
     ///   - path: of the disk that it was found on.
+    ///   - format: what the disk is; nil if it is what it looks like.
     ///   - readingData: whether its data is read, decompressed and compared with its checksum; else only its
     ///     structure is checked.
     public init(
-        _ image: HibernationImage, onDiskAt path: String, readingData: Bool = true
+        _ image: HibernationImage, onDiskAt path: String, format: DiskFormat? = nil, readingData: Bool = true
     ) throws(RawDiskError) {
-        self = try RawDisk.withDisk(at: path, for: .readingAlone) { disk throws(RawDiskError) in
+        self = try RawDisk.withDisk(at: path, format: format, for: .readingAlone) { disk throws(RawDiskError) in
             try ImageInspection(image, on: disk, readingData: readingData)
         }
     }

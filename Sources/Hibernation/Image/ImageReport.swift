@@ -4,6 +4,7 @@
 // all of 64 bits are text in hexadecimal: not every reader of JSON keeps 64 bits.
 
 import Bytes
+import DiskImages
 import HostSupport
 
 /// The swap areas of a disk, and what is in them.
@@ -86,25 +87,27 @@ public struct ImageReport: Codable, Sendable, Equatable {
     ///   - path: of a file or a block device.
     ///   - selection: where to look for images.
     ///   - readingData: whether the images' data is read and compared with their checksums.
-    ///   - isRaw: takes the disk for a raw one even if it looks like something else.
+    ///   - format: what the disk is, whatever it looks like; nil if it is what it looks like.
     public init(
-        diskAt path: String, _ selection: SwapSelection, readingData: Bool, isRaw: Bool = false
+        diskAt path: String, _ selection: SwapSelection, readingData: Bool, format: DiskFormat? = nil
     ) throws(ImageReportError) {
-        if !isRaw {
-            let format: ForeignFormat?
+        if format == nil {
+            let looksLike: ForeignFormat?
             do throws(RawDiskError) {
-                format = try RawDisk.withDisk(at: path) { disk throws(RawDiskError) in try disk.foreignFormat() }
+                looksLike = try RawDisk.withDisk(at: path, format: .raw) { disk throws(RawDiskError) in
+                    try disk.foreignFormat()
+                }
             } catch { throw .disk(error) }
-            if let format { throw .foreign(path: path, words: format.words) }
+            if let looksLike, looksLike != .qcow2 { throw .foreign(path: path, words: looksLike.words) }
         }
         let search: SwapSearch
         var areas: [Area] = []
         do throws(RawDiskError) {
-            search = try SwapSearch(diskAt: path, selection)
+            search = try SwapSearch(diskAt: path, format: format, selection)
             for area in search.areas {
                 let image = HibernationImage(area)
                 let inspection = try image.map { image throws(RawDiskError) in
-                    try ImageInspection(image, onDiskAt: path, readingData: readingData)
+                    try ImageInspection(image, onDiskAt: path, format: format, readingData: readingData)
                 }
                 areas.append(Area(area, inspection))
             }

@@ -1,8 +1,9 @@
-// A raw disk image, without the guest.
+// A disk, without the guest: a raw image, a block device, or what a qcow2 image has.
 //
 // Responsible for: bytes at an offset, and keeping others away meanwhile if that is wanted. Not responsible for: what
 // the bytes mean.
 
+import DiskImages
 import Glibc
 import HostSupport
 import SystemPackage
@@ -15,10 +16,12 @@ public enum RawDiskError: AttributedError, Equatable {
     case inUse(path: String)
     /// A directory, a pipe or a socket.
     case notDisk(path: String)
+    case image(DiskImageError)
 
     public var isHosts: Bool {
         switch self {
         case .cannotRead, .cannotWrite: true
+        case .image(let error): error.isHosts
         case .cannotOpen, .inUse, .notDisk: false
         }
     }
@@ -29,18 +32,19 @@ public enum RawDiskError: AttributedError, Equatable {
             "cannot open disk \(path) to look for a hibernation image (\(code)); check its path and permissions"
         case .cannotRead(let path, let code):
             "cannot read disk \(path) to look for a hibernation image (\(code)); "
-                + "check that it is a raw disk image, and the host's storage"
+                + "check that it is a disk image, and the host's storage"
         case .cannotWrite(let path, let code):
             "cannot write to disk \(path) (\(code)); check the host's storage"
         case .notDisk(let path):
             "disk \(path) is neither a file nor a block device; check its path"
+        case .image(let error): error.description
         case .inUse(let path):
             "disk \(path) is in use by another process; stop the virtual machine that has it, or use a copy"
         }
     }
 }
 
-/// A raw disk image, or a block device of the host.
+/// A disk image, or a block device of the host.
 struct RawDisk {
     /// What is done with a disk, and what is held off meanwhile.
     enum Access {
@@ -53,14 +57,25 @@ struct RawDisk {
         case writing
     }
 
-    /// As it was when the disk was opened.
+    /// Of the disk as its guest sees it, and as it was when it was opened.
     let byteCount: UInt64
     let path: String
+    /// Of the file.
     let descriptor: FileDescriptor
+    /// The image that has the disk's bytes; nil if the file is the disk.
+    let image: Qcow2Image?
 
     /// Calls `body` with the disk at `path`, and closes it.
+    ///
+    /// - Parameters:
+    ///   - path: the disk's.
+    ///   - format: what it is. If nobody says, it is a raw disk unless it looks like a qcow2 image.
+    ///   - access: what is done with it.
+    ///   - failure: what to throw if it cannot be had.
+    ///   - body: uses it.
+    /// - Returns: what `body` returns.
     static func withDisk<Result, Failure>(
-        at path: String, for access: Access = .reading, failure: (RawDiskError) -> Failure,
+        at path: String, format: DiskFormat? = nil, for access: Access = .reading, failure: (RawDiskError) -> Failure,
         _ body: (RawDisk) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let disk: HostDisk
@@ -75,18 +90,38 @@ struct RawDisk {
         }
         // It is closed at the end of its life, and no sooner. What was written is synchronised by then.
         defer { withExtendedLifetime(disk) {} }
+        let image: Qcow2Image?
         do throws(RawDiskError) {
             try lock(disk, path: path, for: access)
+            image = try openImage(disk, path: path, format: format, for: access)
         } catch { throw failure(error) }
         return try body(
-            RawDisk(byteCount: disk.byteCount, path: path, descriptor: FileDescriptor(rawValue: disk.descriptor)))
+            RawDisk(
+                byteCount: image?.byteCount ?? disk.byteCount, path: path,
+                descriptor: FileDescriptor(rawValue: disk.descriptor), image: image))
     }
 
     /// The same, where nothing else can go wrong.
     static func withDisk<Result>(
-        at path: String, for access: Access = .reading, _ body: (RawDisk) throws(RawDiskError) -> Result
+        at path: String, format: DiskFormat? = nil, for access: Access = .reading,
+        _ body: (RawDisk) throws(RawDiskError) -> Result
     ) throws(RawDiskError) -> Result {
-        try withDisk(at: path, for: access, failure: { $0 }, body)
+        try withDisk(at: path, format: format, for: access, failure: { $0 }, body)
+    }
+
+    private static func openImage(
+        _ disk: HostDisk, path: String, format: DiskFormat?, for access: Access
+    ) throws(RawDiskError) -> Qcow2Image? {
+        let found: DiskFormat
+        do throws(HostDiskError) {
+            found = if let format { format } else { try disk.foreignFormat == .qcow2 ? .qcow2 : .raw }
+        } catch { throw .cannotRead(path: path, .ioError) }
+        guard found == .qcow2 else { return nil }
+        do throws(DiskImageError) {
+            return try Qcow2Image(
+                disk, path: path, readOnly: access != .writing, isNamed: format != nil,
+                locksBacking: access == .writing || access == .readingAlone)
+        } catch { throw .image(error) }
     }
 
     private static func lock(_ disk: HostDisk, path: String, for access: Access) throws(RawDiskError) {
@@ -116,6 +151,11 @@ struct RawDisk {
     /// Fills `range` of `bytes` with what is at `offset`; false if the disk ends before that.
     func read(at offset: UInt64, into bytes: inout [UInt8], _ range: Range<Int>) throws(RawDiskError) -> Bool {
         guard let start = Int64(exactly: offset), Int64.max - start >= Int64(range.count) else { return false }
+        if let image {
+            guard offset <= byteCount, UInt64(range.count) <= byteCount - offset else { return false }
+            do throws(DiskImageError) { try image.read(into: &bytes, range, at: offset) } catch { throw .image(error) }
+            return true
+        }
         var done = 0
         while done < range.count {
             let length: Int
@@ -148,6 +188,12 @@ struct RawDisk {
     /// Writes `bytes` at `offset`, and returns when they are on stable storage.
     func write(_ bytes: [UInt8], at offset: UInt64) throws(RawDiskError) {
         guard let start = Int64(exactly: offset) else { throw .cannotWrite(path: path, .invalidArgument) }
+        if let image {
+            do throws(DiskImageError) {
+                try image.write(bytes, at: offset)
+                return try image.synchronize()
+            } catch { throw .image(error) }
+        }
         do {
             try descriptor.writeAll(toAbsoluteOffset: start, bytes)
         } catch {

@@ -5,6 +5,7 @@
 // (`resume_offset`), and is told the same number here; or somebody saw the page being written (`headerEnds`).
 
 import Bytes
+import DiskImages
 
 /// Where to look for swap areas.
 public struct SwapSelection: Sendable, Hashable {
@@ -114,17 +115,32 @@ public struct SwapSearch: Sendable {
     public var images: [HibernationImage] { areas.compactMap(HibernationImage.init) }
 
     /// Searches the disk at `path`, which nobody must be writing: one that is locked for writing is refused.
-    public init(diskAt path: String, _ selection: SwapSelection = .all) throws(RawDiskError) {
-        self = try RawDisk.withDisk(at: path, for: .readingAlone) { disk throws(RawDiskError) in
+    ///
+    /// - Parameters:
+    ///   - path: the disk's.
+    ///   - format: what it is; nil if it is what it looks like.
+    ///   - selection: where to look.
+    /// - Throws: why it cannot be searched.
+    public init(
+        diskAt path: String, format: DiskFormat? = nil, _ selection: SwapSelection = .all
+    ) throws(RawDiskError) {
+        self = try RawDisk.withDisk(at: path, format: format, for: .readingAlone) { disk throws(RawDiskError) in
             try SwapSearch(disk, selection)
         }
     }
 
     /// The same for a disk whose machine has stopped; it may still hold the disk's lock.
+    ///
+    /// - Parameters:
+    ///   - path: the disk's.
+    ///   - format: what it is; nil if it is what it looks like.
+    ///   - selection: where to look.
+    /// - Returns: what was found.
+    /// - Throws: why it cannot be searched.
     public static func stoppedDisk(
-        at path: String, _ selection: SwapSelection = .all
+        at path: String, format: DiskFormat? = nil, _ selection: SwapSelection = .all
     ) throws(RawDiskError) -> SwapSearch {
-        try RawDisk.withDisk(at: path) { disk throws(RawDiskError) in try SwapSearch(disk, selection) }
+        try RawDisk.withDisk(at: path, format: format) { disk throws(RawDiskError) in try SwapSearch(disk, selection) }
     }
 
     init(_ disk: RawDisk, _ selection: SwapSelection) throws(RawDiskError) {

@@ -39,7 +39,7 @@ public struct DiskChange: Codable, Hashable, Sendable {
     private static let words = [
         "byteCount": "it has another size", "modified": "it was written after the guest hibernated",
         "written": "the host wrote to it after the guest hibernated",
-        "backing": "the file behind it was written after the guest hibernated",
+        "backing": "a file behind it was written after the guest hibernated, or is another one",
         "sample": "a sample of its content differs", "metadata": "what using it changes differs",
         "content": "its content differs", "file": "it was a file and is a device now, or the other way round",
         "unverified": "no digest of all of it was kept, so that it cannot be verified",
@@ -134,6 +134,7 @@ public struct DiskComparison: Hashable, Sendable {
             if then.modified != now.modified { evidence.append("modified") }
             notices += Self.touches(then.file, now.file, isChanged: then.changed != now.changed)
         }
+        compareBacking(then.backing ?? [], now.backing ?? [], &evidence, &notices)
         if then.byteCount != now.byteCount { evidence.append("byteCount") }
         let volumes = Self.changedVolumes(then, now)
         if !volumes.isEmpty { evidence.append("metadata") }
@@ -143,6 +144,27 @@ public struct DiskComparison: Hashable, Sendable {
             changes.append(DiskChange(disk: disk, evidence: evidence, volumes: volumes))
         } else if !notices.isEmpty {
             self.notices.append(DiskNotice(disk: disk, evidence: notices, volumes: unproven))
+        }
+    }
+
+    // MARK: Files behind an image
+
+    private func compareBacking(
+        _ then: [BackingEvidence], _ now: [BackingEvidence], _ evidence: inout [String], _ notices: inout [String]
+    ) {
+        let isSame =
+            then.count == now.count
+            && zip(then, now).allSatisfy { then, now in
+                guard then.format == now.format, then.byteCount == now.byteCount,
+                    (then.device == nil) == (now.device == nil)
+                else { return false }
+                guard let device = then.device, let deviceNow = now.device else { return then.modified == now.modified }
+                return Self.evidence(device, deviceNow, byteCount: then.byteCount).isEmpty
+            }
+        if !isSame {
+            if !evidence.contains("backing") { evidence.append("backing") }
+        } else if zip(then, now).contains(where: { Self.inode($0.file) != Self.inode($1.file) }) {
+            if !notices.contains("file") { notices.append("file") }
         }
     }
 

@@ -6,6 +6,7 @@
 // Not responsible for: comparing (`DiskComparison`), nor for what the guest can see of the disk, which belongs to its
 // environment.
 
+import DiskImages
 import SystemPackage
 
 /// A disk, as it was left.
@@ -23,6 +24,8 @@ public struct DiskFingerprint: Codable, Hashable, Sendable {
     public var content: Fingerprint?
     /// Of a block device: what the host's kernel knows of it. Nil for a file, and in records of 0.1.
     public var device: HostBlockDevice?
+    /// The files behind a qcow2 image, the nearest first; nil if there are none.
+    public var backing: [BackingEvidence]?
     /// The whole disk first, then its partitions. Nil in records of 0.1.
     public var volumes: [DiskVolume]?
 
@@ -59,16 +62,27 @@ public struct DiskFingerprint: Codable, Hashable, Sendable {
     }
 
     /// Reads the disk at `path`, which nobody writes to meanwhile.
+    ///
+    /// - Parameters:
+    ///   - path: the disk's.
+    ///   - format: what it is; nil if it is what it looks like.
+    ///   - depth: how closely it is looked at.
+    ///   - host: where the host's kernel tells of its devices.
+    ///   - progress: called while a lot is read.
+    /// - Returns: the disk as its guest sees it, and what the host knows of its files.
+    /// - Throws: why it cannot be read.
     public static func of(
-        diskAt path: String, _ depth: Depth, host: HostFiles = HostFiles(), progress: Progress = { _, _ in }
+        diskAt path: String, format: DiskFormat? = nil, _ depth: Depth, host: HostFiles = HostFiles(),
+        progress: Progress = { _, _ in }
     ) throws(RawDiskError) -> DiskFingerprint {
-        try RawDisk.withDisk(at: path) { disk throws(RawDiskError) in
+        try RawDisk.withDisk(at: path, format: format) { disk throws(RawDiskError) in
             if try disk.status().device != nil { disk.settle() }
             let status = try disk.status()
             var fingerprint = DiskFingerprint(
                 byteCount: disk.byteCount, file: status.file, modified: "\(status.modified)",
                 changed: "\(status.changed)", sample: try sample(of: disk),
                 device: status.device.map { HostBlockDevice(major: $0.major, minor: $0.minor, host) })
+            fingerprint.backing = try BackingEvidence.all(of: disk, host)
             var done: UInt64 = 0
             var budget = DiskVolume.maximumContentByteCount
             fingerprint.volumes = try DiskVolume.all(

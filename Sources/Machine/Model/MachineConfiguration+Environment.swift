@@ -9,6 +9,7 @@ import Arm64
 import Boot
 import Bytes
 import Devices
+import DiskImages
 import Hibernation
 import Hypervisor
 import PSCI
@@ -63,7 +64,7 @@ public struct MeasuredFiles: Sendable, Hashable {
         var disks: [DiskGeometry] = []
         for disk in configuration.disks {
             do throws(DiskFileError) {
-                disks.append(try DiskFile.geometry(ofDiskAt: disk.path, isRaw: disk.isRaw))
+                disks.append(try DiskFile.geometry(ofDiskAt: disk.path, format: disk.format))
             } catch { throw .disk(error) }
         }
         return disks

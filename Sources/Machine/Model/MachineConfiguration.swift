@@ -2,27 +2,28 @@
 
 import Boot
 import Devices
+import DiskImages
 import HostSupport
 import Hypervisor
 import PSCI
 
 /// A disk of a machine.
 public struct DiskConfiguration: Sendable, Hashable {
-    /// A raw image or a block device of the host.
+    /// An image or a block device of the host.
     public var path: String
     public var isReadOnly: Bool
-    /// Whether it is taken for a raw disk although it looks like something else.
-    public var isRaw: Bool
+    /// What it is, whatever it looks like; nil if it is what it looks like.
+    public var format: DiskFormat?
 
     /// What is done about errors of the host's storage. The guest does not see the choice.
     public var onError: DiskErrorPolicy
 
     public init(
-        path: String, isReadOnly: Bool = false, isRaw: Bool = false, onError: DiskErrorPolicy = .report
+        path: String, isReadOnly: Bool = false, format: DiskFormat? = nil, onError: DiskErrorPolicy = .report
     ) {
         self.path = path
         self.isReadOnly = isReadOnly
-        self.isRaw = isRaw
+        self.format = format
         self.onError = onError
     }
 }

@@ -1,5 +1,6 @@
 // What the machine's disks hold before and after a run.
 
+import DiskImages
 import Hibernation
 
 /// Whether one disk has a hibernation image of its guest.
@@ -16,10 +17,15 @@ public struct HibernationFinding: Sendable {
     public var image: HibernationImage? { images.first }
 
     /// Searches the disk at `path`, which no guest is writing to.
-    public init(path: String, _ selection: SwapSelection = .all) {
+    ///
+    /// - Parameters:
+    ///   - path: the disk's.
+    ///   - format: what it is; nil if it is what it looks like.
+    ///   - selection: where to look.
+    public init(path: String, format: DiskFormat? = nil, _ selection: SwapSelection = .all) {
         self.path = path
         do throws(RawDiskError) {
-            let search = try SwapSearch.stoppedDisk(at: path, selection)
+            let search = try SwapSearch.stoppedDisk(at: path, format: format, selection)
             images = search.images
             unsearched = search.unsearched
         } catch {

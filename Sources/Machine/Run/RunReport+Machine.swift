@@ -2,6 +2,7 @@
 
 import Bytes
 import Devices
+import DiskImages
 import Hibernation
 import HostSupport
 import Hypervisor
@@ -118,7 +119,7 @@ extension RunReport.Configuration {
         uuid = configuration.uuid.map(SystemUUID.text(of:))
         disks = configuration.disks.map { disk in
             RunReport.Disk(
-                path: disk.path, readOnly: disk.isReadOnly, format: disk.isRaw ? "raw" : "auto",
+                path: disk.path, readOnly: disk.isReadOnly, format: disk.format?.rawValue ?? "auto",
                 onError: disk.onError.rawValue)
         }
         networks = configuration.networks.indices.map { RunReport.Network(configuration, index: $0) }

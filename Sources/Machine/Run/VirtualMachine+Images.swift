@@ -10,6 +10,7 @@
 // hides it.
 
 import Devices
+import DiskImages
 import Hibernation
 import Synchronization
 
@@ -67,7 +68,7 @@ extension VirtualMachine {
 
     private func finding(ofDisk index: Int) -> HibernationFinding {
         HibernationFinding(
-            path: configuration.disks[index].path,
+            path: configuration.disks[index].path, format: configuration.disks[index].format,
             configuration.swapSelection(ofDisk: index, headerEnds: imageWatch.headerEnds(ofDisk: index)))
     }
 

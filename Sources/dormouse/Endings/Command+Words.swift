@@ -4,6 +4,7 @@
 
 import Boot
 import Devices
+import DiskImages
 import Hibernation
 import Hypervisor
 import KeptVMs
@@ -18,8 +19,11 @@ extension Command {
         switch error {
         case let error as MachineError: advice(error)
         case let error as HostError: advice(error)
+        // Of an overlay that is made, or a disk that is copied.
+        case DiskImageError.unnamedFormat: " (,format=qcow2; --backing-format qcow2, --from qcow2)"
         case ImageReportError.noPartition: "; leave --partition out to search all of it"
         case ImageReportError.foreign: " with --format raw"
+        case ImageReportError.disk(.image(.unnamedFormat)): " with --format qcow2"
         default: nil
         }
     }
@@ -38,6 +42,7 @@ extension Command {
         case .bootPlan(.notEnoughMemory), .bootPlan(.notEnoughMemoryForUEFI): " with --memory"
         case .bootPlan(.flatImageWithACPI): " (--firmware)"
         case .disk(.foreign): " with ,format=raw behind its path"
+        case .disk(.image(.unnamedFormat)): " with ,format=qcow2 behind its path"
         case .sameDisk: " with ,readonly=on"
         case .laboratoryDisk: ", in the order of --disk (--lab)"
         case .laboratoryFlash: " (--lab, --firmware uefi)"

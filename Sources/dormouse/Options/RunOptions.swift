@@ -35,12 +35,13 @@ struct MachineOptions: ParsableArguments {
     @Option(
         name: .customLong("disk"),
         help: ArgumentHelp(
-            "A raw disk image. May be repeated; the guest sees the disks in this order. FILE,readonly=on is not written; "
-                + "FILE,format=raw is taken as it is, whatever it looks like; with FILE,on-error=stop the guest is paused while the "
-                + "host cannot do what the disk is asked for.",
+            "A disk image, raw or qcow2. May be repeated; the guest sees the disks in this order. FILE,readonly=on is not "
+                + "written; FILE,format=raw or qcow2 is taken as that, whatever it looks like; with FILE,overlay=OTHER what is "
+                + "written goes to a qcow2 image that is made if it is not there; with FILE,on-error=stop the guest is paused "
+                + "while the host cannot do what the disk is asked for.",
             valueName: "file"),
         transform: DiskArgument.parse)
-    var disks: [DiskConfiguration] = []
+    var disks: [DiskArgument] = []
 
     @Option(
         name: .customLong("net"),
@@ -179,12 +180,19 @@ struct MachineOptions: ParsableArguments {
         }
     }
 
+    /// The machine, with what its options ask for made: overlays of disks.
+    func preparedMachine() throws -> MachineConfiguration {
+        var machine = machine
+        machine.disks = try disks.prepared()
+        return machine
+    }
+
     /// The machine.
     var machine: MachineConfiguration {
         var machine = MachineConfiguration(kernel: kernel, model: model)
         machine.kernelFormat = kernelFormat
         machine.initrd = initrd
-        machine.disks = disks
+        machine.disks = disks.map(\.disk)
         machine.networks = networks.compactMap(\.network)
         machine.memoryByteCount = memory.byteCount
         machine.cpuCount = cpus
@@ -278,11 +286,12 @@ private enum ModelArgument {
     }
 }
 
-private enum DiskArgument {
-    static func parse(_ argument: String) throws -> DiskConfiguration {
-        guard let disk = DiskConfiguration(argument: argument) else {
+extension DiskArgument {
+    fileprivate static func parse(_ argument: String) throws -> DiskArgument {
+        guard let disk = DiskArgument(argument) else {
             throw ValidationError(
-                "name a raw disk image, as FILE, FILE,readonly=on, FILE,format=raw or FILE,on-error=stop")
+                "name a disk image, as FILE, FILE,readonly=on, FILE,format=qcow2, FILE,overlay=OTHER or FILE,on-error=stop"
+            )
         }
         return disk
     }

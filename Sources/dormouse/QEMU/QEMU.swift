@@ -65,7 +65,7 @@ struct QEMU: ParsableCommand {
             } else {
                 try redirect(qemu.serial)
             }
-            (end, ending) = try GuestRun(qemu.machine, RunOptions.parse(qemu.runArguments)).runToEnd(
+            (end, ending) = try GuestRun(qemu.preparedMachine(), RunOptions.parse(qemu.runArguments)).runToEnd(
                 warnings: qemu.warnings, steering: steering
             ) {
                 if let path = qemu.pidFile { try PIDFile.write(path) }

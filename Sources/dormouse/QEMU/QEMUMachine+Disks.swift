@@ -1,6 +1,8 @@
 // Disks of a QEMU command line.
 
 import Devices
+import DiskImages
+import Glibc
 import Machine
 
 extension QEMUMachine {
@@ -22,9 +24,10 @@ extension QEMUMachine {
         guard let path, !path.isEmpty else { throw QEMUError(option, "needs file=") }
         var disk = DiskConfiguration(path: path)
         switch list.take("format") {
-        case "raw"?: disk.isRaw = true
+        case "raw"?: disk.format = .raw
+        case "qcow2"?: disk.format = .qcow2
         case nil: break
-        case let format?: throw QEMUError(option, "format=\(format) is not to be had yet: convert \(path) to raw")
+        case let format?: throw QEMUError(option, "format=\(format) is not to be had: convert \(path) to qcow2 or raw")
         }
         disk.isReadOnly = try list.takeSwitch("readonly", "read-only") ?? false
         try list.ignore("media", "disk", "cdrom")
@@ -39,7 +42,7 @@ extension QEMUMachine {
         }
         try list.ignore("rerror", "report")
         if try list.takeSwitch("snapshot") == true {
-            throw QEMUError(option, "snapshot=on is not to be had yet: copy \(path), and give the copy")
+            snapshots.insert(path)
         }
         var index: Int?
         if let text = list.take("index") {
@@ -56,6 +59,20 @@ extension QEMUMachine {
         }
         guard let id else { throw QEMUError(option, "if=none needs an id=, by which a device names it") }
         guard drives.updateValue(disk, forKey: id) == nil else { throw QEMUError(option, "id=\(id) is given twice") }
+    }
+
+    /// The machine, with overlays over the disks of which nothing is to be kept. They go with the process.
+    func preparedMachine() throws(DiskImageError) -> MachineConfiguration {
+        var machine = machine
+        for (index, disk) in machine.disks.enumerated()
+        where !disk.isReadOnly && (isSnapshot || snapshots.contains(disk.path)) {
+            let base = try OverlayBase(path: disk.path, format: disk.format)
+            // Where QEMU has them.
+            let directory = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+            machine.disks[index].path = try base.makeTemporaryOverlay(in: directory.isEmpty ? "/var/tmp" : directory)
+            machine.disks[index].format = .qcow2
+        }
+        return machine
     }
 
     /// `-device virtio-blk-device`.

@@ -41,6 +41,9 @@ struct QEMUMachine {
     var legacyNetwork: NetworkConfiguration?
     /// Sources of entropy, by their id.
     var entropySources: Set<String> = []
+    /// Whether what is written to disks is lost, and those for which it is in any case, by their paths.
+    var isSnapshot = false
+    var snapshots: Set<String> = []
     /// Disks that are attached, with the index that they were given.
     var attached: [(index: Int?, disk: DiskConfiguration)] = []
 
@@ -102,6 +105,7 @@ struct QEMUMachine {
         case "name": try takeName(value)
         case "display", "vga", "parallel": try takeDisplay(name, value)
         case "nographic": isGraphic = false
+        case "snapshot": isSnapshot = true
         case "nodefaults": hasNoDefaults = true
         case "echr": try allow(value, ["1", "0x1", "0x01"], name, "the key that commands begin with is Ctrl-A, 1")
         case "action": try takeAction(value)

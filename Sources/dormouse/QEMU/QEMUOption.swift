@@ -23,7 +23,8 @@ struct QEMUOption: Equatable {
 
     /// Options that stand alone and are taken.
     static let withoutValue: Set<String> = [
-        "S", "explain", "h", "help", "no-reboot", "no-shutdown", "no-user-config", "nodefaults", "nographic", "version",
+        "S", "explain", "h", "help", "no-reboot", "no-shutdown", "no-user-config", "nodefaults", "nographic",
+        "snapshot", "version",
     ]
 
     /// Options of Dormouse that QEMU has not; they mean what they mean to `dormouse run`.
@@ -40,7 +41,7 @@ struct QEMUOption: Equatable {
     /// Options that will be taken once Dormouse has what they ask for.
     static let later: Set<String> = [
         "blockdev", "boot", "d", "fsdev", "gdb", "global", "numa", "readconfig", "rtc", "s", "semihosting",
-        "semihosting-config", "snapshot", "trace", "virtfs", "watchdog-action",
+        "semihosting-config", "trace", "virtfs", "watchdog-action",
     ]
 
     /// Cuts a command line into options.

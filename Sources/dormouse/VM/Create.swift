@@ -38,7 +38,7 @@ struct Create: ParsableCommand {
 
     func run() throws {
         Command.run {
-            var machine = machineOptions.machine
+            var machine = try machineOptions.preparedMachine()
             machine.kernel = try machine.kernel.map { try AbsolutePath.of($0) }
             if let code = machine.uefi?.code { machine.uefi?.code = try AbsolutePath.of(code) }
             machine.initrd = try machine.initrd.map { try AbsolutePath.of($0) }

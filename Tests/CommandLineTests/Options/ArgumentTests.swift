@@ -1,4 +1,5 @@
 import Devices
+import DiskImages
 import Machine
 import Testing
 
@@ -28,24 +29,25 @@ struct ArgumentTests {
     }
 
     @Test(
-        "A disk is a path, and read-only or raw if that is said behind it",
+        "A disk is a path, and read-only or in a format if that is said behind it",
         arguments: [
-            ("a.img", "a.img", false, false),
-            ("a.img,readonly=on", "a.img", true, false),
-            ("a.img,readonly=off", "a.img", false, false),
-            ("a,b.img", "a,b.img", false, false),
-            ("a,readonly=on.img", "a,readonly=on.img", false, false),
-            ("a,readonly=on,readonly=off", "a,readonly=on", false, false),
-            ("a.img,format=raw", "a.img", false, true),
-            ("a.img,format=raw,readonly=on", "a.img", true, true),
-            ("a.img,readonly=on,format=raw", "a.img", true, true),
-            ("a.img,format=raw,format=auto", "a.img,format=raw", false, false),
-            ("a.img,format=qcow2", "a.img,format=qcow2", false, false),
-        ])
-    func disks(argument: String, path: String, isReadOnly: Bool, isRaw: Bool) {
+            ("a.img", "a.img", false, nil),
+            ("a.img,readonly=on", "a.img", true, nil),
+            ("a.img,readonly=off", "a.img", false, nil),
+            ("a,b.img", "a,b.img", false, nil),
+            ("a,readonly=on.img", "a,readonly=on.img", false, nil),
+            ("a,readonly=on,readonly=off", "a,readonly=on", false, nil),
+            ("a.img,format=raw", "a.img", false, .raw),
+            ("a.img,format=raw,readonly=on", "a.img", true, .raw),
+            ("a.img,readonly=on,format=raw", "a.img", true, .raw),
+            ("a.img,format=raw,format=auto", "a.img,format=raw", false, nil),
+            ("a.img,format=qcow2", "a.img", false, .qcow2),
+            ("a.img,format=vmdk", "a.img,format=vmdk", false, nil),
+        ] as [(String, String, Bool, DiskFormat?)])
+    func disks(argument: String, path: String, isReadOnly: Bool, format: DiskFormat?) {
         #expect(
             DiskConfiguration(argument: argument)
-                == DiskConfiguration(path: path, isReadOnly: isReadOnly, isRaw: isRaw))
+                == DiskConfiguration(path: path, isReadOnly: isReadOnly, format: format))
     }
 
     @Test(

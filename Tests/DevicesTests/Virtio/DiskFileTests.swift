@@ -1,4 +1,5 @@
 import Devices
+import DiskImages
 import Glibc
 import Testing
 
@@ -128,13 +129,13 @@ struct DiskFileTests {
     func foreign() throws {
         for byteCount in [10, 1000, 4096] {
             let disk = try TemporaryDisk(byteCount: byteCount)
-            disk.write([0x51, 0x46, 0x49, 0xFB, 0, 0, 0, 3], at: 0)
+            disk.write([0x51, 0x46, 0x49, 0xFB, 0, 0, 0, 1], at: 0)
             let error = #expect(throws: DiskFileError.self) { try DiskFile(path: disk.path) }
-            #expect(error?.description.contains("qcow2") == true)
+            #expect(error?.description.contains("qcow") == true)
         }
         let disk = try TemporaryDisk(sectors: 8)
         disk.write(Array("QED\0".utf8), at: 0)
-        #expect(try DiskFile(path: disk.path, isRaw: true).byteCount == 4096)
+        #expect(try DiskFile(path: disk.path, format: .raw).byteCount == 4096)
     }
 
     @Test("An empty file is refused")

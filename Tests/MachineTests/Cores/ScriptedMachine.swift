@@ -1,6 +1,7 @@
 // A machine of scripted CPUs, with a clock that goes on when it is told.
 
 import Devices
+import DiskImages
 import HostSupport
 import Hypervisor
 import PSCI
@@ -43,7 +44,7 @@ final class ScriptedMachine {
         configuration.cpuCount = scripts.count
         configuration.memoryByteCount = 64 << 20
         configuration.clock = clock
-        configuration.disks = [DiskConfiguration(path: kernel.path, isReadOnly: true, isRaw: true)]
+        configuration.disks = [DiskConfiguration(path: kernel.path, isReadOnly: true, format: .raw)]
         self.stage = stage
         backend = ScriptedBackend(
             scripts, stage: stage, capabilities: capabilities, counterFrequency: counterFrequency)

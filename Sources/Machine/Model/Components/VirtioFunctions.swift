@@ -34,7 +34,7 @@ struct DiskFunction: VirtioFunction {
     func make(_ parts: inout MachineParts) throws(MachineError) -> any VirtioDevice {
         let file: DiskFile
         do {
-            file = try DiskFile(path: disk.path, readOnly: disk.isReadOnly, isRaw: disk.isRaw)
+            file = try DiskFile(path: disk.path, readOnly: disk.isReadOnly, format: disk.format)
         } catch { throw .disk(error) }
         do {
             let events = parts.diskEvents
