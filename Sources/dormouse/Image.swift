@@ -1,4 +1,6 @@
-// `dormouse image`: hibernation images on disks, without their guest.
+// `dormouse image`: disks without their guest, and hibernation images on them.
+//
+// Making and copying disks is in `ImageCreate` and `ImageConvert`.
 
 import ArgumentParser
 import Bytes
@@ -9,7 +11,8 @@ import Machine
 
 struct Image: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Look at hibernation images on disks.", subcommands: [Inspect.self])
+        abstract: "Make and copy disks, and look at hibernation images on them.",
+        subcommands: [Create.self, Convert.self, Inspect.self])
 
     struct Inspect: ParsableCommand {
         static let configuration = CommandConfiguration(
