@@ -34,7 +34,7 @@ enum LinuxGuest: String, CaseIterable {
         """
 
     /// DORMOUSE_GUESTS, or where the scripts put them.
-    fileprivate static let directory: URL = {
+    static let directory: URL = {
         let environment = ProcessInfo.processInfo.environment
         if let guests = environment["DORMOUSE_GUESTS"] { return URL(filePath: guests) }
         let caches =
