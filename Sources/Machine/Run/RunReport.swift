@@ -202,7 +202,7 @@ public struct RunReport: Codable, Sendable {
         public var uuid: String?
         public var disks: [Disk]
         public var networks: [Network]
-        public var guest: Guest
+        public var guest: Guest?
         /// host or instructions.
         public var clock: String
         /// What entropy started from, with the instruction clock.
