@@ -16,7 +16,8 @@ struct SSHAccess {
     /// Debian 12's passt completes a connection only when the client has said something.
     private static let ownHello = Array("SSH-2.0-Dormouse\r\n".utf8)
     private static let attemptMilliseconds: Int32 = 1000
-    private static let pauseMicroseconds: UInt32 = 200_000
+    /// While the guest does not answer, passt is busy with each connection.
+    private static let pauseMicroseconds: UInt32 = 1_000_000
 
     let vm: VM
     let user: String
