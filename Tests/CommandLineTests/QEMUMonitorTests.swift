@@ -234,6 +234,20 @@ struct QEMUMonitorTests {
         #expect(result.output == "VM status: running\r\n(qemu) \n0\n", "\(result.error)")
     }
 
+    @Test("Of a port that is taken, the words have those that syzkaller looks for")
+    func forwarding() async throws {
+        let script = #"""
+            python3 -c 'import socket, subprocess, sys
+            s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(1)
+            rule = "user,id=n,host=10.0.2.10,hostfwd=tcp:127.0.0.1:%d-:22" % s.getsockname()[1]
+            sys.exit(subprocess.run([sys.argv[1], "qemu", "-nographic", "-m", "64", "-kernel", sys.argv[2], "-netdev",
+                rule, "-device", "virtio-net-pci,netdev=n"]).returncode)' "$0" "$1"
+            """#
+        let result = try await Command.shell(script, Guest.idle.path)
+        #expect(result.exitCode == 1)
+        #expect(result.error.contains("ould not set up host forwarding rule"), "\(result.error)")
+    }
+
     @Test("A serial port on a socket is read by who is connected, and by nobody in between")
     func serial() async throws {
         // Until it ends, however often somebody comes.

@@ -101,6 +101,19 @@ struct QEMUTests {
         #expect(result.error.contains("virtio-blk-pci: there is no PCI"))
     }
 
+    @Test("syzkaller's network: a port is forwarded, and an address that passt does not give is said")
+    func syzkaller() async throws {
+        let result = try await explain(
+            "-m", "2048", "-smp", "2", "-display", "none", "-serial", "stdio", "-no-reboot", "-name", "VM-0", "-device",
+            "virtio-rng-pci", "-machine", "virt,virtualization=on", "-cpu", "cortex-a57", "-accel", "tcg,thread=multi",
+            "-device", "virtio-net-pci,netdev=net0", "-netdev",
+            "user,id=net0,host=10.0.2.10,hostfwd=tcp:127.0.0.1:10022-:22", "-hda", "image", "-kernel",
+            "Image", "-append", "root=/dev/vda console=ttyAMA0")
+        #expect(result.exitCode == 0, "\(result.error)")
+        #expect(result.output.contains("127.0.0.1:10022"), "\(result.output)")
+        #expect(result.error.contains("host=10.0.2.10: the guest's addresses are those that passt gives it"))
+    }
+
     @Test("boot-qemu.py's with --efi, and autopkgtest's flash, are UEFI on virt-2, with a file for its variables")
     func firmware() async throws {
         let efi = try await explain(

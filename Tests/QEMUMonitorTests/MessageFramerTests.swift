@@ -54,6 +54,7 @@ struct MessageFramerTests {
             String(repeating: "[", count: MessageFramer.maximumDepth)
             + String(repeating: "]", count: MessageFramer.maximumDepth)
         #expect(pieces(just) == [message(just)])
+        #expect(pieces("[" + just + "]\n{}") == [.excessive, message("{}")])
     }
 
     @Test("Random bytes give the same pieces however they arrive, and none that is too long")

@@ -40,7 +40,7 @@ struct QEMU: ParsableCommand {
         } catch let error as QEMUError {
             Command.end(Command.Ending(code: failure(.usage), words: error.description))
         } catch {
-            Command.end(Command.Ending(code: failure(ExitCode(of: error)), words: Command.words(error)))
+            Command.end(Command.Ending(code: failure(ExitCode(of: error)), words: words(error)))
         }
     }
 
@@ -144,6 +144,12 @@ struct QEMU: ParsableCommand {
             .poweredOff
         case .crashed, .stopped(.powerCut), .stopped(.host): ExitCode(rawValue: 1)
         }
+    }
+
+    /// syzkaller takes another port if it finds QEMU's words for one that is taken.
+    private static func words(_ error: any Error) -> String {
+        guard case MachineError.network(.forward(let forward, _)) = error else { return Command.words(error) }
+        return "could not set up host forwarding rule '\(forward)': \(Command.words(error))"
     }
 
     private static func failure(_ code: ExitCode) -> ExitCode { hasOwnExitCodes ? code : ExitCode(rawValue: 1) }

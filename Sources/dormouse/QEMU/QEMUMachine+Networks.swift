@@ -50,12 +50,18 @@ extension QEMUMachine {
     }
 
     /// What is at the other end.
-    private func network(
+    private mutating func network(
         _ type: String, _ list: inout QEMUList, _ option: String
     ) throws(QEMUError) -> NetworkConfiguration {
         switch type {
         case "user":
             var network = NetworkConfiguration(.user)
+            for key in ["host", "net"] {
+                guard let value = list.take(key) else { continue }
+                warnings.append(
+                    "-\(option) user,\(key)=\(value): the guest's addresses are those that passt gives it, see docs/network.md"
+                )
+            }
             for text in list.takeAll("hostfwd") { network.forwards.append(try forward(text, option)) }
             return network
         case "tap":
