@@ -148,6 +148,18 @@ struct QEMUMonitorTests {
         }
     }
 
+    @Test(
+        "A disk in a qcow2 image is said to be one, with the size that the guest sees",
+        .needs(PythonQMP.isThere, PythonQMP.whyNot))
+    func qcow2() async throws {
+        let disk = directory.path + "/disk.qcow2"
+        #expect(try await Command.shell("qemu-img create -q -f qcow2 $1 64M", disk).exitCode == 0)
+        let (_, lines) = try await run(
+            Guest.idle.path, ["-drive", "file=\(disk),format=qcow2,if=virtio"], "query-block", "quit", ".")
+        #expect(lines.first?.contains(#""drv": "qcow2""#) == true)
+        #expect(lines.first?.contains(#""virtual-size": 67108864"#) == true)
+    }
+
     @Test("A reset that is not to be booted again is a shutdown, with QEMU's reason")
     func noReboot() async throws {
         try #require(PythonQMP.isThere, PythonQMP.whyNot)

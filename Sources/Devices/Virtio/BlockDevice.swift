@@ -6,6 +6,7 @@
 // Follows virtio 1.2 §5.2. Requests are done one after another, in the order in which they were made available.
 
 import Bytes
+import DiskImages
 import HostSupport
 import Hypervisor
 import Synchronization
@@ -189,6 +190,9 @@ public final class BlockDevice: VirtioDevice {
 
     /// The disk's size as the guest sees it.
     public var byteCount: UInt64 { file.geometry.sectorCount &* DiskFile.sectorByteCount }
+
+    /// The name of its file's format.
+    public var formatName: String { file.format.rawValue }
 
     /// What was asked of the disk since the device was made.
     public var activity: DiskActivity { backend.disk.activity }

@@ -96,6 +96,9 @@ extension VirtualMachine {
     /// The size of each disk as the guest sees it, in bytes, in their order.
     public var diskByteCounts: [UInt64] { disks.map(\.byteCount) }
 
+    /// The name of the format of each disk's file, in their order.
+    public var diskFormatNames: [String] { disks.map(\.formatName) }
+
     /// What was asked of the disks since the machine was made, in their order.
     public var diskActivity: [DiskActivity] { disks.map(\.activity) }
 

@@ -237,10 +237,11 @@ private struct SteeredMachine: MonitoredMachine {
     }
 
     var disks: [MonitoredDisk] {
-        zip(machine.configuration.disks, machine.diskByteCounts).enumerated().map { index, disk in
+        let (byteCounts, formats) = (machine.diskByteCounts, machine.diskFormatNames)
+        return machine.configuration.disks.enumerated().map { index, disk in
             MonitoredDisk(
-                name: name(ofDisk: index), path: disk.0.path, format: "raw", isReadOnly: disk.0.isReadOnly,
-                byteCount: disk.1)
+                name: name(ofDisk: index), path: disk.path, format: formats[index], isReadOnly: disk.isReadOnly,
+                byteCount: byteCounts[index])
         }
     }
 
