@@ -5,6 +5,9 @@ import Testing
 
 @Suite("Hibernations that were recorded when their model was released")
 struct RecordedHibernationTests {
+    /// What each guest printed when it hibernated.
+    private static let checksums = ["virt-1": "0xaa5e187b8672deaa", "virt-2": "0xf32552bc85270880"]
+
     @Test(
         "The guest finds the machine that it left, and its memory",
         arguments: MachineModel.all.filter(\.isReleased).map(\.name))
@@ -24,8 +27,8 @@ struct RecordedHibernationTests {
         let result = try await Command.run(["start", "vm", "--store", store])
         #expect(result.exitCode == 0, "\(result.error)")
         #expect(result.output.contains("memory is as it was"))
-        // What the guest printed when it hibernated.
-        #expect(result.output.contains("# resumed, checksum 0xaa5e187b8672deaa"))
+        let checksum = try #require(Self.checksums[model])
+        #expect(result.output.contains("# resumed, checksum \(checksum)"))
         #expect(!result.output.contains("not ok"), "\(result.output)")
     }
 }

@@ -31,8 +31,8 @@ struct UsageTests {
         (["run", "--kernel", "a", "--firmware", "uefi="], "uefi=CODE"),
         (["run", "--kernel", "a", "--uefi-vars", "b"], "--firmware uefi"),
         (["run", "--firmware", "uefi=/code", "--append", "quiet"], "--kernel"),
-        (["run", "--firmware", "uefi=/code"], "--model virt-2"),
-        (["run", "--firmware", "uefi=/code", "--memory", "64"], "--model virt-2"),
+        (["run", "--model", "virt-1", "--firmware", "uefi=/code"], "--model virt-2"),
+        (["run", "--model", "virt-1", "--firmware", "uefi=/code", "--memory", "64"], "--model virt-2"),
     ]
 
     @Test("Wrong usage is one line and exit code 64", arguments: wrongUsage)

@@ -142,7 +142,7 @@ struct VMTests {
             try $0.editState("\"cpu.model\" : \"dormouse-1\"", "\"cpu.model\" : \"dormouse-0\"")
         },
         Change(path: "cpu.MIDR_EL1") { try $0.editState("\"cpu.MIDR_EL1\" : \"0x", "\"cpu.MIDR_EL1\" : \"0x1") },
-        Change(path: "model") { try $0.editState("\"model\" : \"virt-1\",\n", "\"model\" : \"virt-0\",\n") },
+        Change(path: "model") { try $0.editState("\"model\" : \"virt-2\",\n", "\"model\" : \"virt-0\",\n") },
         Change(path: "counter.frequency") {
             try $0.editState("\"counter.frequency\" : \"1000000000\"", "\"counter.frequency\" : \"62500000\"")
         },

@@ -11,10 +11,11 @@ import PSCI
 struct MachineOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The machine model: \(list(MachineModel.all.map(\.name))). (default: \(MachineModel.virt1.name))",
+            "The machine model: \(list(MachineModel.all.map(\.name))). (default: \(MachineModel.virt2.name) for a VM that is "
+                + "made, and with UEFI; else \(MachineModel.virt1.name))",
             valueName: "model"),
         transform: ModelArgument.parse)
-    var model = MachineModel.virt1
+    var model: MachineModel?
 
     @Option(
         help: ArgumentHelp(
@@ -180,16 +181,26 @@ struct MachineOptions: ParsableArguments {
         }
     }
 
+    /// The model of a run that keeps nothing: it goes on as it always did, unless it needs what only a later one has.
+    private var modelOfRun: MachineModel { firmware.hasUEFI ? .virt2 : .virt1 }
+
+    /// The machine of such a run.
+    var machine: MachineConfiguration { machine(otherwise: modelOfRun) }
+
     /// The machine, with what its options ask for made: overlays of disks.
-    func preparedMachine() throws -> MachineConfiguration {
-        var machine = machine
+    ///
+    /// - Parameter model: the model, if none was chosen; nil: that of a run that keeps nothing.
+    func preparedMachine(otherwise model: MachineModel? = nil) throws -> MachineConfiguration {
+        var machine = machine(otherwise: model ?? modelOfRun)
         machine.disks = try disks.prepared()
         return machine
     }
 
     /// The machine.
-    var machine: MachineConfiguration {
-        var machine = MachineConfiguration(kernel: kernel, model: model)
+    ///
+    /// - Parameter model: the model, if none was chosen.
+    func machine(otherwise model: MachineModel) -> MachineConfiguration {
+        var machine = MachineConfiguration(kernel: kernel, model: self.model ?? model)
         machine.kernelFormat = kernelFormat
         machine.initrd = initrd
         machine.disks = disks.map(\.disk)

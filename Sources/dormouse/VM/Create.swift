@@ -38,7 +38,8 @@ struct Create: ParsableCommand {
 
     func run() throws {
         Command.run {
-            var machine = try machineOptions.preparedMachine()
+            // What is made today has the newest model, and keeps it.
+            var machine = try machineOptions.preparedMachine(otherwise: .virt2)
             machine.kernel = try machine.kernel.map { try AbsolutePath.of($0) }
             if let code = machine.uefi?.code { machine.uefi?.code = try AbsolutePath.of(code) }
             machine.initrd = try machine.initrd.map { try AbsolutePath.of($0) }

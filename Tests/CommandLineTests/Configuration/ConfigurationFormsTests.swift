@@ -80,7 +80,7 @@ struct ConfigurationFormsTests {
             "hardwareDescription", ["--firmware", "acpi"], toml: ["firmware = 'acpi'"], report: [#""firmware":"acpi""#]),
         Field(
             "uefi", ["--firmware", "uefi=/code.fd,dt"], toml: ["uefi-code = '/code.fd'"],
-            report: [#""uefiCode":"/code.fd""#]),
+            report: [#""uefiCode":"/code.fd""#], besides: ["--model", "virt-2"]),
         Field(
             "generationID", ["--generation-id", "00112233445566778899aabbccddeeff"],
             toml: ["generation-id = '00112233445566778899aabbccddeeff'"],

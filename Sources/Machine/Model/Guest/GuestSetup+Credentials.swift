@@ -3,7 +3,7 @@
 // Responsible for: names and contents, as a pure function of what was chosen. Not responsible for: how they get there
 // (strings of SMBIOS, files of fw_cfg). systemd.system-credentials(7) has the names; tmpfiles.d(5) and sysusers.d(5) the
 // lines: both are read before anybody logs in, from systemd 252 on. What other systems than systemd make of it is
-// nothing.
+// nothing. Another text for the same choice is another machine: it belongs to the released models.
 
 import FoundationEssentials
 

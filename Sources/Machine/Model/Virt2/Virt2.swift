@@ -1,13 +1,14 @@
-// The model `virt-2`, in preparation: as `virt-1`, but for what is said here. It may change until it is released.
+// The model `virt-2`: as `virt-1`, but for what is said here. Its list, and what it is made of, never change again: what
+// is told to a guest (`GuestSetup+Credentials`), SMBIOS and the flash among it.
 
 import Boot
 import Devices
 import Hypervisor
 
 extension MachineModel {
-    /// The next model.
+    /// The second model, with UEFI.
     public static let virt2 = MachineModel(
-        name: "virt-2", isReleased: false, cpu: virt1.cpu, counterFrequency: virt1.counterFrequency,
+        name: "virt-2", isReleased: true, cpu: virt1.cpu, counterFrequency: virt1.counterFrequency,
         counterGoesOn: virt1.counterGoesOn, psci: virt1.psci, ramBase: virt1.ramBase,
         maximumCPUCount: virt1.maximumCPUCount, maximumDiskCount: virt1.maximumDiskCount, components: Virt2.components,
         flash: Virt2.flash, tellsGuests: true)
