@@ -61,6 +61,34 @@ extension QEMUMachine {
         guard drives.updateValue(disk, forKey: id) == nil else { throw QEMUError(option, "id=\(id) is given twice") }
     }
 
+    /// `-blockdev`: a file in a format, in one option. What a node of its own is for, others have no use here.
+    mutating func takeBlockdev(_ value: String) throws(QEMUError) {
+        let option = "blockdev"
+        var list = try QEMUList(value, of: option)
+        guard let driver = list.take("driver"), let format = DiskFormat(rawValue: driver) else {
+            throw QEMUError(option, "needs driver=raw or driver=qcow2, with file.driver=file and file.filename=")
+        }
+        guard let name = list.take("node-name"), !name.isEmpty else {
+            throw QEMUError(option, "needs a node-name=, by which a device names it")
+        }
+        try list.ignore("file.driver", "file", "host_device")
+        guard let path = list.take("file.filename"), !path.isEmpty else {
+            throw QEMUError(option, "needs file.filename=: the file is named in the same option")
+        }
+        var disk = DiskConfiguration(path: path, format: format)
+        disk.isReadOnly = try list.takeSwitch("read-only") ?? false
+        for key in ["cache.direct", "cache.no-flush", "file.cache.direct", "file.cache.no-flush"] {
+            try list.ignore(key, "on", "off", "yes", "no", "true", "false")
+        }
+        try list.ignore("file.aio", "threads", "native", "io_uring")
+        for key in ["discard", "file.discard"] { try list.ignore(key, "ignore", "unmap") }
+        try list.ignore("detect-zeroes", "off", "on", "unmap")
+        try list.finish()
+        guard drives.updateValue(disk, forKey: name) == nil else {
+            throw QEMUError(option, "node-name=\(name) is given twice")
+        }
+    }
+
     /// The machine, with overlays over the disks of which nothing is to be kept. They go with the process.
     func preparedMachine() throws(DiskImageError) -> MachineConfiguration {
         var machine = machine

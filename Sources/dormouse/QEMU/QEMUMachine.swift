@@ -90,6 +90,7 @@ struct QEMUMachine {
         case "initrd": machine.initrd = value
         case "append": machine.commandLine = value
         case "drive", "hda": try takeDrive(value, name)
+        case "blockdev": try takeBlockdev(value)
         case "netdev": try takeNetdev(value)
         case "nic": try takeNIC(value)
         case "net": try takeNet(value)

@@ -16,7 +16,8 @@ struct QEMUOption: Equatable {
 
     /// Options that are followed by a value and are taken.
     static let withValue: Set<String> = [
-        "M", "accel", "action", "append", "bios", "chardev", "cpu", "device", "display", "drive", "echr", "hda",
+        "M", "accel", "action", "append", "bios", "blockdev", "chardev", "cpu", "device", "display", "drive", "echr",
+        "hda",
         "icount", "initrd", "kernel", "m", "machine", "mon", "monitor", "name", "net", "netdev", "nic", "object",
         "parallel", "pflash", "pidfile", "qmp", "qmp-pretty", "serial", "smbios", "smp", "uuid", "vga",
     ]
@@ -40,7 +41,7 @@ struct QEMUOption: Equatable {
 
     /// Options that will be taken once Dormouse has what they ask for.
     static let later: Set<String> = [
-        "blockdev", "boot", "d", "fsdev", "gdb", "global", "numa", "readconfig", "rtc", "s", "semihosting",
+        "boot", "d", "fsdev", "gdb", "global", "numa", "readconfig", "rtc", "s", "semihosting",
         "semihosting-config", "trace", "virtfs", "watchdog-action",
     ]
 
