@@ -49,7 +49,9 @@ struct MonitorCommand: Sendable {
         run = arguments
     }
 
-    /// Answers one command. - Throws: why it was not done.
+    /// Answers one command.
+    ///
+    /// - Throws: why it was not done.
     static func execute(_ request: QMPRequest, _ monitor: Monitor) throws(QMPError) -> Answer {
         guard let command = byName[request.command] else {
             throw QMPError("there is no command \"\(request.command.prefix(64))\"", .commandNotFound)

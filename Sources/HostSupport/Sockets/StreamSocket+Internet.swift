@@ -55,6 +55,12 @@ extension StreamSocket {
         }
     }
 
+    /// Has the connection reset when this socket is closed: the other end hears at once that nobody is there.
+    public func endByReset() {
+        var abrupt = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &abrupt, socklen_t(MemoryLayout<linger>.size))
+    }
+
     /// Makes a socket of the first of a host's addresses with which everything can be done.
     private static func first(
         _ host: String, _ port: UInt16, _ flags: Int32,

@@ -15,8 +15,8 @@ struct SSHAccess {
     private static let hello = Array("SSH-".utf8)
     /// Debian 12's passt completes a connection only when the client has said something.
     private static let ownHello = Array("SSH-2.0-Dormouse\r\n".utf8)
-    private static let attemptMilliseconds: Int32 = 1000
-    /// While the guest does not answer, passt is busy with each connection.
+    private static let attempt = Duration.seconds(1)
+    /// Between two attempts.
     private static let pauseMicroseconds: UInt32 = 1_000_000
 
     let vm: VM
@@ -62,40 +62,32 @@ struct SSHAccess {
 
     /// Returns when a server of ssh answers.
     func wait(seconds: Int) throws(SSHError) {
-        let end = HostTime.milliseconds() + Int64(seconds) * 1000
+        let end = ContinuousClock.now.advanced(by: .seconds(seconds))
         repeat {
             if answers() { return }
             // A VM that ended does not answer any more.
             guard vm.user != nil else { throw .ended(name: vm.name) }
             usleep(Self.pauseMicroseconds)
-        } while HostTime.milliseconds() < end
+        } while ContinuousClock.now < end
         throw .noAnswer(name: vm.name, seconds: seconds)
     }
 
     private func answers() -> Bool {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        // Closed by a reset: with one that a client only closed, passt turns in a circle until the guest answers.
-        var abrupt = linger(l_onoff: 1, l_linger: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &abrupt, socklen_t(MemoryLayout<linger>.size))
-        var place = sockaddr_in()
-        place.sin_family = sa_family_t(AF_INET)
-        place.sin_port = forward.hostPort.bigEndian
-        guard inet_pton(AF_INET, address, &place.sin_addr) == 1 else { return false }
         // To the host's own address, so that this does not wait.
-        let result = withUnsafePointer(to: &place) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        guard let socket = try? StreamSocket.connected(host: address, port: forward.hostPort) else { return false }
+        // With a connection that a client only closed, passt turns in a circle until the guest answers.
+        socket.endByReset()
+        guard let count = socket.send(Self.ownHello[...]), count > 0 else { return false }
+        let deadline = ContinuousClock.now.advanced(by: Self.attempt)
+        var said: [UInt8] = []
+        while said.count < Self.hello.count, StreamSocket.readable([socket], until: deadline) == [true] {
+            switch socket.readAvailable(limit: Self.hello.count - said.count) {
+            case .bytes(let bytes): said += bytes
+            case .nothing: continue
+            case .end: return false
             }
         }
-        guard result == 0, send(descriptor, Self.ownHello, Self.ownHello.count, Int32(MSG_NOSIGNAL)) > 0 else {
-            return false
-        }
-        var waited = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        guard poll(&waited, 1, Self.attemptMilliseconds) == 1 else { return false }
-        var bytes = [UInt8](repeating: 0, count: Self.hello.count)
-        return recv(descriptor, &bytes, bytes.count, 0) == bytes.count && bytes == Self.hello
+        return said == Self.hello
     }
 
     /// Becomes the program. Returns only with the reason why not.
@@ -105,15 +97,6 @@ struct SSHAccess {
         let reason = String(cString: strerror(errno))
         for argument in arguments { free(argument) }
         return .cannotRun(program: words[0], reason: reason)
-    }
-}
-
-/// A clock that nobody sets.
-private enum HostTime {
-    static func milliseconds() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     }
 }
 
