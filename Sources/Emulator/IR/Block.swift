@@ -11,9 +11,8 @@ struct Block {
     enum Offset {
         /// Guest physical address of the first instruction.
         static let physicalAddress = 0
-        /// UInt32: `BlockMode.entryTag` of what the block was made for, while it may be entered; 0 after its page was
-        /// written to.
-        static let entryTag = 8
+        /// UInt32: 1 while the block may be entered, 0 after its page was written to.
+        static let isValid = 8
         /// UInt16: guest instructions.
         static let instructionCount = 12
         /// UInt16: operations, links included.
@@ -36,23 +35,16 @@ struct Block {
 
     var physicalAddress: UInt64 { base.load(fromByteOffset: Offset.physicalAddress, as: UInt64.self) }
 
+    /// Whether the block may be entered, at the mode that it was made for.
     @inline(__always)
-    private var entryTag: UInt32 {
-        get { base.load(fromByteOffset: Offset.entryTag, as: UInt32.self) }
-        nonmutating set { base.storeBytes(of: newValue, toByteOffset: Offset.entryTag, as: UInt32.self) }
+    private(set) var isValid: Bool {
+        get { base.load(fromByteOffset: Offset.isValid, as: UInt32.self) != 0 }
+        nonmutating set { base.storeBytes(of: newValue ? 1 : 0, toByteOffset: Offset.isValid, as: UInt32.self) }
     }
-
-    /// Whether the block may be entered, by who has looked at the mode already.
-    @inline(__always)
-    var isValid: Bool { entryTag != 0 }
-
-    /// Whether the block may be entered, and was made for `mode`.
-    @inline(__always)
-    func isValid(for mode: BlockMode) -> Bool { entryTag == mode.entryTag }
 
     /// - Parameter exit: what `hostCode` becomes, so that translated code does not enter the block any more.
     func invalidate(exit: UInt64) {
-        entryTag = 0
+        isValid = false
         hostCode = exit
     }
 
@@ -73,13 +65,13 @@ struct Block {
 
     /// Fills in a new block's header and operations; `base` has room for `byteCount(of:)`.
     func initialize(
-        physicalAddress: UInt64, mode: BlockMode, instructionCount: Int, operations: [Operation], hostCode: UInt64,
+        physicalAddress: UInt64, instructionCount: Int, operations: [Operation], hostCode: UInt64,
         patience: Int32
     ) {
         self.hostCode = hostCode
         self.patience = patience
         base.storeBytes(of: physicalAddress, toByteOffset: Offset.physicalAddress, as: UInt64.self)
-        entryTag = mode.entryTag
+        isValid = true
         base.storeBytes(of: UInt16(instructionCount), toByteOffset: Offset.instructionCount, as: UInt16.self)
         base.storeBytes(of: UInt16(operations.count), toByteOffset: Offset.operationCount, as: UInt16.self)
         operations.withUnsafeBytes { source in

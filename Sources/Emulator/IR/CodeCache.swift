@@ -21,6 +21,11 @@ struct BlockMode: Equatable {
     let rawValue: UInt64
 
     static let count = 4
+    static let all: [Self] = (0..<UInt64(count)).map(Self.init(rawValue:))
+
+    /// From 0, below `count`: where what is kept for each mode is found.
+    @inline(__always)
+    var index: Int { Int(truncatingIfNeeded: rawValue) }
 
     @inline(__always)
     init(rawValue: UInt64) { self.rawValue = rawValue }
@@ -32,10 +37,6 @@ struct BlockMode: Equatable {
 
     var isEL0: Bool { rawValue & 1 == 0 }
     var stackIsMisaligned: Bool { rawValue & 2 != 0 }
-
-    /// What the header of a block for this mode holds: not 0.
-    @inline(__always)
-    var entryTag: UInt32 { UInt32(truncatingIfNeeded: rawValue &+ 1) }
 }
 
 /// The code cache of one machine.
@@ -147,7 +148,7 @@ final class CodeCache: @unchecked Sendable {
             guard let base = allocate(Block.byteCount(ofOperations: operations.count), &state) else { return .full }
             let block = Block(base: base)
             block.initialize(
-                physicalAddress: physical, mode: mode, instructionCount: instructionCount, operations: operations,
+                physicalAddress: physical, instructionCount: instructionCount, operations: operations,
                 hostCode: newBlock.hostCode, patience: newBlock.patience)
             // The block must be whole before another CPU can find it.
             atomicMemoryFence(ordering: .releasing)

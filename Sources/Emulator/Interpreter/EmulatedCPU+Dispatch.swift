@@ -42,10 +42,10 @@ extension EmulatedCPU {
             return block.operations
         }
         let pc = state.pc
-        let cached = JumpCache.entry(pc, in: context.jumpCache)
+        let cached = JumpCache.entry(pc, mode: mode, in: context.jumpCache)
         var block: Block
         if cached[0] == pc, let base = UnsafeMutableRawPointer(bitPattern: UInt(cached[1])),
-            Block(base: base).isValid(for: mode), state.system.pointee.pstate & PSTATE.il == 0
+            Block(base: base).isValid, state.system.pointee.pstate & PSTATE.il == 0
         {
             block = Block(base: base)
         } else {
@@ -125,7 +125,7 @@ extension EmulatedCPU {
     func findBlock(mode: BlockMode) -> Block? {
         guard let physical = fetchAddress(mode: mode) else { return nil }
         let pc = state.pc
-        let entry = JumpCache.entry(pc, in: context.jumpCache)
+        let entry = JumpCache.entry(pc, mode: mode, in: context.jumpCache)
         let block: Block
         if let found = codeCache.find(physical, mode: mode) {
             block = found
@@ -143,7 +143,7 @@ extension EmulatedCPU {
         // The PC is aligned, without a tag, and translates: `fetchAddress` has seen to it.
         entry[0] = pc
         entry[1] = UInt64(UInt(bitPattern: block.base))
-        context.noteExecuted(pc)
+        context.noteExecuted(pc, mode: mode)
         return block
     }
 
@@ -221,7 +221,7 @@ extension EmulatedCPU {
             from: words(at: physical), limit: limit, isEL0: mode.isEL0, stackIsMisaligned: mode.stackIsMisaligned)
         let block = Block(base: stepMemory)
         block.initialize(
-            physicalAddress: physical, mode: mode, instructionCount: count, operations: builder.operations, hostCode: 0,
+            physicalAddress: physical, instructionCount: count, operations: builder.operations, hostCode: 0,
             patience: .max)
         return block
     }

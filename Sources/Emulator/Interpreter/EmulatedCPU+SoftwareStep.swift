@@ -39,7 +39,7 @@ extension EmulatedCPU {
             from: words, limit: 1, isEL0: mode.isEL0, stackIsMisaligned: mode.stackIsMisaligned)
         let block = Block(base: stepMemory)
         block.initialize(
-            physicalAddress: 0, mode: mode, instructionCount: count, operations: builder.operations, hostCode: 0,
+            physicalAddress: 0, instructionCount: count, operations: builder.operations, hostCode: 0,
             patience: .max)
         state.system.pointee.pstate &= ~PSTATE.ss
         stepIsUnderWay = true

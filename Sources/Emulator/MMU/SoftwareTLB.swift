@@ -123,8 +123,8 @@ final class TranslationContext {
     @exclusivity(unchecked) private var filled = InlineArray<3, Bool>(repeating: true)
     /// Which pages may have entries in the jump cache.
     private let executedPages: AddressFilter
-    /// Whether the jump cache, and the instruction pages, may hold anything.
-    @exclusivity(unchecked) private var hasExecuted = true
+    /// Whether the part of the jump cache for a mode, and the instruction pages, may hold anything.
+    @exclusivity(unchecked) private var hasExecuted = InlineArray<4, Bool>(repeating: false)
     @exclusivity(unchecked) private var hasFetched = true
     /// Whether anything may lead to ROM, which may become a device.
     @exclusivity(unchecked) var holdsROM = false
@@ -141,6 +141,7 @@ final class TranslationContext {
         }
         largePages = AddressFilter(at: pointer + Self.filterOffset)
         executedPages = AddressFilter(at: pointer + Self.filterOffset + AddressFilter.byteCount)
+        JumpCache.initialize(jumpCache)
         invalidateAll()
     }
 
@@ -256,10 +257,10 @@ final class TranslationContext {
         noteSize(sizeLog2, at: address)
     }
 
-    /// Remembers that the jump cache got an entry for `address`.
-    func noteExecuted(_ address: UInt64) {
+    /// Remembers that the jump cache got an entry for `address` at `mode`.
+    func noteExecuted(_ address: UInt64, mode: BlockMode) {
         executedPages.insert(address, sizeLog2: TLBGeometry.pageShift)
-        hasExecuted = true
+        hasExecuted[mode.index] = true
     }
 
     // MARK: Filling
@@ -302,10 +303,13 @@ final class TranslationContext {
     }
 
     func invalidateJumpCache() {
-        guard hasExecuted else { return }
-        hasExecuted = false
-        JumpCache.invalidateAll(in: jumpCache)
-        executedPages.removeAll()
+        var anything = false
+        for mode in BlockMode.all where hasExecuted[mode.index] {
+            hasExecuted[mode.index] = false
+            JumpCache.invalidateAll(mode: mode, in: jumpCache)
+            anything = true
+        }
+        if anything { executedPages.removeAll() }
     }
 
     /// Drops what translates `address`.
@@ -331,7 +335,9 @@ final class TranslationContext {
         let instruction = instructionPage(page)
         if instruction[0] & TLBGeometry.pageMask == page { instruction[0] = ~0 }
         if executedPages.mayContain(page, sizeLog2: TLBGeometry.pageShift) {
-            JumpCache.invalidate(page: page, in: jumpCache)
+            for mode in BlockMode.all where hasExecuted[mode.index] {
+                JumpCache.invalidate(page: page, mode: mode, in: jumpCache)
+            }
         }
     }
 
@@ -356,41 +362,5 @@ final class TranslationContext {
                 entry.writeTag = TLBEntry.invalidTag
             }
         }
-    }
-}
-
-/// From an instruction address to its block, without a walk: 8192 entries of a key and a pointer. Two neighbouring
-/// instructions share one, since hardly ever both begin a block.
-///
-/// A guest can put any 64 bits into its PC, so the key is the address and nothing else: what a block was made for is in
-/// the block (`BlockMode.entryTag`), and is compared there. The keys of blocks are addresses that were fetched from, so
-/// a misaligned or tagged PC equals none of them. An empty entry has a key that is looked for in another place: all
-/// ones, which belong into the last entry, and zero in the last one.
-enum JumpCache {
-    static let entryCount = 8192
-    static let byteCount = entryCount * 16
-    private static let entriesPerPage = 512
-    /// `2 * address & indexMask` is the byte offset of an address's entry.
-    static let indexMask = UInt64(byteCount - 16)
-
-    /// The entry of `address`: a key and the address of a block.
-    @inline(__always)
-    static func entry(
-        _ address: UInt64, in cache: UnsafeMutableRawPointer
-    ) -> UnsafeMutablePointer<UInt64> {
-        (cache + Int(truncatingIfNeeded: address << 1 & indexMask)).assumingMemoryBound(to: UInt64.self)
-    }
-
-    static func invalidate(page: UInt64, in cache: UnsafeMutableRawPointer) {
-        // The page's instructions have consecutive entries.
-        empty(entry(page & TLBGeometry.pageMask, in: cache), entriesPerPage, in: cache)
-    }
-
-    static func invalidateAll(in cache: UnsafeMutableRawPointer) { empty(cache, entryCount, in: cache) }
-
-    private static func empty(_ first: UnsafeMutableRawPointer, _ count: Int, in cache: UnsafeMutableRawPointer) {
-        memset(first, 0xFF, count * 16)
-        // Safe: the cache has `byteCount` bytes. If the last entry was another page's, that is looked up once more.
-        cache.storeBytes(of: 0, toByteOffset: byteCount - 16, as: UInt64.self)
     }
 }

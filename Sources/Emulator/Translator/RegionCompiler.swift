@@ -423,13 +423,11 @@ struct RegionCompiler {
         assembler.loadAddress(.rcx, .indexed(.rax, .rax), wide: false)
         assembler.arithmetic(.and, .register(.rcx), constant: Int32(JumpCache.indexMask), wide: false)
         assembler.arithmetic(.add, .rcx, state(CPUState.Offset.jumpCache))
-        assembler.arithmetic(.cmp, .rax, .memory(.rcx))
+        // The region's mode says in which part, for any address: see `JumpCache`.
+        let part = Int32(JumpCache.offset(of: region.mode))
+        assembler.arithmetic(.cmp, .rax, .memory(.rcx, part))
         assembler.jump(if: .ne).resolve(to: stubs.lookUpUnlinked)
-        assembler.move(.rdx, .memory(.rcx, 8))
-        // The mode is compared where no address is: see `JumpCache`.
-        assembler.arithmetic(
-            .cmp, .memory(.rdx, Int32(Block.Offset.entryTag)), constant: Int32(region.mode.entryTag), wide: false)
-        assembler.jump(if: .ne).resolve(to: stubs.lookUpUnlinked)
+        assembler.move(.rdx, .memory(.rcx, part + 8))
         assembler.arithmetic(.and, .register(.rax), constant: -0x1000)
         assembler.store(.rax, state(CPUState.Offset.pageOfPC))
         assembler.jump(through: .memory(.rdx, Int32(Block.Offset.hostCode)))

@@ -1,0 +1,57 @@
+// From an instruction address to its block, without a walk: a part for each mode, of entries by the address's low bits.
+//
+// Responsible for: where an entry is, and what an empty one holds. Both engines look here; who puts entries in, and when
+// they are dropped, is `EmulatedCPU+Dispatch` and `TranslationContext`.
+//
+// A guest can put any 64 bits into its PC, so an entry's key is the address and nothing else. What a block was made for
+// is told by the part that it is in, which no address reaches: translated code knows its mode, and with it the part. The
+// keys of blocks are addresses that were fetched from, so a misaligned or tagged PC equals none of them. An empty entry
+// has a key that is looked for in another one: zero, which belongs into the first, and all ones in the first.
+
+import Glibc
+
+/// Each part has 8192 entries of a key and a pointer. Two neighbouring instructions share one, since hardly ever both
+/// begin a block.
+enum JumpCache {
+    private static let entryCount = 8192
+    private static let partByteCount = entryCount * 16
+    static let byteCount = BlockMode.count * partByteCount
+    private static let entriesPerPage = 512
+    /// `2 * address & indexMask` is the byte offset of an address's entry in its part.
+    static let indexMask = UInt64(partByteCount - 16)
+
+    /// Byte offset of the part for `mode`.
+    @inline(__always)
+    static func offset(of mode: BlockMode) -> Int { mode.index * partByteCount }
+
+    /// The entry of `address` for `mode`: a key and the address of a block.
+    @inline(__always)
+    static func entry(
+        _ address: UInt64, mode: BlockMode, in cache: UnsafeMutableRawPointer
+    ) -> UnsafeMutablePointer<UInt64> {
+        (cache + offset(of: mode) + Int(truncatingIfNeeded: address << 1 & indexMask))
+            .assumingMemoryBound(to: UInt64.self)
+    }
+
+    /// Makes every entry an empty one, in memory that is all zero and stays untouched where it can.
+    static func initialize(_ cache: UnsafeMutableRawPointer) {
+        for mode in BlockMode.all { cache.storeBytes(of: ~0, toByteOffset: offset(of: mode), as: UInt64.self) }
+    }
+
+    static func invalidate(page: UInt64, mode: BlockMode, in cache: UnsafeMutableRawPointer) {
+        // The page's instructions have consecutive entries.
+        empty(entry(page & TLBGeometry.pageMask, mode: mode, in: cache), entriesPerPage, mode: mode, in: cache)
+    }
+
+    static func invalidateAll(mode: BlockMode, in cache: UnsafeMutableRawPointer) {
+        empty(cache + offset(of: mode), entryCount, mode: mode, in: cache)
+    }
+
+    private static func empty(
+        _ first: UnsafeMutableRawPointer, _ count: Int, mode: BlockMode, in cache: UnsafeMutableRawPointer
+    ) {
+        memset(first, 0, count * 16)
+        // Safe: the part is inside the cache. If its first entry was another page's, that is looked up once more.
+        cache.storeBytes(of: ~0, toByteOffset: offset(of: mode), as: UInt64.self)
+    }
+}
