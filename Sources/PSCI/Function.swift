@@ -79,14 +79,18 @@ extension Function {
 
     /// The first version of PSCI that has the function; nil for functions that are not PSCI's.
     public var introduced: Version? {
-        guard interface == .psci else { return nil }
-        return switch self {
+        switch self {
+        case .psciVersion, .cpuSuspend, .cpuOff, .cpuOn, .affinityInfo, .migrate, .migrateInfoType, .migrateInfoUpCPU,
+            .systemOff, .systemReset:
+            .v0_2
         case .psciFeatures, .cpuFreeze, .cpuDefaultSuspend, .nodeHWState, .systemSuspend, .psciSetSuspendMode,
             .psciStatResidency, .psciStatCount:
             .v1_0
         case .systemReset2, .memProtect, .memProtectCheckRange: .v1_1
         case .systemOff2: .v1_3
-        default: .v0_2
+        case .smcccVersion, .smcccArchFeatures, .smcccArchWorkaround1, .smcccArchWorkaround2, .smcccArchWorkaround3,
+            .trngVersion, .trngFeatures, .trngGetUUID, .trngRND:
+            nil
         }
     }
 
