@@ -4,17 +4,24 @@ import Arm64
 import Emulator
 import Foundation
 
-/// What the environment asks for: DORMOUSE_NIGHTLY=1 for the long run, DORMOUSE_SEED for another series or to reproduce
-/// one, DORMOUSE_CASE for a single case of it.
+/// What the environment asks for: DORMOUSE_NIGHTLY=1 for the long run, with a series of its own each night,
+/// DORMOUSE_SEED for another series or to reproduce one, DORMOUSE_CASE for a single case of it, DORMOUSE_PROGRAMS for
+/// another number of programs where they are counted in millions.
 struct OracleSettings {
     let isNightly: Bool
     let seed: UInt64
     /// The only case to run, if any.
     let number: Int?
+    /// How many programs are asked for, if anybody does.
+    private let programs: Int?
+
+    /// The same cases every night would find nothing new.
+    private static let tonight = UInt64.random(in: 0...UInt64.max)
 
     init(environment: [String: String] = ProcessInfo.processInfo.environment) {
         isNightly = environment["DORMOUSE_NIGHTLY"] == "1"
-        seed = environment["DORMOUSE_SEED"].flatMap { UInt64($0) } ?? 1
+        seed = environment["DORMOUSE_SEED"].flatMap { UInt64($0) } ?? (isNightly ? Self.tonight : 1)
+        programs = environment["DORMOUSE_PROGRAMS"].flatMap { Int($0) }
         number = environment["DORMOUSE_CASE"].flatMap { Int($0) }
     }
 
@@ -29,6 +36,9 @@ struct OracleSettings {
 
     /// Programs to compare between engines, of some seven blocks each.
     var programCount: Int { isNightly ? 300_000 : 3_000 }
+
+    /// Programs of a series that takes its time: two million at night, and five nights make ten.
+    func programCount(usual: Int) -> Int { programs ?? (isNightly ? 2_000_000 : usual) }
 
     /// Words that should be undefined to run.
     var undefinedWordCount: Int { isNightly ? 2_000_000 : 100_000 }

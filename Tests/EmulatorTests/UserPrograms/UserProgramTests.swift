@@ -17,7 +17,7 @@ struct UserProgramTests {
         #else
         let usual = 200_000
         #endif
-        return (settings.isNightly ? 10_000_000 : usual) / UserProgramRecord.maximumCount
+        return settings.programCount(usual: usual) / UserProgramRecord.maximumCount
     }
     /// Batches that a thread takes at once.
     private static let share = 25

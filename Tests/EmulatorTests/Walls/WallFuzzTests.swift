@@ -12,7 +12,7 @@ import Testing
 struct WallFuzzTests {
     /// Programs of a run, in batches of one for each slot.
     private static func batchCount(_ settings: OracleSettings) -> Int {
-        (settings.isNightly ? 10_000_000 : 400_000) / WallLayout.slotCount
+        settings.programCount(usual: 400_000) / WallLayout.slotCount
     }
     /// Batches that a thread takes at once.
     private static let share = 250
