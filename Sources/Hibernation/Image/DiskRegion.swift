@@ -15,6 +15,8 @@ public struct DiskRegion: Sendable, Hashable {
 
     /// As Linux counts them: 1 is vda1. Nil for the whole disk.
     public let partition: Int?
+    /// What the partition table calls the partition, in printable ASCII; nil if it has no name.
+    public let name: String?
     /// `GROUP/VOLUME` of a logical volume.
     public let volume: String?
     /// Where it begins on the disk, in bytes.
@@ -26,9 +28,13 @@ public struct DiskRegion: Sendable, Hashable {
     let pieces: [Piece]
 
     /// What there is of `byteCount` bytes at `offset` on a disk of `diskByteCount`; nil if that is nothing.
-    init?(partition: Int?, offset: UInt64, byteCount: UInt64, isTypedAsSwap: Bool, diskByteCount: UInt64) {
+    init?(
+        partition: Int?, name: String? = nil, offset: UInt64, byteCount: UInt64, isTypedAsSwap: Bool,
+        diskByteCount: UInt64
+    ) {
         guard offset < diskByteCount, byteCount > 0 else { return nil }
         self.partition = partition
+        self.name = name
         volume = nil
         self.offset = offset
         self.byteCount = min(byteCount, diskByteCount - offset)
@@ -39,6 +45,7 @@ public struct DiskRegion: Sendable, Hashable {
     /// The whole of a disk.
     init(diskByteCount: UInt64) {
         partition = nil
+        name = nil
         volume = nil
         offset = 0
         byteCount = diskByteCount
@@ -50,6 +57,7 @@ public struct DiskRegion: Sendable, Hashable {
     init?(volume: String, in region: DiskRegion, pieces: [Piece]) {
         guard let first = pieces.first, let last = pieces.last else { return nil }
         partition = region.partition
+        name = nil
         self.volume = volume
         offset = first.offset
         byteCount = last.position + last.byteCount

@@ -39,6 +39,8 @@ struct GPT {
         static let typeGUID = 0..<16
         static let startingLBA = 32
         static let endingLBA = 40
+        /// UTF-16, little-endian.
+        static let partitionName = 56..<128
     }
 
     /// The table of `disk`; nil if there is none that is intact.
@@ -101,7 +103,14 @@ struct GPT {
         guard kind.contains(where: { $0 != 0 }), first <= last, last < sectorCount else { return nil }
         // Safe from overflow: all of it is on the disk.
         return DiskRegion(
-            partition: partition, offset: first * sectorByteCount, byteCount: (last - first + 1) * sectorByteCount,
+            partition: partition, name: name(Array(entry.prefix(entryByteCount))[EntryField.partitionName]),
+            offset: first * sectorByteCount, byteCount: (last - first + 1) * sectorByteCount,
             isTypedAsSwap: kind.elementsEqual(linuxSwap), diskByteCount: disk.byteCount)
+    }
+
+    /// Nil if it is empty. What is not printable ASCII is a question mark.
+    private static func name(_ field: ArraySlice<UInt8>) -> String? {
+        let text = RegionContent.textOfUTF16(Array(field))
+        return text.isEmpty ? nil : text
     }
 }

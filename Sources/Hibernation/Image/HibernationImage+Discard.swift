@@ -130,6 +130,6 @@ extension SwapArea {
     fileprivate func with(_ header: SavedImageHeader) -> SwapArea {
         SwapArea(
             region: region, resumeOffset: resumeOffset, pageSize: pageSize, signature: .suspend,
-            fields: Array(header.page.suffix(SwapHeader.Fields.byteCount)))
+            byteCount: byteCount, fields: Array(header.page.suffix(SwapHeader.Fields.byteCount)))
     }
 }

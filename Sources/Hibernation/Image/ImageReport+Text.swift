@@ -1,5 +1,5 @@
-// The report for people: a heading for each swap area, a line for each thing that is known of its image, and a last
-// line that says how it is.
+// The report for people: a line for each part of the disk, a heading for each swap area, a line for each thing that is
+// known of its image, and a last line that says how it is.
 
 import Bytes
 
@@ -7,7 +7,7 @@ extension ImageReport {
     /// The report in lines, without the last one.
     public var lines: [String] {
         let empty = partitionsOfSwapType.filter { partition in !areas.contains { $0.partition == partition } }
-        return areas.flatMap { $0.lines(path: path) }
+        return regions.map { $0.line(path: path) } + areas.flatMap { $0.lines(path: path) }
             + empty.map { "\(path), partition \($0): swap by its type, without swap area" }
             + unsearched.map { "\(path): not looked into: \($0)" }
     }
@@ -30,6 +30,27 @@ extension ImageReport {
         if states.allSatisfy({ $0 == ImageInspection.Checksum.right.rawValue }) { return "" }
         if states.contains(ImageInspection.Checksum.unchecked.rawValue) { return ", as far as its structure says" }
         return ", as far as can be said of one without checksum"
+    }
+}
+
+extension ImageReport.Region {
+    /// Such as: disk.img, partition 2 "root": 3072 MiB, ext4 "system", UUID …
+    fileprivate func line(path: String) -> String {
+        let place =
+            path + (partition.map { ", partition \($0)" } ?? "") + (name.map { " \"\($0)\"" } ?? "")
+            + (volume.map { ", volume \($0)" } ?? "")
+        let what = (content ?? "nothing that is known") + (label.map { " \"\($0)\"" } ?? "")
+        return "\(place): \(ImageReport.size(bytes)), \(what)" + (uuid.map { ", UUID \($0)" } ?? "")
+    }
+}
+
+extension ImageReport {
+    /// Bytes in hexadecimal, in the largest unit of which there are at least ten.
+    fileprivate static func size(_ bytes: String) -> String {
+        let count = UInt64(bytes.dropFirst(2), radix: 16) ?? 0
+        let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")]
+        guard let (shift, unit) = units.first(where: { count >> $0.0 >= 10 }) else { return "\(count) bytes" }
+        return "\(count >> shift) \(unit)"
     }
 }
 

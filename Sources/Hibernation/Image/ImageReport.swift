@@ -27,10 +27,29 @@ public struct ImageReport: Codable, Sendable, Equatable {
     public var verdict: Verdict
     /// Partitions whose type is swap, whether they hold an area or not.
     public var partitionsOfSwapType: [Int]
+    /// What the disk is divided into: its partitions and logical volumes, or the disk as a whole if it has neither.
+    public var regions: [Region]
     /// One for each swap area.
     public var areas: [Area]
     /// What nobody looked into, in words.
     public var unsearched: [String]
+
+    /// A disk, a partition or a logical volume.
+    public struct Region: Codable, Sendable, Equatable {
+        /// None for the whole disk.
+        public var partition: Int?
+        /// What the partition table calls it.
+        public var name: String?
+        /// `GROUP/VOLUME` of a logical volume.
+        public var volume: String?
+        /// In bytes, in hexadecimal.
+        public var offset: String
+        public var bytes: String
+        /// `ext4`, `LUKS2`, `swap`, …; none if it is nothing that is known here.
+        public var content: String?
+        public var label: String?
+        public var uuid: String?
+    }
 
     /// A swap area.
     public struct Area: Codable, Sendable, Equatable {
@@ -43,6 +62,8 @@ public struct ImageReport: Codable, Sendable, Equatable {
         /// In hexadecimal; none unless the area is a file.
         public var resumeOffset: String?
         public var pageSize: Int
+        /// Of the whole area, in hexadecimal.
+        public var bytes: String
         public var signature: String
         public var image: Image?
     }
@@ -119,6 +140,10 @@ public struct ImageReport: Codable, Sendable, Equatable {
         }
         self.path = path
         self.areas = areas
+        let isDivided = search.regions.contains { $0.partition != nil || $0.volume != nil }
+        regions = zip(search.regions, search.contents).compactMap { region, content in
+            region.partition == nil && region.volume == nil && isDivided ? nil : Region(region, content)
+        }
         unsearched = search.unsearched.filter { !selection.scansAllPages || $0.hidesWrites }.map(\.words)
         partitionTable = search.table.rawValue
         partitionsOfSwapType = search.regions.filter(\.isTypedAsSwap).compactMap(\.partition)
@@ -149,6 +174,19 @@ public enum ImageReportError: AttributedError, Equatable {
     }
 }
 
+extension ImageReport.Region {
+    init(_ region: DiskRegion, _ content: RegionContent?) {
+        partition = region.partition
+        name = region.name
+        volume = region.volume
+        offset = hexadecimal(region.offset)
+        bytes = hexadecimal(region.byteCount)
+        self.content = content?.name
+        label = content?.label
+        uuid = content?.uuid
+    }
+}
+
 extension ImageReport.Area {
     init(_ area: SwapArea, _ inspection: ImageInspection?) {
         partition = area.region.partition
@@ -156,6 +194,7 @@ extension ImageReport.Area {
         offset = hexadecimal(area.headerOffset)
         resumeOffset = area.resumeOffset == 0 ? nil : hexadecimal(area.resumeOffset)
         pageSize = area.pageSize
+        bytes = hexadecimal(area.byteCount)
         signature = area.signature.rawValue
         image = inspection.map(ImageReport.Image.init)
     }

@@ -39,6 +39,8 @@ public struct SwapArea: Sendable, Hashable {
     /// The guest's page size in bytes: 4096, 16384 or 65536.
     public let pageSize: Int
     public let signature: SwapSignature
+    /// Bytes of the whole area, as mkswap made it; no more than what it is on has.
+    public let byteCount: UInt64
     /// Hibernation's part of the first page.
     let fields: [UInt8]
 
@@ -73,8 +75,12 @@ public struct SwapArea: Sendable, Hashable {
         guard let fields = try disk.read(at: end, count: SwapHeader.Fields.byteCount),
             let signature = SwapSignature(bytes: fields[SwapHeader.Fields.signature])
         else { return nil }
+        let lastPage = try disk.read(at: header + UInt64(SwapHeader.lastPage), count: 4)
+        // Safe from overflow: 32 bits of pages, which have at most 64 KiB.
+        let byteCount = (UInt64(lastPage?.littleEndian(at: 0, as: UInt32.self) ?? 0) + 1) * UInt64(pageSize)
         return SwapArea(
-            region: region, resumeOffset: resumeOffset, pageSize: pageSize, signature: signature, fields: fields)
+            region: region, resumeOffset: resumeOffset, pageSize: pageSize, signature: signature,
+            byteCount: min(byteCount, region.byteCount), fields: fields)
     }
 
     /// The area whose first page ends at `end` of the disk, in the innermost of `regions` that has it; nil if none is
@@ -110,6 +116,8 @@ public struct SwapSearch: Sendable {
     public var areas: [SwapArea]
     /// What there is besides, where nobody looked.
     public var unsearched: [UnsearchedRegion]
+    /// What is in each of `regions`, for people; nil where it is nothing that has a name.
+    public var contents: [RegionContent?]
 
     /// The areas that hold an image.
     public var images: [HibernationImage] { areas.compactMap(HibernationImage.init) }
@@ -151,12 +159,14 @@ public struct SwapSearch: Sendable {
         }
         areas = []
         unsearched = []
+        contents = []
         for region in regions {
             guard let group = try VolumeGroup(in: region, on: disk) else { continue }
             regions += group.volumes
             unsearched += group.unsearched
         }
         unsearched += try UnsearchedRegion.all(in: regions, on: disk)
+        for region in regions { contents.append(try RegionContent.read(region, on: disk)) }
         for region in regions {
             for offset in [selection.resumeOffset] + selection.furtherOffsets {
                 add(try SwapArea.find(in: region, resumeOffset: offset, on: disk))
