@@ -36,6 +36,12 @@ struct Create: ParsableCommand {
             valueName: "how"))
     var diskHash = VMConfiguration.DiskHash.sampled
 
+    @Option(
+        help: ArgumentHelp(
+            "required: refuse unless a swap area on the disks has room for the memory; if-possible: say so.",
+            valueName: "how"))
+    var hibernate = HibernationDemand.ifPossible
+
     func run() throws {
         Command.run {
             // What is made today has the newest model, and keeps it.
@@ -58,6 +64,7 @@ struct Create: ParsableCommand {
             try VirtualMachine.check(machine)
             if let warning = machine.model.warning { Message.write(warning) }
             _ = try MeasuredFiles(of: machine)
+            if let words = try hibernate.objection(to: machine) { Message.write(words) }
             var policy = VMConfiguration.HibernationPolicy()
             policy.onChange = onChange
             policy.onExpiry = onExpiry
