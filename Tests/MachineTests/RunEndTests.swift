@@ -71,17 +71,19 @@ struct FirmwareCallRecordTests {
     @Test("A refused SYSTEM_OFF2 is remembered, whatever comes after it")
     func refusedSystemOff2() throws {
         var record = FirmwareCallRecord()
-        record.add(CallRegisters(.systemOff2, .smc32, 0x2_0000_0007, 0x3_0000_0009), result: Self.refusal, core: 3)
+        record.add(
+            CallRegisters(.systemOff2, .smc32, 0x2_0000_0007, 0x3_0000_0009), result: Self.refusal, core: 3,
+            address: 0x1234)
         let call = try #require(record.lastSystemCall)
         #expect(call.function == .systemOff2)
         #expect(call.functionID == 0x8400_0015)
         // A 32-bit call passes 32 bits of each argument.
         #expect(call.type == 7 && call.cookie == 9)
-        #expect(call.core == 3)
+        #expect(call.core == 3 && call.address == 0x1234)
         #expect(record.refusedSystemOff2)
 
         let off = CallRegisters(.systemOff, .smc32)
-        record.add(off, result: CallResult(registers: off, effect: .systemOff), core: 0)
+        record.add(off, result: CallResult(registers: off, effect: .systemOff), core: 0, address: 0)
         #expect(record.lastSystemCall?.function == .systemOff)
         #expect(record.lastSystemCall?.cookie == nil)
         #expect(record.refusedSystemOff2)
@@ -93,7 +95,8 @@ struct FirmwareCallRecordTests {
         var record = FirmwareCallRecord()
         let call = CallRegisters(.systemOff2, .smc64, 1, 0x1_0000_0000)
         record.add(
-            call, result: CallResult(registers: call, effect: .systemOff2(type: .hibernateOff, cookie: 0)), core: 0)
+            call, result: CallResult(registers: call, effect: .systemOff2(type: .hibernateOff, cookie: 0)), core: 0,
+            address: 0)
         #expect(!record.refusedSystemOff2)
         #expect(record.lastSystemCall?.cookie == 0x1_0000_0000)
     }
@@ -101,8 +104,8 @@ struct FirmwareCallRecordTests {
     @Test("Other calls are counted only")
     func otherCalls() {
         var record = FirmwareCallRecord()
-        record.add(CallRegisters(.psciVersion, .smc32), result: Self.refusal, core: 0)
-        record.add(CallRegisters(x0: 0x1234), result: Self.refusal, core: 0)
+        record.add(CallRegisters(.psciVersion, .smc32), result: Self.refusal, core: 0, address: 0)
+        record.add(CallRegisters(x0: 0x1234), result: Self.refusal, core: 0, address: 0)
         #expect(record.count == 2)
         #expect(record.lastSystemCall == nil)
     }

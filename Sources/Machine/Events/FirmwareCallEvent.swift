@@ -11,6 +11,8 @@ public struct FirmwareCallEvent: Sendable {
     public var core: Int
     /// When it was answered: nanoseconds of the guest's counter.
     public var time: UInt64
+    /// Where the HVC or SMC is: the kernel's, or a runtime service's of UEFI.
+    public var address: UInt64
     /// x0 to x3 as the guest passed them.
     public var registers: CallRegisters
     public var result: CallResult
@@ -36,6 +38,7 @@ public struct FirmwareCallEvent: Sendable {
 private struct Line: Encodable {
     var time: Double
     var core: Int
+    var pc: String
     var functionID: String
     var function: String?
     var width: String
@@ -49,6 +52,7 @@ private struct Line: Encodable {
         let description = event.description
         time = Double(event.time) / 1e9
         core = event.core
+        pc = hexadecimal(event.address)
         functionID = hexadecimal(UInt64(id.rawValue))
         function = id.function?.name.description
         width = id.width == .smc32 ? "SMC32" : "SMC64"

@@ -13,11 +13,13 @@ public struct SystemCall: Sendable, Hashable {
     public var cookie: UInt64?
     /// The core that called.
     public var core: Int
+    /// Where its HVC or SMC is.
+    public var address: UInt64
     /// What became of it, in words: "system off, hibernated", or the name of a return code.
     public var outcome: String
 
     /// The call in `registers`, to which the firmware said `result`; nil if it is of another function.
-    init?(_ registers: CallRegisters, result: CallResult, core: Int) {
+    init?(_ registers: CallRegisters, result: CallResult, core: Int, address: UInt64) {
         let id = registers.functionID
         guard let function = id.function else { return nil }
         switch function {
@@ -30,6 +32,7 @@ public struct SystemCall: Sendable, Hashable {
         self.function = function
         functionID = id.rawValue
         self.core = core
+        self.address = address
         outcome = CallDescription(registers, result: result).outcome
     }
 }
@@ -47,8 +50,8 @@ public struct FirmwareCallRecord: Sendable, Hashable {
 
     public init() {}
 
-    /// Counts the call in `registers`, which got `result`.
-    mutating func add(_ registers: CallRegisters, result: CallResult, core: Int) {
+    /// Counts the call in `registers`, which got `result`; `address` is where it was made.
+    mutating func add(_ registers: CallRegisters, result: CallResult, core: Int, address: UInt64) {
         count += 1
         if registers.functionID.function == .psciFeatures,
             FunctionID(rawValue: UInt32(truncatingIfNeeded: registers.x1)).function == .systemOff2,
@@ -56,7 +59,7 @@ public struct FirmwareCallRecord: Sendable, Hashable {
         {
             knowsSystemOff2 = true
         }
-        guard let call = SystemCall(registers, result: result, core: core) else { return }
+        guard let call = SystemCall(registers, result: result, core: core, address: address) else { return }
         lastSystemCall = call
         if call.function == .systemOff2 && !result.effect.endsRun { refusedSystemOff2 = true }
     }

@@ -63,6 +63,7 @@ extension RunReport.SystemCall {
         type = call.type
         cookie = call.cookie.map(hexadecimal)
         core = call.core
+        pc = hexadecimal(call.address)
         outcome = call.outcome
     }
 }

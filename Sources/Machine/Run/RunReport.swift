@@ -131,6 +131,8 @@ public struct RunReport: Codable, Sendable {
         public var cookie: String?
         /// The core that called.
         public var core: Int
+        /// Where its HVC or SMC is, in hexadecimal.
+        public var pc: String
         /// What became of the call, in words.
         public var outcome: String
     }

@@ -17,6 +17,8 @@ extension VirtualMachine {
         }
         // An instruction clock only knows of the instructions that the CPU told it of; looking at the timers tells it.
         if instructionClock != nil { _ = cpu.nextTimerDeadline }
+        // The PC is behind the call.
+        let address = cpu.programCounter &- 4
         let registers = CallRegisters(
             x0: cpu.register(0), x1: cpu.register(1), x2: cpu.register(2), x3: cpu.register(3))
         let result = answer(registers, of: core)
@@ -24,11 +26,11 @@ extension VirtualMachine {
         cpu.setRegister(1, result.registers.x1)
         cpu.setRegister(2, result.registers.x2)
         cpu.setRegister(3, result.registers.x3)
-        calls.withLock { $0.add(registers, result: result, core: core.index) }
+        calls.withLock { $0.add(registers, result: result, core: core.index, address: address) }
         events.firmwareCall?(
             FirmwareCallEvent(
                 core: core.index, time: power.now &- clock.rate.nanoseconds(forTicks: initialCounter),
-                registers: registers, result: result))
+                address: address, registers: registers, result: result))
         perform(core.move(.answered(CallOutcome(result.effect, of: registers, core: core.index))), of: core)
     }
 

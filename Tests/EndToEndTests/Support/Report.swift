@@ -44,6 +44,11 @@ struct Report: Decodable {
         var type: UInt32?
         var cookie: String?
         var core: Int
+        var pc: String
+
+        /// Whether Linux itself called: it runs in the upper half of the addresses, and has the runtime services of
+        /// UEFI in the lower one.
+        var isLinuxs: Bool { UInt64(pc.dropFirst(2), radix: 16).map { $0 >> 63 == 1 } ?? false }
     }
 
     struct Disk: Decodable {
