@@ -23,6 +23,8 @@ public enum HostError: AttributedError {
     case cannotRestore(name: String, reason: String)
     case copyDisks(name: String, count: Int, given: Int)
     case sameDisk(path: String, name: String)
+    /// Removing it would lose something.
+    case wouldLose(name: String, what: String)
 
     public var description: String {
         switch self {
@@ -60,6 +62,8 @@ public enum HostError: AttributedError {
         case .copyDisks(let name, let count, let given):
             "VM \(name) has \(count) disks that its guest may write, and \(given) were named for the copy; "
                 + "copy each of them, and name the copies in their order"
+        case .wouldLose(let name, let what):
+            "VM \(name) still has \(what); start it, or insist that it goes"
         case .sameDisk(let path, let name):
             "disk \(path) is VM \(name)'s own; two machines cannot write to one disk, so copy it first"
         }

@@ -50,7 +50,7 @@ extension VM {
         var number = 1
         while unsafe access("\(path).broken-\(number)", F_OK) == 0 { number += 1 }
         let other = "\(path).broken-\(number)"
-        if unsafe rename(path, other) == 0 { return "; the old one is \(other)" }
+        if unsafe Glibc.rename(path, other) == 0 { return "; the old one is \(other)" }
         guard errno == ENOENT else { throw .file(path: path, operation: "rename", reason: String(errno: errno)) }
         return ""
     }

@@ -1,7 +1,7 @@
 // A VM's directory while it is being made: under another name, so that it appears complete or not at all.
 //
-// Who makes one holds a lock on the directory itself; a draft that nobody holds was left by a process that was killed,
-// and goes when the next VM is made.
+// A VM that is removed becomes a draft again first. Who makes one holds a lock on the directory itself; a draft that
+// nobody holds was left by a process that was killed, and goes when the next VM is made.
 
 import FoundationEssentials
 import Glibc
@@ -18,12 +18,10 @@ final class VMDraft {
     private static let attempts = 8
 
     init(of name: String, in store: String) throws(HostError) {
-        var generator = SystemRandomNumberGenerator()
         var descriptor: Int32 = -1
         var path = ""
         for _ in 0..<Self.attempts {
-            path =
-                "\(store)/.\(name).\(String(UInt64.random(in: .min ... .max, using: &generator), radix: 16))\(Self.suffix)"
+            path = Self.randomPath(name, in: store)
             try PrivateDirectory.make(path)
             if let locked = Self.lock(path) {
                 descriptor = locked
@@ -35,6 +33,12 @@ final class VMDraft {
         }
         self.descriptor = descriptor
         vm = VM(name: name, path: path)
+    }
+
+    private static func randomPath(_ name: String, in store: String) -> String {
+        var generator = SystemRandomNumberGenerator()
+        let number = UInt64.random(in: .min ... .max, using: &generator)
+        return "\(store)/.\(name).\(String(number, radix: 16))\(suffix)"
     }
 
     deinit {
@@ -53,6 +57,22 @@ final class VMDraft {
 
     func remove() {
         try? FileManager.default.removeItem(atPath: vm.path)
+    }
+
+    /// Makes a VM a draft again, and removes that. If this process is killed meanwhile, it is a draft that was left.
+    ///
+    /// - Parameters:
+    ///   - vm: which the caller has locked.
+    ///   - store: the VM's.
+    static func remove(_ vm: VM, in store: String) throws(HostError) {
+        let path = randomPath(vm.name, in: store)
+        guard unsafe Glibc.rename(vm.path, path) == 0 else {
+            throw .file(path: vm.path, operation: "remove", reason: String(errno: errno))
+        }
+        DurableFile.synchronizeDirectory(of: path)
+        do {
+            try FileManager.default.removeItem(atPath: path)
+        } catch { throw .file(path: path, operation: "remove", reason: "\(error)") }
     }
 
     /// Removes the drafts in `store` that nobody is at.

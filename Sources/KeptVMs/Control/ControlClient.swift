@@ -78,6 +78,22 @@ extension VM {
         }
     }
 
+    /// Waits until the VM does not run: until its run says how it ended, or nobody has it.
+    ///
+    /// - Parameter timeoutSeconds: how long at most; nil for ever.
+    /// - Returns: whether it does not run.
+    public func waitForEnd(timeoutSeconds: Int?) throws(HostError) -> Bool {
+        guard user != nil else { return true }
+        let begin = ContinuousClock.now
+        // One that cannot be asked is about to begin or to end, or of an earlier version.
+        _ = try? ask(.wait, timeoutSeconds: timeoutSeconds ?? Self.longestSeconds)
+        let rest = timeoutSeconds.map { max(0, $0 - Int((ContinuousClock.now - begin) / .seconds(1))) }
+        return isFree(timeoutSeconds: rest)
+    }
+
+    /// A century.
+    private static let longestSeconds = 100 * 365 * 86_400
+
     /// How long the other side has for a line that it has begun.
     private static let lineMilliseconds = 10_000
 

@@ -14,6 +14,8 @@ public enum ControlVerb: String, Sendable, CaseIterable {
     case wake
     /// Say how it is, and end nothing.
     case status
+    /// Say how it ends, when it does.
+    case wait
 }
 
 /// The answer to a verb.
@@ -24,11 +26,14 @@ public struct ControlReply: Codable, Sendable, Hashable {
     public var detail: String
     /// Whether the guest has suspended the machine to RAM; of a run that does not say it, nobody knows.
     public var isSuspended: Bool?
+    /// Whether every CPU is held; of a run that does not say it, nobody knows.
+    public var isPaused: Bool?
 
-    public init(done: Bool, detail: String, isSuspended: Bool? = nil) {
+    public init(done: Bool, detail: String, isSuspended: Bool? = nil, isPaused: Bool? = nil) {
         self.done = done
         self.detail = detail
         self.isSuspended = isSuspended
+        self.isPaused = isPaused
     }
 }
 

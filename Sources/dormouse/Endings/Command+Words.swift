@@ -57,6 +57,7 @@ extension Command {
 
     private static func advice(_ error: HostError) -> String? {
         switch error {
+        case .wouldLose: " with --force"
         case .noHome: "; say --store DIRECTORY, or set DORMOUSE_STORE"
         case .notFound: "; `dormouse list` says which there are, `dormouse create` makes one"
         case .running(let name, _): " with `dormouse stop \(name)`"

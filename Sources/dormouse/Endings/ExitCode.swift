@@ -17,6 +17,10 @@ struct ExitCode: RawRepresentable, Sendable, Hashable {
     static let poweredOff = ExitCode(rawValue: 0)
     /// `dormouse conformance`: some checks did not pass.
     static let checksFailed = ExitCode(rawValue: 1)
+    /// `dormouse status`: the VM does not run, as init scripts say it (LSB, "Init Script Actions").
+    static let notRunning = ExitCode(rawValue: 3)
+    /// `dormouse status`: nobody knows how the last run ended (LSB).
+    static let statusUnknown = ExitCode(rawValue: 4)
     /// The guest wanted a reset and was not to be booted again.
     static let reset = ExitCode(rawValue: 32)
     static let crashed = ExitCode(rawValue: 33)

@@ -8,7 +8,9 @@ enum ControlAnswer {
         guard let machine else { return ControlReply(done: false, detail: "the guest is not running yet; try again") }
         switch verb {
         case .status:
-            return ControlReply(done: true, detail: machine.stateWords, isSuspended: machine.isSuspended)
+            return ControlReply(
+                done: true, detail: machine.stateWords, isSuspended: machine.isSuspended, isPaused: machine.isPaused)
+        case .wait: return ControlReply(done: true, detail: "you will be told")
         case .wake:
             machine.wake(.host)
             return ControlReply(done: true, detail: "woken")

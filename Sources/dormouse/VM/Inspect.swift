@@ -1,4 +1,4 @@
-// `dormouse inspect` and `dormouse list`: what there is, and what the next start would do.
+// `dormouse inspect`: what a VM is, and what its next start would do.
 
 import ArgumentParser
 import Bytes
@@ -7,34 +7,6 @@ import Hibernation
 import HostSupport
 import KeptVMs
 import Machine
-
-struct List: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "List the VMs that are kept, and how they are.",
-        discussion: "Exit code 64 says that one of them is broken; its line says why.")
-
-    @OptionGroup var storeOptions: StoreOptions
-
-    func run() throws {
-        Command.run {
-            let store = try storeOptions.location
-            var code = ExitCode.poweredOff
-            for name in try store.names() {
-                do throws(HostError) {
-                    let vm = try store.vm(name)
-                    let phase = try VMPhase(vm)
-                    // A VM whose configuration is damaged cannot be started, however its last run ended.
-                    _ = try vm.configuration()
-                    Output.print("\(name)\t\(phase.words)")
-                } catch {
-                    Output.print("\(name)\tbroken: \(Command.words(error))")
-                    code = .usage
-                }
-            }
-            return code
-        }
-    }
-}
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -94,50 +66,4 @@ private struct Inspection: Encodable {
     var nextStart: RunReport.VM?
     /// systemd's variable of UEFI.
     var hibernateLocation: String?
-}
-
-/// How a VM is.
-private enum VMPhase {
-    case running(process: String)
-    case new
-    case unknown
-    case hibernated
-    case off(VMState.End)
-
-    init(_ vm: VM) throws(HostError) {
-        if let process = vm.user {
-            self = .running(process: process)
-            return
-        }
-        let state = try vm.state()
-        if state.hibernation?.isCertain == true {
-            self = .hibernated
-        } else if state.run != nil {
-            self = .unknown
-        } else if let end = state.lastEnd {
-            self = .off(end)
-        } else {
-            self = .new
-        }
-    }
-
-    var name: String {
-        switch self {
-        case .running: "running"
-        case .new: "new"
-        case .unknown: "unknown"
-        case .hibernated: "hibernated"
-        case .off: "off"
-        }
-    }
-
-    var words: String {
-        switch self {
-        case .running(let process): "running, process \(process)"
-        case .new: "never started"
-        case .unknown: "unknown: the last run ended without a word, a hibernation image may exist"
-        case .hibernated: "hibernated"
-        case .off(let end): end.words
-        }
-    }
 }
