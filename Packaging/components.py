@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+"""What a static executable is made of, from the map that its linker wrote: an SPDX 2.3 document, and the licences.
+
+    components.py --map FILE --executable FILE --scratch DIRECTORY … --sbom FILE --licences DIRECTORY
+
+Every object and archive that the linker took something from belongs to a package of Package.resolved, to Swift, or to a
+Debian package of this machine; one that belongs to nothing is an error. On standard output come the source packages of
+Debian's, as the field Static-Built-Using has them.
+
+SPDX 2.3: https://spdx.github.io/spdx-spec/v2.3/. Package URLs: https://github.com/package-url/purl-spec.
+"""
+
+import argparse
+import datetime
+import hashlib
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import uuid
+
+# Licences by the source package, as SPDX calls them. Debian's copyright files have the whole of each.
+DEBIAN_LICENSES = {
+    "bzip2": "bzip2-1.0.6",
+    "gcc": "GPL-3.0-or-later WITH GCC-exception-3.1",
+    "glibc": "LGPL-2.1-or-later",
+    "libzstd": "BSD-3-Clause",
+    "lz4": "BSD-2-Clause",
+    "xz-utils": "LicenseRef-xz-public-domain",
+    "zlib": "Zlib",
+}
+PUBLIC_DOMAIN = {
+    "licenseId": "LicenseRef-xz-public-domain",
+    "name": "liblzma's dedication to the public domain",
+    "extractedText": "liblzma is in the public domain; see XZ Utils' file COPYING.",
+}
+SWIFT_LICENSE = "Apache-2.0 WITH Swift-exception"
+# What packages have inside them of others: where its version is said, and how.
+CONTAINED = {
+    "swift-crypto": (
+        "BoringSSL", "Sources/CCryptoBoringSSL/hash.txt", r"revision ([0-9a-f]{40})",
+        "https://boringssl.googlesource.com/boringssl", "Apache-2.0"),
+    "tomlkit": (
+        "toml++", "Sources/CTOML/Sources/toml.hpp", r"^// toml\+\+ v([0-9.]+)",
+        "https://github.com/marzer/tomlplusplus", "MIT"),
+}
+
+
+class Component:
+    """A package of the document."""
+
+    def __init__(self, name, version, location, license_, purl=None, comment=None, source=None, licence_files=()):
+        self.name, self.version, self.location, self.license = name, version, location, license_
+        self.purl, self.comment, self.source, self.licence_files = purl, comment, source, list(licence_files)
+        self.contains = []
+        # A licence that is in the head of a source.
+        self.notice = ""
+
+    @property
+    def id(self):
+        return "SPDXRef-Package-" + re.sub(r"[^A-Za-z0-9.-]", "-", self.name)
+
+    def spdx(self):
+        entry = {
+            "SPDXID": self.id,
+            "name": self.name,
+            "versionInfo": self.version,
+            "downloadLocation": self.location,
+            "filesAnalyzed": False,
+            "licenseConcluded": "NOASSERTION",
+            "licenseDeclared": self.license,
+            "copyrightText": "NOASSERTION",
+        }
+        if self.comment:
+            entry["comment"] = self.comment
+        if self.purl:
+            entry["externalRefs"] = [
+                {"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": self.purl}
+            ]
+        return entry
+
+
+def linked_files(path, tree):
+    """The objects and archives that the linker took sections from, as paths."""
+    found = set()
+    # LLD's: "address address size align file:(section)", an archive's member as file(member):(section). Lines of output
+    # sections are set in by one blank, those of input sections by nine, and those of symbols by more.
+    line_format = re.compile(r"^ *[0-9a-f]+ +[0-9a-f]+ +[0-9a-f]+ +\d+ {9}(\S.*?):\(")
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            match = line_format.match(line)
+            if not match or match.group(1).startswith("<internal>"):
+                continue
+            file = re.sub(r"\.a\([^)]*\)$", ".a", match.group(1))
+            found.add((tree / file).resolve())
+    if not found:
+        sys.exit(f"components.py: {path} is no map of ld.lld's")
+    return found
+
+
+def command(*words):
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+def swift_packages(files, scratch, resolved):
+    """The packages of Package.resolved that `files` are of; their files are taken away from `files`."""
+    pins = {pin["identity"]: pin for pin in json.loads(resolved.read_text(encoding="utf-8"))["pins"]}
+    checkouts = {}
+    for identity, pin in pins.items():
+        # A checkout is called as its repository is.
+        name = re.sub(r"\.git$", "", pin["location"].rstrip("/").rsplit("/", 1)[-1])
+        checkouts[identity] = scratch / "checkouts" / name
+    targets = {}
+    for identity, checkout in checkouts.items():
+        for target in sorted((checkout / "Sources").iterdir()):
+            targets[target.name] = identity
+    components = {}
+    for file in sorted(files):
+        if not file.is_relative_to(scratch):
+            continue
+        files.discard(file)
+        # TARGET.build/… is made of Sources/TARGET; what is of no checkout is Dormouse's own.
+        target = next((p[: -len(".build")] for p in file.parts if p.endswith(".build") and p != ".build"), None)
+        identity = targets.get(target)
+        if identity is None or identity in components:
+            continue
+        pin, checkout = pins[identity], checkouts[identity]
+        licences = [f for f in sorted(checkout.iterdir()) if re.match(r"(LICENSE|NOTICE)", f.name)]
+        component = Component(
+            identity, pin["state"].get("version") or pin["state"]["revision"],
+            f"git+{pin['location']}@{pin['state']['revision']}", swift_package_license(licences),
+            purl=swift_purl(pin), licence_files=licences)
+        if identity in CONTAINED:
+            name, file_name, pattern, location, license_ = CONTAINED[identity]
+            match = re.search(pattern, (checkout / file_name).read_text(encoding="utf-8"), re.MULTILINE)
+            if not match:
+                sys.exit(f"components.py: {file_name} of {identity} does not say which {name} it is")
+            inner = Component(name, match.group(1), location, license_, comment=f"A copy in {identity}.")
+            inner.notice = leading_comment(checkout / file_name)
+            component.contains.append(inner)
+        components[identity] = component
+    return list(components.values())
+
+
+def leading_comment(path):
+    """The lines of `//` that a source begins with."""
+    out = []
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            if not line.startswith("//"):
+                break
+            out.append(line[2:].strip() if set(line.strip()) - set("/-") else "")
+    return "\n".join(out).strip("\n") + "\n" if out else ""
+
+
+def swift_purl(pin):
+    location = re.sub(r"^https://|\.git$", "", pin["location"])
+    return f"pkg:swift/{location}@{pin['state'].get('version') or pin['state']['revision']}"
+
+
+def swift_package_license(files):
+    text = "".join(file.read_text(encoding="utf-8") for file in files if file.name.startswith("LICENSE"))
+    if "Apache License" in text:
+        return SWIFT_LICENSE if "Runtime Library Exception" in text else "Apache-2.0"
+    return "MIT" if "Permission is hereby granted, free of charge" in text else "NOASSERTION"
+
+
+def swift_runtime(files, toolchain):
+    """Swift's own libraries: its runtime, Foundation, Dispatch."""
+    own = {file for file in files if file.is_relative_to(toolchain)}
+    if not own:
+        return []
+    files -= own
+    version = re.search(r"Swift version (\S+)", command("swift", "--version")).group(1)
+    names = ", ".join(sorted(re.sub(r"^lib|\.a$", "", file.name) for file in own if file.suffix == ".a"))
+    licence = toolchain / "share/swift/LICENSE.txt"
+    return [
+        Component(
+            "swift-runtime", version, f"git+https://github.com/swiftlang/swift@swift-{version}-RELEASE", SWIFT_LICENSE,
+            purl=f"pkg:github/swiftlang/swift@swift-{version}-RELEASE", comment=f"The toolchain's libraries {names}.",
+            licence_files=[licence] if licence.exists() else [])
+    ]
+
+
+def debian_packages(files):
+    """The Debian packages that the rest of `files` are of."""
+    owners = set()
+    for file in sorted(files):
+        try:
+            owners.add(command("dpkg-query", "--search", str(file)).split(": ")[0])
+        except subprocess.CalledProcessError:
+            sys.exit(f"components.py: {file} is linked in, and of no package that is known")
+    components = []
+    for owner in sorted(owners):
+        name, version, source, source_version, architecture = command(
+            "dpkg-query", "--show", "--showformat",
+            "${Package}\t${Version}\t${source:Package}\t${source:Version}\t${Architecture}", owner).split("\t")
+        # "gcc-12" and "gcc-13" are one to a licence.
+        base = re.sub(r"-\d+(\.\d+)?$", "", source)
+        copyright_file = pathlib.Path("/usr/share/doc", name, "copyright")
+        components.append(Component(
+            name, version, "NOASSERTION", DEBIAN_LICENSES.get(base, "NOASSERTION"),
+            purl=f"pkg:deb/debian/{name}@{version.replace('+', '%2B').replace(':', '%3A')}?arch={architecture}",
+            source=f"{source} (= {source_version})",
+            licence_files=[copyright_file.resolve()] if copyright_file.exists() else []))
+    return components
+
+
+def document(options, components, digest):
+    created = datetime.datetime.fromtimestamp(options.epoch, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    own = Component("dormouse", options.version, "NOASSERTION", "Apache-2.0")
+    entry = own.spdx()
+    entry["primaryPackagePurpose"] = "APPLICATION"
+    entry["checksums"] = [{"algorithm": "SHA256", "checksumValue": digest}]
+    packages, relationships = [entry], [("SPDXRef-DOCUMENT", "DESCRIBES", own.id)]
+    for component in components:
+        packages.append(component.spdx())
+        relationships.append((own.id, "STATIC_LINK", component.id))
+        for inner in component.contains:
+            packages.append(inner.spdx())
+            relationships.append((component.id, "CONTAINS", inner.id))
+    result = {
+        "spdxVersion": "SPDX-2.3",
+        "dataLicense": "CC0-1.0",
+        "SPDXID": "SPDXRef-DOCUMENT",
+        "name": f"dormouse-{options.version}-{options.architecture}",
+        "documentNamespace": "urn:uuid:" + str(uuid.uuid5(uuid.NAMESPACE_OID, digest)),
+        "creationInfo": {"created": created, "creators": ["Tool: dormouse-scripts-package"]},
+        "packages": packages,
+        "relationships": [
+            {"spdxElementId": a, "relationshipType": kind, "relatedSpdxElement": b} for a, kind, b in relationships
+        ],
+    }
+    if any(component.license == PUBLIC_DOMAIN["licenseId"] for component in components):
+        result["hasExtractedLicensingInfos"] = [PUBLIC_DOMAIN]
+    return result
+
+
+def write_licences(directory, components):
+    directory.mkdir(parents=True, exist_ok=True)
+    for component in components:
+        for file in component.licence_files:
+            (directory / f"{component.name}.{file.name}").write_bytes(file.read_bytes())
+        for inner in component.contains:
+            if inner.notice:
+                (directory / f"{inner.name}.LICENSE").write_text(inner.notice, encoding="utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", required=True)
+    parser.add_argument("--architecture", required=True)
+    parser.add_argument("--epoch", required=True, type=int, help="the document's time, in seconds since 1970")
+    parser.add_argument("--map", required=True, type=pathlib.Path, help="what ld.lld's -Map wrote")
+    parser.add_argument("--executable", required=True, type=pathlib.Path)
+    parser.add_argument("--scratch", required=True, type=pathlib.Path, help="the scratch directory of the build")
+    parser.add_argument("--resolved", required=True, type=pathlib.Path, help="Package.resolved")
+    parser.add_argument("--toolchain", required=True, type=pathlib.Path, help="the directory above Swift's bin")
+    parser.add_argument("--sbom", required=True, type=pathlib.Path)
+    parser.add_argument("--licences", required=True, type=pathlib.Path)
+    options = parser.parse_args()
+    files = linked_files(options.map, options.scratch.parent)
+    components = swift_packages(files, options.scratch.resolve(), options.resolved)
+    components += swift_runtime(files, options.toolchain.resolve()) + debian_packages(files)
+    digest = hashlib.sha256(options.executable.read_bytes()).hexdigest()
+    text = json.dumps(document(options, components, digest), indent=2, sort_keys=True, ensure_ascii=False)
+    options.sbom.write_text(text + "\n", encoding="utf-8")
+    write_licences(options.licences, components)
+    print(", ".join(sorted({component.source for component in components if component.source})))
+
+
+main()
