@@ -77,6 +77,7 @@ let package = Package(
             ],
             swiftSettings: safe),
         .target(name: "QEMUMonitor", dependencies: ["Bytes", "HostSupport"], swiftSettings: safe),
+        .target(name: "GDBServer", dependencies: ["Bytes", "HostSupport"], swiftSettings: safe),
         .target(
             name: "Dormouse",
             dependencies: [
@@ -89,6 +90,7 @@ let package = Package(
             dependencies: [
                 "Bytes", "DiskImages", "HostSupport", "PSCI", "Hypervisor", "Emulator", "Devices", "Boot",
                 "Hibernation", "Machine", "PSCIConformance", "KeptVMs", "QEMUMonitor",
+                "GDBServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -153,6 +155,8 @@ let package = Package(
         .testTarget(
             name: "QEMUMonitorTests", dependencies: ["HostSupport", "QEMUMonitor", "TestSupport"], swiftSettings: common
         ),
+        .testTarget(
+            name: "GDBServerTests", dependencies: ["Bytes", "GDBServer", "HostSupport"], swiftSettings: common),
         .testTarget(
             name: "CommandLineTests",
             dependencies: [

@@ -16,7 +16,7 @@ public struct EmulatorBackend: HypervisorBackend {
 
     public var name: String { "emulator" }
 
-    public var capabilities: BackendCapabilities { [.instructionClock, .budget, .undefinedCalls] }
+    public var capabilities: BackendCapabilities { [.instructionClock, .budget, .undefinedCalls, .debugging] }
 
     public func makeVM(_ configuration: BackendConfiguration) throws(BackendError) -> any BackendVM {
         do throws(GuestMemoryError) {

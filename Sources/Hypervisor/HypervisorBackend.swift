@@ -64,6 +64,8 @@ public struct BackendCapabilities: OptionSet, Sendable, Hashable {
     /// The back end waits for wake requests itself (`VirtualCPU.waitForWakeRequest`). Otherwise the machine waits, and
     /// asks the interrupt controller.
     public static let wakeRequests = BackendCapabilities(rawValue: 1 << 3)
+    /// Its CPUs are `DebuggableCPU`s.
+    public static let debugging = BackendCapabilities(rawValue: 1 << 4)
 
     /// Each one that is in the set, in words.
     fileprivate var words: [String] {
@@ -72,6 +74,7 @@ public struct BackendCapabilities: OptionSet, Sendable, Hashable {
             (.budget, "stop a guest after a number of instructions"),
             (.undefinedCalls, "make the calls of another conduit undefined"),
             (.wakeRequests, "wait for wake requests"),
+            (.debugging, "stop a guest for a debugger"),
         ].compactMap { contains($0.0) ? $0.1 : nil }
     }
 }

@@ -20,6 +20,8 @@ public enum Exit: Sendable, Hashable {
     case budgetExhausted
     /// `requestExit` was called.
     case interrupted
+    /// A debugger wanted it to stop here: `DebuggableCPU.setDebugging`.
+    case debug(DebugStop)
     /// The guest cannot go on, and no exception handler of its own can help: it is the guest's fault.
     case failed(reason: String)
 }

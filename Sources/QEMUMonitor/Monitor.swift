@@ -70,6 +70,16 @@ public final class Monitor: Sendable {
         if isNews { post(isPaused ? .stop : .resume) }
     }
 
+    /// Does what a line of HMP says, for a client that has come another way.
+    ///
+    /// - Parameter line: without its end.
+    /// - Returns: what is shown, with its line ends.
+    public func execute(_ line: String) -> String {
+        let answer = HMPCommand.execute(line, self)
+        answer.then?()
+        return answer.text
+    }
+
     var dumpState: DumpState { state.withLock { $0.dump } }
 
     /// Whether a dump may begin, which it does then.

@@ -17,7 +17,40 @@ struct Run: ParsableCommand {
     @OptionGroup(title: "Machine options") var machineOptions: MachineOptions
     @OptionGroup(title: "Run options") var options: RunOptions
 
+    @Option(
+        help: ArgumentHelp(
+            "Where a debugger comes to: tcp:HOST:PORT or unix:PATH. Without a host it is this one alone. (default: none)",
+            valueName: "address"))
+    var gdb: String?
+
+    @Flag(help: "With --gdb: the guest begins stopped, until a debugger lets it go on.")
+    var stopped = false
+
+    func validate() throws {
+        guard !stopped || gdb != nil else {
+            throw ValidationError("--stopped leaves the guest to a debugger: say where one comes to, by --gdb")
+        }
+        _ = try debugger()
+    }
+
+    private func debugger() throws -> QEMUSocket? {
+        guard let gdb else { return nil }
+        do throws(QEMUError) {
+            guard var socket = try QEMUSocket.debugger(gdb, of: "gdb") else { return nil }
+            socket.isServer = true
+            return socket
+        } catch { throw ValidationError("-\(error.description)") }
+    }
+
     func run() throws {
-        Command.runToEnd { try GuestRun(machineOptions.preparedMachine(), options).runToEnd().ending }
+        Command.runToEnd {
+            let run = try GuestRun(machineOptions.preparedMachine(), options)
+            guard let socket = try debugger() else { return try run.runToEnd().ending }
+            let debugged = try DebuggedRun(socket, startsStopped: stopped)
+            do { return try run.runToEnd(steering: debugged).ending } catch {
+                debugged.abandon()
+                throw error
+            }
+        }
     }
 }

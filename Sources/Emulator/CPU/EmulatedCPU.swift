@@ -12,7 +12,7 @@ import Synchronization
 ///
 /// Members that `VirtualCPU` says are callable from any thread use atomics or locks; all others belong to the thread
 /// that is in `run`.
-public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
+public final class EmulatedCPU: DebuggableCPU, @unchecked Sendable {
     public let index: Int
     let configuration: BackendConfiguration
     let codeCache: CodeCache
@@ -81,6 +81,13 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
     @exclusivity(unchecked) var eventStreamSeen: UInt64 = 0
     @exclusivity(unchecked) var monitorWait = MonitorWait()
 
+    // A debugger outside the guest: see `EmulatedCPU+Debugging`.
+    let debuggerOrders = Mutex(CPUDebugging())
+    let hasDebuggerOrders = Atomic(false)
+    @exclusivity(unchecked) var debugger = DebuggerView()
+    /// Why the CPU stops, when it looks next.
+    @exclusivity(unchecked) var pendingDebugStop: DebugStop?
+
     // Counting.
     /// Guest instructions executed before the current `run`, and within it up to the last slice.
     @exclusivity(unchecked) var retired: UInt64 = 0
@@ -141,6 +148,8 @@ public final class EmulatedCPU: VirtualCPU, @unchecked Sendable {
         defer { running.store(false, ordering: .sequentiallyConsistent) }
         raiseRequest()
         if waitsForEvent.load(ordering: .relaxed) { endWaitForEvent() }
+        // After it is known to run, so that orders which come later are followed by a request to exit.
+        if hasDebuggerOrders.load(ordering: .sequentiallyConsistent) { takeDebuggerOrders() }
         return HostFloatModes.withDefaults { interpret(budget: budget) }
     }
 

@@ -10,6 +10,7 @@ extension EmulatedCPU {
 
     /// Does what another thread, a timer or the end of a slice asks for. Returns an exit if the run is to end.
     func attend(remaining: Int?) -> Exit? {
+        if let stop = takeDebugStop() { return .debug(stop) }
         if takeExitRequest() { return .interrupted }
         if let remaining, remaining <= 0 { return .budgetExhausted }
         if nextTimerEvent != .max && counter >= nextTimerEvent { updateTimers() }
@@ -29,7 +30,7 @@ extension EmulatedCPU {
     /// exception, so that the PC is another one.
     @inline(never)
     func nextBlock() -> UnsafeMutablePointer<Operation>? {
-        if mustTakeInterrupt {
+        if mustTakeInterrupt, !debugger.holdsInterrupts {
             forgetLinks()
             takeInterrupt()
         }
@@ -37,7 +38,9 @@ extension EmulatedCPU {
         stepIsUnderWay = false
         if _slowPath(state.system.pointee.mdscrEL1 & MDSCR.ss != 0), isStepping {
             forgetLinks()
+            if debugger.isActive, stopsForDebugger() { return nil }
             guard let block = steppedBlock(mode: mode) else { return nil }
+            debugger.noteStep()
             enter(block, mode: mode)
             return block.operations
         }
@@ -123,8 +126,15 @@ extension EmulatedCPU {
     /// exception, after which it is another.
     @inline(never)
     func findBlock(mode: BlockMode) -> Block? {
-        guard let physical = fetchAddress(mode: mode) else { return nil }
+        guard let physical = fetchAddress(mode: mode) else {
+            debugger.noteStep()
+            return nil
+        }
         let pc = state.pc
+        if debugger.isActive {
+            if stopsForDebugger() { return nil }
+            if let limit = debugger.limitOfBlock(at: pc) { return transientBlock(physical, mode: mode, limit: limit) }
+        }
         let entry = JumpCache.entry(pc, mode: mode, in: context.jumpCache)
         let block: Block
         if let found = codeCache.find(physical, mode: mode) {
@@ -214,9 +224,9 @@ extension EmulatedCPU {
     /// A block at a physical address, made for this time only, outside the code cache: code beside data that other CPUs
     /// write all the time would never get into that. What it writes over itself it need not see before an ISB, which
     /// ends a block.
-    private func transientBlock(_ physical: PhysicalAddress, mode: BlockMode) -> Block {
+    private func transientBlock(_ physical: PhysicalAddress, mode: BlockMode, limit: Int = .max) -> Block {
         forgetLinks()
-        let limit = Int(0x1000 - (physical & 0xFFF)) / 4
+        let limit = min(limit, Int(0x1000 - (physical & 0xFFF)) / 4)
         let count = builder.build(
             from: words(at: physical), limit: limit, isEL0: mode.isEL0, stackIsMisaligned: mode.stackIsMisaligned)
         let block = Block(base: stepMemory)
@@ -258,6 +268,8 @@ extension EmulatedCPU {
                 return nil
             }
         }
+        // Who steps over it does not want to wait; that it may end at any time the architecture allows.
+        if debugger.holdsInterrupts { return nil }
         if which == .wfi {
             updateTimers()
             if hasPendingInterrupt { return nil }

@@ -15,6 +15,10 @@ final class Core: Sendable {
     let life = Mutex(CoreLife())
     /// The host's number of the thread that runs it, or did so last; 0 before the first.
     let threadID = Atomic<Int32>(0)
+    /// Whether it goes on although the guest is paused, for a debugger that lets some cores go on and not others.
+    let isReleased = Atomic(false)
+    /// Whether a debugger wants one instruction of it, for which it does not wait.
+    let isStepped = Atomic(false)
 
     init(_ cpu: any VirtualCPU, parking: Parking, startRanges: [Range<PhysicalAddress>], waitsInBackend: Bool) {
         self.cpu = cpu

@@ -57,6 +57,8 @@ enum CoreAction: Sendable, Hashable {
     case abandonSuspend
     /// The run ends.
     case finish(RunEnd)
+    /// It has stopped for a debugger, and all others stop, too.
+    case stopForDebugger(DebugStop)
 }
 
 /// The life of one core.
@@ -127,6 +129,7 @@ struct CoreLife: Sendable, Hashable, Codable {
         case .waitForInterrupt(let deadline): to(.waiting(until: deadline))
         case .waitForEvent(let deadline): to(.waitingForEvent(until: deadline))
         case .budgetExhausted, .interrupted: unchanged
+        case .debug(let stop): to(.running, .stopForDebugger(stop))
         case .failed(let reason): (CoreLife(activity: .ended), .finish(.crashed(reason)))
         }
     }

@@ -2,6 +2,8 @@
 //
 // Responsible for: the list of what can be told. What is told has a file each beside this one.
 
+import Hypervisor
+
 /// What a machine tells its surroundings while it runs. Called on the machine's threads.
 public struct MachineEvents: Sendable {
     /// Bytes that the guest wrote to its console.
@@ -21,6 +23,8 @@ public struct MachineEvents: Sendable {
     /// The guest wrote the header of a hibernation image to a disk, by its index, in a page that ends there. The guest
     /// waits meanwhile.
     public var imageWritten: (@Sendable (_ disk: Int, _ headerEnd: UInt64) -> Void)?
+    /// A core, by its index, has stopped for a debugger; the others will in a moment.
+    public var debugStop: (@Sendable (_ core: Int, DebugStop) -> Void)?
 
     public init(
         consoleOutput: @escaping @Sendable ([UInt8]) -> Void = { _ in },
@@ -30,7 +34,8 @@ public struct MachineEvents: Sendable {
         panic: (@Sendable (PanicEvent) -> Void)? = nil,
         linkDown: (@Sendable (LinkDownEvent) -> Void)? = nil,
         disk: (@Sendable (DiskTrouble) -> Void)? = nil,
-        imageWritten: (@Sendable (_ disk: Int, _ headerEnd: UInt64) -> Void)? = nil
+        imageWritten: (@Sendable (_ disk: Int, _ headerEnd: UInt64) -> Void)? = nil,
+        debugStop: (@Sendable (_ core: Int, DebugStop) -> Void)? = nil
     ) {
         self.consoleOutput = consoleOutput
         self.consoleReady = consoleReady
@@ -40,5 +45,6 @@ public struct MachineEvents: Sendable {
         self.linkDown = linkDown
         self.disk = disk
         self.imageWritten = imageWritten
+        self.debugStop = debugStop
     }
 }

@@ -34,8 +34,12 @@ extension VirtualMachine {
             powerUp(core, start)
         case .abandonSuspend: endSystemSuspend()
         case .finish(let end): finish(end)
+        case .stopForDebugger(let stop): stopped(core, stop)
         }
     }
+
+    /// Whether a pause is a core's, too.
+    func isHeld(_ core: Core) -> Bool { isPaused && !core.isReleased.load(ordering: .acquiring) }
 
     /// Starts a core that waited with its context lost.
     private func powerUp(_ core: Core, _ start: CoreStart) {
@@ -73,8 +77,8 @@ extension VirtualMachine {
         switch activity {
         case .running, .starting: true
         case .off: if case .off = core.activity { false } else { true }
-        case .waiting: core.cpu.hasPendingInterrupt
-        case .waitingForEvent: core.cpu.hasWakeUpEvent
+        case .waiting: core.cpu.hasPendingInterrupt || core.isStepped.load(ordering: .acquiring)
+        case .waitingForEvent: core.cpu.hasWakeUpEvent || core.isStepped.load(ordering: .acquiring)
         case .standby, .poweredDown: interruptController.hasWakeRequest(cpu: core.index)
         case .systemSuspended: systemSuspend.isWoken || interruptController.hasWakeRequest(cpu: core.index)
         case .paused, .ended: false

@@ -12,7 +12,7 @@ extension VirtualMachine {
             if hasEnded { return perform(core.move(.end), of: core) }
             // Before the pause is looked at: whatever changes from now on is seen by who waits below.
             let pauseNumber = pauseNumber
-            if pauseNumber.isPaused {
+            if pauseNumber.isPaused, isHeld(core) {
                 waitWhilePaused(core)
                 continue
             }
@@ -43,14 +43,16 @@ extension VirtualMachine {
         case .off, .starting, .running, .waiting, .waitingForEvent, .paused, .ended: break
         }
         let time = deadline.flatMap { hostClock?.hostTime(ofCounter: $0) }
-        core.parking.wait(until: time) { hasEnded || pauseNumber != number || isReady(core, activity) }
+        core.parking.wait(until: time) {
+            hasEnded || pauseNumber != number || number.isPaused && isHeld(core) || isReady(core, activity)
+        }
     }
 
     private func waitWhilePaused(_ core: Core) {
         _ = core.move(.pause)
         // Whoever waits until all have stopped.
         pauseObservers.wake()
-        core.parking.wait(until: nil) { hasEnded || !isPaused }
+        core.parking.wait(until: nil) { hasEnded || !isHeld(core) }
         _ = core.move(.resume)
     }
 }

@@ -34,8 +34,8 @@ extension VirtualMachine {
         guard isPaused else { return }
         for core in cores { _ = core.move(.pause) }
         pauseObservers.wake()
-        cores[0].parking.wait(until: nil) { hasEnded || !isPaused }
-        for core in cores { _ = core.move(.resume) }
+        cores[0].parking.wait(until: nil) { hasEnded || !cores.allSatisfy(isHeld) }
+        for core in cores where !isHeld(core) { _ = core.move(.resume) }
     }
 
     /// Moves the clock to the next event if every core waits for one; without any, waits for the world outside.

@@ -19,6 +19,8 @@ struct QEMUMachine {
     /// Character devices that are defined, by their id.
     var chardevs: [String: QEMUCharacterDevice] = [:]
     var monitors: [MonitorRequest] = []
+    /// Where a debugger comes to.
+    var debugger: QEMUSocket?
     /// Whether the guest begins paused.
     var startsPaused = false
     /// Whether a guest that has ended is kept until somebody says so.
@@ -102,6 +104,8 @@ struct QEMUMachine {
         case "bios": bios = value
         case "pflash": try addFlash(Flash(path: value, isReadOnly: false), nil, name)
         case "S": startsPaused = true
+        case "gdb": debugger = try QEMUSocket.debugger(value, of: name, known: chardevs)
+        case "s": debugger = try QEMUSocket.debugger("tcp::1234", of: name)
         case "no-shutdown": keepsEnded = true
         case "name": try takeName(value)
         case "display", "vga", "parallel": try takeDisplay(name, value)

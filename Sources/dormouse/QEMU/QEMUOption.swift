@@ -17,15 +17,14 @@ struct QEMUOption: Equatable {
     /// Options that are followed by a value and are taken.
     static let withValue: Set<String> = [
         "M", "accel", "action", "append", "bios", "blockdev", "chardev", "cpu", "device", "display", "drive", "echr",
-        "hda",
-        "icount", "initrd", "kernel", "m", "machine", "mon", "monitor", "name", "net", "netdev", "nic", "object",
-        "parallel", "pflash", "pidfile", "qmp", "qmp-pretty", "serial", "smbios", "smp", "uuid", "vga",
+        "gdb", "hda", "icount", "initrd", "kernel", "m", "machine", "mon", "monitor", "name", "net", "netdev", "nic",
+        "object", "parallel", "pflash", "pidfile", "qmp", "qmp-pretty", "serial", "smbios", "smp", "uuid", "vga",
     ]
 
     /// Options that stand alone and are taken.
     static let withoutValue: Set<String> = [
         "S", "explain", "h", "help", "no-reboot", "no-shutdown", "no-user-config", "nodefaults", "nographic",
-        "snapshot", "version",
+        "s", "snapshot", "version",
     ]
 
     /// Options of Dormouse that QEMU has not; they mean what they mean to `dormouse run`.
@@ -41,7 +40,7 @@ struct QEMUOption: Equatable {
 
     /// Options that will be taken once Dormouse has what they ask for.
     static let later: Set<String> = [
-        "boot", "d", "fsdev", "gdb", "global", "numa", "readconfig", "rtc", "s", "semihosting",
+        "boot", "d", "fsdev", "global", "numa", "readconfig", "rtc", "semihosting",
         "semihosting-config", "trace", "virtfs", "watchdog-action",
     ]
 

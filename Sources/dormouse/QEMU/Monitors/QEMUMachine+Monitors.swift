@@ -68,7 +68,7 @@ extension QEMUMachine {
     var hasMonitorOnStandardInput: Bool { monitors.contains { $0.device == .standardInputAndOutput } }
 
     /// Whether anybody but the guest has a say in the run.
-    var isSteered: Bool { !monitors.isEmpty || startsPaused || keepsEnded }
+    var isSteered: Bool { !monitors.isEmpty || startsPaused || keepsEnded || debugger != nil }
 
     func checkMonitors() throws(QEMUError) {
         if let monitor = monitors.first(where: { if case .file = $0.device { true } else { false } }) {

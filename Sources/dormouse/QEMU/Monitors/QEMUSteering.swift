@@ -24,6 +24,7 @@ final class QEMUSteering: RunSteering {
     }
 
     private let server: MonitorServer
+    private let debugger: DebuggerStation?
     private let streams: StandardStreams?
     private let waiting: [(index: Int, words: String)]
     private let startsPaused: Bool
@@ -51,6 +52,7 @@ final class QEMUSteering: RunSteering {
             endpoints.append(MonitorEndpoint(mode: request.mode, access: access))
         }
         server = try MonitorServer(identity, endpoints)
+        debugger = try qemu.debugger.map { try DebuggerStation($0, "gdb") }
         self.streams = streams
         self.waiting = waiting
         startsPaused = qemu.startsPaused
@@ -61,6 +63,7 @@ final class QEMUSteering: RunSteering {
     // MARK: The run
 
     func connect(_ events: inout MachineEvents) {
+        debugger?.connect(&events) { [self] in monitor.note(isPaused: true) }
         let (suspended, panic, disk) = (events.suspended, events.panic, events.disk)
         events.suspended = { [self] event in
             suspended?(event)
@@ -101,6 +104,13 @@ final class QEMUSteering: RunSteering {
         session.begin()
         try streams?.start()
         try server.start()
+        try debugger?.start(
+            machine, session,
+            .init(
+                paused: { [self] isPaused in
+                    if !isPaused { resumed() }
+                    note(isPaused: isPaused)
+                }, monitor: { [self] in monitor.execute($0) }))
     }
 
     func willBoot(_ number: Int) {
@@ -154,9 +164,13 @@ final class QEMUSteering: RunSteering {
     }
 
     /// There was no run: takes away what others would find.
-    func abandon() { server.abandon() }
+    func abandon() {
+        server.abandon()
+        debugger?.abandon()
+    }
 
     func finish() {
+        debugger?.finish()
         server.finish()
         streams?.finish()
     }

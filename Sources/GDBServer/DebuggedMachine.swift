@@ -1,0 +1,91 @@
+// What a debugger can ask of a machine.
+//
+// Responsible for: the list, and its values. How it is done is whoever's who runs the machine. All of it is called on
+// the server's thread, and returns soon.
+
+/// A machine, as a debugger sees it: its CPUs are threads.
+public protocol DebuggedMachine: Sendable {
+    var cpuCount: Int { get }
+    /// For people: what a CPU is doing.
+    func activity(of cpu: Int) -> String
+    /// Stops the guest, and waits for that as long as is reasonable.
+    func stop()
+    /// Lets the guest go on.
+    ///
+    /// - Parameters:
+    ///   - cpus: what each CPU does, by index.
+    ///   - breakpoints: virtual addresses before which every CPU stops, which the server is told then.
+    func resume(_ cpus: [DebuggedResumption], breakpoints: Set<UInt64>)
+    /// How many breakpoints there can be.
+    var breakpointLimit: Int { get }
+    /// nil while the CPU does not stand still.
+    func registers(of cpu: Int) -> DebuggedRegisters?
+    /// - Returns: whether they are set.
+    func setRegisters(_ registers: DebuggedRegisters, of cpu: Int) -> Bool
+    /// Bytes of memory, no more than are there.
+    func read(_ space: DebuggedSpace, at address: UInt64, count: Int) -> [UInt8]
+    /// - Returns: whether all of them are written; if not, none is.
+    func write(_ bytes: [UInt8], _ space: DebuggedSpace, at address: UInt64) -> Bool
+    /// Does what a line for the monitor says; nil if there is no monitor.
+    func monitor(_ line: String) -> String?
+    /// Ends the run.
+    func kill()
+}
+
+/// What a CPU does when the guest goes on.
+public enum DebuggedResumption: Sendable, Hashable {
+    case held
+    case goesOn
+    /// It executes one instruction.
+    case steps
+}
+
+/// Which addresses are meant.
+public enum DebuggedSpace: Sendable, Hashable {
+    /// Those of a CPU, as they are translated there now.
+    case virtual(cpu: Int)
+    case physical
+}
+
+/// Why the guest has stopped.
+public struct DebuggedStop: Sendable, Hashable {
+    /// By GDB's numbers of signals.
+    public enum Signal: UInt8, Sendable {
+        /// Somebody asked for it.
+        case interrupt = 2
+        /// At a breakpoint, or after a step.
+        case trap = 5
+    }
+
+    public var cpu: Int
+    public var signal: Signal
+
+    /// - Parameters:
+    ///   - cpu: the one that has stopped the others.
+    ///   - signal: why.
+    public init(cpu: Int, signal: Signal) {
+        self.cpu = cpu
+        self.signal = signal
+    }
+}
+
+/// The registers of an A64 CPU.
+public struct DebuggedRegisters: Sendable, Hashable {
+    /// X0 to X30.
+    public var x: [UInt64]
+    public var sp: UInt64
+    public var pc: UInt64
+    public var cpsr: UInt32
+    /// V0 to V31, the low half of each first.
+    public var v: [SIMD2<UInt64>]
+    public var fpsr: UInt32
+    public var fpcr: UInt32
+
+    /// All zero.
+    public init() {
+        x = [UInt64](repeating: 0, count: 31)
+        (sp, pc, cpsr) = (0, 0, 0)
+        v = [SIMD2<UInt64>](repeating: SIMD2(0, 0), count: 32)
+        (fpsr, fpcr) = (0, 0)
+    }
+}
