@@ -16,7 +16,9 @@ public struct EmulatorBackend: HypervisorBackend {
 
     public var name: String { "emulator" }
 
-    public var capabilities: BackendCapabilities { [.instructionClock, .budget, .undefinedCalls, .debugging] }
+    public var capabilities: BackendCapabilities {
+        [.instructionClock, .budget, .undefinedCalls, .debugging, .semihosting]
+    }
 
     public func makeVM(_ configuration: BackendConfiguration) throws(BackendError) -> any BackendVM {
         do throws(GuestMemoryError) {

@@ -66,6 +66,8 @@ public struct BackendCapabilities: OptionSet, Sendable, Hashable {
     public static let wakeRequests = BackendCapabilities(rawValue: 1 << 3)
     /// Its CPUs are `DebuggableCPU`s.
     public static let debugging = BackendCapabilities(rawValue: 1 << 4)
+    /// `BackendConfiguration.takesSemihostingCalls`.
+    public static let semihosting = BackendCapabilities(rawValue: 1 << 5)
 
     /// Each one that is in the set, in words.
     fileprivate var words: [String] {
@@ -75,6 +77,7 @@ public struct BackendCapabilities: OptionSet, Sendable, Hashable {
             (.undefinedCalls, "make the calls of another conduit undefined"),
             (.wakeRequests, "wait for wake requests"),
             (.debugging, "stop a guest for a debugger"),
+            (.semihosting, "take semihosting calls"),
         ].compactMap { contains($0.0) ? $0.1 : nil }
     }
 }
@@ -134,6 +137,8 @@ public struct BackendConfiguration: Sendable {
     /// Whether two runs are to be the same: requests and the end of a budget are noticed at points that only depend on
     /// the guest's state.
     public var isRepeatable = false
+    /// Whether `VirtualCPU.run` comes back with HLT #0xF000 of EL1, which is undefined otherwise.
+    public var takesSemihostingCalls = false
     /// Called when an event was sent to a CPU whose `run` has returned `Exit.waitForEvent`, on the sender's thread.
     public var eventSent: @Sendable (Int) -> Void = { _ in }
 

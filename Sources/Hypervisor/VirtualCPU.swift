@@ -10,6 +10,8 @@ public enum Exit: Sendable, Hashable {
     case hypercall(immediate: UInt16)
     /// SMC #immediate, with the guest's PC already past it.
     case secureMonitorCall(immediate: UInt16)
+    /// HLT #0xF000 of EL1, with the guest's PC already past it, if the machine takes semihosting calls.
+    case semihostingCall
     /// WFI with nothing pending: nothing to do before an interrupt, or until the counter reaches `deadline`
     /// (in ticks of the guest's physical counter; nil if no timer is armed).
     case waitForInterrupt(deadline: UInt64?)

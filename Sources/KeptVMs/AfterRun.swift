@@ -51,7 +51,7 @@ public enum AfterRun: Hashable, Sendable {
             self = .hibernated
         case (_, .old) where facts.wasToResume:
             self = facts.isRecorded && !facts.hasWritten ? .asBefore : .unknown
-        case (.crashed, .old), (.stopped, .old):
+        case (.crashed, .old), (.stopped, .old), (.exited, .old):
             self = .unknown
         case (.poweredOff, .none) where facts.knowsSystemOff2:
             self = .nothing

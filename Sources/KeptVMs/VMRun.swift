@@ -174,7 +174,7 @@ public final class VMRun: Sendable {
             case .poweredOff: "SYSTEM_OFF"
             case .reset(let request): request.type == nil ? "SYSTEM_RESET" : "SYSTEM_RESET2"
             // It made none: it was stopped once its image was written, or crashed.
-            case .crashed, .stopped: "none"
+            case .exited, .crashed, .stopped: "none"
             }
         let isCalled = function != "none"
         return HibernationRecord.Call(

@@ -226,7 +226,7 @@ extension RunEnd {
     var isUnexpected: Bool {
         switch self {
         case .crashed, .stopped: true
-        case .poweredOff, .hibernated, .reset: false
+        case .poweredOff, .exited, .hibernated, .reset: false
         }
     }
 }

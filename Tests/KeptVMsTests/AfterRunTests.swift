@@ -44,7 +44,7 @@ struct AfterRunTests {
     func left(end: RunEnd) {
         let expected: AfterRun =
             switch end {
-            case .crashed, .stopped: .unknown
+            case .exited, .crashed, .stopped: .unknown
             case .hibernated, .poweredOff, .reset: .nothing
             }
         #expect(after(end) { $0.image = .old } == expected)

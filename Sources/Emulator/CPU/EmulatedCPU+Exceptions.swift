@@ -11,6 +11,12 @@ private enum Vector {
     static let interrupt: UInt64 = 0x080
 }
 
+/// The instruction by which a program calls the host that debugs it.
+enum Semihosting {
+    /// Of HLT, in A64.
+    static let immediate: UInt16 = 0xF000
+}
+
 extension EmulatedCPU {
     /// PSTATE with its flags, as SPSR holds it.
     var pstate: PSTATE {
@@ -83,6 +89,10 @@ extension EmulatedCPU {
         case .brk:
             takeException(.brk(immediate), returnAddress: next &- 4, faultAddress: nil)
         case .hlt:
+            if configuration.takesSemihostingCalls, immediate == Semihosting.immediate, !isEL0 {
+                state.pc = next
+                return .semihostingCall
+            }
             takeException(.undefined, returnAddress: next &- 4, faultAddress: nil)
         case .hvc:
             state.pc = next

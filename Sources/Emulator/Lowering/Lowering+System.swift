@@ -14,8 +14,9 @@ extension Lowering {
         case .hvc: return !context.isEL0 && exception(.hvc, word, into: &context)
         case .smc: return !context.isEL0 && exception(.smc, word, into: &context)
         case .hlt:
-            // Halting debug does not exist here, so HLT is undefined.
-            return false
+            // Halting debug does not exist here, so HLT is undefined, unless the machine takes it for a call.
+            return !context.isEL0 && word.bits(20, 5) == UInt32(Semihosting.immediate)
+                && exception(.hlt, word, into: &context)
         case .eret:
             guard !context.isEL0 else { return false }
             context.emit(Operation(.exceptionReturn, a: context.instructionCount))

@@ -55,6 +55,8 @@ enum CoreAction: Sendable, Hashable {
     case wakeSystem(CoreStart)
     /// The machine is not suspended any more, since the run is over.
     case abandonSuspend
+    /// Answer the semihosting call that it makes.
+    case answerSemihosting
     /// The run ends.
     case finish(RunEnd)
     /// It has stopped for a debugger, and all others stop, too.
@@ -126,6 +128,7 @@ struct CoreLife: Sendable, Hashable, Codable {
         return switch exit {
         case .hypercall: to(.running, .answerCall(.hvc))
         case .secureMonitorCall: to(.running, .answerCall(.smc))
+        case .semihostingCall: to(.running, .answerSemihosting)
         case .waitForInterrupt(let deadline): to(.waiting(until: deadline))
         case .waitForEvent(let deadline): to(.waitingForEvent(until: deadline))
         case .budgetExhausted, .interrupted: unchanged

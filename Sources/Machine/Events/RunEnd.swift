@@ -53,6 +53,8 @@ public enum StopReason: Sendable, Hashable {
 /// How a run ended.
 public enum RunEnd: Sendable, Hashable {
     case poweredOff
+    /// A bare-metal program said by semihosting that it is done, with this code; 0 is success.
+    case exited(code: UInt32)
     case hibernated(HibernationRequest)
     case reset(ResetRequest)
     /// The guest cannot go on, for the reason given.
@@ -64,7 +66,7 @@ public enum RunEnd: Sendable, Hashable {
     public var isReset: Bool {
         switch self {
         case .reset, .stopped(.reset): true
-        case .poweredOff, .hibernated, .crashed, .stopped: false
+        case .poweredOff, .exited, .hibernated, .crashed, .stopped: false
         }
     }
 

@@ -8,6 +8,7 @@ extension MachineConfiguration {
         // Every model so far promises that there is no EL2 or EL3 to take the other conduit's call.
         var needed: BackendCapabilities = .undefinedCalls
         if clock == .instructions { needed.formUnion([.instructionClock, .budget]) }
+        if semihosting != nil { needed.formUnion([.semihosting, .debugging]) }
         return needed
     }
 

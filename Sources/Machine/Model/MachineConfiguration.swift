@@ -89,6 +89,8 @@ public struct MachineConfiguration: Sendable {
     public var guest = GuestSetup()
     /// What goes wrong in the firmware and with the disks, on purpose. No part of what is recorded with a VM.
     public var laboratory = Laboratory.idle
+    /// Calls of a bare-metal program to its host; nil: there are none. No part of what is recorded with a VM.
+    public var semihosting: SemihostingConfiguration?
     public var clock = ClockKind.host
     public var console = ConsoleKind.pl011
     /// Where the guest's counter begins: with the host's clock, `counterOfToday` is good for a machine that keeps no

@@ -7,6 +7,7 @@ extension RunEnd {
     public var kind: String {
         switch self {
         case .poweredOff: "powered-off"
+        case .exited: "exited"
         case .hibernated: "hibernated"
         case .reset: "reset"
         case .crashed: "crashed"
@@ -24,6 +25,7 @@ extension RunEnd {
     private func words(of findings: [HibernationFinding]) -> String {
         switch self {
         case .poweredOff: return "powered off" + Self.words(findings)
+        case .exited(let code): return "the program exited with \(code)"
         case .hibernated: return "hibernated"
         case .reset: return "reset" + Self.words(findings)
         case .crashed(let reason): return "crashed: \(reason)"

@@ -74,7 +74,7 @@ public struct RunReport: Codable, Sendable {
 
     /// How the run ended.
     public struct End: Codable, Sendable {
-        /// powered-off, hibernated, reset, crashed or stopped.
+        /// powered-off, exited, hibernated, reset, crashed or stopped.
         public var kind: String
         public var exitCode: Int32
         /// The last line on standard error, without "dormouse: ".

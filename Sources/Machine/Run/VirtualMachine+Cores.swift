@@ -19,6 +19,7 @@ extension VirtualMachine {
         switch action {
         case .none: break
         case .answerCall(let conduit): answerCall(of: core, by: conduit)
+        case .answerSemihosting: answerSemihosting(of: core)
         case .start(let start):
             interruptController.powerOn(index)
             core.cpu.reset(entry: start.entry, context: start.contextID)

@@ -146,8 +146,17 @@ extension VirtualMachine {
     /// - Returns: fewer bytes if those behind them are not memory, or not mapped; none at all while the core executes
     ///   something whose addresses are asked for.
     public func debugRead(_ address: DebuggedAddress, count: Int) -> [UInt8] {
+        place(address).map { read($0, count: count) } ?? []
+    }
+
+    /// The same by the virtual addresses of a CPU, on the thread of its core.
+    func debugRead(at address: UInt64, count: Int, of cpu: any DebuggableCPU) -> [UInt8] {
+        read(.virtual(address, cpu), count: count)
+    }
+
+    private func read(_ place: Place, count: Int) -> [UInt8] {
         var bytes: [UInt8] = []
-        forEachPiece(of: address, count: count) { physical, count in
+        forEachPiece(of: place, count: count) { physical, count in
             guard let read = memory.read(at: physical, count: count) else { return false }
             bytes += read
             return true
@@ -162,8 +171,17 @@ extension VirtualMachine {
     ///   - address: of the first byte.
     /// - Returns: whether all of it is; if not, nothing was changed.
     public func debugWrite(_ bytes: [UInt8], to address: DebuggedAddress) -> Bool {
+        place(address).map { write(bytes, $0) } ?? false
+    }
+
+    /// The same by the virtual addresses of a CPU, on the thread of its core.
+    func debugWrite(_ bytes: [UInt8], at address: UInt64, of cpu: any DebuggableCPU) -> Bool {
+        write(bytes, .virtual(address, cpu))
+    }
+
+    private func write(_ bytes: [UInt8], _ place: Place) -> Bool {
         var pieces: [(address: PhysicalAddress, count: Int)] = []
-        let isThere = forEachPiece(of: address, count: bytes.count) { physical, count in
+        let isThere = forEachPiece(of: place, count: bytes.count) { physical, count in
             pieces.append((physical, count))
             return memory.contains(physical, count: UInt64(count))
         }
@@ -176,20 +194,34 @@ extension VirtualMachine {
         return true
     }
 
+    /// An address, and the CPU whose it is.
+    private enum Place {
+        case virtual(UInt64, any DebuggableCPU)
+        case physical(PhysicalAddress)
+    }
+
+    /// nil while the CPU does not stand still.
+    private func place(_ address: DebuggedAddress) -> Place? {
+        switch address {
+        case .virtual(let address, let core): standingCPU(core).map { .virtual(address, $0) }
+        case .physical(let address): .physical(address)
+        }
+    }
+
     /// Calls `body` with each part of a range that is on one page, until it says no.
     ///
     /// - Returns: whether it never did, and all of the range leads somewhere.
     @discardableResult
     private func forEachPiece(
-        of address: DebuggedAddress, count: Int, _ body: (PhysicalAddress, Int) -> Bool
+        of place: Place, count: Int, _ body: (PhysicalAddress, Int) -> Bool
     ) -> Bool {
         var done = 0
         while done < count {
             let physical: PhysicalAddress
-            switch address {
+            switch place {
             case .physical(let first): physical = first &+ UInt64(done)
-            case .virtual(let first, let core):
-                guard let found = translate(first &+ UInt64(done), core: core) else { return false }
+            case .virtual(let first, let cpu):
+                guard let found = translate(first &+ UInt64(done), cpu) else { return false }
                 physical = found
             }
             let piece = min(count - done, Int(Self.pageMask + 1 - physical & Self.pageMask))
@@ -199,9 +231,8 @@ extension VirtualMachine {
         return true
     }
 
-    /// Where an address of a core's leads, whatever may be done there.
-    private func translate(_ address: UInt64, core: Int) -> PhysicalAddress? {
-        guard let cpu = standingCPU(core) else { return nil }
+    /// Where an address of a CPU's leads, whatever may be done there.
+    private func translate(_ address: UInt64, _ cpu: any DebuggableCPU) -> PhysicalAddress? {
         var regime = cpu.translationRegime
         // A page whose access flag is clear has its bytes all the same.
         regime.tcr |= TCR.ha

@@ -110,7 +110,7 @@ extension RunEnd {
     /// answers yet, and nobody waits for a guest that asked for much.
     fileprivate var finishesRequests: Bool {
         switch self {
-        case .poweredOff, .hibernated: true
+        case .poweredOff, .exited, .hibernated: true
         case .reset, .crashed, .stopped: false
         }
     }

@@ -178,6 +178,7 @@ public final class VirtualMachine: @unchecked Sendable {
             timerLines: { list.timers.lines(made, cpu: $0) })
         parts.ownInterruptController = made.cpuInterfaces == nil ? interruptController : nil
         parts.isRepeatable = isDeterministic
+        parts.takesSemihostingCalls = configuration.semihosting != nil
         parts.eventSent = { parking[$0].wake() }
         do throws(BackendError) { backendVM = try backend.makeVM(parts) } catch { throw MachineError(error) }
         cpus = backendVM.virtualCPUs

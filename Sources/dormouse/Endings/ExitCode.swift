@@ -55,6 +55,8 @@ extension RunEnd {
     var exitCode: ExitCode {
         switch self {
         case .poweredOff: .poweredOff
+        // The program's own, as far as a process has it.
+        case .exited(let code): ExitCode(rawValue: Int32(code & 0xFF))
         case .hibernated: .hibernated
         case .reset: .reset
         case .crashed: .crashed

@@ -50,6 +50,7 @@ struct QEMU: ParsableCommand {
                 Message.write(
                     "\(path): a VM that is kept has its own variables; `dormouse create --uefi-vars` copies them")
             }
+            if qemu.machine.semihosting != nil { Message.write("a VM that is kept has no semihosting") }
             for warning in qemu.warnings { Message.write(warning) }
             Output.print(try VMConfiguration(qemu.machine, hibernation: .init()).toml())
             Command.end(Command.Ending(code: .poweredOff))
@@ -139,6 +140,7 @@ struct QEMU: ParsableCommand {
     /// QEMU's exit code: a guest that comes to an end, by whichever way, is none of its failures.
     private static func code(_ end: RunEnd) -> ExitCode {
         switch end {
+        case .exited: end.exitCode
         case .poweredOff, .hibernated, .reset, .stopped(.signal), .stopped(.console), .stopped(.monitor),
             .stopped(.reset):
             .poweredOff

@@ -105,6 +105,8 @@ struct QEMUMachine {
         case "pflash": try addFlash(Flash(path: value, isReadOnly: false), nil, name)
         case "S": startsPaused = true
         case "gdb": debugger = try QEMUSocket.debugger(value, of: name, known: chardevs)
+        case "semihosting": machine.semihosting = machine.semihosting ?? SemihostingConfiguration()
+        case "semihosting-config": try takeSemihosting(value)
         case "s": debugger = try QEMUSocket.debugger("tcp::1234", of: name)
         case "no-shutdown": keepsEnded = true
         case "name": try takeName(value)
@@ -131,6 +133,9 @@ struct QEMUMachine {
         }
         machine.kernel = kernel
         try applyFirmware()
+        if machine.semihosting?.arguments.isEmpty == true {
+            machine.semihosting?.arguments = [kernel ?? "", machine.commandLine].filter { !$0.isEmpty }
+        }
         guard accelerators.isEmpty || accelerators.contains("tcg") else {
             throw QEMUError("accel", "\(accelerators[0]) is not to be had: the guest's CPU is software; add -accel tcg")
         }

@@ -18,13 +18,14 @@ struct QEMUOption: Equatable {
     static let withValue: Set<String> = [
         "M", "accel", "action", "append", "bios", "blockdev", "chardev", "cpu", "device", "display", "drive", "echr",
         "gdb", "hda", "icount", "initrd", "kernel", "m", "machine", "mon", "monitor", "name", "net", "netdev", "nic",
-        "object", "parallel", "pflash", "pidfile", "qmp", "qmp-pretty", "serial", "smbios", "smp", "uuid", "vga",
+        "object", "parallel", "pflash", "pidfile", "qmp", "qmp-pretty", "semihosting-config", "serial", "smbios", "smp",
+        "uuid", "vga",
     ]
 
     /// Options that stand alone and are taken.
     static let withoutValue: Set<String> = [
         "S", "explain", "h", "help", "no-reboot", "no-shutdown", "no-user-config", "nodefaults", "nographic",
-        "s", "snapshot", "version",
+        "s", "semihosting", "snapshot", "version",
     ]
 
     /// Options of Dormouse that QEMU has not; they mean what they mean to `dormouse run`.
@@ -40,8 +41,7 @@ struct QEMUOption: Equatable {
 
     /// Options that will be taken once Dormouse has what they ask for.
     static let later: Set<String> = [
-        "boot", "d", "fsdev", "global", "numa", "readconfig", "rtc", "semihosting",
-        "semihosting-config", "trace", "virtfs", "watchdog-action",
+        "boot", "d", "fsdev", "global", "numa", "readconfig", "rtc", "trace", "virtfs", "watchdog-action",
     ]
 
     /// Cuts a command line into options.

@@ -113,6 +113,7 @@ struct ConfigurationFormsTests {
         "hardwareSignature": "a kept VM's follows from its environment; the option and the report have it",
         "knownHeaderEnds": "what was seen on disks, and not chosen",
         "laboratory": "is no part of the machine",
+        "semihosting": "is for programs that are run, and not kept",
         "initialCounter": "where the last run left it",
         "initialCounterTime": "the same",
         "kernelCopy": "a kept VM's own copy of `kernel`, which is what is chosen",

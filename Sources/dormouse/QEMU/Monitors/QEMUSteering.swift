@@ -200,7 +200,7 @@ extension RunEnd {
     /// What QEMU calls it.
     fileprivate var cause: MonitorEvent.Cause {
         switch self {
-        case .poweredOff, .hibernated: .guestShutdown
+        case .poweredOff, .exited, .hibernated: .guestShutdown
         case .reset: .guestReset
         case .crashed: .guestPanic
         case .stopped(.console), .stopped(.monitor): .quit
@@ -239,7 +239,7 @@ private struct SteeredMachine: MonitoredMachine {
             // It is started again, unless it is kept.
             case .reset, .stopped(.reset): steering.keptEnd == nil ? begun : .shutdown
             case .crashed: .guestPanicked
-            case .poweredOff, .hibernated, .stopped: .shutdown
+            case .poweredOff, .exited, .hibernated, .stopped: .shutdown
             }
         }
     }
