@@ -136,7 +136,7 @@ public final class VMRun: Sendable {
         if state.lost != nil { state.lost?.disks = try Self.disks(plan.configuration, as: .sampled, progress) }
         state.lastEnd = VMState.End(
             kind: outcome.end.kind, exitCode: exitCode,
-            words: outcome.end.words(findings, machine.diskFailures),
+            words: outcome.end.words(findings, machine.diskFailures, panic: machine.consolePanic),
             time: String(now))
         self.state.withLock { $0 = state }
         try plan.vm.write(state, didReach: didReach)

@@ -60,7 +60,8 @@ struct GuestRun {
         return (
             outcome.end,
             Command.Ending(
-                code: outcome.end.exitCode, words: outcome.end.words(findings, machine.diskFailures),
+                code: outcome.end.exitCode,
+                words: outcome.end.words(findings, machine.diskFailures, panic: machine.consolePanic),
                 losses: session.losses.all)
         )
     }

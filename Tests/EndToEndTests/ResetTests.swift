@@ -26,6 +26,18 @@ extension EndToEnd {
         }
 
         @Test(
+            "A panic that ends in a reset is told of in the console's words, on a machine without pvpanic",
+            .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
+        func panic() throws {
+            let scratch = try Scratch("panic")
+            var machine = GuestMachine(.systemOff2, test: "panic")
+            machine.options = ["--no-reboot"]
+            let end = try scratch.run(machine, "1-boot")
+            #expect(end.exitCode == ExitCode.reset)
+            #expect(end.words == #"reset; the console said "Kernel panic - not syncing: sysrq triggered crash""#)
+        }
+
+        @Test(
             "With --no-reboot, a Linux guest's reset ends the run",
             .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
         func linuxDoesNotReboot() throws {

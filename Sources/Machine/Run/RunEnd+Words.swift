@@ -18,8 +18,16 @@ extension RunEnd {
     /// One line for people. A power-off or a reset with a hibernation image on a disk is how a guest hibernates that
     /// does not call SYSTEM_OFF2, so that is said; what the disks of a guest hold that ended otherwise is not. Requests
     /// that the host could not do are told of in every case: a guest that was told of an error may have gone on.
-    public func words(_ findings: [HibernationFinding], _ failures: [DiskFailures] = []) -> String {
-        ([words(of: findings)] + failures.map(\.words)).joined(separator: "; ")
+    ///
+    /// - Parameters:
+    ///   - findings: what is on the disks.
+    ///   - failures: what the host could not do.
+    ///   - panic: what the console said of one; no fact, and so in the guest's words.
+    public func words(
+        _ findings: [HibernationFinding], _ failures: [DiskFailures] = [], panic: String? = nil
+    ) -> String {
+        ([words(of: findings)] + failures.map(\.words) + (panic.map { ["the console said \"\($0)\""] } ?? []))
+            .joined(separator: "; ")
     }
 
     private func words(of findings: [HibernationFinding]) -> String {

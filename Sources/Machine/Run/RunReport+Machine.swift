@@ -24,7 +24,7 @@ extension RunReport {
         dormouse = dormouseVersion
         end = End(
             kind: outcome.end.kind, exitCode: exitCode,
-            words: outcome.end.words(findings, machine.diskFailures))
+            words: outcome.end.words(findings, machine.diskFailures, panic: machine.consolePanic))
         boots = outcome.boots
         wallSeconds = outcome.wallSeconds
         cpuSeconds = outcome.cpuSeconds
@@ -33,6 +33,7 @@ extension RunReport {
         psci = PSCI(machine.configuration.psci, machine.firmwareCalls)
         psci.powerDowns = machine.powerDowns
         panics = Dictionary(uniqueKeysWithValues: machine.panicCounts.map { ($0.key.rawValue, $0.value) })
+        console = Console(panic: machine.consolePanic, lines: machine.consoleLines)
         disks = zip(machine.configuration.disks, machine.diskActivity).map(DiskUse.init)
         hibernationImages = findings.map(Image.init)
         memory = Memory(machine)

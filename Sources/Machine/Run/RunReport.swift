@@ -28,6 +28,8 @@ public struct RunReport: Codable, Sendable {
     public var psci: PSCI
     /// How often the guest said that its kernel panicked, in all boots: by what it said, panicked or crash-loaded.
     public var panics: [String: UInt64]
+    /// What the guest wrote last.
+    public var console: Console?
     /// What was asked of each disk, in the order of the slots.
     public var disks: [DiskUse]
     /// One for each disk, in the order of the slots.
@@ -135,6 +137,15 @@ public struct RunReport: Codable, Sendable {
         public var pc: String
         /// What became of the call, in words.
         public var outcome: String
+    }
+
+    /// The end of what the guest wrote to its console.
+    public struct Console: Codable, Sendable {
+        /// What it said of a panic in the last boot, if the guest did not tell of that in any better way. Its own
+        /// words, and no fact.
+        public var panic: String?
+        /// The last lines, 24 at most.
+        public var lines: [String]
     }
 
     /// How often a disk was used.

@@ -59,6 +59,7 @@ extension VirtualMachine {
 
     private func write(_ bytes: [UInt8]) {
         guard !bytes.isEmpty else { return }
+        consoleTail.note(bytes)
         events.consoleOutput(bytes)
     }
 

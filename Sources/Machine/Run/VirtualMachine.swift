@@ -33,6 +33,7 @@ public final class VirtualMachine: @unchecked Sendable {
     let vmClock: VMClock?
     let console: ConsoleDevice?
     let consoleSelection: ConsoleSelection
+    let consoleTail = ConsoleTail()
     let disks: [BlockDevice]
     let imageWatch: ImageWatch
     let networks: [NetworkDevice]
@@ -138,8 +139,9 @@ public final class VirtualMachine: @unchecked Sendable {
         let log = try Self.openDiskLog(configuration.laboratory)
         let diskLaboratory = Self.makeDiskLaboratory(configuration.laboratory, log: log)
         self.diskLaboratory = diskLaboratory
-        let output = { @Sendable (bytes: [UInt8]) -> Void in
+        let output = { @Sendable [consoleTail] (bytes: [UInt8]) -> Void in
             log?.said(bytes)
+            consoleTail.note(bytes)
             events.consoleOutput(bytes)
         }
         let alarmClock = AlarmClock()
@@ -326,6 +328,7 @@ public final class VirtualMachine: @unchecked Sendable {
         // makes it zero.
         if !keepsMemory.load(ordering: .acquiring) { memory.empty() }
         consoleSelection.reset()
+        consoleTail.begin()
         for component in components { component.reset() }
         for component in components { component.state?.resume() }
         try guest.load(plan, into: memory)

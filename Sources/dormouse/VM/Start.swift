@@ -115,7 +115,7 @@ struct Start: ParsableCommand {
             if outcome.end.isUnexpected { session.log.debug("the cores at the end:\n\(machine.dump())") }
             for failure in ended.findings.compactMap(\.failure) { Message.write(failure) }
             write(report, machine, outcome, ended, plan, session)
-            let words = outcome.end.words(ended.findings, machine.diskFailures)
+            let words = outcome.end.words(ended.findings, machine.diskFailures, panic: machine.consolePanic)
             server.finish(
                 VMState.End(
                     kind: outcome.end.kind, exitCode: outcome.end.exitCode.rawValue, words: words,
