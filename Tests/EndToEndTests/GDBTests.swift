@@ -49,7 +49,8 @@ extension EndToEnd {
             let commands = [
                 "target remote \(socket)", "print/x $pc", "hbreak *\(address("start_kernel"))", "continue",
                 "print $pc == \(address("start_kernel"))", "print ($cpsr & 0xc) >> 2",
-                "x/s \(address("linux_banner"))", "stepi", "stepi", "print (unsigned long)$pc - \(address("start_kernel"))",
+                "x/s \(address("linux_banner"))", "stepi", "stepi",
+                "print (unsigned long)$pc - \(address("start_kernel"))",
                 "delete", "break *\(address("machine_power_off"))", "continue", "info threads",
                 "print $pc == \(address("machine_power_off"))",
                 // Who called: the return address and the frame before it are in the kernel.
