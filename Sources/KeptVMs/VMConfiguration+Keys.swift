@@ -61,6 +61,7 @@ extension VMConfiguration {
         ConfigurationKey("console", .text(example: "pl011")),
         ConfigurationKey("clock", .text(example: "host")),
         ConfigurationKey("seed", .number(example: 1), isRequired: false),
+        ConfigurationKey("watchdog", .text(example: "reset"), isRequired: false),
         ConfigurationKey(
             "psci",
             .table([

@@ -38,6 +38,8 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
     /// `host` or `instructions`.
     public var clock: String
     public var seed: Int64?
+    /// What becomes of a guest that does not refresh its watchdog, if it has one.
+    public var watchdog: String?
     public var psci: PolicyRecord
     public var hibernation: HibernationPolicy
     public var disks: [Disk]?
@@ -51,7 +53,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         case initrd, append, firmware
         case uefiCode = "uefi-code"
         case generationID = "generation-id"
-        case uuid, console, clock, seed, psci, hibernation
+        case uuid, console, clock, seed, watchdog, psci, hibernation
         case disks = "disk"
         case networks = "network"
         case guest
@@ -134,6 +136,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         console = machine.console.rawValue
         clock = machine.clock.rawValue
         seed = machine.clock == .instructions ? Int64(bitPattern: machine.seed) : nil
+        watchdog = machine.watchdog?.rawValue
         psci = PolicyRecord(machine.psci)
         self.hibernation = hibernation
         guest = Guest(machine.guest)
@@ -188,6 +191,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         machine.console = try Self.value(console, "console")
         machine.clock = try Self.value(clock, "clock")
         machine.seed = UInt64(bitPattern: seed ?? 0)
+        if let watchdog { machine.watchdog = try Self.value(watchdog, "watchdog") }
         machine.psci = policy
         machine.disks = []
         for disk in disks ?? [] { machine.disks.append(try disk.disk()) }

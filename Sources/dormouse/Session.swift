@@ -81,6 +81,7 @@ final class Session: Sendable {
         events.imageWritten = imageWritten
         events.suspended = { log.notice("\($0.words)") }
         events.panic = { log.warning("\($0.words)") }
+        events.watchdog = { log.warning("the guest did not refresh its watchdog: \($0.rawValue)") }
         steering?.connect(&events)
         if let warning = configuration.model.warning { log.warning("\(warning)") }
         var configuration = configuration

@@ -49,7 +49,7 @@ struct ACPITables {
                 "APIC",
                 MADT.bytes(
                     cpus: board.cpus, gic: board.gic, performanceInterrupt: acpi.performanceInterrupt)),
-            place("GTDT", GTDT.bytes(timer: board.timer)),
+            place("GTDT", GTDT.bytes(timer: board.timer, watchdog: board.device(BoardDescription.Watchdog.self))),
         ]
         if let topology = acpi.topology { listed.append(place("PPTT", PPTT.bytes(topology: topology))) }
         if let port = board.serialPort { listed.append(place("SPCR", SPCR.bytes(uart: port.device))) }

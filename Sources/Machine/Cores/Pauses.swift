@@ -14,6 +14,8 @@ struct Pauses: Sendable, Hashable {
     var asked: PauseClock?
     /// Disks that cannot do what the guest wants of them.
     var waitingDisks = 0
+    /// The guest's counter when the pause began.
+    var counter: UInt64 = 0
 
     var isPaused: Bool { asked != nil || waitingDisks > 0 }
     var stopsClock: Bool { asked == .standsStill }

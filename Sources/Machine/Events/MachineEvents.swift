@@ -23,6 +23,8 @@ public struct MachineEvents: Sendable {
     /// The guest wrote the header of a hibernation image to a disk, by its index, in a page that ends there. The guest
     /// waits meanwhile.
     public var imageWritten: (@Sendable (_ disk: Int, _ headerEnd: UInt64) -> Void)?
+    /// The guest did not refresh its watchdog, and this is what becomes of it.
+    public var watchdog: (@Sendable (WatchdogAction) -> Void)?
     /// A core, by its index, has stopped for a debugger; the others will in a moment.
     public var debugStop: (@Sendable (_ core: Int, DebugStop) -> Void)?
 

@@ -44,6 +44,8 @@ public enum StopReason: Sendable, Hashable {
     case monitor
     /// The machine is to be started anew; the guest did not ask for it.
     case reset
+    /// The guest did not refresh its watchdog, and is to be started anew.
+    case watchdog
     /// The laboratory cut the power at a request to a disk.
     case powerCut
     /// The host could not go on, for the reason given.
@@ -65,7 +67,7 @@ public enum RunEnd: Sendable, Hashable {
     /// Whether the guest is to be started again: by its own doing, or by somebody else's.
     public var isReset: Bool {
         switch self {
-        case .reset, .stopped(.reset): true
+        case .reset, .stopped(.reset), .stopped(.watchdog): true
         case .poweredOff, .exited, .hibernated, .crashed, .stopped: false
         }
     }

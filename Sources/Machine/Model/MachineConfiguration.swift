@@ -93,6 +93,8 @@ public struct MachineConfiguration: Sendable {
     public var semihosting: SemihostingConfiguration?
     public var clock = ClockKind.host
     public var console = ConsoleKind.pl011
+    /// What becomes of a guest that does not refresh its watchdog; nil: it has none.
+    public var watchdog: WatchdogAction?
     /// Where the guest's counter begins: with the host's clock, `counterOfToday` is good for a machine that keeps no
     /// record.
     public var initialCounter: UInt64 = 0
@@ -128,6 +130,8 @@ public enum MachineError: AttributedError {
     case tooManyDisks(Int, limit: Int)
     case generationID(byteCount: Int)
     case uuid(byteCount: Int)
+    /// A watchdog is to press a sleep button, and there is none.
+    case watchdogButton
     case file(path: String, role: String, reason: String)
     case kernel(path: String, KernelImageError)
     case initrdForFlatImage
@@ -174,6 +178,8 @@ public enum MachineError: AttributedError {
             "a UUID has \(SystemUUID.byteCount) bytes and not \(count); give 32 hexadecimal digits with hyphens between"
         case .generationID(let count):
             "a generation id has 16 bytes and not \(count); give 32 hexadecimal digits"
+        case .watchdogButton:
+            "the watchdog is to press a sleep button, and only a machine that is described by ACPI has one"
         case .file(let path, let role, let reason):
             "cannot read the \(role) \(path): \(reason)"
         case .kernel(let path, let error):
@@ -215,8 +221,8 @@ public enum MachineError: AttributedError {
         case .disk(let error): error.isHosts
         case .network(.host): true
         case .flash(let error): error.isHosts
-        case .cpuCount, .memorySize, .tooManyDisks, .generationID, .uuid, .file, .kernel, .initrdForFlatImage,
-            .bootPlan,
+        case .cpuCount, .memorySize, .tooManyDisks, .generationID, .uuid, .watchdogButton, .file, .kernel,
+            .initrdForFlatImage, .bootPlan,
             .laboratoryFlash, .nothingToStart, .initrdWithoutKernel, .flatImageWithUEFI, .noUEFI, .notFirmware,
             .notVariables,
             .memory, .backend, .laboratoryDisk, .sameDisk, .diskLog, .network, .guest:

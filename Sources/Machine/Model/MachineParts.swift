@@ -24,6 +24,9 @@ struct MachineParts {
     let diskEvents = DiskEvents()
     /// Who hears that the guest's kernel panicked.
     let panicEvents = PanicEvents()
+    /// Who hears that the guest's watchdog was not refreshed.
+    let watchdogEvents = WatchdogEvents()
+    let watchdogClock: WatchdogClock
     /// Which console is shown.
     let consoleSelection: ConsoleSelection
     /// What a console says that is shown.
@@ -48,6 +51,7 @@ struct MachineParts {
     var eventDevice: EventDevice?
     var generationIDInterrupt: InterruptLine?
     var vmClock: VMClock?
+    var watchdog: GenericWatchdog?
     var console: ConsoleDevice?
     var disks: [BlockDevice] = []
     /// Where UEFI's variables last.
@@ -59,7 +63,7 @@ struct MachineParts {
         _ configuration: MachineConfiguration, backend: any HypervisorBackend, events: MachineEvents,
         memory: GuestMemory, entropy: any EntropySource,
         timeOfDay: @escaping @Sendable () -> UInt64, time: @escaping @Sendable () -> VMClock.Reading,
-        alarmClock: AlarmClock, diskLaboratory: DiskLaboratory?,
+        alarmClock: AlarmClock, watchdogClock: WatchdogClock, diskLaboratory: DiskLaboratory?,
         consoleOutput: @escaping @Sendable ([UInt8]) -> Void, interruptInputs: [@Sendable (Bool) -> Void],
         wakeRequested: @escaping @Sendable (Int) -> Void
     ) {
@@ -71,6 +75,7 @@ struct MachineParts {
         self.timeOfDay = timeOfDay
         self.time = time
         self.alarmClock = alarmClock
+        self.watchdogClock = watchdogClock
         self.diskLaboratory = diskLaboratory
         consoleSelection = ConsoleSelection(typed: configuration.console)
         self.consoleOutput = consoleOutput

@@ -59,6 +59,7 @@ extension StopReason {
         case .console: "from the console"
         case .monitor: "from the monitor"
         case .reset: "by a reset from outside"
+        case .watchdog: "by its watchdog"
         case .powerCut: "by a power cut of the laboratory"
         case .host(let text): "by the host: \(text)"
         }

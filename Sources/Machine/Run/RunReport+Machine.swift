@@ -131,6 +131,7 @@ extension RunReport.Configuration {
         clock = configuration.clock.rawValue
         seed = configuration.clock == .instructions ? configuration.seed : nil
         console = configuration.console.rawValue
+        watchdog = configuration.watchdog?.rawValue
     }
 }
 

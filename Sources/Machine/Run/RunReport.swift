@@ -222,6 +222,8 @@ public struct RunReport: Codable, Sendable {
         public var seed: UInt64?
         /// pl011 or virtio.
         public var console: String
+        /// reset, crash, hibernate or none, if the guest has a watchdog.
+        public var watchdog: String?
     }
 
     /// A disk that the machine was made with.

@@ -56,11 +56,18 @@ extension VirtualMachine {
             let before = pauses
             let result = change(&pauses)
             // The counter stands only while the guest is paused.
-            if pauses.isPaused && !before.isPaused { pauseCount.add(1, ordering: .acquiringAndReleasing) }
+            if pauses.isPaused && !before.isPaused {
+                pauseCount.add(1, ordering: .acquiringAndReleasing)
+                pauses.counter = clock.counter
+                watchdogNotes(ticksPaused: nil)
+            }
             if pauses.stopsClock { hostClock?.stop() } else { hostClock?.goOn() }
             // Before a core goes on that could trust its counter.
             if before.stopsClock && !pauses.stopsClock { vmClock?.disrupt() }
-            if before.isPaused && !pauses.isPaused { pauseCount.add(1, ordering: .acquiringAndReleasing) }
+            if before.isPaused && !pauses.isPaused {
+                watchdogNotes(ticksPaused: clock.counter &- pauses.counter)
+                pauseCount.add(1, ordering: .acquiringAndReleasing)
+            }
             return result
         }
         // Turns end by themselves; where they end must not depend on when somebody pauses.

@@ -76,7 +76,7 @@ extension VirtualMachine {
             // What the guest meant to have done is worth nothing if its disks had no power before the run was over.
             case (_, .stopped(.powerCut)): end = how
             // A stop that meets a reset must not be lost, or the guest would be booted again.
-            case (nil, _), (.reset, .stopped), (.stopped(.reset), .stopped):
+            case (nil, _), (.reset, .stopped), (.stopped(.reset), .stopped), (.stopped(.watchdog), .stopped):
                 end = how
                 endTimes.withLock { $0 = EndTimes(end: BootClock.now, time: WallClock.now, counter: power.now) }
             default: break

@@ -43,16 +43,23 @@ extension VirtualMachine {
             runInTurns()
         } else {
             var threads: [HostThread] = []
-            var alarmThread: HostThread?
+            var clockThreads: [HostThread] = []
             alarmClock.start()
+            watchdogClock.start()
             defer {
                 alarmClock.stop()
-                alarmThread?.join()
+                watchdogClock.stop()
+                for thread in clockThreads { thread.join() }
             }
             do throws(HostResourceError) {
                 if let rtc {
                     let alarmClock = alarmClock
-                    alarmThread = try HostThread { alarmClock.run(rtc) }
+                    clockThreads.append(try HostThread { alarmClock.run(rtc) })
+                }
+                if let watchdog, let hostClock {
+                    let watchdogClock = watchdogClock
+                    clockThreads.append(
+                        try HostThread { watchdogClock.run(watchdog) { hostClock.hostTime(ofCounter: $0) } })
                 }
                 for core in cores {
                     threads.append(try HostThread { [self] in runOnOwnThread(core) })

@@ -17,6 +17,7 @@ extension VirtualMachine {
         while !hasEnded {
             waitWhilePaused()
             rtc?.poll()
+            watchdog?.poll()
             for core in cores where !hasEnded { turn(core) }
             skipIdleTime()
         }
@@ -28,6 +29,8 @@ extension VirtualMachine {
         guard nextEvent(core, activity) == .now else { return }
         if activity != .running { perform(core.move(.woke), of: core) }
         perform(core.move(.exit(core.cpu.run(budget: Self.quantum))), of: core)
+        // The clock only knows of the instructions that the CPU told it of; looking at the timers tells it.
+        if watchdog != nil { _ = core.cpu.nextTimerDeadline }
     }
 
     private func waitWhilePaused() {
@@ -40,7 +43,7 @@ extension VirtualMachine {
 
     /// Moves the clock to the next event if every core waits for one; without any, waits for the world outside.
     private func skipIdleTime() {
-        var next = alarmCounter
+        var next = [alarmCounter, watchdog?.nextDeadline].compactMap(\.self).min()
         let activities = cores.map(\.activity)
         for (core, activity) in zip(cores, activities) {
             switch nextEvent(core, activity) {

@@ -46,6 +46,8 @@ public final class VirtualMachine: @unchecked Sendable {
     let laboratory: LaboratoryRun
     let systemSuspend = SystemSuspend()
     let alarmClock: AlarmClock
+    let watchdog: GenericWatchdog?
+    let watchdogClock: WatchdogClock
     /// By index.
     let cores: [Core]
     /// Whether the back end waits for wake requests.
@@ -146,12 +148,14 @@ public final class VirtualMachine: @unchecked Sendable {
         }
         let alarmClock = AlarmClock()
         self.alarmClock = alarmClock
+        let watchdogClock = WatchdogClock(time: hostTime)
+        self.watchdogClock = watchdogClock
         let list = configuration.components
         var materials = MachineParts(
             configuration, backend: backend, events: events, memory: memory, entropy: entropy,
             timeOfDay: Self.timeOfDay(instructionClock), time: Self.clockReading(clock, isHosts: !isDeterministic),
-            alarmClock: alarmClock, diskLaboratory: diskLaboratory, consoleOutput: output, interruptInputs: cpuInputs,
-            wakeRequested: { parking[$0].wake() })
+            alarmClock: alarmClock, watchdogClock: watchdogClock, diskLaboratory: diskLaboratory, consoleOutput: output,
+            interruptInputs: cpuInputs, wakeRequested: { parking[$0].wake() })
         try materials.make(list)
         let made = materials
         // Without one no CPU could be interrupted; every list begins with it.
@@ -165,6 +169,7 @@ public final class VirtualMachine: @unchecked Sendable {
         eventDevice = made.eventDevice
         generationIDInterrupt = made.generationIDInterrupt
         vmClock = made.vmClock
+        watchdog = made.watchdog
         generationID = Mutex(configuration.generationID)
         console = made.console
         consoleSelection = made.consoleSelection
@@ -202,6 +207,7 @@ public final class VirtualMachine: @unchecked Sendable {
         inputs.connect(cpus, parking)
         made.diskEvents.connect { [weak self] in self?.heard($0, ofDisk: $1) }
         made.panicEvents.connect { [weak self] in self?.heard($0) }
+        made.watchdogEvents.connect { [weak self] in self?.watchdogExpired() }
         made.flashPower.onCut { [weak self] in self?.finish(.stopped(.powerCut)) }
         watchHibernationImages()
         diskLaboratory?.onPowerCut { [weak self] in self?.finish(.stopped(.powerCut)) }
@@ -227,6 +233,7 @@ public final class VirtualMachine: @unchecked Sendable {
         try configuration.checkFirmware()
         try configuration.checkDisks()
         try configuration.checkNetworks()
+        if configuration.watchdog == .hibernate, configuration.hardwareDescription != .acpi { throw .watchdogButton }
         try configuration.guest.check(model)
         guard configuration.laboratory.flash == nil || configuration.uefi != nil else { throw .laboratoryFlash }
         for disk in configuration.laboratory.disks.keys.sorted() where !configuration.disks.indices.contains(disk) {

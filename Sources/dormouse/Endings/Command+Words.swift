@@ -44,6 +44,7 @@ extension Command {
         case .disk(.foreign): " with ,format=raw behind its path"
         case .disk(.image(.unnamedFormat)): " with ,format=qcow2 behind its path"
         case .sameDisk: " with ,readonly=on"
+        case .watchdogButton: " (--firmware acpi, or another --watchdog)"
         case .laboratoryDisk: ", in the order of --disk (--lab)"
         case .laboratoryFlash: " (--lab, --firmware uefi)"
         case .network(.instructionClock): " (--net, --clock=instructions)"

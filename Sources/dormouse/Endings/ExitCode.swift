@@ -62,7 +62,7 @@ extension RunEnd {
         case .crashed: .crashed
         case .stopped(.signal(let number)): .signal(number)
         case .stopped(.console), .stopped(.monitor): .stoppedAtConsole
-        case .stopped(.reset): .reset
+        case .stopped(.reset), .stopped(.watchdog): .reset
         case .stopped(.powerCut): .powerCut
         case .stopped(.host): .internalError
         }

@@ -155,6 +155,12 @@ struct MachineOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The device that what is typed goes to.", valueName: "device"))
     var console = ConsoleKind.pl011
 
+    @Option(
+        help: ArgumentHelp(
+            "A watchdog for the guest, and what becomes of one that does not refresh it. (default: no watchdog)",
+            valueName: "what"))
+    var watchdog: WatchdogAction?
+
     func validate() throws {
         guard kernel != "" else { throw ValidationError("--kernel has no value: name a file") }
         guard kernel != nil || firmware.hasUEFI else {
@@ -223,6 +229,7 @@ struct MachineOptions: ParsableArguments {
         machine.clock = clock
         machine.seed = seed ?? 0
         machine.console = console
+        machine.watchdog = watchdog
         return machine
     }
 }
@@ -439,3 +446,4 @@ extension ClockKind: ExpressibleByArgument {}
 extension Engine: ExpressibleByArgument {}
 extension GuestSetup.SleepButton: ExpressibleByArgument {}
 extension ConsoleKind: ExpressibleByArgument {}
+extension WatchdogAction: ExpressibleByArgument {}

@@ -142,7 +142,7 @@ struct QEMU: ParsableCommand {
         switch end {
         case .exited: end.exitCode
         case .poweredOff, .hibernated, .reset, .stopped(.signal), .stopped(.console), .stopped(.monitor),
-            .stopped(.reset):
+            .stopped(.reset), .stopped(.watchdog):
             .poweredOff
         case .crashed, .stopped(.powerCut), .stopped(.host): ExitCode(rawValue: 1)
         }

@@ -102,7 +102,7 @@ struct Start: ParsableCommand {
                 isStarted = true
             }
             let (outcome, ended) = try self.run(machine, run, session, earlier)
-            if case .reset = outcome.end, !options.noReboot, !session.isStopped {
+            if outcome.end.isReset, !options.noReboot, !session.isStopped {
                 session.log.info("the guest reset; starting it again")
                 // One that hibernated by its reset finds what it left, whatever is configured by now.
                 request = StartRequest()
@@ -151,7 +151,7 @@ struct Start: ParsableCommand {
         while true {
             // Each boot by itself: what a guest left by its reset is kept before it is booted again.
             let outcome = try session.run(machine, rebooting: false).after(earlier)
-            guard case .reset = outcome.end, !options.noReboot, !session.isStopped else {
+            guard outcome.end.isReset, !options.noReboot, !session.isStopped else {
                 return (outcome, try keep(run, machine, outcome))
             }
             earlier = outcome

@@ -105,6 +105,7 @@ struct ConfigurationFormsTests {
         ),
         Field(
             "seed", ["--seed", "7"], toml: ["seed = 7"], report: [#""seed":7"#], besides: ["--clock", "instructions"]),
+        Field("watchdog", ["--watchdog", "crash"], toml: ["watchdog = 'crash'"], report: [#""watchdog":"crash""#]),
         Field("console", ["--console", "virtio"], toml: ["console = 'virtio'"], report: [#""console":"virtio""#]),
     ]
 

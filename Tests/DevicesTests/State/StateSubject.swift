@@ -20,6 +20,7 @@ struct StateBench {
 enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
     case pl011
     case pl031
+    case watchdog
     case events
     case gic
     case flash
@@ -31,7 +32,7 @@ enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
     case entropy
 
     /// Those whose behaviour is all in their registers and wires.
-    static let registerOnly: [Self] = [.pl011, .pl031, .events, .gic, .flash, .fwCfg]
+    static let registerOnly: [Self] = [.pl011, .pl031, .watchdog, .events, .gic, .flash, .fwCfg]
 
     var testDescription: String { rawValue }
 
@@ -40,6 +41,7 @@ enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
         switch self {
         case .pl011: Self.pl011(PL011Bench())
         case .pl031: Self.pl031()
+        case .watchdog: Self.watchdog()
         case .events: Self.events()
         case .gic: Self.gic(GICBench(3))
         case .flash: Self.flash(try FlashBench())
@@ -113,6 +115,29 @@ enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
                     rtc.read(offset: register, size: 4, cpu: 0), wire.level ? 1 : 0, rtc.nextAlarm.map { $0 + 1 } ?? 0,
                 ]
             }, clock: clock, hostFields: ["time"])
+    }
+
+    private static func watchdog() -> StateBench {
+        let wire = RecordingLine()
+        let clock = SharedClock()
+        let watchdog = GenericWatchdog(
+            interrupt: wire.line, counter: { clock.time }, deadlineChanged: {}, expired: {})
+        let (control, refresh) = (watchdog.controlFrame, watchdog.refreshFrame)
+        return StateBench(
+            device: watchdog,
+            step: { random in
+                let register = random.next() % 6 * 4
+                switch random.next() % 6 {
+                case 0: control.write(offset: register, size: 4, value: random.next() % 8, cpu: 0)
+                case 1: control.write(offset: 0, size: 4, value: 1, cpu: 0)
+                case 2: refresh.write(offset: 0, size: 4, value: 0, cpu: 0)
+                case 3: watchdog.postpone(by: random.next() % 4)
+                default: clock.advance(random.next() % 3)
+                }
+                return [
+                    control.read(offset: register, size: 4, cpu: 0), wire.level ? 1 : 0, watchdog.nextDeadline ?? 0,
+                ]
+            }, clock: clock)
     }
 
     private static func events() -> StateBench {

@@ -25,6 +25,7 @@ struct ComponentTests {
         machine.disks = [DiskConfiguration(path: "/a")]
         machine.generationID = Array(0..<16)
         machine.console = .virtio
+        machine.watchdog = .crash
         // What only a later model has.
         if model.flash != nil { machine.uefi = UEFIConfiguration(code: "/code.fd") }
         return machine
@@ -139,6 +140,9 @@ struct ComponentTests {
         of(FwCfgComponent.self, "credentials", model: .virt2) {
             $0.credentials = [GuestCredential(name: "a", value: "b")]
         },
+        of(WatchdogComponent.self, "control") { $0.control = elsewhere },
+        of(WatchdogComponent.self, "refresh") { $0.refresh = elsewhere },
+        of(WatchdogComponent.self, "spi") { $0.spi = 100 },
         of(FlashComponent.self, "content", model: .virt2) { $0.content = .code },
         of(FlashComponent.self, "registers", model: .virt2) { $0.registers = elsewhere },
         of(FlashComponent.self, "blockByteCount", model: .virt2) { $0.blockByteCount *= 2 },

@@ -48,6 +48,10 @@ extension Virt1Layout {
         if let id = machine.generationID {
             devices.append(GenerationIDComponent(bytes: id, spi: generationIDSPI, ram: machine.ram))
         }
+        if machine.watchdog != nil {
+            devices.append(
+                WatchdogComponent(control: watchdogControl, refresh: watchdogRefresh, spi: watchdogSPI))
+        }
         return MachineComponents(
             interruptController: InterruptControllerComponent(
                 distributor: distributor, redistributors: redistributors(cpuCount: machine.cpuCount),

@@ -4,6 +4,7 @@
 //   0x0800_0000  GICv3 distributor           0x080A_0000  redistributors, 128 KiB each
 //   0x0900_0000  PL011, SPI 1                0x0901_0000  PL031, SPI 2
 //   0x0908_0000  events (only with ACPI), SPI 9
+//   0x0912_0000  a watchdog (only if it is asked for): its control frame, and at 0x0913_0000 its refresh frame, SPI 12
 //   0x0A00_0000  32 × virtio-mmio, 512 bytes each, SPI 16 and up
 //   0x4000_0000  RAM; its last 192 KiB are firmware's with ACPI, its last 64 KiB with a generation id (SPI 10)
 //
@@ -26,6 +27,10 @@ enum Virt1Layout {
     static let eventsSPI = 9
     /// With a device tree only.
     static let generationIDSPI = 10
+    static let watchdogControl: Range<PhysicalAddress> = 0x0912_0000..<0x0912_1000
+    /// In a page of its own, whatever a guest's pages are.
+    static let watchdogRefresh: Range<PhysicalAddress> = 0x0913_0000..<0x0913_1000
+    static let watchdogSPI = 12
     static let virtioBase: PhysicalAddress = 0x0A00_0000
     static let virtioStride: UInt64 = 0x200
     static let virtioSlotCount = 32

@@ -204,7 +204,7 @@ extension RunEnd {
         case .reset: .guestReset
         case .crashed: .guestPanic
         case .stopped(.console), .stopped(.monitor): .quit
-        case .stopped(.reset): .hostReset
+        case .stopped(.reset), .stopped(.watchdog): .hostReset
         case .stopped(.signal): .signal
         case .stopped(.powerCut), .stopped(.host): .hostError
         }
@@ -237,7 +237,7 @@ private struct SteeredMachine: MonitoredMachine {
         case .ended(let end):
             switch end {
             // It is started again, unless it is kept.
-            case .reset, .stopped(.reset): steering.keptEnd == nil ? begun : .shutdown
+            case .reset, .stopped(.reset), .stopped(.watchdog): steering.keptEnd == nil ? begun : .shutdown
             case .crashed: .guestPanicked
             case .poweredOff, .exited, .hibernated, .stopped: .shutdown
             }
