@@ -111,5 +111,58 @@ extension EndToEnd {
             #expect(end.report?.end.kind == "hibernated")
             #expect(end.report?.end.exitCode == ExitCode.hibernated)
         }
+
+        @Test(
+            "A guest finds ports by their names and talks both ways; its console is a socket, too",
+            .needs(PythonQMP.isThere, PythonQMP.whyNot))
+        func ports() throws {
+            let scratch = try Scratch("qemu-ports")
+            let (agent, console) = (scratch.file("agent").path, scratch.file("console").path)
+            let run = try DormouseRun(
+                [
+                    "qemu", "-m", "512", "-display", "none", "-serial", "stdio", "-kernel", guest.kernel.path,
+                    "-initrd",
+                    guest.initrd.path, "-append", append("shell"), "-device", "virtio-serial", "-chardev",
+                    "socket,path=\(agent),server=on,wait=off,id=a", "-device",
+                    "virtserialport,chardev=a,name=org.dormouse.agent", "-chardev",
+                    "socket,path=\(console),server=on,wait=off,id=c", "-device", "virtconsole,chardev=c", "-chardev",
+                    "file,path=\(scratch.file("log").path),id=f", "-device", "virtserialport,chardev=f,name=log",
+                ], files: scratch.file("1-boot"), input: .pipe)
+            try run.waitForConsole("dormouse: shell")
+            try run.send("cat /sys/class/virtio-ports/*/name; echo logged >/dev/vport0p2\n")
+            try run.waitForConsole("org.dormouse.agent")
+            // There is nothing to read, as nobody is at the other end.
+            try run.send("until read line </dev/vport0p1; do usleep 100000; done\n")
+            try run.send("echo guest got $line; echo answer $line >/dev/vport0p1\n")
+            let answer = try talk(agent, "hello\n", until: "answer hello")
+            #expect(answer == "answer hello\n")
+            try run.waitForConsole("guest got hello")
+            try run.send("read line </dev/hvc0; echo console got $line; poweroff -f\n")
+            _ = try talk(console, "typed\r", until: "typed")
+            try run.waitForConsole("console got typed")
+            let end = try run.waitForEnd()
+            #expect(end.exitCode == 0)
+            #expect(try String(contentsOf: scratch.file("log"), encoding: .utf8) == "logged\n")
+            #expect(!FileManager.default.fileExists(atPath: agent))
+        }
+
+        /// Connects to a socket, sends `text`, and returns what came by when `end` did.
+        private func talk(_ path: String, _ text: String, until end: String) throws -> String {
+            let script = """
+                import socket, sys
+                s = socket.socket(socket.AF_UNIX); s.settimeout(120); s.connect(sys.argv[1])
+                s.sendall(sys.argv[2].encode()); got = b""
+                while sys.argv[3].encode() not in got:
+                    piece = s.recv(4096)
+                    if not piece: break
+                    got += piece
+                if got.endswith(sys.argv[3].encode()):
+                    try: s.settimeout(1); got += s.recv(4096)
+                    except TimeoutError: pass
+                sys.stdout.write(got.decode())
+                """
+            let output = try Command.tool("python3", ["-c", script, path, text, end])
+            return String(decoding: output, as: UTF8.self)
+        }
     }
 }

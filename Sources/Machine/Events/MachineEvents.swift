@@ -10,6 +10,11 @@ public struct MachineEvents: Sendable {
     public var consoleOutput: @Sendable ([UInt8]) -> Void
     /// The console takes input again, after `sendConsoleInput` could not take everything.
     public var consoleReady: @Sendable () -> Void
+    /// Bytes that the guest wrote to a port, by the port's number; returns how many of them are taken. The rest is
+    /// offered again after `portTakesOutput`. It must not call the machine. Nil: all of it goes nowhere.
+    public var portOutput: (@Sendable (_ port: Int, _ bytes: [UInt8]) -> Int)?
+    /// A port takes input again, after `sendPortInput` could not take everything.
+    public var portReady: @Sendable (_ port: Int) -> Void
     /// A firmware call and its outcome. Nil: nobody wants to know.
     public var firmwareCall: (@Sendable (FirmwareCallEvent) -> Void)?
     /// The guest suspended the machine to RAM, or it was woken.
@@ -31,6 +36,8 @@ public struct MachineEvents: Sendable {
     public init(
         consoleOutput: @escaping @Sendable ([UInt8]) -> Void = { _ in },
         consoleReady: @escaping @Sendable () -> Void = {},
+        portOutput: (@Sendable (_ port: Int, _ bytes: [UInt8]) -> Int)? = nil,
+        portReady: @escaping @Sendable (_ port: Int) -> Void = { _ in },
         firmwareCall: (@Sendable (FirmwareCallEvent) -> Void)? = nil,
         suspended: (@Sendable (SuspendEvent) -> Void)? = nil,
         panic: (@Sendable (PanicEvent) -> Void)? = nil,
@@ -41,6 +48,8 @@ public struct MachineEvents: Sendable {
     ) {
         self.consoleOutput = consoleOutput
         self.consoleReady = consoleReady
+        self.portOutput = portOutput
+        self.portReady = portReady
         self.firmwareCall = firmwareCall
         self.suspended = suspended
         self.panic = panic

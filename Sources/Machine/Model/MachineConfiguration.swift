@@ -69,6 +69,9 @@ public struct MachineConfiguration: Sendable {
     public var commandLine = ""
     public var disks: [DiskConfiguration] = []
     public var networks: [NetworkConfiguration] = []
+    /// Ports of a console device of their own; who is at their other ends is not chosen here
+    /// (`MachineEvents.portOutput`).
+    public var ports: [ConsolePort] = []
     /// The model's, unless another one is chosen.
     public var psci: Policy
     /// How the guest is told of its hardware.
@@ -151,6 +154,7 @@ public enum MachineError: AttributedError {
     /// The log of the disks is to be where a file of the machine is.
     case diskLog(path: String)
     case network(NetworkError)
+    case port(PortError)
     case guest(GuestSetupError)
     /// A rule of the laboratory is for a disk that is not there.
     case laboratoryDisk(Int)
@@ -205,6 +209,7 @@ public enum MachineError: AttributedError {
         case .diskLog(let path):
             "the log of the disks would overwrite \(path), which is a file of the machine; name another one"
         case .network(let error): error.description
+        case .port(let error): error.description
         case .guest(let error): error.description
         case .laboratoryDisk(let number):
             "the laboratory has a rule for disk \(number), and there is none; disks are counted from 0"
@@ -225,7 +230,7 @@ public enum MachineError: AttributedError {
             .initrdForFlatImage, .bootPlan,
             .laboratoryFlash, .nothingToStart, .initrdWithoutKernel, .flatImageWithUEFI, .noUEFI, .notFirmware,
             .notVariables,
-            .memory, .backend, .laboratoryDisk, .sameDisk, .diskLog, .network, .guest:
+            .memory, .backend, .laboratoryDisk, .sameDisk, .diskLog, .network, .port, .guest:
             false
         }
     }

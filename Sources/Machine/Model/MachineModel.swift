@@ -26,7 +26,8 @@ public struct MachineModel: Sendable {
     /// Where RAM begins.
     let ramBase: PhysicalAddress
     let maximumCPUCount: Int
-    /// virtio-mmio slots that disks, from the first one up, and networks, from the last one down, share.
+    /// virtio-mmio slots that disks, from the first one up, and networks and the device with ports, from the last one
+    /// down, share.
     let maximumDiskCount: Int
     /// What a machine of this model has, as a pure function of its configuration.
     let components: @Sendable (MachineConfiguration) -> MachineComponents
@@ -40,6 +41,11 @@ public struct MachineModel: Sendable {
 
     /// The slot of a network.
     func networkSlot(_ network: Int) -> Int { maximumDiskCount - 1 - network }
+
+    /// The slot of the device with ports, if a machine has one: below its networks.
+    func portsSlot(_ machine: MachineConfiguration) -> Int? {
+        machine.ports.isEmpty ? nil : networkSlot(machine.networks.count)
+    }
 
     /// The board that firmware describes for this model and configuration.
     func board(_ configuration: MachineConfiguration, chosen: BoardDescription.Chosen) -> BoardDescription {

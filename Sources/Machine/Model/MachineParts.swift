@@ -53,6 +53,7 @@ struct MachineParts {
     var vmClock: VMClock?
     var watchdog: GenericWatchdog?
     var console: ConsoleDevice?
+    var ports: PortsDevice?
     var disks: [BlockDevice] = []
     /// Where UEFI's variables last.
     var flashFiles: [FlashFile] = []

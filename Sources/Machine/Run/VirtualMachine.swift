@@ -32,6 +32,9 @@ public final class VirtualMachine: @unchecked Sendable {
     let generationIDInterrupt: InterruptLine?
     let vmClock: VMClock?
     let console: ConsoleDevice?
+    let ports: PortsDevice?
+    /// The port that has the console's input, if one has; below zero for none.
+    let consolePort = Atomic(-1)
     let consoleSelection: ConsoleSelection
     let consoleTail = ConsoleTail()
     let disks: [BlockDevice]
@@ -172,6 +175,7 @@ public final class VirtualMachine: @unchecked Sendable {
         watchdog = made.watchdog
         generationID = Mutex(configuration.generationID)
         console = made.console
+        ports = made.ports
         consoleSelection = made.consoleSelection
         disks = made.disks
         networks = configuration.networks.indices.compactMap { made.networks[$0] }
@@ -234,6 +238,7 @@ public final class VirtualMachine: @unchecked Sendable {
         try configuration.checkDisks()
         try configuration.checkNetworks()
         if configuration.watchdog == .hibernate, configuration.hardwareDescription != .acpi { throw .watchdogButton }
+        try configuration.checkPorts()
         try configuration.guest.check(model)
         guard configuration.laboratory.flash == nil || configuration.uefi != nil else { throw .laboratoryFlash }
         for disk in configuration.laboratory.disks.keys.sorted() where !configuration.disks.indices.contains(disk) {
@@ -291,6 +296,8 @@ public final class VirtualMachine: @unchecked Sendable {
     /// `MachineEvents.consoleReady`.
     public func sendConsoleInput(_ bytes: [UInt8]) -> Int {
         if !bytes.isEmpty { wake(.console) }
+        let port = consolePort.load(ordering: .acquiring)
+        guard port < 0 else { return sendPortInput(bytes, to: port) }
         return switch configuration.console {
         case .pl011: uart?.receive(bytes) ?? 0
         case .virtio: console?.receive(bytes) ?? 0
@@ -308,7 +315,9 @@ public final class VirtualMachine: @unchecked Sendable {
 
     /// Sends a break to the guest's console. Callable from any thread.
     public func sendBreak() -> BreakOutcome {
-        guard configuration.console == .pl011, let uart else { return .noLine }
+        guard configuration.console == .pl011, consolePort.load(ordering: .acquiring) < 0, let uart else {
+            return .noLine
+        }
         wake(.console)
         return uart.receiveBreak() ? .sent : .notHeard
     }

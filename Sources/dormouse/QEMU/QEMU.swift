@@ -51,6 +51,9 @@ struct QEMU: ParsableCommand {
                     "\(path): a VM that is kept has its own variables; `dormouse create --uefi-vars` copies them")
             }
             if qemu.machine.semihosting != nil { Message.write("a VM that is kept has no semihosting") }
+            if !qemu.portEnds.isEmpty {
+                Message.write("ports (virtconsole, virtserialport) are not in it: a VM that is kept has none")
+            }
             for warning in qemu.warnings { Message.write(warning) }
             Output.print(try VMConfiguration(qemu.machine, hibernation: .init()).toml())
             Command.end(Command.Ending(code: .poweredOff))
@@ -63,7 +66,7 @@ struct QEMU: ParsableCommand {
             if case .socket(let socket) = qemu.serial {
                 relay = try SerialRelay(socket)
                 if socket.isServer, socket.waits { Message.write("waiting for a connection on \(socket)") }
-            } else {
+            } else if qemu.consolePort == nil {
                 try redirect(qemu.serial)
             }
             (end, ending) = try GuestRun(qemu.preparedMachine(), RunOptions.parse(qemu.runArguments)).runToEnd(
@@ -114,7 +117,9 @@ struct QEMU: ParsableCommand {
                 return "Available CPUs:\n" + QEMUMachine.cpus.map { "  \($0)" }.joined(separator: "\n")
             case ("accel", "help"): return "Accelerators supported in this binary:\ntcg"
             case ("device", "help"):
-                return QEMUMachine.devices.map { "name \"\($0)-device\", bus virtio-bus" }.joined(separator: "\n")
+                let ports = QEMUMachine.ports.map { "name \"\($0)\", bus virtio-serial-bus" }
+                return (QEMUMachine.devices.map { "name \"\($0)-device\", bus virtio-bus" } + ports)
+                    .joined(separator: "\n")
             default: break
             }
         }
@@ -164,7 +169,7 @@ struct QEMU: ParsableCommand {
         let mode: Int32
         switch serial {
         case .standardInputAndOutput, .sharedStandardInputAndOutput: return
-        case .null, .socket: (path, mode) = ("/dev/null", O_WRONLY)
+        case .null, .socket, .pty: (path, mode) = ("/dev/null", O_WRONLY)
         case .file(let name): (path, mode) = (name, O_WRONLY | O_CREAT | O_TRUNC)
         }
         let output = open(path, mode | O_CLOEXEC, 0o666)

@@ -2,27 +2,35 @@
 
 extension QEMUMachine {
     /// Devices that there are, by the part of their name before the bus.
-    static let devices = ["virtio-blk", "virtio-net", "virtio-rng"]
+    static let devices = ["virtio-blk", "virtio-net", "virtio-rng", "virtio-serial"]
     private static let buses = ["-device", "-pci", "-pci-non-transitional", ""]
+    /// Devices that are plugged into one of those.
+    static let ports = ["virtconsole", "virtserialport"]
 
     mutating func takeDevice(_ value: String) throws(QEMUError) {
         var settings = try QEMUList(value, of: "device", implied: "driver")
         let driver = settings.take("driver") ?? ""
+        guard !Self.ports.contains(driver) else {
+            _ = settings.take("id")
+            try attachPort(&settings, isConsole: driver == "virtconsole")
+            return try settings.finish()
+        }
         let device = Self.devices.first { name in Self.buses.contains { name + $0 == driver } }
         guard let device else {
             throw QEMUError(
-                "device", "\(driver) is not to be had; \(list(Self.devices.map { $0 + "-device" })) are")
+                "device", "\(driver) is not to be had; \(list(Self.devices.map { $0 + "-device" } + Self.ports)) are")
         }
         if driver.contains("-pci") {
             warnings.append("-device \(driver): there is no PCI; it is on virtio-mmio, as \(device)-device")
             for key in ["bus", "addr", "romfile"] { _ = settings.take(key) }
         }
-        _ = settings.take("id")
+        let id = settings.take("id")
         try settings.ignore("disable-legacy", "on", "off")
         try settings.ignore("disable-modern", "off")
         switch device {
         case "virtio-blk": try attachDrive(&settings)
         case "virtio-net": try attachNetwork(&settings)
+        case "virtio-serial": try attachPortBus(&settings, id: id)
         default: try attachEntropy(&settings)
         }
         try settings.finish()

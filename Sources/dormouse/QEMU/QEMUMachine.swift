@@ -16,11 +16,18 @@ struct QEMUMachine {
     var runArguments: [String] = []
     /// Where the guest's serial port leads.
     var serial: QEMUCharacterDevice
+    var serialLabel = "serial0"
     /// Character devices that are defined, by their id.
     var chardevs: [String: QEMUCharacterDevice] = [:]
+    /// Who uses each of them.
+    var chardevUsers: [String: String] = [:]
     var monitors: [MonitorRequest] = []
     /// Where a debugger comes to.
     var debugger: QEMUSocket?
+    /// What ports are plugged into, if there is something, how many that takes, and what is at their other ends.
+    var portBus: PortBus?
+    var portLimit = ConsolePort.limit
+    var portEnds: [PortEnd] = []
     /// Whether the guest begins paused.
     var startsPaused = false
     /// Whether a guest that has ended is kept until somebody says so.
@@ -104,7 +111,9 @@ struct QEMUMachine {
         case "bios": bios = value
         case "pflash": try addFlash(Flash(path: value, isReadOnly: false), nil, name)
         case "S": startsPaused = true
-        case "gdb": debugger = try QEMUSocket.debugger(value, of: name, known: chardevs)
+        case "gdb":
+            try claim(value, byOption: "-gdb")
+            debugger = try QEMUSocket.debugger(value, of: name, known: chardevs)
         case "semihosting": machine.semihosting = machine.semihosting ?? SemihostingConfiguration()
         case "semihosting-config": try takeSemihosting(value)
         case "s": debugger = try QEMUSocket.debugger("tcp::1234", of: name)
@@ -163,12 +172,13 @@ struct QEMUMachine {
         guard serials.count <= 1 else { throw QEMUError("serial", "is given twice: there is one serial port") }
         serial = serials.first ?? defaultSerial
         try checkMonitors()
+        try checkPorts()
         try applyMachineArguments()
     }
 
     /// Where the serial port leads if nobody says it. QEMU would show it in a window.
     private var defaultSerial: QEMUCharacterDevice {
-        if hasNoDefaults || hasMonitorOnStandardInput { return .null }
+        if hasNoDefaults || hasMonitorOnStandardInput || consolePort != nil { return .null }
         return isGraphic && hasDisplayOption ? .null : .standardInputAndOutput
     }
 
@@ -298,6 +308,8 @@ struct QEMUMachine {
 
     private mutating func takeSerial(_ value: String) throws(QEMUError) {
         serials.append(try QEMUCharacterDevice(value, of: "serial", known: chardevs))
+        try claim(value, byOption: "-serial")
+        if value.hasPrefix("chardev:") { serialLabel = String(value.dropFirst("chardev:".count)) }
     }
 
     private mutating func takeName(_ value: String) throws(QEMUError) {

@@ -115,6 +115,7 @@ struct ConfigurationFormsTests {
         "knownHeaderEnds": "what was seen on disks, and not chosen",
         "laboratory": "is no part of the machine",
         "semihosting": "is for programs that are run, and not kept",
+        "ports": "whoever asks for one says what is at its other end, which QEMU's command line alone does",
         "initialCounter": "where the last run left it",
         "initialCounterTime": "the same",
         "kernelCopy": "a kept VM's own copy of `kernel`, which is what is chosen",

@@ -18,13 +18,14 @@ struct RestoredVirtioTests {
 
     @Test(
         "The new device saves the same as the old one, and the driver reads the same registers",
-        arguments: [StateSubject.block, .network, .console, .entropy])
+        arguments: [StateSubject.block, .network, .console, .ports, .entropy])
     func registers(_ subject: StateSubject) throws {
         func device() throws -> any VirtioDevice {
             switch subject {
             case .block: try VirtioSubjects.block()
             case .network: try VirtioSubjects.network()
             case .console: VirtioSubjects.console()
+            case .ports: VirtioSubjects.ports()
             default: VirtioSubjects.entropy()
             }
         }
@@ -45,7 +46,7 @@ struct RestoredVirtioTests {
 
     @Test(
         "A slot with another device, or none, refuses the state",
-        arguments: [StateSubject.block, .network, .console, .entropy])
+        arguments: [StateSubject.block, .network, .console, .ports, .entropy])
     func otherDevice(_ subject: StateSubject) throws {
         let state = try subject.make().device.save()
         for other in StateSubject.allCases where other.rawValue != subject.rawValue && other != .gic {

@@ -29,6 +29,7 @@ enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
     case block
     case network
     case console
+    case ports
     case entropy
 
     /// Those whose behaviour is all in their registers and wires.
@@ -50,6 +51,7 @@ enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
         case .block: StateBench(device: try Self.driver(VirtioSubjects.block(), queueCount: 1).mmio)
         case .network: StateBench(device: try Self.driver(VirtioSubjects.network(), queueCount: 2).mmio)
         case .console: StateBench(device: try Self.driver(VirtioSubjects.console(), queueCount: 2).mmio)
+        case .ports: StateBench(device: try Self.driver(VirtioSubjects.ports(), queueCount: 6).mmio)
         case .entropy: StateBench(device: try Self.driver(VirtioSubjects.entropy(), queueCount: 1).mmio)
         }
     }
@@ -235,6 +237,12 @@ enum VirtioSubjects {
     }
 
     static func console() -> ConsoleDevice { ConsoleDevice(output: { _ in }, now: { 0 }) }
+
+    static func ports() -> PortsDevice {
+        PortsDevice(
+            ports: [ConsolePort(number: 0, isConsole: true), ConsolePort(number: 1, name: "agent")],
+            output: { $1.count })
+    }
 
     static func entropy() -> EntropyDevice { EntropyDevice(source: CountingSource()) }
 }

@@ -1,5 +1,6 @@
 import HostSupport
 import Hypervisor
+import Synchronization
 import Testing
 
 @testable import Devices
@@ -133,6 +134,22 @@ struct VirtioFuzzTests {
         let console = ConsoleDevice(output: { _ in })
         try run(console, queueCount: 2, rounds: 400, seed: 3)
         #expect(console.receive("x".utf8) == 0)
+    }
+
+    @Test("A device with ports survives a random guest, and a host that takes and sends at random")
+    func ports() throws {
+        let taken = Mutex(SeededGenerator(state: 8))
+        let device = PortsDevice(
+            ports: [ConsolePort(number: 0, isConsole: true), ConsolePort(number: 2, name: "agent")],
+            output: { _, bytes in taken.withLock { Int.random(in: 0...bytes.count, using: &$0) } })
+        var random = SeededGenerator(state: 7)
+        try run(device, queueCount: 8, rounds: 400, seed: 7) {
+            let port = Int.random(in: -1..<5, using: &random)
+            device.setHostOpen(Bool.random(using: &random), at: port)
+            _ = device.receive([UInt8](repeating: 7, count: Int.random(in: 0..<64, using: &random)), at: port)
+            device.hostTakes(port)
+        }
+        #expect(device.receive([1], at: 2) == 0)
     }
 
     @Test("A network device survives a random guest, whose frames come back to it")

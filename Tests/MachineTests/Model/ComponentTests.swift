@@ -26,6 +26,7 @@ struct ComponentTests {
         machine.generationID = Array(0..<16)
         machine.console = .virtio
         machine.watchdog = .crash
+        machine.ports = [ConsolePort(number: 0, isConsole: true), ConsolePort(number: 1, name: "org.agent")]
         // What only a later model has.
         if model.flash != nil { machine.uefi = UEFIConfiguration(code: "/code.fd") }
         return machine
@@ -129,6 +130,7 @@ struct ComponentTests {
         of(NetworkFunction.self, "network") { $0.network.mtu = 9000 },
         of(NetworkFunction.self, "mac") { $0.mac = MACAddress(virtualMachine: 99) },
         of(ConsoleFunction.self, "queueSizes") { $0.queueSizes = [128] },
+        of(PortsFunction.self, "ports") { $0.ports[1].name = "org.other" },
         of(EntropyFunction.self, "queueSizes") { $0.queueSizes = [128] },
         of(FwCfgComponent.self, "registers", model: .virt2) { $0.registers = elsewhere },
         of(FwCfgComponent.self, "hasKernel", model: .virt2) { $0.hasKernel.toggle() },
@@ -282,6 +284,6 @@ struct ComponentTests {
             default: break
             }
         }
-        #expect(virtioCount == 3)
+        #expect(virtioCount == 4)
     }
 }

@@ -1,4 +1,4 @@
-// What there can be behind a virtio-mmio slot: a disk, a network, a console, entropy.
+// What there can be behind a virtio-mmio slot: a disk, a network, a console, ports, entropy.
 
 import Devices
 import HostSupport
@@ -85,6 +85,32 @@ struct ConsoleFunction: VirtioFunction {
                 if selection.shows(.virtio) { output(bytes) }
             }, onRoom: parts.events.consoleReady)
         parts.console = device
+        return device
+    }
+}
+
+struct PortsFunction: VirtioFunction {
+    var ports: [ConsolePort]
+
+    let type = VirtioDeviceID.console
+    var queueSizes: [UInt16] { PortsDevice.queueSizes(of: ports) }
+    var features: VirtioFeatures { PortsDevice.features }
+
+    /// A name is the last word, since it may be anything.
+    func facts(_ files: MeasuredFiles) -> [String: String] {
+        var facts: [String: String] = [:]
+        for port in ports {
+            facts["port.\(port.number)"] = (port.isConsole ? "console" : "port") + (port.name.map { " \($0)" } ?? "")
+        }
+        return facts
+    }
+
+    func make(_ parts: inout MachineParts) -> any VirtioDevice {
+        let output = parts.events.portOutput
+        let device = PortsDevice(
+            // Nobody is there whom it could be given.
+            ports: ports, output: { output?($0, $1) ?? $1.count }, onRoom: parts.events.portReady)
+        parts.ports = device
         return device
     }
 }

@@ -65,13 +65,15 @@ extension Virt1Layout {
     /// What is behind a virtio-mmio slot.
     private static func function(_ slot: Int, _ machine: MachineConfiguration) -> (any VirtioFunction)? {
         switch slot {
-        case consoleSlot: return ConsoleFunction()
+        // Of two devices with consoles, the ports' is the one that was asked for: the guest's hvc0 is its.
+        case consoleSlot: return machine.ports.isEmpty || machine.console == .virtio ? ConsoleFunction() : nil
         case entropySlot: return EntropyFunction()
         default: break
         }
         if machine.disks.indices.contains(slot) {
             return DiskFunction(disk: machine.disks[slot], index: slot, serial: diskSerial(slot: slot))
         }
+        if slot == machine.model.portsSlot(machine) { return PortsFunction(ports: machine.ports) }
         guard let index = machine.networks.indices.first(where: { machine.model.networkSlot($0) == slot }) else {
             return nil
         }

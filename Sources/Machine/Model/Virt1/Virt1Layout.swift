@@ -38,9 +38,10 @@ enum Virt1Layout {
     static let ramBase: PhysicalAddress = 0x4000_0000
 
     static let maximumCPUCount = 64
-    /// Slots for disks, which take them from 0 up, and networks, which take them from the last one down.
+    /// Slots for disks, which take them from 0 up, and networks and what else is asked for, which take them from the
+    /// last one down.
     static let maximumDiskCount = 30
-    /// The two slots behind those are always taken.
+    /// The two slots behind those are taken unless there is something instead.
     static let consoleSlot = 30
     static let entropySlot = 31
 

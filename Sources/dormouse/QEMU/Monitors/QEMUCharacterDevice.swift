@@ -12,6 +12,8 @@ enum QEMUCharacterDevice: Equatable {
     case sharedStandardInputAndOutput
     case file(String)
     case socket(QEMUSocket)
+    /// A terminal that is made for it.
+    case pty
 
     /// As -serial, -monitor and -qmp have it.
     ///
@@ -21,6 +23,7 @@ enum QEMUCharacterDevice: Equatable {
         switch (kind, rest) {
         case ("none", nil), ("null", nil): self = .null
         case ("stdio", nil): self = .standardInputAndOutput
+        case ("pty", nil): self = .pty
         case ("mon", "stdio"?): self = .sharedStandardInputAndOutput
         case ("file", let path?) where !path.isEmpty: self = .file(path)
         case ("chardev", let id?):
@@ -40,7 +43,8 @@ enum QEMUCharacterDevice: Equatable {
         default:
             throw QEMUError(
                 option,
-                "\(text) is not to be had; say stdio, none, null, file:NAME, unix:PATH, tcp:HOST:PORT or chardev:ID")
+                "\(text) is not to be had; say stdio, none, null, pty, file:NAME, unix:PATH, tcp:HOST:PORT or "
+                    + "chardev:ID")
         }
     }
 
@@ -50,6 +54,7 @@ enum QEMUCharacterDevice: Equatable {
         let isShared = try list.takeSwitch("mux") ?? false
         switch kind {
         case "null": self = .null
+        case "pty": self = .pty
         case "stdio":
             try list.ignore("signal", "on", "off")
             self = isShared ? .sharedStandardInputAndOutput : .standardInputAndOutput
@@ -66,7 +71,7 @@ enum QEMUCharacterDevice: Equatable {
             } else {
                 self = .socket(try QEMUSocket(path: &list, option))
             }
-        default: throw QEMUError(option, "\(kind) is not to be had; socket, stdio, file and null are")
+        default: throw QEMUError(option, "\(kind) is not to be had; socket, stdio, file, pty and null are")
         }
     }
 
@@ -84,6 +89,7 @@ enum QEMUCharacterDevice: Equatable {
         case .sharedStandardInputAndOutput: "mux"
         case .file(let path): "file:\(path)"
         case .socket(let socket): socket.description
+        case .pty: "pty"
         }
     }
 }

@@ -28,6 +28,7 @@ extension QEMUMachine {
     /// `-monitor` and `-qmp`.
     mutating func takeMonitor(_ value: String, _ option: String) throws(QEMUError) {
         let device = try QEMUCharacterDevice(value, of: option, known: chardevs)
+        try claim(value, byOption: "-\(option)")
         add(option == "monitor" ? .readline : .control, device, option)
     }
 
@@ -44,6 +45,7 @@ extension QEMUMachine {
         guard let device = chardevs[id] else {
             throw QEMUError("mon", "chardev=\(id) is not to be found: name the id of a -chardev")
         }
+        try claim(id, by: "-mon")
         add(mode, device, "mon", label: id)
     }
 
@@ -68,10 +70,17 @@ extension QEMUMachine {
     var hasMonitorOnStandardInput: Bool { monitors.contains { $0.device == .standardInputAndOutput } }
 
     /// Whether anybody but the guest has a say in the run.
-    var isSteered: Bool { !monitors.isEmpty || startsPaused || keepsEnded || debugger != nil }
+    var isSteered: Bool {
+        !monitors.isEmpty || startsPaused || keepsEnded || debugger != nil || !portEnds.isEmpty || serial == .pty
+    }
 
     func checkMonitors() throws(QEMUError) {
-        if let monitor = monitors.first(where: { if case .file = $0.device { true } else { false } }) {
+        let typable = monitors.filter { $0.device != .pty }
+        if typable.count < monitors.count {
+            throw QEMUError(
+                monitors.first { $0.device == .pty }?.option ?? "mon", "pty is not to be had; say unix: or tcp:")
+        }
+        if let monitor = typable.first(where: { if case .file = $0.device { true } else { false } }) {
             throw QEMUError(monitor.option, "\(monitor.device.filename) cannot be typed into; say unix: or tcp:")
         }
         let onStandardInput = monitors.filter { $0.device == .standardInputAndOutput }

@@ -27,6 +27,7 @@ final class QEMUSteering: RunSteering {
     private let debugger: DebuggerStation?
     private let streams: StandardStreams?
     private let waiting: [(index: Int, words: String)]
+    private let ends: QEMUEnds
     private let startsPaused: Bool
     private let keepsEnded: Bool
     private let state: Mutex<State>
@@ -51,6 +52,7 @@ final class QEMUSteering: RunSteering {
             }
             endpoints.append(MonitorEndpoint(mode: request.mode, access: access))
         }
+        ends = try QEMUEnds(qemu)
         server = try MonitorServer(identity, endpoints)
         debugger = try qemu.debugger.map { try DebuggerStation($0, "gdb") }
         self.streams = streams
@@ -64,6 +66,7 @@ final class QEMUSteering: RunSteering {
 
     func connect(_ events: inout MachineEvents) {
         debugger?.connect(&events) { [self] in monitor.note(isPaused: true) }
+        ends.connect(&events)
         let (suspended, panic, disk) = (events.suspended, events.panic, events.disk)
         events.suspended = { [self] event in
             suspended?(event)
@@ -100,6 +103,7 @@ final class QEMUSteering: RunSteering {
             Message.write(words)
             server.waitForClient(of: index)
         }
+        ends.waitForClients()
         // From here on somebody may ask for the end.
         session.begin()
         try streams?.start()
@@ -111,6 +115,7 @@ final class QEMUSteering: RunSteering {
                     if !isPaused { resumed() }
                     note(isPaused: isPaused)
                 }, monitor: { [self] in monitor.execute($0) }))
+        try ends.start(machine)
     }
 
     func willBoot(_ number: Int) {
@@ -167,12 +172,14 @@ final class QEMUSteering: RunSteering {
     func abandon() {
         server.abandon()
         debugger?.abandon()
+        ends.abandon()
     }
 
     func finish() {
         debugger?.finish()
         server.finish()
         streams?.finish()
+        ends.finish()
     }
 
     // MARK: What clients ask for

@@ -1,0 +1,308 @@
+// The console device with ports. Messages are written out as virtio 1.2 §5.3.6.2 has them, and the driver does what
+// Linux's virtio_console.c does: asks for the ports, takes each, and opens it when somebody does.
+
+import Devices
+import Hypervisor
+import Synchronization
+import Testing
+
+@Suite("virtio console with ports")
+struct PortsDeviceTests {
+    /// Whoever is at the other ends: takes as many bytes as it has room for.
+    private final class Host: Sendable {
+        struct State {
+            var output: [Int: [UInt8]] = [:]
+            var room = Int.max
+            var rooms: [Int] = []
+        }
+        let state = Mutex(State())
+
+        func take(_ port: Int, _ bytes: [UInt8]) -> Int {
+            state.withLock { state in
+                let count = min(state.room, bytes.count)
+                state.room -= count
+                state.output[port, default: []] += bytes.prefix(count)
+                return count
+            }
+        }
+
+        func text(_ port: Int) -> String {
+            String(decoding: state.withLock { $0.output[port] ?? [] }, as: UTF8.self)
+        }
+        func setRoom(_ count: Int) { state.withLock { $0.room = count } }
+        var rooms: [Int] { state.withLock { $0.rooms } }
+    }
+
+    /// A device with a console and two ports, of which the numbers 2 and 3 have none.
+    private struct Bench {
+        static let ports = [
+            ConsolePort(number: 0, isConsole: true), ConsolePort(number: 1, name: "org.one"),
+            ConsolePort(number: 4, name: "org.four"),
+        ]
+        static let queueCount = 12
+        /// Buffers for messages that the device has.
+        private final class Outstanding { var buffers: [TestDescriptor] = [] }
+        private let outstanding = Outstanding()
+        let host = Host()
+        let device: PortsDevice
+        let driver: TestDriver
+
+        init(start: Bool = true, ports: [ConsolePort] = Bench.ports) throws {
+            let host = host
+            device = PortsDevice(
+                ports: ports, output: { host.take($0, $1) },
+                onRoom: { port in host.state.withLock { $0.rooms.append(port) } })
+            driver = try TestDriver(device)
+            if start { try #require(driver.start(queueCount: Self.queueCount)) }
+        }
+
+        /// Sends a message to the device: id, event, value.
+        func tell(_ id: UInt32, _ event: UInt16, _ value: UInt16) {
+            let bytes = [
+                UInt8(truncatingIfNeeded: id), UInt8(truncatingIfNeeded: id >> 8), UInt8(truncatingIfNeeded: id >> 16),
+                UInt8(truncatingIfNeeded: id >> 24), UInt8(truncatingIfNeeded: event),
+                UInt8(truncatingIfNeeded: event >> 8), UInt8(truncatingIfNeeded: value),
+                UInt8(truncatingIfNeeded: value >> 8),
+            ]
+            driver.queues[3].add([driver.readable(bytes)])
+            driver.notify(3)
+            while driver.queues[3].takeUsed() != nil {}
+        }
+
+        /// Gives the device `count` buffers for messages, and returns what it put into them, as id, event, value and
+        /// what follows.
+        func hear(_ count: Int) -> [String] {
+            for _ in 0..<count {
+                outstanding.buffers.append(driver.writable(64))
+                driver.queues[2].add(Array(outstanding.buffers.suffix(1)))
+            }
+            driver.notify(2)
+            var texts: [String] = []
+            while let used = driver.queues[2].takeUsed() {
+                let bytes = Array(driver.bytes(outstanding.buffers.removeFirst()).prefix(Int(used.length)))
+                let name = String(decoding: bytes.dropFirst(8), as: UTF8.self)
+                texts.append("\(bytes[0]) \(bytes[4]) \(bytes[6])" + (name.isEmpty ? "" : " \(name)"))
+            }
+            return texts
+        }
+
+        /// The device was reset: it has no buffers any more.
+        func forget() { outstanding.buffers = [] }
+
+        /// The driver takes all ports, and somebody opens them.
+        func open() {
+            tell(0, 0, 1)
+            for port in Self.ports { tell(UInt32(port.number), 3, 1) }
+            _ = hear(12)
+            for port in Self.ports { tell(UInt32(port.number), 6, 1) }
+        }
+
+        func transmitQueue(_ port: Int) -> Int { port == 0 ? 1 : 2 * port + 3 }
+        func receiveQueue(_ port: Int) -> Int { transmitQueue(port) - 1 }
+
+        func write(_ text: String, to port: Int) {
+            let queue = transmitQueue(port)
+            driver.queues[queue].add([driver.readable(Array(text.utf8))])
+            driver.notify(UInt32(queue))
+        }
+
+        func used(_ queue: Int) -> Int {
+            var count = 0
+            while driver.queues[queue].takeUsed() != nil { count += 1 }
+            return count
+        }
+    }
+
+    @Test("The device is a console that offers VIRTIO_CONSOLE_F_MULTIPORT, with queues for each number that it says")
+    func identification() throws {
+        let bench = try Bench()
+        #expect(bench.driver.read(Register.deviceID) == 3)
+        #expect(bench.driver.deviceFeatures & 0b111 == 0b010)
+        // max_nr_ports.
+        #expect(bench.driver.read(Register.configuration + 4) == 5)
+        bench.driver.write(Register.queueSel, 11)
+        #expect(bench.driver.read(Register.queueNumMax) > 0)
+        bench.driver.write(Register.queueSel, 12)
+        #expect(bench.driver.read(Register.queueNumMax) == 0)
+    }
+
+    @Test(
+        "A driver that asks is told the ports, and of each that it takes what it is, its name, and whether it is open")
+    func discovery() throws {
+        let bench = try Bench()
+        bench.device.setHostOpen(true, at: 4)
+        #expect(bench.hear(0) == [])
+        bench.tell(0, 0, 1)
+        #expect(bench.hear(9) == ["0 1 1", "1 1 1", "4 1 1"])
+        bench.tell(0, 3, 1)
+        #expect(bench.hear(0) == ["0 4 1"])
+        bench.tell(1, 3, 1)
+        bench.tell(4, 3, 1)
+        #expect(bench.hear(0) == ["1 7 1 org.one", "4 7 1 org.four", "4 6 1"])
+        bench.device.setHostOpen(true, at: 1)
+        bench.device.setHostOpen(false, at: 4)
+        #expect(bench.hear(0) == ["1 6 1", "4 6 0"])
+        // What was told already is not told again.
+        bench.device.setHostOpen(true, at: 1)
+        #expect(bench.hear(4) == [])
+    }
+
+    @Test("Messages wait for buffers, one of each kind however often they are asked for")
+    func messagesWait() throws {
+        let bench = try Bench()
+        for _ in 0..<1000 {
+            bench.tell(0, 0, 1)
+            bench.tell(4, 3, 1)
+            bench.device.setHostOpen(true, at: 4)
+            bench.device.setHostOpen(false, at: 4)
+        }
+        bench.device.setHostOpen(true, at: 4)
+        #expect(bench.hear(1) == ["0 1 1"])
+        #expect(bench.hear(1) == ["1 1 1"])
+        #expect(bench.hear(9) == ["4 1 1", "4 7 1 org.four", "4 6 1"])
+    }
+
+    @Test("What a driver says wrongly changes nothing, and the device goes on")
+    func wrongMessages() throws {
+        let bench = try Bench()
+        for (id, event) in [(2, 3), (3, 6), (5, 3), (0xFFFF_FFFF, 6), (1, 1), (1, 2), (1, 4), (1, 7), (1, 99)] {
+            bench.tell(UInt32(id), UInt16(event), 1)
+        }
+        bench.driver.queues[3].add([bench.driver.readable([0, 0, 0])])
+        bench.driver.queues[3].add([bench.driver.writable(8)])
+        bench.driver.notify(3)
+        #expect(bench.hear(8) == [])
+        #expect(bench.driver.mmio.fault == nil)
+        bench.tell(0, 0, 1)
+        #expect(bench.hear(0).count == 3)
+    }
+
+    @Test("What the guest writes comes out at the port that it wrote to, whole and in order")
+    func output() throws {
+        let bench = try Bench()
+        for port in [0, 1, 4] { bench.device.setHostOpen(true, at: port) }
+        bench.open()
+        bench.write("hello, ", to: 4)
+        bench.write("console", to: 0)
+        bench.write("world", to: 4)
+        #expect(bench.host.text(4) == "hello, world")
+        #expect(bench.host.text(0) == "console")
+        #expect(bench.host.text(1) == "")
+        #expect(bench.used(bench.transmitQueue(4)) == 2)
+    }
+
+    @Test("A host that takes nothing more holds its port up, and no other; then it gets the rest, once")
+    func slowHost() throws {
+        let bench = try Bench()
+        for port in [0, 1, 4] { bench.device.setHostOpen(true, at: port) }
+        bench.open()
+        bench.host.setRoom(3)
+        bench.write("abcdef", to: 1)
+        bench.write("ghi", to: 1)
+        #expect(bench.host.text(1) == "abc")
+        #expect(bench.used(bench.transmitQueue(1)) == 0)
+        bench.host.setRoom(5)
+        bench.write("other", to: 4)
+        #expect(bench.host.text(4) == "other")
+        bench.host.setRoom(1)
+        bench.device.hostTakes(1)
+        #expect(bench.host.text(1) == "abcd")
+        bench.host.setRoom(100)
+        bench.device.hostTakes(1)
+        #expect(bench.host.text(1) == "abcdefghi")
+        #expect(bench.used(bench.transmitQueue(1)) == 2)
+    }
+
+    @Test("What is written while nobody is at the other end goes nowhere, and what waited when they left is lost")
+    func nobody() throws {
+        let bench = try Bench()
+        bench.open()
+        bench.write("lost", to: 1)
+        #expect(bench.used(bench.transmitQueue(1)) == 1)
+        bench.device.setHostOpen(true, at: 1)
+        bench.host.setRoom(2)
+        bench.write("half", to: 1)
+        bench.device.setHostOpen(false, at: 1)
+        #expect(bench.used(bench.transmitQueue(1)) == 1)
+        bench.host.setRoom(100)
+        bench.device.setHostOpen(true, at: 1)
+        bench.write("whole", to: 1)
+        #expect(bench.host.text(1) == "hawhole")
+    }
+
+    @Test("A guest is sent nothing before it opens the port, and then what it has buffers for")
+    func input() throws {
+        let bench = try Bench()
+        let queue = bench.receiveQueue(1)
+        let buffers = [bench.driver.writable(4), bench.driver.writable(4)]
+        for buffer in buffers { bench.driver.queues[queue].add([buffer]) }
+        bench.driver.notify(UInt32(queue))
+        #expect(bench.device.receive(Array("abcdef".utf8), at: 1) == 0)
+        let rooms = bench.host.rooms.count
+        bench.open()
+        #expect(bench.host.rooms.dropFirst(rooms).contains(1))
+        #expect(bench.device.receive(Array("abcdefghi".utf8), at: 1) == 8)
+        #expect(bench.driver.bytes(buffers[1]) == Array("efgh".utf8))
+        bench.tell(1, 6, 0)
+        bench.driver.queues[queue].add([bench.driver.writable(4)])
+        bench.driver.notify(UInt32(queue))
+        #expect(bench.device.receive([1], at: 1) == 0)
+    }
+
+    @Test("There is nothing behind a number without a port")
+    func absent() throws {
+        let bench = try Bench()
+        bench.open()
+        bench.write("x", to: 2)
+        #expect(bench.device.receive([1], at: 2) == 0)
+        #expect(bench.device.receive([1], at: 5) == 0)
+        #expect(bench.device.receive([1], at: -1) == 0)
+        bench.device.setHostOpen(true, at: 2)
+        bench.device.hostTakes(7)
+        #expect(bench.host.text(2) == "")
+    }
+
+    @Test("A driver without VIRTIO_CONSOLE_F_MULTIPORT has port 0")
+    func singlePort() throws {
+        let bench = try Bench(start: false)
+        let features = bench.driver.deviceFeatures & ~0b010
+        try #require(bench.driver.start(features: features, queueCount: 2))
+        bench.device.setHostOpen(true, at: 0)
+        bench.write("out", to: 0)
+        #expect(bench.host.text(0) == "out")
+        bench.driver.queues[0].add([bench.driver.writable(4)])
+        #expect(bench.device.receive([1, 2], at: 0) == 2)
+    }
+
+    @Test("After a reset the driver begins anew, and hears who is there")
+    func reset() throws {
+        let bench = try Bench()
+        bench.device.setHostOpen(true, at: 1)
+        bench.open()
+        bench.driver.mmio.reset()
+        #expect(bench.device.receive([1], at: 1) == 0)
+        try #require(bench.driver.start(queueCount: Bench.queueCount))
+        bench.tell(0, 0, 1)
+        bench.tell(1, 3, 1)
+        bench.forget()
+        #expect(bench.hear(9) == ["0 1 1", "1 1 1", "1 7 1 org.one", "1 6 1", "4 1 1"])
+    }
+
+    @Test("Another device goes on in the middle of a buffer, and says that its own end is closed")
+    func restored() throws {
+        let bench = try Bench()
+        for port in [0, 1, 4] { bench.device.setHostOpen(true, at: port) }
+        bench.open()
+        bench.host.setRoom(2)
+        bench.write("abcd", to: 1)
+        let host = Host()
+        let other = PortsDevice(ports: Bench.ports, output: { host.take($0, $1) })
+        other.setHostOpen(true, at: 1)
+        other.setHostOpen(true, at: 0)
+        let before = bench.hear(4)
+        #expect(before == [])
+        try bench.driver.move(to: other)
+        #expect(host.text(1) == "cd")
+        #expect(bench.hear(0) == ["4 6 0"])
+    }
+}
