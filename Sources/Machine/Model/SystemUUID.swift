@@ -41,6 +41,6 @@ extension MachineConfiguration {
         SMBIOS(
             product: model.name, version: "1", uuid: uuid ?? [UInt8](repeating: 0, count: SystemUUID.byteCount),
             hasUEFI: uefi != nil, coreCount: cpuCount, mainID: cpuModel.value(of: .midrEL1, cpu: 0) ?? 0,
-            memory: [ram], oemStrings: guest.credentials.map(\.smbiosString))
+            memory: [ram], oemStrings: guest.credentials.map(\.smbiosString) + guest.strings)
     }
 }

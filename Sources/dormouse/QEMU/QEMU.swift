@@ -5,6 +5,7 @@
 
 import ArgumentParser
 import Glibc
+import HostSupport
 import KeptVMs
 import Machine
 import QEMUMonitor
@@ -54,8 +55,15 @@ struct QEMU: ParsableCommand {
             if !qemu.portEnds.isEmpty {
                 Message.write("ports (virtconsole, virtserialport) are not in it: a VM that is kept has none")
             }
+            if !qemu.machine.guest.strings.isEmpty {
+                Message.write("strings of SMBIOS (-smbios type=11) are not in it: a VM that is kept has its own")
+            }
             for warning in qemu.warnings { Message.write(warning) }
             Output.print(try VMConfiguration(qemu.machine, hibernation: .init()).toml())
+            Command.end(Command.Ending(code: .poweredOff))
+        }
+        if let path = qemu.deviceTreePath {
+            try write(qemu.machine.deviceTree(), to: path, "machine")
             Command.end(Command.Ending(code: .poweredOff))
         }
         let steering = qemu.isSteered ? try QEMUSteering(qemu, identity(qemu)) : nil
@@ -162,6 +170,17 @@ struct QEMU: ParsableCommand {
     private static func failure(_ code: ExitCode) -> ExitCode { hasOwnExitCodes ? code : ExitCode(rawValue: 1) }
 
     // MARK: Files
+
+    private static func write(_ bytes: [UInt8], to path: String, _ option: String) throws(QEMUError) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        var code: Int32? = errno
+        if descriptor >= 0 {
+            code = writeAll(bytes, to: descriptor)
+            close(descriptor)
+        }
+        guard let code else { return }
+        throw QEMUError(option, "cannot write \(path): \(String(cString: strerror(code)))")
+    }
 
     /// Makes standard output what the serial port leads to, and takes its input away if that is no terminal.
     private static func redirect(_ serial: QEMUCharacterDevice) throws(QEMUError) {

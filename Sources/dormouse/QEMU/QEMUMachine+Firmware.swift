@@ -51,7 +51,12 @@ extension QEMUMachine {
 
     /// Makes a machine of it that has flash. It is the newest one, unless another is asked for.
     mutating func applyFirmware() throws(QEMUError) {
-        guard hasFirmware else { return }
+        guard hasFirmware else {
+            if !machine.guest.strings.isEmpty {
+                warnings.append("-smbios type=11: without firmware, -bios, there are no SMBIOS tables to read it in")
+            }
+            return
+        }
         guard bios == nil || flash[0] == nil else {
             throw QEMUError("bios", "and if=pflash,unit=0 are both the firmware's code: give one of them")
         }
@@ -78,9 +83,28 @@ extension QEMUMachine {
         var list = try QEMUList(value, of: "smbios")
         switch list.take("type") {
         case "1"?: if let uuid = list.take("uuid") { try takeUUID(uuid, "smbios") }
-        case let type?: throw QEMUError("smbios", "type=\(type) is not to be had; type=1,uuid= is")
+        case "11"?: try takeStrings(&list)
+        case let type?: throw QEMUError("smbios", "type=\(type) is not to be had; type=1,uuid= and type=11,value= are")
         case nil: throw QEMUError("smbios", "needs type=")
         }
         try list.finish()
+    }
+
+    private static let stringLimit = 1 << 16
+    private static let stringCountLimit = 1024
+
+    /// Strings that mean something to whoever knows them, such as credentials of systemd's.
+    private mutating func takeStrings(_ list: inout QEMUList) throws(QEMUError) {
+        var strings = list.takeAll("value")
+        for path in list.takeAll("path") { strings.append(try SmallFile.text(path, limit: Self.stringLimit, "smbios")) }
+        guard !strings.isEmpty else { throw QEMUError("smbios", "type=11 needs value= or path=") }
+        guard strings.allSatisfy({ $0.utf8.count <= Self.stringLimit && !$0.isEmpty }) else {
+            throw QEMUError(
+                "smbios", "type=11 takes no empty string, and none of more than \(Self.stringLimit >> 10) KiB")
+        }
+        machine.guest.strings += strings
+        guard machine.guest.strings.count <= Self.stringCountLimit else {
+            throw QEMUError("smbios", "type=11 takes up to \(Self.stringCountLimit) strings")
+        }
     }
 }

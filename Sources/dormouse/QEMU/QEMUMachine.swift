@@ -48,6 +48,12 @@ struct QEMUMachine {
     /// What `-net nic` and `-net user` said: a card, if there is one with its address, and where it leads.
     var legacyCard: MACAddress??
     var legacyNetwork: NetworkConfiguration?
+    /// Memory that is defined, in bytes by its id, and who names it.
+    var memoryBackends: [String: UInt64] = [:]
+    var numaBackend: String?
+    var machineBackend: String?
+    /// Where the device tree is to be written instead of running a guest.
+    var deviceTreePath: String?
     /// Sources of entropy, by their id.
     var entropySources: Set<String> = []
     /// Whether what is written to disks is lost, and those for which it is in any case, by their paths.
@@ -102,6 +108,10 @@ struct QEMUMachine {
         case "blockdev": try takeBlockdev(value)
         case "netdev": try takeNetdev(value)
         case "nic": try takeNIC(value)
+        case "numa": try takeNUMA(value)
+        case "rtc": try takeClock(value)
+        case "boot": try takeBoot(value)
+        case "global": try takeGlobal(value)
         case "net": try takeNet(value)
         case "serial": try takeSerial(value)
         case "monitor", "qmp", "qmp-pretty": try takeMonitor(value, name)
@@ -137,7 +147,7 @@ struct QEMUMachine {
     }
 
     private mutating func finish() throws(QEMUError) {
-        guard kernel?.isEmpty == false || hasFirmware else {
+        guard kernel?.isEmpty == false || hasFirmware || deviceTreePath != nil else {
             throw QEMUError("-kernel is missing: without firmware, -bios, nothing else can be started")
         }
         machine.kernel = kernel
@@ -172,6 +182,7 @@ struct QEMUMachine {
         guard serials.count <= 1 else { throw QEMUError("serial", "is given twice: there is one serial port") }
         serial = serials.first ?? defaultSerial
         try checkMonitors()
+        try checkMemory()
         try checkPorts()
         try applyMachineArguments()
     }
@@ -211,6 +222,8 @@ struct QEMUMachine {
             throw QEMUError("machine", "secure=on is not to be had: there is no EL3")
         }
         if try list.takeSwitch("mte") == true { warnings.append("-machine mte=on: the CPU has no memory tags") }
+        if let id = list.take("memory-backend") { machineBackend = id }
+        if let path = list.take("dumpdtb") { deviceTreePath = path }
         try list.ignore("highmem", "on", "off")
         try list.ignore("its", "on", "off")
         try list.ignore("usb", "off")
@@ -271,24 +284,12 @@ struct QEMUMachine {
     }
 
     /// As QEMU reads a size of memory: MiB if there is no unit.
-    private static func byteCount(_ text: String) -> UInt64? {
+    static func byteCount(_ text: String) -> UInt64? {
         if let unit = text.last, "kK".contains(unit) {
             guard let count = UInt64(text.dropLast()), count < 1 << 40 else { return nil }
             return count << 10
         }
         return MemorySize(text)?.byteCount
-    }
-
-    private mutating func takeObject(_ value: String) throws(QEMUError) {
-        var list = try QEMUList(value, of: "object", implied: "qom-type")
-        let type = list.take("qom-type") ?? ""
-        let id = list.take("id") ?? ""
-        guard ["rng-random", "rng-builtin"].contains(type) else {
-            throw QEMUError("object", "\(type) is not to be had; rng-random and rng-builtin are")
-        }
-        try list.ignore("filename", "/dev/urandom", "/dev/random", "/dev/hwrng")
-        entropySources.insert(id)
-        try list.finish()
     }
 
     private mutating func takeInstructionClock(_ value: String) throws(QEMUError) {

@@ -16,10 +16,10 @@ struct QEMUOption: Equatable {
 
     /// Options that are followed by a value and are taken.
     static let withValue: Set<String> = [
-        "M", "accel", "action", "append", "bios", "blockdev", "chardev", "cpu", "device", "display", "drive", "echr",
-        "gdb", "hda", "icount", "initrd", "kernel", "m", "machine", "mon", "monitor", "name", "net", "netdev", "nic",
-        "object", "parallel", "pflash", "pidfile", "qmp", "qmp-pretty", "semihosting-config", "serial", "smbios", "smp",
-        "uuid", "vga",
+        "M", "accel", "action", "append", "bios", "blockdev", "boot", "chardev", "cpu", "device", "display", "drive",
+        "echr", "gdb", "global", "hda", "icount", "initrd", "kernel", "m", "machine", "mon", "monitor", "name",
+        "net", "netdev", "nic", "numa", "object", "parallel", "pflash", "pidfile", "qmp", "qmp-pretty", "readconfig",
+        "rtc", "semihosting-config", "serial", "smbios", "smp", "uuid", "vga",
     ]
 
     /// Options that stand alone and are taken.
@@ -41,7 +41,7 @@ struct QEMUOption: Equatable {
 
     /// Options that will be taken once Dormouse has what they ask for.
     static let later: Set<String> = [
-        "boot", "d", "fsdev", "global", "numa", "readconfig", "rtc", "trace", "virtfs", "watchdog-action",
+        "d", "fsdev", "trace", "virtfs", "watchdog-action",
     ]
 
     /// Cuts a command line into options.
@@ -58,6 +58,10 @@ struct QEMUOption: Equatable {
                 options.append(QEMUOption(name: name))
             } else if withValue.contains(name) || dormouse.contains(name) {
                 guard let value = rest.popFirst() else { throw QEMUError(name, "needs a value behind it") }
+                guard name != "readconfig" else {
+                    options += try QEMUConfigurationFile.options(value)
+                    continue
+                }
                 options.append(QEMUOption(name: name, value: value))
             } else {
                 throw unknown(name)

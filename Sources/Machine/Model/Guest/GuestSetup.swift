@@ -20,6 +20,8 @@ public struct GuestSetup: Sendable, Hashable {
     /// Public keys of ssh, for that user, or for root if there is none.
     public var sshKeys: [String] = []
     public var sleepButton = SleepButton.hibernate
+    /// Strings of SMBIOS, type 11, behind those that the above becomes. A guest of UEFI reads them.
+    public var strings: [String] = []
 
     /// A guest that is told nothing but to hibernate at its sleep button.
     public init() {}

@@ -1,0 +1,150 @@
+// What a command line of QEMU's says of the board beside its devices, and files of options.
+
+import Boot
+import Foundation
+import Testing
+
+@testable import DormouseCommand
+@testable import Machine
+
+@Suite("The board on QEMU's command line")
+struct QEMUBoardTests {
+    private func machine(_ options: String...) throws -> QEMUMachine {
+        try QEMUMachine(QEMUOption.list(["-kernel", "I"] + options))
+    }
+
+    @Test("virtme-ng's memory is one node's, and the same memory may be the machine's")
+    func memory() throws {
+        let virtme = try machine(
+            "-m", "1G", "-object", "memory-backend-memfd,id=mem,size=1G,share=on", "-numa", "node,memdev=mem")
+        #expect(virtme.machine.memoryByteCount == 1 << 30 && virtme.warnings == [])
+        _ = try machine("-m", "512", "-object", "memory-backend-ram,id=r,size=512M", "-M", "virt,memory-backend=r")
+        let file = try machine(
+            "-object", "memory-backend-file,id=f,size=128M,mem-path=/dev/shm,share=on", "-numa",
+            "node,nodeid=0,cpus=0-3,memdev=f")
+        #expect(file.warnings.count == 1)
+    }
+
+    @Test("Strings of SMBIOS are the guest's, behind what Dormouse says")
+    func strings() throws {
+        let text = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        try Data("io.systemd.credential:b=2".utf8).write(to: text)
+        defer { try? FileManager.default.removeItem(at: text) }
+        let qemu = try machine(
+            "-bios", "F", "-smbios", "type=11,value=io.systemd.credential:a=1,,2,value=x", "-smbios",
+            "type=11,path=\(text.path())")
+        #expect(qemu.machine.guest.strings == ["io.systemd.credential:a=1,2", "x", "io.systemd.credential:b=2"])
+        #expect(qemu.machine.smbios.oemStrings.suffix(3) == qemu.machine.guest.strings[...])
+        #expect(qemu.warnings == [])
+        #expect(try machine("-smbios", "type=11,value=a").warnings.count == 1, "nobody reads it")
+    }
+
+    @Test("A clock in UTC, an order of booting and virtio as it is are taken")
+    func settings() throws {
+        #expect(try machine("-rtc", "base=utc,clock=host,driftfix=slew").warnings == [])
+        #expect(try machine("-boot", "menu=off,strict=on").warnings == [])
+        #expect(try machine("-boot", "c").warnings.count == 1)
+        #expect(try machine("-global", "virtio-mmio.force-legacy=false").warnings == [])
+    }
+
+    @Test("A file of options is the options that it has")
+    func configurationFile() throws {
+        let text = """
+            # qemu config file
+            [machine]
+              type = "virt"
+              accel = "tcg"
+
+            [memory]
+              size = "1G"
+            [smp-opts]
+            \tcpus = "2"
+            [drive "hd"]
+              file = "a,b.img"
+              if = "none"
+              format = "raw"
+            [device]
+              driver = "virtio-blk-device"
+              drive = "hd"
+            """
+        let options = try QEMUConfigurationFile.options(text: text, "f")
+        #expect(
+            options.map { "\($0.name) \($0.value ?? "")" } == [
+                "machine type=virt,accel=tcg", "m size=1G", "smp cpus=2",
+                "drive id=hd,file=a,,b.img,if=none,format=raw",
+                "device driver=virtio-blk-device,drive=hd",
+            ])
+        let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        try Data(text.utf8).write(to: path)
+        defer { try? FileManager.default.removeItem(at: path) }
+        let machine = try machine("-readconfig", path.path()).machine
+        #expect(machine.memoryByteCount == 1 << 30 && machine.cpuCount == 2)
+        #expect(machine.disks.map(\.path) == ["a,b.img"])
+    }
+
+    @Test(
+        "What is wrong in a file of options is said with its line",
+        arguments: [
+            ("[drives \"x\"]", "line 1: [drives] is not taken; do you mean [drive]?"),
+            ("[drive", "line 1: [drive is no section"), ("[drive x]", "line 1: [drive x] is no section"),
+            ("\nfile = \"a\"", "line 2: file is in no section"), ("[drive]\nfile = a", "line 2: file = a is no key"),
+            ("[drive]\nfile", "line 2: file is no key"), ("[drive]\nfile = \"a\"b\"", "is no key"),
+            ("[]", "[] is no section"), ("[drive]\n= \"a\"", "is no key"),
+        ])
+    func wrongFile(text: String, expected: String) {
+        do {
+            _ = try QEMUConfigurationFile.options(text: text, "f")
+            Issue.record("nothing is wrong")
+        } catch { #expect(error.description.contains(expected), "\(error)") }
+    }
+
+    @Test(
+        "What cannot be had is one line that names it",
+        arguments: [
+            (["-numa", "node,memdev=m"], "-numa memory m is not to be found"),
+            (["-numa", "node"], "-numa node needs memdev="),
+            (["-numa", "dist,src=0"], "-numa dist is not to be had"),
+            (["-numa", "node,memdev=m", "-numa", "node,memdev=m"], "-numa node is given twice"),
+            (["-numa", "node,nodeid=1,memdev=m"], "nodeid=1 is not to be had"),
+            (
+                ["-m", "1G", "-object", "memory-backend-ram,id=m,size=512M", "-numa", "node,memdev=m"],
+                "-numa m has 512 MiB, and the machine 1024"
+            ),
+            (["-M", "virt,memory-backend=m"], "-machine memory m is not to be found"),
+            (["-object", "memory-backend-ram,size=1G"], "-object memory-backend-ram needs an id="),
+            (["-object", "memory-backend-ram,id=m"], "-object memory-backend-ram needs a size="),
+            (["-object", "memory-backend-file,id=m,size=1G"], "needs mem-path="),
+            (["-object", "iothread,id=i"], "-object iothread is not to be had"),
+            (["-object", "memory-backend-ram,id=m,size=1G,policy=bind"], "-object policy=bind is not taken"),
+            (["-rtc", "base=localtime"], "-rtc base=localtime is not to be had"),
+            (["-rtc", "clock=vm"], "-rtc clock=vm is not to be had"), (["-rtc", "foo=1"], "-rtc foo=1 is not taken"),
+            (["-boot", "menu=on"], "-boot menu=on is not to be had"),
+            (["-boot", "order=7"], "-boot order=7 is no order"), (["-boot", "d,foo=1"], "-boot foo=1 is not taken"),
+            (["-global", "driver=cfi.pflash01,property=secure,value=on"], "-global driver=cfi.pflash01"),
+            (["-global", "virtio-mmio.force-legacy=true"], "-global true is not to be had"),
+            (["-smbios", "type=11"], "-smbios type=11 needs value= or path="),
+            (["-smbios", "type=11,value="], "-smbios type=11 takes no empty string"),
+            (["-smbios", "type=11,path=/nowhere/s"], "-smbios cannot read /nowhere/s"),
+            (["-readconfig", "/nowhere/c"], "-readconfig cannot read /nowhere/c"),
+        ] as [([String], String)])
+    func refused(options: [String], expected: String) {
+        do {
+            _ = try QEMUMachine(QEMUOption.list(["-kernel", "I"] + options))
+            Issue.record("nothing is wrong")
+        } catch { #expect("\(error)".contains(expected), "\(error)") }
+    }
+
+    @Test("The device tree is written to a file, with no kernel and no guest")
+    func deviceTree() async throws {
+        let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        defer { try? FileManager.default.removeItem(at: path) }
+        let result = try await Command.run([
+            "qemu", "-M", "virt,dumpdtb=\(path.path())", "-smp", "2", "-append", "quiet",
+        ])
+        #expect(result.exitCode == 0, "\(result.error)")
+        let tree = try Data(contentsOf: path)
+        #expect(tree.prefix(4) == Data([0xD0, 0x0D, 0xFE, 0xED]))
+        #expect(
+            tree.firstRange(of: Data("linux,dummy-virt".utf8)) != nil && tree.firstRange(of: Data("quiet".utf8)) != nil)
+    }
+}
