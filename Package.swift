@@ -37,6 +37,8 @@ let package = Package(
         .target(name: "Decompression", dependencies: ["CCompression"], swiftSettings: common),
         .target(
             name: "DiskImages", dependencies: ["Bytes", "Decompression", "HostSupport"], swiftSettings: common),
+        .systemLibrary(name: "CExtendedAttributes"),
+        .target(name: "NinePFS", dependencies: ["Bytes", "CExtendedAttributes"], swiftSettings: common),
         .target(name: "PSCI", swiftSettings: safe),
         .target(name: "Arm64", swiftSettings: safe),
         .target(name: "Hypervisor", dependencies: ["Arm64"], swiftSettings: common),
@@ -44,7 +46,7 @@ let package = Package(
         .target(
             name: "Devices",
             dependencies: [
-                "Bytes", "DiskImages", "HostSupport", "Hypervisor",
+                "Bytes", "DiskImages", "HostSupport", "Hypervisor", "NinePFS",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: common),
@@ -60,7 +62,8 @@ let package = Package(
         .target(
             name: "Machine",
             dependencies: [
-                "Bytes", "Decompression", "DiskImages", "HostSupport", "PSCI", "Arm64", "Hypervisor", "Devices",
+                "Bytes", "Decompression", "DiskImages", "HostSupport", "NinePFS", "PSCI", "Arm64", "Hypervisor",
+                "Devices",
                 "Boot", "Hibernation",
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -88,7 +91,7 @@ let package = Package(
         .executableTarget(
             name: "DormouseCommand",
             dependencies: [
-                "Bytes", "DiskImages", "HostSupport", "PSCI", "Hypervisor", "Emulator", "Devices", "Boot",
+                "Bytes", "DiskImages", "HostSupport", "NinePFS", "PSCI", "Hypervisor", "Emulator", "Devices", "Boot",
                 "Hibernation", "Machine", "PSCIConformance", "KeptVMs", "QEMUMonitor",
                 "GDBServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -124,12 +127,14 @@ let package = Package(
         .testTarget(
             name: "DiskImagesTests", dependencies: ["Devices", "DiskImages", "HostSupport", "TestSupport"],
             swiftSettings: common),
+        .testTarget(name: "NinePFSTests", dependencies: ["Bytes", "NinePFS", "TestSupport"], swiftSettings: common),
         .testTarget(name: "PSCITests", dependencies: ["PSCI"], swiftSettings: common),
         .testTarget(name: "Arm64Tests", dependencies: ["Arm64"], swiftSettings: common),
         .testTarget(name: "HypervisorTests", dependencies: ["Hypervisor"], swiftSettings: common),
         .testTarget(name: "EmulatorTests", dependencies: ["Emulator", "TestSupport"], swiftSettings: common),
         .testTarget(
-            name: "DevicesTests", dependencies: ["Bytes", "Devices", "DiskImages", "HostSupport", "TestSupport"],
+            name: "DevicesTests",
+            dependencies: ["Bytes", "Devices", "DiskImages", "HostSupport", "NinePFS", "TestSupport"],
             swiftSettings: common),
         .testTarget(name: "BootTests", dependencies: ["Boot", "Bytes", "TestSupport"], swiftSettings: common),
         .testTarget(
@@ -139,7 +144,8 @@ let package = Package(
         .testTarget(
             name: "MachineTests",
             dependencies: [
-                "Bytes", "DiskImages", "Emulator", "Hibernation", "HostSupport", "Hypervisor", "Machine", "PSCI",
+                "Bytes", "DiskImages", "Emulator", "Hibernation", "HostSupport", "Hypervisor", "Machine", "NinePFS",
+                "PSCI",
                 "TestSupport",
             ],
             exclude: ["Golden"],
@@ -161,7 +167,7 @@ let package = Package(
             name: "CommandLineTests",
             dependencies: [
                 "Boot", "Bytes", "Devices", "DiskImages", "DormouseCommand", "Hibernation", "HostSupport", "KeptVMs",
-                "Machine", "PSCI",
+                "Machine", "NinePFS", "PSCI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"), "TestSupport",

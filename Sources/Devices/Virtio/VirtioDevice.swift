@@ -14,6 +14,7 @@ public enum VirtioDeviceID: UInt32, Sendable {
     case block = 2
     case console = 3
     case entropy = 4
+    case ninePTransport = 9
 }
 
 /// Feature bits (virtio 1.2 §2.2). Bits 0 to 23 belong to the device type, which adds its own in an extension.

@@ -72,6 +72,8 @@ public struct MachineConfiguration: Sendable {
     /// Ports of a console device of their own; who is at their other ends is not chosen here
     /// (`MachineEvents.portOutput`).
     public var ports: [ConsolePort] = []
+    /// Directories of the host.
+    public var shares: [ShareConfiguration] = []
     /// The model's, unless another one is chosen.
     public var psci: Policy
     /// How the guest is told of its hardware.
@@ -155,6 +157,7 @@ public enum MachineError: AttributedError {
     case diskLog(path: String)
     case network(NetworkError)
     case port(PortError)
+    case share(ShareError)
     case guest(GuestSetupError)
     /// A rule of the laboratory is for a disk that is not there.
     case laboratoryDisk(Int)
@@ -210,6 +213,7 @@ public enum MachineError: AttributedError {
             "the log of the disks would overwrite \(path), which is a file of the machine; name another one"
         case .network(let error): error.description
         case .port(let error): error.description
+        case .share(let error): error.description
         case .guest(let error): error.description
         case .laboratoryDisk(let number):
             "the laboratory has a rule for disk \(number), and there is none; disks are counted from 0"
@@ -230,7 +234,7 @@ public enum MachineError: AttributedError {
             .initrdForFlatImage, .bootPlan,
             .laboratoryFlash, .nothingToStart, .initrdWithoutKernel, .flatImageWithUEFI, .noUEFI, .notFirmware,
             .notVariables,
-            .memory, .backend, .laboratoryDisk, .sameDisk, .diskLog, .network, .port, .guest:
+            .memory, .backend, .laboratoryDisk, .sameDisk, .diskLog, .network, .port, .share, .guest:
             false
         }
     }

@@ -26,8 +26,8 @@ public struct MachineModel: Sendable {
     /// Where RAM begins.
     let ramBase: PhysicalAddress
     let maximumCPUCount: Int
-    /// virtio-mmio slots that disks, from the first one up, and networks and the device with ports, from the last one
-    /// down, share.
+    /// virtio-mmio slots that disks, from the first one up, and networks, the device with ports and shares, from the
+    /// last one down, have between them.
     let maximumDiskCount: Int
     /// What a machine of this model has, as a pure function of its configuration.
     let components: @Sendable (MachineConfiguration) -> MachineComponents
@@ -45,6 +45,11 @@ public struct MachineModel: Sendable {
     /// The slot of the device with ports, if a machine has one: below its networks.
     func portsSlot(_ machine: MachineConfiguration) -> Int? {
         machine.ports.isEmpty ? nil : networkSlot(machine.networks.count)
+    }
+
+    /// The slot of a share: below the networks and the ports.
+    func shareSlot(_ share: Int, _ machine: MachineConfiguration) -> Int {
+        networkSlot(machine.networks.count + (machine.ports.isEmpty ? 0 : 1) + share)
     }
 
     /// The board that firmware describes for this model and configuration.

@@ -54,6 +54,7 @@ struct MachineParts {
     var watchdog: GenericWatchdog?
     var console: ConsoleDevice?
     var ports: PortsDevice?
+    var shares: [NinePDevice] = []
     var disks: [BlockDevice] = []
     /// Where UEFI's variables last.
     var flashFiles: [FlashFile] = []

@@ -40,6 +40,7 @@ public final class VirtualMachine: @unchecked Sendable {
     let disks: [BlockDevice]
     let imageWatch: ImageWatch
     let networks: [NetworkDevice]
+    let shares: [NinePDevice]
     let flashFiles: [FlashFile]
     /// Set if something is to go wrong with the disks, or is to be logged.
     let diskLaboratory: DiskLaboratory?
@@ -179,6 +180,7 @@ public final class VirtualMachine: @unchecked Sendable {
         consoleSelection = made.consoleSelection
         disks = made.disks
         networks = configuration.networks.indices.compactMap { made.networks[$0] }
+        shares = made.shares
         flashFiles = made.flashFiles
         imageWatch = ImageWatch(diskCount: configuration.disks.count)
 
@@ -239,6 +241,7 @@ public final class VirtualMachine: @unchecked Sendable {
         try configuration.checkNetworks()
         if configuration.watchdog == .hibernate, configuration.hardwareDescription != .acpi { throw .watchdogButton }
         try configuration.checkPorts()
+        try configuration.checkShares()
         try configuration.guest.check(model)
         guard configuration.laboratory.flash == nil || configuration.uefi != nil else { throw .laboratoryFlash }
         for disk in configuration.laboratory.disks.keys.sorted() where !configuration.disks.indices.contains(disk) {
@@ -281,10 +284,11 @@ public final class VirtualMachine: @unchecked Sendable {
     /// The time of day at which runs with the instruction clock begin: 2026-01-01T00:00:00Z.
     static let deterministicEpoch = HostClock.epoch
 
-    /// Gives back what the host lent, for another machine to have: networks, disks, and the RAM's memory. Once no `run`
-    /// is to follow any more.
+    /// Gives back what the host lent, for another machine to have: networks, shares, disks, and the RAM's memory. Once
+    /// no `run` is to follow any more.
     public func close() {
         for network in networks { network.stop() }
+        for share in shares { share.stop() }
         for disk in disks { disk.stop() }
         for file in flashFiles { file.unlock() }
         memory.empty()

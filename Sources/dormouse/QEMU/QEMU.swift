@@ -58,6 +58,9 @@ struct QEMU: ParsableCommand {
             if !qemu.machine.guest.strings.isEmpty {
                 Message.write("strings of SMBIOS (-smbios type=11) are not in it: a VM that is kept has its own")
             }
+            if !qemu.machine.shares.isEmpty {
+                Message.write("shares (-virtfs, -fsdev) are not in it: a VM that is kept has none")
+            }
             for warning in qemu.warnings { Message.write(warning) }
             Output.print(try VMConfiguration(qemu.machine, hibernation: .init()).toml())
             Command.end(Command.Ending(code: .poweredOff))
@@ -66,6 +69,7 @@ struct QEMU: ParsableCommand {
             try write(qemu.machine.deviceTree(), to: path, "machine")
             Command.end(Command.Ending(code: .poweredOff))
         }
+        if !qemu.machine.shares.isEmpty { DescriptorLimit.raise() }
         let steering = qemu.isSteered ? try QEMUSteering(qemu, identity(qemu)) : nil
         var relay: SerialRelay?
         let end: RunEnd
@@ -204,6 +208,17 @@ struct QEMU: ParsableCommand {
     }
 
     func run() throws { Self.run(options) }
+}
+
+/// How many descriptors this process may have: files that a guest opens in a share are some.
+private enum DescriptorLimit {
+    static func raise() {
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard getrlimit(resource, &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(resource, &limit)
+    }
 }
 
 /// A file with the number of this process.

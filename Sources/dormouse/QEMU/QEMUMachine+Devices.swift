@@ -2,7 +2,7 @@
 
 extension QEMUMachine {
     /// Devices that there are, by the part of their name before the bus.
-    static let devices = ["virtio-blk", "virtio-net", "virtio-rng", "virtio-serial"]
+    static let devices = ["virtio-blk", "virtio-net", "virtio-rng", "virtio-serial", "virtio-9p"]
     private static let buses = ["-device", "-pci", "-pci-non-transitional", ""]
     /// Devices that are plugged into one of those.
     static let ports = ["virtconsole", "virtserialport"]
@@ -30,6 +30,7 @@ extension QEMUMachine {
         switch device {
         case "virtio-blk": try attachDrive(&settings)
         case "virtio-net": try attachNetwork(&settings)
+        case "virtio-9p": try attachShare(&settings)
         case "virtio-serial": try attachPortBus(&settings, id: id)
         default: try attachEntropy(&settings)
         }

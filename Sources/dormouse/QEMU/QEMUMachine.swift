@@ -54,6 +54,8 @@ struct QEMUMachine {
     var machineBackend: String?
     /// Where the device tree is to be written instead of running a guest.
     var deviceTreePath: String?
+    /// Shares that are defined, and not yet attached, by their id.
+    var fsdevs: [String: ShareConfiguration] = [:]
     /// Sources of entropy, by their id.
     var entropySources: Set<String> = []
     /// Whether what is written to disks is lost, and those for which it is in any case, by their paths.
@@ -112,6 +114,8 @@ struct QEMUMachine {
         case "rtc": try takeClock(value)
         case "boot": try takeBoot(value)
         case "global": try takeGlobal(value)
+        case "fsdev": try takeFsdev(value)
+        case "virtfs": try takeVirtfs(value)
         case "net": try takeNet(value)
         case "serial": try takeSerial(value)
         case "monitor", "qmp", "qmp-pretty": try takeMonitor(value, name)
@@ -184,6 +188,7 @@ struct QEMUMachine {
         try checkMonitors()
         try checkMemory()
         try checkPorts()
+        try checkShares()
         try applyMachineArguments()
     }
 

@@ -17,9 +17,9 @@ struct QEMUOption: Equatable {
     /// Options that are followed by a value and are taken.
     static let withValue: Set<String> = [
         "M", "accel", "action", "append", "bios", "blockdev", "boot", "chardev", "cpu", "device", "display", "drive",
-        "echr", "gdb", "global", "hda", "icount", "initrd", "kernel", "m", "machine", "mon", "monitor", "name",
+        "echr", "fsdev", "gdb", "global", "hda", "icount", "initrd", "kernel", "m", "machine", "mon", "monitor", "name",
         "net", "netdev", "nic", "numa", "object", "parallel", "pflash", "pidfile", "qmp", "qmp-pretty", "readconfig",
-        "rtc", "semihosting-config", "serial", "smbios", "smp", "uuid", "vga",
+        "rtc", "semihosting-config", "serial", "smbios", "smp", "uuid", "vga", "virtfs",
     ]
 
     /// Options that stand alone and are taken.
@@ -41,7 +41,7 @@ struct QEMUOption: Equatable {
 
     /// Options that will be taken once Dormouse has what they ask for.
     static let later: Set<String> = [
-        "d", "fsdev", "trace", "virtfs", "watchdog-action",
+        "d", "trace", "watchdog-action",
     ]
 
     /// Cuts a command line into options.

@@ -18,7 +18,7 @@ struct RestoredVirtioTests {
 
     @Test(
         "The new device saves the same as the old one, and the driver reads the same registers",
-        arguments: [StateSubject.block, .network, .console, .ports, .entropy])
+        arguments: [StateSubject.block, .network, .console, .ports, .share, .entropy])
     func registers(_ subject: StateSubject) throws {
         func device() throws -> any VirtioDevice {
             switch subject {
@@ -26,6 +26,7 @@ struct RestoredVirtioTests {
             case .network: try VirtioSubjects.network()
             case .console: VirtioSubjects.console()
             case .ports: VirtioSubjects.ports()
+            case .share: try VirtioSubjects.share()
             default: VirtioSubjects.entropy()
             }
         }
@@ -46,7 +47,7 @@ struct RestoredVirtioTests {
 
     @Test(
         "A slot with another device, or none, refuses the state",
-        arguments: [StateSubject.block, .network, .console, .ports, .entropy])
+        arguments: [StateSubject.block, .network, .console, .ports, .share, .entropy])
     func otherDevice(_ subject: StateSubject) throws {
         let state = try subject.make().device.save()
         for other in StateSubject.allCases where other.rawValue != subject.rawValue && other != .gic {

@@ -2,6 +2,7 @@
 
 import Devices
 import Hypervisor
+import NinePFS
 import Synchronization
 import Testing
 
@@ -30,6 +31,7 @@ enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
     case network
     case console
     case ports
+    case share
     case entropy
 
     /// Those whose behaviour is all in their registers and wires.
@@ -52,6 +54,7 @@ enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
         case .network: StateBench(device: try Self.driver(VirtioSubjects.network(), queueCount: 2).mmio)
         case .console: StateBench(device: try Self.driver(VirtioSubjects.console(), queueCount: 2).mmio)
         case .ports: StateBench(device: try Self.driver(VirtioSubjects.ports(), queueCount: 6).mmio)
+        case .share: StateBench(device: try Self.driver(VirtioSubjects.share(), queueCount: 1).mmio)
         case .entropy: StateBench(device: try Self.driver(VirtioSubjects.entropy(), queueCount: 1).mmio)
         }
     }
@@ -218,7 +221,13 @@ enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
         let driver = try TestDriver(device)
         guard driver.start(queueCount: queueCount) else { throw NetworkBackendError("the driver did not start") }
         for queue in driver.queues {
-            for _ in 0..<3 { queue.add([driver.writable(64)]) }
+            for index in 0..<3 {
+                guard device is NinePDevice else {
+                    queue.add([driver.writable(64)])
+                    continue
+                }
+                queue.add([driver.readable(VirtioSubjects.shareMessages[index]), driver.writable(64)])
+            }
             driver.notify(queue.index)
         }
         return driver
@@ -243,6 +252,18 @@ enum VirtioSubjects {
             ports: [ConsolePort(number: 0, isConsole: true), ConsolePort(number: 1, name: "agent")],
             output: { $1.count })
     }
+
+    static func share() throws -> NinePDevice {
+        try NinePDevice(
+            tag: "share", server: NinePServer(NinePShare(path: "/tmp", isReadOnly: true)), synchronous: true)
+    }
+
+    /// Tversion with 8 KiB; Tattach of fid 1; Twalk of that to fid 2.
+    static let shareMessages: [[UInt8]] = [
+        [21, 0, 0, 0, 100, 0xFF, 0xFF, 0, 0x20, 0, 0, 8, 0] + Array("9P2000.L".utf8),
+        [23, 0, 0, 0, 104, 1, 0, 1, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0],
+        [17, 0, 0, 0, 110, 2, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0],
+    ]
 
     static func entropy() -> EntropyDevice { EntropyDevice(source: CountingSource()) }
 }

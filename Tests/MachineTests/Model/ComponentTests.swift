@@ -26,6 +26,7 @@ struct ComponentTests {
         machine.generationID = Array(0..<16)
         machine.console = .virtio
         machine.watchdog = .crash
+        machine.shares = [ShareConfiguration(path: "/tmp", tag: "share")]
         machine.ports = [ConsolePort(number: 0, isConsole: true), ConsolePort(number: 1, name: "org.agent")]
         // What only a later model has.
         if model.flash != nil { machine.uefi = UEFIConfiguration(code: "/code.fd") }
@@ -130,6 +131,8 @@ struct ComponentTests {
         of(NetworkFunction.self, "network") { $0.network.mtu = 9000 },
         of(NetworkFunction.self, "mac") { $0.mac = MACAddress(virtualMachine: 99) },
         of(ConsoleFunction.self, "queueSizes") { $0.queueSizes = [128] },
+        of(ShareFunction.self, "queueSizes") { $0.queueSizes = [256] },
+        of(ShareFunction.self, "share") { $0.share.tag = "other" },
         of(PortsFunction.self, "ports") { $0.ports[1].name = "org.other" },
         of(EntropyFunction.self, "queueSizes") { $0.queueSizes = [128] },
         of(FwCfgComponent.self, "registers", model: .virt2) { $0.registers = elsewhere },
@@ -284,6 +287,6 @@ struct ComponentTests {
             default: break
             }
         }
-        #expect(virtioCount == 4)
+        #expect(virtioCount == 5)
     }
 }

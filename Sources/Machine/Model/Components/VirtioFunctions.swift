@@ -1,8 +1,9 @@
-// What there can be behind a virtio-mmio slot: a disk, a network, a console, ports, entropy.
+// What there can be behind a virtio-mmio slot: a disk, a network, a console, ports, a share, entropy.
 
 import Devices
 import HostSupport
 import Hypervisor
+import NinePFS
 
 struct DiskFunction: VirtioFunction {
     var disk: DiskConfiguration
@@ -112,6 +113,36 @@ struct PortsFunction: VirtioFunction {
             ports: ports, output: { output?($0, $1) ?? $1.count }, onRoom: parts.events.portReady)
         parts.ports = device
         return device
+    }
+}
+
+struct ShareFunction: VirtioFunction {
+    var share: ShareConfiguration
+
+    let type = VirtioDeviceID.ninePTransport
+    var queueSizes = NinePDevice.queueSizes
+    var features: VirtioFeatures { NinePDevice.features }
+
+    /// What is in the directory is the host's, and changes while the guest runs.
+    func facts(_ files: MeasuredFiles) -> [String: String] {
+        [
+            "tag": share.tag, "access": share.isReadOnly ? "read-only" : "read-write",
+            "security-model": share.securityModel.rawValue,
+        ]
+    }
+
+    func make(_ parts: inout MachineParts) throws(MachineError) -> any VirtioDevice {
+        let server: NinePServer
+        do throws(NinePShareError) {
+            server = try NinePServer(
+                NinePShare(path: share.path, securityModel: share.securityModel, isReadOnly: share.isReadOnly))
+        } catch { throw .share(.directory(error)) }
+        do {
+            let device = try NinePDevice(
+                tag: share.tag, server: server, synchronous: parts.configuration.clock == .instructions)
+            parts.shares.append(device)
+            return device
+        } catch { throw .host(error.description) }
     }
 }
 

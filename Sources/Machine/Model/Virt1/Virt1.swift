@@ -74,6 +74,9 @@ extension Virt1Layout {
             return DiskFunction(disk: machine.disks[slot], index: slot, serial: diskSerial(slot: slot))
         }
         if slot == machine.model.portsSlot(machine) { return PortsFunction(ports: machine.ports) }
+        if let index = machine.shares.indices.first(where: { machine.model.shareSlot($0, machine) == slot }) {
+            return ShareFunction(share: machine.shares[index])
+        }
         guard let index = machine.networks.indices.first(where: { machine.model.networkSlot($0) == slot }) else {
             return nil
         }

@@ -1,0 +1,90 @@
+// Where a file is below a share: names from the root down.
+//
+// Responsible for: that all fids that lead below a directory follow it when it is renamed, and that none leads above
+// the root. Not responsible for: what is there.
+
+/// A place below the root. Nobody keeps one but fids and the places below it.
+final class FileNode {
+    static let this = [UInt8(ascii: ".")]
+    static let above = [UInt8(ascii: "."), UInt8(ascii: ".")]
+    /// Most bytes of a name (NAME_MAX), and of all names of a place (PATH_MAX).
+    static let nameLimit = 255
+    static let pathLimit = 4096
+
+    private struct Child { weak var node: FileNode? }
+
+    /// nil: the root.
+    private(set) var parent: FileNode?
+    private(set) var name: [UInt8]
+    /// The entry was taken away, or another one put in its place.
+    private(set) var isGone = false
+    private var children: [[UInt8]: Child] = [:]
+
+    /// The root.
+    init() {
+        parent = nil
+        name = []
+    }
+
+    private init(_ parent: FileNode, _ name: [UInt8]) {
+        self.parent = parent
+        self.name = name
+    }
+
+    deinit { parent?.forget(name) }
+
+    private func forget(_ name: [UInt8]) {
+        // Another one may have its name by now.
+        if let child = children[name], child.node == nil { children[name] = nil }
+    }
+
+    /// The names from the root down.
+    var path: [[UInt8]] {
+        var names: [[UInt8]] = []
+        var node = self
+        while let parent = node.parent {
+            names.append(node.name)
+            node = parent
+        }
+        return names.reversed()
+    }
+
+    /// The place of an entry. The one above the root is the root.
+    func child(_ name: [UInt8]) throws(LinuxError) -> FileNode {
+        if name == Self.this { return self }
+        if name == Self.above { return parent ?? self }
+        if let child = children[name]?.node { return child }
+        guard path.reduce(name.count, { $0 + $1.count + 1 }) < Self.pathLimit else { throw .nameTooLong }
+        let child = FileNode(self, name)
+        children[name] = Child(node: child)
+        return child
+    }
+
+    /// The entry was taken away: who has it has it no more.
+    func remove(_ name: [UInt8]) {
+        children[name]?.node?.isGone = true
+        children[name] = nil
+    }
+
+    /// An entry has another place, and what is below it moves along.
+    func move(_ name: [UInt8], to directory: FileNode, _ newName: [UInt8]) {
+        guard directory !== self || name != newName else { return }
+        let moved = children[name]?.node
+        children[name] = nil
+        directory.remove(newName)
+        guard let moved else { return }
+        moved.parent = directory
+        moved.name = newName
+        directory.children[newName] = Child(node: moved)
+    }
+
+    /// Whether this place is that one, or below it.
+    func isBelow(_ other: FileNode) -> Bool {
+        var node: FileNode? = self
+        while let current = node {
+            if current === other { return true }
+            node = current.parent
+        }
+        return false
+    }
+}
