@@ -166,15 +166,13 @@ def swift_package_license(files):
     return "MIT" if "Permission is hereby granted, free of charge" in text else "NOASSERTION"
 
 
-def swift_runtime(files, toolchain):
-    """Swift's own libraries: its runtime, Foundation, Dispatch."""
-    own = {file for file in files if file.is_relative_to(toolchain)}
+def swift_runtime(files, directory, version, licence):
+    """Swift's own libraries, which are in `directory`: its runtime, Foundation, Dispatch."""
+    own = {file for file in files if file.is_relative_to(directory)}
     if not own:
         return []
     files -= own
-    version = re.search(r"Swift version (\S+)", command("swift", "--version")).group(1)
     names = ", ".join(sorted(re.sub(r"^lib|\.a$", "", file.name) for file in own if file.suffix == ".a"))
-    licence = toolchain / "share/swift/LICENSE.txt"
     return [
         Component(
             "swift-runtime", version, f"git+https://github.com/swiftlang/swift@swift-{version}-RELEASE", SWIFT_LICENSE,
@@ -183,28 +181,42 @@ def swift_runtime(files, toolchain):
     ]
 
 
-def debian_packages(files):
-    """The Debian packages that the rest of `files` are of."""
+def installed_packages(files):
+    """The Debian packages of this machine that `files` are of: name, version, source, its version, architecture."""
     owners = set()
     for file in sorted(files):
         try:
             owners.add(command("dpkg-query", "--search", str(file)).split(": ")[0])
         except subprocess.CalledProcessError:
-            sys.exit(f"components.py: {file} is linked in, and of no package that is known")
+            unknown(file)
+    layout = "${Package}\t${Version}\t${source:Package}\t${source:Version}\t${Architecture}"
+    return [command("dpkg-query", "--show", "--showformat", layout, owner).split("\t") for owner in sorted(owners)]
+
+
+def unknown(file):
+    sys.exit(f"components.py: {file} is linked in, and of no package that is known")
+
+
+def debian_components(packages, root):
+    """Debian packages whose copyright files are below `root`."""
     components = []
-    for owner in sorted(owners):
-        name, version, source, source_version, architecture = command(
-            "dpkg-query", "--show", "--showformat",
-            "${Package}\t${Version}\t${source:Package}\t${source:Version}\t${Architecture}", owner).split("\t")
+    for name, version, source, source_version, architecture in packages:
         # "gcc-12" and "gcc-13" are one to a licence.
         base = re.sub(r"-\d+(\.\d+)?$", "", source)
-        copyright_file = pathlib.Path("/usr/share/doc", name, "copyright")
+        copyright_file = root / "usr/share/doc" / name / "copyright"
         components.append(Component(
             name, version, "NOASSERTION", DEBIAN_LICENSES.get(base, "NOASSERTION"),
             purl=f"pkg:deb/debian/{name}@{version.replace('+', '%2B').replace(':', '%3A')}?arch={architecture}",
             source=f"{source} (= {source_version})",
             licence_files=[copyright_file.resolve()] if copyright_file.exists() else []))
     return components
+
+
+def libraries(files, toolchain):
+    """What of `files` is of no package of Package.resolved: Swift's and Debian's."""
+    version = re.search(r"Swift version (\S+)", command("swift", "--version")).group(1)
+    runtime = swift_runtime(files, toolchain, version, toolchain / "share/swift/LICENSE.txt")
+    return runtime + debian_components(installed_packages(files), pathlib.Path("/"))
 
 
 def document(options, components, digest):
@@ -262,7 +274,7 @@ def main():
     options = parser.parse_args()
     files = linked_files(options.map, options.scratch.parent)
     components = swift_packages(files, options.scratch.resolve(), options.resolved)
-    components += swift_runtime(files, options.toolchain.resolve()) + debian_packages(files)
+    components += libraries(files, options.toolchain.resolve())
     digest = hashlib.sha256(options.executable.read_bytes()).hexdigest()
     text = json.dumps(document(options, components, digest), indent=2, sort_keys=True, ensure_ascii=False)
     options.sbom.write_text(text + "\n", encoding="utf-8")
