@@ -56,7 +56,7 @@ extension QEMUSocket {
             // A port is listened at, whether or not that is said.
             if case .tcp = socket.address { socket.isServer = true }
             return socket
-        case .standardInputAndOutput, .sharedStandardInputAndOutput, .file:
+        case .standardInputAndOutput, .sharedStandardInputAndOutput, .file, .pty:
             throw QEMUError(option, "\(text) is not to be had; say tcp:HOST:PORT or unix:PATH,server=on")
         }
     }
