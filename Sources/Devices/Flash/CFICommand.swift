@@ -86,17 +86,23 @@ struct CFIGeometry {
         func word(_ number: Int) -> [UInt8] { UInt16(truncatingIfNeeded: number).littleEndianBytes }
 
         // 0x10: the signature, the Intel command set and where its table is, no other set.
-        var table = Array("QRY".utf8) + word(1) + word(0x31) + word(0) + word(0)
+        var table = Array("QRY".utf8)
+        for number in [1, 0x31, 0, 0] { table += word(number) }
         // 0x1B: supply of 2.7 V to 3.6 V, nothing for programming.
         table += [0x27, 0x36, 0x00, 0x00]
         // 0x1F: typical times of a word and a buffer (2^n µs), a block (2^n ms); at most 16 times that.
         table += [0x07, 0x07, 0x0A, 0x00, 0x04, 0x04, 0x04, 0x00]
         // 0x27: size; a bus of 16 bits; the buffer; one region of blocks of one size.
-        table += [exponent(chipByteCount)] + word(1) + word(Int(exponent(bufferByteCount)))
-        table += [1] + word(chipByteCount / chipBlockByteCount - 1) + word(chipBlockByteCount / 256)
+        table.append(exponent(chipByteCount))
+        for number in [1, Int(exponent(bufferByteCount))] { table += word(number) }
+        table.append(1)
+        for number in [chipByteCount / chipBlockByteCount - 1, chipBlockByteCount / 256] { table += word(number) }
         // 0x31: version 1.0 of the Intel table; nothing optional; the lock bits are valid; 3.0 V; no protection
         // registers.
-        table += Array("PRI10".utf8) + [0, 0, 0, 0] + [0] + word(1) + [0x30, 0x00] + [0]
+        table += Array("PRI10".utf8)
+        table += [0, 0, 0, 0, 0]
+        table += word(1)
+        table += [0x30, 0x00, 0]
         return table
     }
 }
