@@ -55,9 +55,10 @@ struct SSH: ParsableCommand {
         Command.run {
             let access = try sshOptions.access(to: try vmOptions.vm())
             let words = command.first == "--" ? Array(command.dropFirst()) : command
-            throw SSHAccess.become(
-                ["ssh"] + access.options(portOption: "-p") + sshOptions.identityOptions + ["-l", access.user]
-                    + [access.address] + (words.isEmpty ? [] : ["--"] + words))
+            var arguments = ["ssh"] + access.options(portOption: "-p") + sshOptions.identityOptions
+            arguments += ["-l", access.user, access.address]
+            if !words.isEmpty { arguments += ["--"] + words }
+            throw SSHAccess.become(arguments)
         }
     }
 }
@@ -93,9 +94,9 @@ struct CopyFiles: ParsableCommand {
             let words = places.map {
                 $0.vm == nil ? Self.local($0.path) : "\(access.user)@\(access.address):\($0.path)"
             }
-            throw SSHAccess.become(
-                ["scp"] + access.options(portOption: "-P") + sshOptions.identityOptions + (recursive ? ["-r"] : [])
-                    + ["--"] + words)
+            var arguments = ["scp"] + access.options(portOption: "-P") + sshOptions.identityOptions
+            if recursive { arguments.append("-r") }
+            throw SSHAccess.become(arguments + ["--"] + words)
         }
     }
 
