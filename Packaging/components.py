@@ -28,6 +28,7 @@ DEBIAN_LICENSES = {
     "libzstd": "BSD-3-Clause",
     "lz4": "BSD-2-Clause",
     "xz-utils": "LicenseRef-xz-public-domain",
+    "xxhash": "BSD-2-Clause",
     "zlib": "Zlib",
 }
 PUBLIC_DOMAIN = {
@@ -81,8 +82,9 @@ class Component:
         return entry
 
 
-def linked_files(path, tree):
-    """The objects and archives that the linker took sections from, as paths."""
+def linked_files(path, tree, sdk):
+    """The objects and archives that the linker took sections from, as paths. `sdk` is what the linker called the
+    directory that an SDK is in, and the SDK."""
     found = set()
     # LLD's: "address address size align file:(section)", an archive's member as file(member):(section). Lines of output
     # sections are set in by one blank, those of input sections by nine, and those of symbols by more.
@@ -92,7 +94,9 @@ def linked_files(path, tree):
             match = line_format.match(line)
             if not match or match.group(1).startswith("<internal>"):
                 continue
-            file = re.sub(r"\.a\([^)]*\)$", ".a", match.group(1))
+            file = pathlib.Path(re.sub(r"\.a\([^)]*\)$", ".a", match.group(1)))
+            if sdk[0] is not None and file.is_relative_to(sdk[0]):
+                file = sdk[1].parent / file.relative_to(sdk[0])
             found.add((tree / file).resolve())
     if not found:
         sys.exit(f"components.py: {path} is no map of ld.lld's")
@@ -193,6 +197,17 @@ def installed_packages(files):
     return [command("dpkg-query", "--show", "--showformat", layout, owner).split("\t") for owner in sorted(owners)]
 
 
+def sdk_packages(files, sysroot, table):
+    """The same for files of an SDK, by the table that scripts/arm64 makes."""
+    owners = {}
+    for line in table:
+        owners[(sysroot / line[4].lstrip("/")).resolve()] = tuple(line[:4])
+    found = set()
+    for file in sorted(files):
+        found.add(owners[file] if file in owners else unknown(file))
+    return [[*owner, "arm64"] for owner in sorted(found)]
+
+
 def unknown(file):
     sys.exit(f"components.py: {file} is linked in, and of no package that is known")
 
@@ -212,11 +227,20 @@ def debian_components(packages, root):
     return components
 
 
-def libraries(files, toolchain):
+def libraries(files, options):
     """What of `files` is of no package of Package.resolved: Swift's and Debian's."""
-    version = re.search(r"Swift version (\S+)", command("swift", "--version")).group(1)
-    runtime = swift_runtime(files, toolchain, version, toolchain / "share/swift/LICENSE.txt")
-    return runtime + debian_components(installed_packages(files), pathlib.Path("/"))
+    if options.sdk is None:
+        toolchain = options.toolchain.resolve()
+        version = re.search(r"Swift version (\S+)", command("swift", "--version")).group(1)
+        runtime = swift_runtime(files, toolchain, version, toolchain / "share/swift/LICENSE.txt")
+        return runtime + debian_components(installed_packages(files), pathlib.Path("/"))
+    sysroot = (options.sdk / "sdk/sysroot").resolve()
+    table = [line.split("\t") for line in (options.sdk / "files.tsv").read_text(encoding="utf-8").splitlines()]
+    # Debian's version of Swift is "6.2.3-1", or "6.2.3+dfsg-1".
+    version = next(re.match(r"[0-9.]+", line[1]).group() for line in table if line[0] == "swiftlang")
+    licence = sysroot / "usr/share/doc/libswiftlang/copyright"
+    runtime = swift_runtime(files, sysroot / "usr/lib/swift_static", version, licence)
+    return runtime + debian_components(sdk_packages(files, sysroot, table), sysroot)
 
 
 def document(options, components, digest):
@@ -268,13 +292,17 @@ def main():
     parser.add_argument("--executable", required=True, type=pathlib.Path)
     parser.add_argument("--scratch", required=True, type=pathlib.Path, help="the scratch directory of the build")
     parser.add_argument("--resolved", required=True, type=pathlib.Path, help="Package.resolved")
-    parser.add_argument("--toolchain", required=True, type=pathlib.Path, help="the directory above Swift's bin")
+    parser.add_argument("--toolchain", type=pathlib.Path, help="the directory above Swift's bin")
+    parser.add_argument("--sdk", type=pathlib.Path, help="in its place, an SDK of scripts/arm64")
+    parser.add_argument("--sdk-inside", type=pathlib.Path, help="what the linker calls the directory that it is in")
     parser.add_argument("--sbom", required=True, type=pathlib.Path)
     parser.add_argument("--licences", required=True, type=pathlib.Path)
     options = parser.parse_args()
-    files = linked_files(options.map, options.scratch.parent)
+    if (options.toolchain is None) == (options.sdk is None):
+        parser.error("give --toolchain or --sdk")
+    files = linked_files(options.map, options.scratch.parent, (options.sdk_inside, options.sdk))
     components = swift_packages(files, options.scratch.resolve(), options.resolved)
-    components += libraries(files, options.toolchain.resolve())
+    components += libraries(files, options)
     digest = hashlib.sha256(options.executable.read_bytes()).hexdigest()
     text = json.dumps(document(options, components, digest), indent=2, sort_keys=True, ensure_ascii=False)
     options.sbom.write_text(text + "\n", encoding="utf-8")
