@@ -29,7 +29,7 @@ struct ImageTests {
         let disk = try directory.file("disk.img", [UInt8](repeating: 0, count: 1 << 20))
         let text = try await Command.run(["image", "inspect", disk])
         #expect(text.exitCode == 1)
-        #expect(text.output == "")
+        #expect(text.output == "\(disk): 1024 KiB, nothing that is known\n")
         #expect(text.errorLines == ["dormouse: no hibernation image is on disk \(disk)"])
         let json = try await Command.run(["image", "inspect", disk, "--json"])
         #expect(json.exitCode == 1)
@@ -107,7 +107,10 @@ struct ImageTests {
         let result = try await Command.run(["image", "inspect", disk])
         #expect(result.exitCode == 1)
         #expect(
-            result.output
-                == "\(disk): swap with pages of 16 KiB, at byte 0x0, without hibernation image (SWAPSPACE2)\n")
+            result.output == """
+                \(disk): 1024 KiB, swap
+                \(disk): swap with pages of 16 KiB, at byte 0x0, without hibernation image (SWAPSPACE2)
+
+                """)
     }
 }
