@@ -118,7 +118,7 @@ extension EmulatedCPU: StatefulDevice {
         waitsForEvent.store(fields.waitsForEvent, ordering: .sequentiallyConsistent)
         eventStreamSeen = fields.eventStreamSeen
         // What was cached is of another past.
-        hasUncompletedBroadcast = false
+        hasUncompletedInvalidation = false
         translationRegistersChanged()
         invalidateAllTranslations()
         releaseBlocks()

@@ -23,11 +23,10 @@ extension EmulatedCPU {
         default:
             guard let invalidation = TLBInvalidation(instruction, operand: operand, regime: regime) else { return nil }
             invalidate(invalidation)
-            if invalidation.isBroadcast {
-                if !isAlone { vm.broadcast(.invalidate(invalidation), from: self) }
-                // Alone as well: the next DSB ends the block, as it does beside others.
-                hasUncompletedBroadcast = true
-            }
+            if invalidation.isBroadcast, !isAlone { vm.broadcast(.invalidate(invalidation), from: self) }
+            // Alone as well, and of this CPU's own: the next DSB ends the block, as it does where others have requests.
+            // A program that unmaps itself comes to its end at the same place everywhere.
+            hasUncompletedInvalidation = true
         }
         return nil
     }

@@ -62,8 +62,8 @@ public final class EmulatedCPU: DebuggableCPU, @unchecked Sendable {
     /// page that its address does not lead to any more, and is not linked with what that leads to.
     @exclusivity(unchecked) var hasDroppedTranslations = false
 
-    /// Whether other CPUs were asked for something that the next DSB has to wait for.
-    @exclusivity(unchecked) var hasUncompletedBroadcast = false
+    /// Whether there was a TLBI that the next DSB completes: other CPUs may have been asked for it, too.
+    @exclusivity(unchecked) var hasUncompletedInvalidation = false
 
     // Timers.
     /// The counter value at which some timer's condition becomes true; `.max` if none will.

@@ -143,15 +143,15 @@ extension EmulatedCPU {
 
     /// Whether a DSB has something to wait for.
     @inline(__always)
-    var mustCompleteBarrier: Bool { hasUncompletedBroadcast || postedRequests != completedRequests }
+    var mustCompleteBarrier: Bool { hasUncompletedInvalidation || postedRequests != completedRequests }
 
     /// DSB: what other CPUs asked for is done here, and what was asked of them there. Between blocks only.
     func completeBarrier() {
         if postedRequests != completedRequests {
             serviceRequests()
         }
-        if hasUncompletedBroadcast {
-            hasUncompletedBroadcast = false
+        if hasUncompletedInvalidation {
+            hasUncompletedInvalidation = false
             if !isAlone { vm.waitForRequests(from: self) }
         }
         // Servicing took the flag down, which may stand for more than the mailbox.
