@@ -251,17 +251,27 @@ enum WallMonitor {
         .mrs(.x0, .tpidrEL1), .ldp(.x2, .x3, .x1, Log.saved), .mrs(.x1, .contextidrEL1), .eret, .nop,
     ]
 
-    private static let finish: [A64] = {
+    // Functions and loops, as Swift 6.2 takes too long for closures of so many statements.
+    private static let finish = makeFinish()
+
+    private static func makeFinish() -> [A64] {
         let offset = bodyOffset + (takeException.count + next.count) * 4
         let start: [A64] = [
             address(.x1, WallLayout.parameters, from: offset), .mrs(.x2, .fpcr), .mrs(.x3, .fpsr),
             .add(.x4, .x1, Parameters.finalControl), .stp(.x2, .x3, .x4), .add(.x2, .x1, Parameters.finalVectors),
         ]
-        let vectors = (0..<16).map { A64.stp(q: UInt32($0 * 2), UInt32($0 * 2 + 1), .x2, $0 * 32) }
-        return start + vectors + [.hvc(0x3FF), .b(0)]
-    }()
+        var code = start
+        for pair in 0..<16 {
+            let first = UInt32(pair * 2)
+            code.append(.stp(q: first, first + 1, .x2, pair * 32))
+        }
+        code += [.hvc(0x3FF), .b(0)]
+        return code
+    }
 
-    private static let begin: [A64] = {
+    private static let begin = makeBegin()
+
+    private static func makeBegin() -> [A64] {
         var code: [A64] = [
             .msr(.ttbr0EL1, .x0), .msr(.ttbr1EL1, .x1), .msr(.tcrEL1, .x2), .msr(.mdscrEL1, .zr), .isb,
             .sys(.tlbiVMALLE1), .dsb, .isb, .msr(.sctlrEL1, .x3), .isb, .msrPAN(0),
@@ -277,7 +287,10 @@ enum WallMonitor {
             .ldr(.x2, .x1), .msr(.tpidrEL1, .x2), .ldr(.x2, .x1, 8), .msr(.contextidrEL1, .x2),
             .movz(.x2, Int(OracleLayout.data & 0xFFFF)), .movk(.x2, Int(OracleLayout.data >> 16), lsl: 16),
         ]
-        code += (0..<16).map { .ldp(q: UInt32($0 * 2), UInt32($0 * 2 + 1), .x2, $0 * 32) }
+        for pair in 0..<16 {
+            let first = UInt32(pair * 2)
+            code.append(.ldp(q: first, first + 1, .x2, pair * 32))
+        }
         for number in stride(from: 4, to: 30, by: 2) {
             guard let first = Register(rawValue: UInt32(number)), let second = Register(rawValue: UInt32(number + 1))
             else { continue }
@@ -288,5 +301,5 @@ enum WallMonitor {
         // Back to `next`.
         code.append(.b(-(finish.count + next.count + code.count)))
         return code
-    }()
+    }
 }
