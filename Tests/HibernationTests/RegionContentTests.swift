@@ -19,7 +19,7 @@ struct RegionContentTests {
     private static let names = ["xfs": "XFS", "vfat": "FAT", "crypto_LUKS": "LUKS2"]
 
     private func contents(_ disk: TestDisk) throws -> [RegionContent?] {
-        try SwapSearch(diskAt: disk.path).contents
+        try RegionContent.all(in: SwapSearch(diskAt: disk.path), onDiskAt: disk.path, format: nil)
     }
 
     private func expected(_ disk: TestDisk) throws -> RegionContent? {

@@ -122,9 +122,11 @@ public struct ImageReport: Codable, Sendable, Equatable {
             if let looksLike, looksLike != .qcow2 { throw .foreign(path: path, words: looksLike.words) }
         }
         let search: SwapSearch
+        let contents: [RegionContent?]
         var areas: [Area] = []
         do throws(RawDiskError) {
             search = try SwapSearch(diskAt: path, format: format, selection)
+            contents = try RegionContent.all(in: search, onDiskAt: path, format: format)
             for area in search.areas {
                 let image = HibernationImage(area)
                 let inspection = try image.map { image throws(RawDiskError) in
@@ -141,7 +143,7 @@ public struct ImageReport: Codable, Sendable, Equatable {
         self.path = path
         self.areas = areas
         let isDivided = search.regions.contains { $0.partition != nil || $0.volume != nil }
-        regions = zip(search.regions, search.contents).compactMap { region, content in
+        regions = zip(search.regions, contents).compactMap { region, content in
             region.partition == nil && region.volume == nil && isDivided ? nil : Region(region, content)
         }
         unsearched = search.unsearched.filter { !selection.scansAllPages || $0.hidesWrites }.map(\.words)

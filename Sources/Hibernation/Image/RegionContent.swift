@@ -7,6 +7,7 @@
 // All of it may be anything: places are fixed, and a label is printed in printable ASCII.
 
 import Bytes
+import DiskImages
 
 /// What a region holds.
 public struct RegionContent: Sendable, Hashable {
@@ -39,17 +40,35 @@ public struct RegionContent: Sendable, Hashable {
         static let ext4Only: UInt32 = 0x40 | 0x80 | 0x200
     }
 
-    /// What is in `region`; nil if it is nothing that has a name here.
-    static func read(_ region: DiskRegion, on disk: RawDisk) throws(RawDiskError) -> RegionContent? {
+    /// What is in each region of a disk that was searched; nil where it is nothing that has a name here.
+    ///
+    /// - Parameters:
+    ///   - search: says what each is.
+    ///   - path: the disk's.
+    ///   - format: what the disk is; nil if it is what it looks like.
+    static func all(
+        in search: SwapSearch, onDiskAt path: String, format: DiskFormat?
+    ) throws(RawDiskError) -> [RegionContent?] {
+        try RawDisk.withDisk(at: path, format: format, for: .readingAlone) { disk throws(RawDiskError) in
+            var contents: [RegionContent?] = []
+            for region in search.regions { contents.append(try read(region, search, on: disk)) }
+            return contents
+        }
+    }
+
+    private static func read(
+        _ region: DiskRegion, _ search: SwapSearch, on disk: RawDisk
+    ) throws(RawDiskError) -> RegionContent? {
         func bytes(_ position: UInt64, _ count: Int) throws(RawDiskError) -> [UInt8]? {
             guard let offset = region.diskOffset(of: position, count: count) else { return nil }
             return try disk.read(at: offset, count: count)
         }
+        // Not among the search's areas if that was told to look elsewhere.
         if try SwapArea.find(in: region, resumeOffset: 0, on: disk) != nil {
             return try RegionContent(
                 "swap", Names(label: (1052, 16), identifier: .uuid(1036)), bytes)
         }
-        switch try UnsearchedRegion.kind(of: region, on: disk) {
+        switch search.unsearched.first(where: { $0.region == region })?.kind {
         case .fileSystem("ext4")?:
             let features = try bytes(Ext.features, 8)
             let compatible = features?.littleEndian(at: 0, as: UInt32.self) ?? 0
@@ -74,7 +93,7 @@ public struct RegionContent: Sendable, Hashable {
         case .bcache?: return RegionContent(name: "bcache")
         case .volume?, .lvm?, nil: break
         }
-        if try VolumeGroup(in: region, on: disk) != nil { return RegionContent(name: "LVM") }
+        if search.physicalVolumes.contains(region) { return RegionContent(name: "LVM") }
         return try fat(bytes)
     }
 

@@ -116,8 +116,8 @@ public struct SwapSearch: Sendable {
     public var areas: [SwapArea]
     /// What there is besides, where nobody looked.
     public var unsearched: [UnsearchedRegion]
-    /// What is in each of `regions`, for people; nil where it is nothing that has a name.
-    public var contents: [RegionContent?]
+    /// Those of `regions` that are physical volumes of LVM.
+    var physicalVolumes: [DiskRegion]
 
     /// The areas that hold an image.
     public var images: [HibernationImage] { areas.compactMap(HibernationImage.init) }
@@ -159,14 +159,14 @@ public struct SwapSearch: Sendable {
         }
         areas = []
         unsearched = []
-        contents = []
+        physicalVolumes = []
         for region in regions {
             guard let group = try VolumeGroup(in: region, on: disk) else { continue }
+            physicalVolumes.append(region)
             regions += group.volumes
             unsearched += group.unsearched
         }
         unsearched += try UnsearchedRegion.all(in: regions, on: disk)
-        for region in regions { contents.append(try RegionContent.read(region, on: disk)) }
         for region in regions {
             for offset in [selection.resumeOffset] + selection.furtherOffsets {
                 add(try SwapArea.find(in: region, resumeOffset: offset, on: disk))

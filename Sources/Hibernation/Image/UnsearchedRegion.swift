@@ -92,8 +92,7 @@ public struct UnsearchedRegion: Sendable, Hashable {
         return found
     }
 
-    /// What is in `region`; nil if it is nothing of these.
-    static func kind(of region: DiskRegion, on disk: RawDisk) throws(RawDiskError) -> Kind? {
+    private static func kind(of region: DiskRegion, on disk: RawDisk) throws(RawDiskError) -> Kind? {
         func bytes(at position: UInt64, count: Int) throws(RawDiskError) -> [UInt8]? {
             guard let offset = region.diskOffset(of: position, count: count) else { return nil }
             return try disk.read(at: offset, count: count)
