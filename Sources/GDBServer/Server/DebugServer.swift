@@ -33,12 +33,8 @@ public final class DebugServer: Sendable {
 
     /// Somebody who is connected.
     private struct Client {
-        var socket: StreamSocket
+        var socket: BufferedSocket
         var session: GDBSession
-        /// What it said and was not answered yet.
-        var unheard: ArraySlice<UInt8> = []
-        /// What it was told and has not read yet.
-        var pending: [UInt8] = []
     }
 
     private struct State {
@@ -134,11 +130,11 @@ public final class DebugServer: Sendable {
             work(&state)
             guard let end else { return true }
             if var client = state.client {
-                client.pending += client.session.ended()
+                client.socket.pending += client.session.ended()
                 state.client = client
                 send(&state)
             }
-            return end > now && state.client?.pending.isEmpty == false
+            return end > now && state.client?.socket.pending.isEmpty == false
         }
     }
 
@@ -152,15 +148,12 @@ public final class DebugServer: Sendable {
         let session = GDBSession(machine)
         // What stopped before is none of this debugger's business.
         stops.withLock { $0 = [] }
-        return Client(socket: socket, session: session)
+        return Client(socket: BufferedSocket(socket), session: session)
     }
 
     private func interest(in state: State, isPaused: Bool, isEnding: Bool) -> SocketInterest? {
         if let client = state.client {
-            return SocketInterest(
-                socket: client.socket,
-                reads: !isEnding && client.unheard.isEmpty && client.pending.count < limits.pendingByteCount,
-                writes: !client.pending.isEmpty)
+            return client.socket.interest(pendingLimit: limits.pendingByteCount, isEnding: isEnding)
         }
         guard !isPaused, !isEnding, case .listening(let socket, _) = state.access else { return nil }
         return SocketInterest(socket: socket)
@@ -179,11 +172,7 @@ public final class DebugServer: Sendable {
     }
 
     private func hear(_ state: inout State) {
-        switch state.client?.socket.readAvailable(limit: limits.chunkByteCount) {
-        case .nothing?, nil: break
-        case .end?: leave(&state)
-        case .bytes(let bytes)?: state.client?.unheard += bytes
-        }
+        if state.client?.socket.hear(limit: limits.chunkByteCount) == false { leave(&state) }
     }
 
     private func leave(_ state: inout State) {
@@ -195,15 +184,15 @@ public final class DebugServer: Sendable {
     private func work(_ state: inout State) {
         tellStops(&state)
         send(&state)
-        while var client = state.client, client.pending.count < limits.pendingByteCount {
-            let answer = client.session.hear(&client.unheard)
-            client.pending += answer ?? []
+        while var client = state.client, client.socket.pending.count < limits.pendingByteCount {
+            let answer = client.session.hear(&client.socket.unheard)
+            client.socket.pending += answer ?? []
             state.client = client
             guard answer != nil else { break }
             tellStops(&state)
             send(&state)
         }
-        if let client = state.client, client.session.isOver, client.pending.isEmpty { state.client = nil }
+        if let client = state.client, client.session.isOver, client.socket.pending.isEmpty { state.client = nil }
     }
 
     private func tellStops(_ state: inout State) {
@@ -221,19 +210,13 @@ public final class DebugServer: Sendable {
         guard client.session.isRunning else { return }
         // Those that are not there yet are in a moment.
         client.session.machine.stop()
-        client.pending += client.session.stopped(stop)
+        client.socket.pending += client.session.stopped(stop)
         state.client = client
         self.stops.withLock { $0 = [] }
     }
 
     /// Sends what can be sent now, and leaves a debugger that is gone.
     private func send(_ state: inout State) {
-        guard var client = state.client else { return }
-        while !client.pending.isEmpty {
-            guard let count = client.socket.send(client.pending[...]) else { return leave(&state) }
-            guard count > 0 else { break }
-            client.pending.removeFirst(count)
-        }
-        state.client = client
+        if state.client?.socket.send() == false { leave(&state) }
     }
 }

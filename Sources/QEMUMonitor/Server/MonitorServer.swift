@@ -25,12 +25,8 @@ public final class MonitorServer: Sendable {
 
     /// Somebody who is connected.
     private struct Client {
-        var socket: StreamSocket
+        var socket: BufferedSocket
         var session: any MonitorSession
-        /// What it said and was not answered yet.
-        var unheard: ArraySlice<UInt8> = []
-        /// What it was told and has not read yet.
-        var pending: [UInt8] = []
         /// It reads no more, but what it said before still counts.
         var isDeaf = false
     }
@@ -79,7 +75,7 @@ public final class MonitorServer: Sendable {
             case .control: QMPSession(monitor)
             case .readline: HMPSession(monitor)
             }
-        return Client(socket: socket, session: session, pending: session.greeting)
+        return Client(socket: BufferedSocket(socket, pending: session.greeting), session: session)
     }
 
     /// Waits for the first client of a monitor; without a limit. To be called before `start`.
@@ -155,16 +151,13 @@ public final class MonitorServer: Sendable {
             tellEvents(&stations)
             for index in stations.indices { work(index, &stations) }
             guard let end else { return true }
-            return end > now && stations.contains { $0.client?.pending.isEmpty == false }
+            return end > now && stations.contains { $0.client?.socket.pending.isEmpty == false }
         }
     }
 
     private func interest(in station: Station, isPaused: Bool, isEnding: Bool) -> SocketInterest? {
         if let client = station.client {
-            return SocketInterest(
-                socket: client.socket,
-                reads: !isEnding && client.unheard.isEmpty && client.pending.count < limits.pendingByteCount,
-                writes: !client.pending.isEmpty)
+            return client.socket.interest(pendingLimit: limits.pendingByteCount, isEnding: isEnding)
         }
         guard !isPaused, case .listening(let socket, _) = station.endpoint.access else { return nil }
         return SocketInterest(socket: socket)
@@ -183,27 +176,23 @@ public final class MonitorServer: Sendable {
     }
 
     private func hear(_ index: Int, _ stations: inout [Station]) {
-        switch stations[index].client?.socket.readAvailable(limit: limits.chunkByteCount) {
-        case .nothing?, nil: break
-        case .end?: stations[index].client = nil
-        case .bytes(let bytes)?: stations[index].client?.unheard += bytes
-        }
+        if stations[index].client?.socket.hear(limit: limits.chunkByteCount) == false { stations[index].client = nil }
     }
 
     /// Answers a client, as far as it reads the answers.
     private func work(_ index: Int, _ stations: inout [Station]) {
         send(&stations[index])
-        while var client = stations[index].client, !client.unheard.isEmpty,
-            client.pending.count < limits.pendingByteCount
+        while var client = stations[index].client, !client.socket.unheard.isEmpty,
+            client.socket.pending.count < limits.pendingByteCount
         {
-            guard let reply = client.session.hear(&client.unheard) else {
+            guard let reply = client.session.hear(&client.socket.unheard) else {
                 stations[index].client = client
                 break
             }
             stations[index].client = client
             // What a command brought about was before its answer.
             tellEvents(&stations)
-            stations[index].client?.pending += reply.bytes
+            stations[index].client?.socket.pending += reply.bytes
             send(&stations[index])
             reply.then?()
         }
@@ -219,22 +208,17 @@ public final class MonitorServer: Sendable {
         guard !events.isEmpty else { return }
         let bytes = events.flatMap(\.self)
         for index in stations.indices where stations[index].client?.session.takesEvents == true {
-            stations[index].client?.pending += bytes
+            stations[index].client?.socket.pending += bytes
         }
     }
 
     /// Sends what can be sent now, and leaves a client that does not read.
     private func send(_ station: inout Station) {
         guard var client = station.client else { return }
-        while !client.pending.isEmpty {
-            guard !client.isDeaf, let count = client.socket.send(client.pending[...]) else {
-                client.isDeaf = true
-                client.pending = []
-                break
-            }
-            guard count > 0 else { break }
-            client.pending.removeFirst(count)
+        if client.isDeaf || !client.socket.send() {
+            client.isDeaf = true
+            client.socket.pending = []
         }
-        station.client = client.pending.count > limits.maximumPendingByteCount ? nil : client
+        station.client = client.socket.pending.count > limits.maximumPendingByteCount ? nil : client
     }
 }
