@@ -77,17 +77,7 @@ public final class ConsoleDevice: VirtioDevice {
             guard !bytes.isEmpty, var queue = receiver.queue else { return 0 }
             defer { receiver.queue = queue }
             guard receiver.knock.isAnswered(&queue, now: now()) else { return 0 }
-            var rest = Array(bytes)[...]
-            // No more buffers than the driver can have made available before: it may add empty ones for ever.
-            var left = queue.size
-            while !rest.isEmpty, left > 0, let chain = queue.next() {
-                left -= 1
-                let count = chain.writable.write(rest, in: queue.memory)
-                rest = rest.dropFirst(count)
-                queue.complete(chain, written: count)
-            }
-            queue.notifyDriver()
-            return bytes.count - rest.count
+            return queue.give(Array(bytes))
         }
     }
 

@@ -157,6 +157,24 @@ public struct Virtqueue: @unchecked Sendable {
         notifications.configurationChanged()
     }
 
+    /// Gives the driver bytes, as far as it has made buffers available, and notifies it.
+    ///
+    /// - Parameter bytes: what the buffers are filled with, one after the other.
+    /// - Returns: how many of them went into buffers.
+    mutating func give(_ bytes: [UInt8]) -> Int {
+        var rest = bytes[...]
+        // No more buffers than the driver can have made available before: it may add empty ones for ever.
+        var left = size
+        while !rest.isEmpty, left > 0, let chain = next() {
+            left -= 1
+            let count = chain.writable.write(rest, in: memory)
+            rest = rest.dropFirst(count)
+            complete(chain, written: count)
+        }
+        notifyDriver()
+        return bytes.count - rest.count
+    }
+
     /// Sends a used buffer notification, if buffers were completed since the last call and the driver wants to know.
     public mutating func notifyDriver() {
         guard !isBroken, nextUsed != consideredUsed else { return }

@@ -95,17 +95,7 @@ final class PortQueues: Sendable {
             // A driver that knows of one port only cannot say that it is open.
             guard state.isGuestOpen || !queue.features.contains(.consoleMultiport) else { return 0 }
             defer { state.receive = queue }
-            var rest = bytes[...]
-            // No more buffers than the driver can have made available before: it may add empty ones for ever.
-            var left = queue.size
-            while !rest.isEmpty, left > 0, let chain = queue.next() {
-                left -= 1
-                let count = chain.writable.write(rest, in: queue.memory)
-                rest = rest.dropFirst(count)
-                queue.complete(chain, written: count)
-            }
-            queue.notifyDriver()
-            return bytes.count - rest.count
+            return queue.give(bytes)
         }
     }
 
