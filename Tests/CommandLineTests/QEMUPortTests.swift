@@ -8,20 +8,9 @@ import Testing
 
 @Suite("Ports on QEMU's command line")
 struct QEMUPortTests {
-    private func machine(_ options: String...) throws -> QEMUMachine {
-        try QEMUMachine(QEMUOption.list(["-kernel", "I"] + options))
-    }
-
-    private func error(_ options: [String]) -> String {
-        do {
-            _ = try QEMUMachine(QEMUOption.list(["-kernel", "I"] + options))
-            return "nothing is wrong"
-        } catch { return "\(error)" }
-    }
-
     @Test("vmtest's ports have the numbers that QEMU gives them, their names, and a socket each")
     func vmtest() throws {
-        let qemu = try machine(
+        let qemu = try QEMULine.machine(
             "-chardev", "socket,path=/a,server=on,wait=off,id=qga0", "-device", "virtio-serial", "-device",
             "virtserialport,chardev=qga0,name=org.qemu.guest_agent.0", "--device",
             "virtserialport,chardev=cmd,name=org.qemu.virtio_serial.0", "-chardev",
@@ -36,7 +25,7 @@ struct QEMUPortTests {
 
     @Test("autopkgtest's two consoles are ports 0 and 1; the first one is what the guest calls hvc0")
     func autopkgtest() throws {
-        let qemu = try machine(
+        let qemu = try QEMULine.machine(
             "-device", "virtio-serial", "-chardev", "socket,path=/0,server=on,wait=off,id=hvc0", "-device",
             "virtconsole,chardev=hvc0", "-chardev", "socket,path=/1,server=on,wait=off,id=hvc1", "-device",
             "virtconsole,chardev=hvc1", "-serial", "unix:/s,server=on,wait=off")
@@ -46,29 +35,29 @@ struct QEMUPortTests {
 
     @Test("virtme-ng's console is the serial port, and its port is a file; mkosi's console is the port")
     func onStandardStreams() throws {
-        let virtme = try machine(
+        let virtme = try QEMULine.machine(
             "-echr", "1", "-chardev", "stdio,id=console,signal=off,mux=on", "-serial", "chardev:console", "-mon",
             "chardev=console", "-chardev", "file,path=/proc/self/fd/2,id=dmesg", "-device", "virtio-serial-device",
             "-device", "virtconsole,chardev=dmesg")
         #expect(virtme.serial == .sharedStandardInputAndOutput && virtme.consolePort == nil)
         #expect(virtme.portEnds.map(\.device) == [.file("/proc/self/fd/2")])
-        let mkosi = try machine(
+        let mkosi = try QEMULine.machine(
             "-nographic", "-nodefaults", "-chardev", "stdio,mux=on,id=console,signal=off", "-device",
             "virtio-serial-pci,id=serial", "-device", "virtconsole,chardev=console,bus=serial.0", "-mon", "console")
         #expect(mkosi.serial == .null && mkosi.consolePort == 0)
         #expect(mkosi.warnings.count == 1, "there is no PCI")
         // Without -nodefaults the serial port makes room.
-        let nixos = try machine(
+        let nixos = try QEMULine.machine(
             "-chardev", "stdio,id=shell", "-device", "virtio-serial", "-device", "virtconsole,chardev=shell,nr=3")
         #expect(nixos.serial == .null && nixos.consolePort == 3)
     }
 
     @Test("A pty is made for a port or a serial port, and is for no monitor")
     func pty() throws {
-        let qemu = try machine("-chardev", "pty,id=p", "-serial", "chardev:p", "-monitor", "none")
+        let qemu = try QEMULine.machine("-chardev", "pty,id=p", "-serial", "chardev:p", "-monitor", "none")
         #expect(qemu.serial == .pty && qemu.serialLabel == "p" && qemu.isSteered)
-        #expect(try machine("-serial", "pty").serial == .pty)
-        #expect(error(["-monitor", "pty"]).contains("-monitor pty is not to be had"))
+        #expect(try QEMULine.machine("-serial", "pty").serial == .pty)
+        #expect(QEMULine.error(["-monitor", "pty"]).contains("-monitor pty is not to be had"))
     }
 
     @Test(
@@ -126,7 +115,7 @@ struct QEMUPortTests {
         ] as [([String], String)])
     func refused(options: [String], expected: String) {
         let chardevs = ["-chardev", "null,id=c", "-chardev", "null,id=d", "-chardev", "stdio,id=s"]
-        let words = error(chardevs + options)
+        let words = QEMULine.error(chardevs + options)
         #expect(words.contains(expected), "\(words)")
     }
 }
