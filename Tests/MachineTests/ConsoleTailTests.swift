@@ -30,6 +30,9 @@ struct ConsoleTailTests {
         #expect(self.tail("all is well\n").panic == nil)
         tail.begin()
         #expect(tail.panic == nil)
+        let unfinished = self.tail(words)
+        unfinished.begin()
+        #expect(unfinished.panic == nil && unfinished.lines == [words])
         #expect(RunEnd.poweredOff.words([], panic: words) == "powered off; the console said \"\(words)\"")
     }
 

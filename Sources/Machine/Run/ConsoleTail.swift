@@ -21,8 +21,13 @@ final class ConsoleTail: Sendable {
     }
     private let state = Mutex(State())
 
-    /// Another boot: what a panic said is of the past.
-    func begin() { state.withLock { $0.panic = nil } }
+    /// Another boot: what a panic said is of the past, and so is a line that was not ended.
+    func begin() {
+        state.withLock { state in
+            if state.lines.last?.isEmpty == false { Self.endLine(&state) }
+            state.panic = nil
+        }
+    }
 
     func note(_ bytes: [UInt8]) {
         state.withLock { state in
@@ -38,6 +43,10 @@ final class ConsoleTail: Sendable {
             return
         }
         if state.panic == nil { state.panic = panic(in: state.lines[state.lines.count - 1]) }
+        endLine(&state)
+    }
+
+    private static func endLine(_ state: inout State) {
         state.lines.append([])
         if state.lines.count > lineLimit + 1 { state.lines.removeFirst() }
     }
