@@ -105,8 +105,8 @@ final class TestQueue {
     /// The first byte after the used area.
     var end: UInt64 { used + 6 + 8 * UInt64(size) }
 
-    var usedIndex: UInt16 { memory.load(at: used + 2) ?? 0 }
-    var availEvent: UInt16 { memory.load(at: used + 4 + 8 * UInt64(size)) ?? 0 }
+    var usedIndex: UInt16 { load(at: used + 2) }
+    var availEvent: UInt16 { load(at: used + 4 + 8 * UInt64(size)) }
 
     func setUsedEvent(_ value: UInt16) {
         memory.store(value, at: available + 4 + 2 * UInt64(size))
@@ -127,6 +127,17 @@ final class TestQueue {
         store(descriptor, at: descriptors + 16 * UInt64(index))
     }
 
+    /// What driver and device both use at a time, as a real driver's accesses are: whole, and in order.
+    ///
+    /// Safe: an atomic UInt16 has the size and alignment of a UInt16.
+    private func word(at address: UInt64) -> UnsafeMutablePointer<Atomic<UInt16>>? {
+        memory.pointer(at: address, count: 2)?.assumingMemoryBound(to: Atomic<UInt16>.self)
+    }
+
+    private func load(at address: UInt64) -> UInt16 {
+        UInt16(littleEndian: word(at: address)?.pointee.load(ordering: .acquiring) ?? 0)
+    }
+
     /// Puts `head` into the available ring, and publishes the index.
     func makeAvailable(_ head: UInt16) {
         memory.store(head, at: available + 4 + 2 * UInt64(availableIndex % size))
@@ -136,7 +147,7 @@ final class TestQueue {
 
     func publish(_ index: UInt16) {
         atomicMemoryFence(ordering: .sequentiallyConsistent)
-        memory.store(index, at: available + 2)
+        word(at: available + 2)?.pointee.store(index.littleEndian, ordering: .releasing)
         atomicMemoryFence(ordering: .sequentiallyConsistent)
     }
 
@@ -182,7 +193,7 @@ final class TestQueue {
     /// Whether the device wants to be told of what was added since the last kick (§2.7.10.1).
     func needsKick() -> Bool {
         defer { kickedIndex = availableIndex }
-        guard usesEventIdx else { return (memory.load(UInt16.self, at: used) ?? 0) & 1 == 0 }
+        guard usesEventIdx else { return load(at: used) & 1 == 0 }
         return availableIndex &- availEvent &- 1 < availableIndex &- kickedIndex
     }
 
