@@ -213,15 +213,10 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
 }
 
 extension VMConfiguration.HibernationPolicy {
-    /// Units of time and their seconds.
-    private static let units: [Character: UInt64] = ["s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400]
-
     /// Seconds that a hibernation may last; nil for ever.
     public func expirySeconds() throws(VMConfigurationError) -> UInt64? {
         guard let expiresAfter else { return nil }
-        guard let unit = expiresAfter.last.flatMap({ Self.units[$0] }), let count = UInt64(expiresAfter.dropLast()),
-            case let (seconds, overflow) = count.multipliedReportingOverflow(by: unit), !overflow
-        else {
+        guard let seconds = TimeSpan.seconds(of: expiresAfter) else {
             throw VMConfigurationError("\"\(expiresAfter)\" is no time such as \"12h\" or \"60d\"")
         }
         return seconds

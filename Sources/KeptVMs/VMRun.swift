@@ -14,15 +14,28 @@ import Synchronization
 /// A run of a VM.
 public final class VMRun: Sendable {
     public let plan: StartPlan
+    public let life: VMLife
     private let lock: VMLock
     private let discardsImage: Bool
     /// What `state.json` says. It is written by whoever runs the machine, and by the threads of its disks.
     private let state: Mutex<VMState>
 
     /// Notes that the run begins, before its machine is made and has the disks. The lock lasts as long as this value.
-    public init(_ plan: StartPlan, lock: VMLock, request: StartRequest, now: UInt64) throws(HostError) {
+    ///
+    /// - Parameters:
+    ///   - plan: what the start is to be.
+    ///   - lock: the VM's.
+    ///   - request: what was asked for.
+    ///   - now: nanoseconds since 1970-01-01 UTC.
+    ///   - life: the VM's, if somebody has taken it up already.
+    public init(
+        _ plan: StartPlan, lock: VMLock, request: StartRequest, now: UInt64, life: VMLife? = nil
+    ) throws(HostError) {
         self.plan = plan
         self.lock = lock
+        self.life = life ?? VMLife(plan.vm)
+        self.life.move(to: .starting, cause: "a start was asked for")
+        self.life.begin(generation: plan.generation, fingerprint: "\(plan.environment.fingerprint)")
         // Without a kernel's command line, and without a hardware signature, nothing else keeps the guest from it.
         let cannotBeTold = plan.machine.kernel == nil && plan.machine.hardwareDescription == .deviceTree
         discardsImage = request.discardsImage || cannotBeTold
@@ -60,6 +73,12 @@ public final class VMRun: Sendable {
             state.run = nil
         }
         try plan.vm.write(state)
+        life.move(to: .refused, cause: "the machine could not be made")
+    }
+
+    /// Notes that the guest runs now, for a reason in words.
+    public func didStart(_ cause: String) {
+        life.move(to: .running, cause: cause)
     }
 
     /// Notes that the guest wrote the header of an image, while it runs: if this process is killed, the next one finds
@@ -87,6 +106,7 @@ public final class VMRun: Sendable {
             return state
         }
         try vm.write(state)
+        life.move(to: .starting, cause: "the guest reset the machine")
     }
 
     /// Keeps how the run ended. When it returns, that is on stable storage.
@@ -140,6 +160,10 @@ public final class VMRun: Sendable {
             time: String(now))
         self.state.withLock { $0 = state }
         try plan.vm.write(state, didReach: didReach)
+        let call = Self.call(outcome.end, machine).function
+        life.move(
+            to: state.restingState, cause: state.lastEnd?.words ?? "", call: call == "none" ? nil : call,
+            exitCode: exitCode)
     }
 
     /// The disks as they are now, looked at as closely as the policy says.
