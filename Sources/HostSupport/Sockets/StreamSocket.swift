@@ -18,6 +18,21 @@ public final class StreamSocket: Sendable {
         close(descriptor)
     }
 
+    /// A connection that the process was started with. Its children do not have it.
+    ///
+    /// Nil if that descriptor is no socket.
+    public convenience init?(inherited descriptor: Int32) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return nil }
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        self.init(descriptor)
+    }
+
+    /// Says that nothing more will be sent; the other end may go on.
+    public func finishWriting() {
+        shutdown(descriptor, Int32(SHUT_WR))
+    }
+
     /// Listens at `name` in `directory`, replacing a socket that nobody listens at any more.
     ///
     /// - Parameters:
