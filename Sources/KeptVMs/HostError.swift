@@ -23,6 +23,7 @@ public enum HostError: AttributedError {
     case cannotRestore(name: String, reason: String)
     case copyDisks(name: String, count: Int, given: Int)
     case sameDisk(path: String, name: String)
+    case setting(name: String, reason: String)
     /// Removing it would lose something.
     case wouldLose(name: String, what: String)
 
@@ -64,6 +65,8 @@ public enum HostError: AttributedError {
                 + "copy each of them, and name the copies in their order"
         case .wouldLose(let name, let what):
             "VM \(name) still has \(what); start it, or insist that it goes"
+        case .setting(let name, let reason):
+            "nothing is set in VM \(name): \(reason)"
         case .sameDisk(let path, let name):
             "disk \(path) is VM \(name)'s own; two machines cannot write to one disk, so copy it first"
         }

@@ -40,10 +40,7 @@ extension VM {
             if line.hasPrefix("generation-id") { return "generation-id = '\(VMStore.randomIdentity())'" }
             return line.hasPrefix("uuid") ? "uuid = '\(SystemUUID.text(of: VMStore.randomUUID()))'" : String(line)
         }
-        do throws(DurableFileError) {
-            try DurableFile.write(
-                Array(lines.joined(separator: "\n").utf8), to: configurationPath, access: .ownerOnly)
-        } catch { throw .file(path: configurationPath, operation: "write", reason: error.reason) }
+        try replaceConfiguration(lines.joined(separator: "\n"))
     }
 }
 

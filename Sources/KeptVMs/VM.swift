@@ -6,6 +6,10 @@
 //   kept/          kernel, initrd and UEFI of the last run, by their digests, for a guest that is to find them again
 //   lock           held by whoever runs or changes the VM; the number of the process is in it
 //   control        the socket of the run that goes on
+//   console        the socket by which its console is read and written
+//   log, log.1 …   what the guest's console and Dormouse said
+//   events.jsonl   which states it came into
+//   stderr         what the process of a detached run said of a fault of its own
 //
 // Not responsible for: what a start means (`StartPlan`).
 
@@ -50,6 +54,11 @@ public struct VM: Sendable {
         do throws(VMConfigurationError) {
             text = try configuration.toml()
         } catch { throw .configuration(path: configurationPath, reason: error.description) }
+        try replaceConfiguration(text)
+    }
+
+    /// Writes another `vm.toml`, which can be used.
+    func replaceConfiguration(_ text: String) throws(HostError) {
         do throws(DurableFileError) {
             try DurableFile.write(Array(text.utf8), to: configurationPath, access: .ownerOnly)
         } catch { throw .file(path: configurationPath, operation: "write", reason: error.reason) }

@@ -9,7 +9,7 @@ import Machine
 import TOMLKit
 
 /// What a value in `vm.toml` is.
-private indirect enum ConfigurationValue: Sendable {
+indirect enum ConfigurationValue: Sendable {
     case text(example: String)
     case number(example: Int)
     case flag
@@ -32,7 +32,7 @@ private indirect enum ConfigurationValue: Sendable {
     }
 }
 
-private struct ConfigurationKey: Sendable {
+struct ConfigurationKey: Sendable {
     var name: String
     var value: ConfigurationValue
     var isRequired = true
@@ -45,7 +45,7 @@ private struct ConfigurationKey: Sendable {
 }
 
 extension VMConfiguration {
-    private static let keys = [
+    static let keys = [
         ConfigurationKey("schema", .number(example: currentSchema)),
         ConfigurationKey("model", .text(example: "virt-1")),
         ConfigurationKey("cpus", .number(example: 2)),
@@ -135,7 +135,7 @@ extension VMConfiguration {
     }
 
     /// The key that is most like `name`, in words: one of the same section rather than one of another that is as like.
-    private static func nearest(to name: String, in section: String?) -> String? {
+    static func nearest(to name: String, in section: String?) -> String? {
         var candidates = keys.map { (name: $0.name, home: String?.none, place: "the part before all sections") }
         for key in keys {
             switch key.value {
@@ -179,7 +179,7 @@ extension VMConfiguration {
 }
 
 /// A section of the file, to say where something is.
-private struct ConfigurationPlace {
+struct ConfigurationPlace {
     var text: String
     var section: String?
     /// Of sections in double brackets, from 1 on.
@@ -199,7 +199,8 @@ private struct ConfigurationPlace {
         line(of: key).map { "line \($0): \(path(key))" } ?? path(key)
     }
 
-    private func line(of key: String) -> Int? {
+    /// The number of the line that begins with the key, from 1.
+    func line(of key: String) -> Int? {
         var isInside = section == nil
         var count = 0
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {

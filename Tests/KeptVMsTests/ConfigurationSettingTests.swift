@@ -1,0 +1,95 @@
+import Foundation
+import Hibernation
+import Machine
+import Testing
+
+@testable import KeptVMs
+
+@Suite("A value that is set in vm.toml")
+struct ConfigurationSettingTests {
+    /// As it is written for a VM, with words of its owner's.
+    private static let text: String = {
+        var machine = MachineConfiguration(kernel: "/k")
+        machine.cpuCount = 2
+        machine.disks = [DiskConfiguration(path: "/one"), DiskConfiguration(path: "/two")]
+        let text = (try? VMConfiguration(machine, hibernation: .init()).toml()) ?? ""
+        return "# mine\n" + text.replacing("cpus = 2", with: "cpus = 2        # two of them")
+    }()
+
+    private func set(_ setting: String, in text: String = Self.text) throws -> String {
+        try VMConfiguration.text(text, setting: try ConfigurationSetting(setting))
+    }
+
+    @Test(
+        "One line changes, and the rest of the file stays as it was",
+        arguments: [
+            ("cpus=4", "cpus = 4"), ("memory=2G", "memory = \"2G\""),
+            ("append=a \"b\" \\c", #"append = "a \"b\" \\c""#),
+            ("hibernation.on-change=keep", "on-change = \"keep\""), ("disk[2].path=/three", "path = \"/three\""),
+            ("disk[1].readonly=true", "readonly = true"), ("initrd=/i", "initrd = \"/i\""),
+            ("hibernation.expires-after=60d", "expires-after = \"60d\""),
+            ("disk[1].on-error=stop", "on-error = \"stop\""),
+            ("psci.idle-states=core-standby", "idle-states = [\"core-standby\"]"),
+        ])
+    func oneLine(setting: String, line: String) throws {
+        let changed = try set(setting)
+        let difference = changed.split(separator: "\n").difference(from: Self.text.split(separator: "\n"))
+        #expect(difference.insertions.count == 1 && difference.removals.count <= 1)
+        guard case .insert(_, let inserted, _) = difference.insertions.first else { return }
+        #expect(inserted == line)
+        // What is set twice is there once.
+        #expect(try set(setting, in: changed) == changed)
+    }
+
+    @Test("A value is what it was set to, in the section that was meant")
+    func meaning() throws {
+        var configuration = try VMConfiguration(toml: try set("disk[2].path=/three"))
+        #expect(configuration.disks?.map(\.path) == ["/one", "/three"])
+        configuration = try VMConfiguration(toml: try set("hibernation.expires-after=60d"))
+        #expect(try configuration.hibernation.expirySeconds() == 60 * 86_400)
+        configuration = try VMConfiguration(toml: try set("guest.hostname=den"))
+        #expect(configuration.guest?.hostname == "den")
+        let odd = "tab\tquote\"back\\slash é"
+        configuration = try VMConfiguration(toml: try set("append=\(odd)"))
+        #expect(configuration.append == odd)
+    }
+
+    @Test("A key without a value goes, and one that has to be there does not")
+    func removal() throws {
+        let added = try set("initrd=/i")
+        #expect(try set("initrd=", in: added) == Self.text)
+        #expect(throws: VMConfigurationError.self) { try set("cpus=") }
+        #expect(throws: VMConfigurationError.self) { try set("initrd=") }
+    }
+
+    @Test(
+        "What cannot be set is an error that says why",
+        arguments: [
+            ("cpus", "key=value"), ("=4", "key=value"), ("cpu=4", "do you mean cpus?"), ("cpus=four", ""),
+            ("memory=2T", ""), ("hibernation=keep", "is a section"),
+            ("hibernation.on-chnage=keep", "do you mean on-change?"), ("hibernation.on-change=perhaps", ""),
+            ("disk.path=/x", "which disk"), ("disk[0].path=/x", "from 1 on"), ("disk[3].path=/x", "no number 3"),
+            ("psci[1].version=1.0", "one section"), ("nowhere.x=1", ""), ("cpus.x=1", "no section"),
+            ("cpus=4\nmodel = \"x\"", ""),
+        ])
+    func wrong(setting: String, words: String) throws {
+        let error = try #require(throws: VMConfigurationError.self) { try set(setting) }
+        #expect(words.isEmpty || error.description.contains(words), "\(error)")
+    }
+
+    @Test("A value over several lines is left to its owner")
+    func several() throws {
+        let error = try #require(throws: VMConfigurationError.self) { try set("psci.functions=CPU_ON") }
+        #expect(error.description.contains("change it in the file"))
+    }
+
+    @Test("Of several settings all are written, or none")
+    func allOrNone() throws {
+        let test = try TestStore()
+        let vm = try test.make()
+        #expect(throws: HostError.self) { try vm.set(["cpus=4", "cpus=five"]) }
+        #expect(try vm.configuration().cpus == 1)
+        try vm.set(["cpus=4", "memory=1G", "hibernation.on-change=clean"])
+        #expect(try vm.configuration().cpus == 4 && vm.configuration().hibernation.onChange == .clean)
+    }
+}
