@@ -8,6 +8,7 @@ public struct HostResourceError: AttributedError, Equatable {
     public enum Resource: String, Sendable {
         case thread = "start a thread"
         case pipe = "make a pipe"
+        case process = "start a process"
     }
 
     public var resource: Resource

@@ -12,8 +12,10 @@ struct Dormouse: ParsableCommand {
         abstract: "A virtual machine monitor for arm64 Linux guests that knows when its guest hibernates.",
         version: version,
         subcommands: [
-            Run.self, Create.self, Start.self, List.self, Inspect.self, Status.self, Wait.self, Stop.self,
-            Hibernate.self, Kill.self, Bump.self, Discard.self, RestoreImage.self, Copy.self, Rename.self, Remove.self,
+            Run.self, Create.self, Start.self, List.self, Inspect.self, Status.self, Console.self, Logs.self,
+            Events.self, Stats.self, SetValue.self, Wait.self, Stop.self, Hibernate.self, Kill.self, Bump.self,
+            Discard.self,
+            RestoreImage.self, Copy.self, Rename.self, Remove.self,
             Repair.self, SSH.self, CopyFiles.self, Image.self,
             Conformance.self, Psci.self,
             QEMU.self,

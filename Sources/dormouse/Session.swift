@@ -37,7 +37,7 @@ final class Session: Sendable {
         self.options = options
         let losses = Losses()
         self.losses = losses
-        var logger = Logger(label: "dormouse") { StreamLogHandler.standardError(label: $0) }
+        var logger = Logger(label: "dormouse") { StreamLogHandler(label: $0, stream: MessageStream()) }
         logger.logLevel = options.log
         let log = logger
         self.log = log
@@ -62,9 +62,10 @@ final class Session: Sendable {
     /// - Parameters:
     ///   - imageWritten: as in `MachineEvents`.
     ///   - steering: what else wants to be told of events.
+    ///   - connect: adds others that want to be told of events.
     func machine(
         _ configuration: MachineConfiguration, imageWritten: (@Sendable (Int, UInt64) -> Void)? = nil,
-        steering: (any RunSteering)? = nil
+        steering: (any RunSteering)? = nil, connect: (inout MachineEvents) -> Void = { _ in }
     ) throws(MachineError) -> VirtualMachine {
         let output = output
         let inputWakeUp = inputWakeUp
@@ -83,6 +84,7 @@ final class Session: Sendable {
         events.panic = { log.warning("\($0.words)") }
         events.watchdog = { log.warning("the guest did not refresh its watchdog: \($0.rawValue)") }
         steering?.connect(&events)
+        connect(&events)
         if let warning = configuration.model.warning { log.warning("\(warning)") }
         var configuration = configuration
         for laboratory in options.laboratory { configuration.laboratory.add(laboratory) }
@@ -99,7 +101,7 @@ final class Session: Sendable {
         shared.withLock { $0.isStarted = true }
         try ConsoleInput(
             descriptor: STDIN_FILENO,
-            source: terminal.map { terminal in .terminal { terminal.claim() } } ?? .stream,
+            source: terminal.map { terminal in .terminal(claim: { terminal.claim() }) } ?? .stream,
             wakeUp: inputWakeUp,
             send: { [self] bytes in current?.sendConsoleInput(bytes) ?? 0 },
             command: { [self] command in
@@ -109,7 +111,8 @@ final class Session: Sendable {
                 case .powerButton: press(.power)
                 case .sleepButton: press(.sleep)
                 case .sendBreak: sendBreak()
-                case .help: output.write(Array("\n\(EscapeSequence.help)".utf8))
+                case .detach: break
+                case .help: output.write(Array("\n\(EscapeSequence.help())".utf8))
                 }
             }
         ).start()
@@ -137,6 +140,9 @@ final class Session: Sendable {
             log.info("\(boot == 1 ? "starting the guest" : "the guest reset; starting it for the \(boot). time")")
         }
     }
+
+    /// Whether a terminal writes to the guest's console.
+    var hasTerminal: Bool { terminal != nil }
 
     /// Whether somebody asked for the end.
     var isStopped: Bool { shared.withLock { $0.stop != nil } }

@@ -20,7 +20,7 @@ extension EndToEnd {
         @Test("A killed VM is unknown to status, and goes with rm --force only")
         func kill() throws {
             let vm = try vm("verbs-kill")
-            #expect(try ask(vm, "status") == (3, "new"))
+            #expect(try ask(vm, "status") == (3, "defined"))
             #expect(try vm.command("kill") == ExitCode.usage)
             let run = try vm.start("1-boot")
             try run.waitForConsole("idle")
@@ -55,7 +55,7 @@ extension EndToEnd {
             #expect(waiter.terminationStatus == 0 && String(decoding: said, as: UTF8.self) == "143\n")
             #expect(try run.waitForEnd().exitCode == ExitCode.terminated)
             #expect(try ask(vm, "wait") == (0, "143"))
-            #expect(try ask(vm, "status") == (3, "off"))
+            #expect(try ask(vm, "status") == (3, "powered-off"))
 
             struct Entry: Decodable {
                 struct End: Decodable { var exitCode: Int32 }
@@ -66,7 +66,7 @@ extension EndToEnd {
             #expect(try vm.command("rename", arguments: ["other"]) == 0)
             let (_, list, _) = try Command.run(Dormouse.executable, ["list", "--json"] + vm.store)
             let entries = try JSONDecoder().decode([Entry].self, from: list)
-            #expect(entries.map(\.name) == ["other"] && entries.map(\.state) == ["off"])
+            #expect(entries.map(\.name) == ["other"] && entries.map(\.state) == ["powered-off"])
             #expect(entries.first?.lastEnd?.exitCode == ExitCode.terminated)
         }
     }

@@ -12,6 +12,8 @@ public enum ControlVerb: String, Sendable, CaseIterable {
     case hibernate
     /// Wake the guest from suspend to RAM.
     case wake
+    /// Send a break to the guest's UART.
+    case sendBreak = "break"
     /// Say how it is, and end nothing.
     case status
     /// Say how it ends, when it does.
@@ -28,12 +30,17 @@ public struct ControlReply: Codable, Sendable, Hashable {
     public var isSuspended: Bool?
     /// Whether every CPU is held; of a run that does not say it, nobody knows.
     public var isPaused: Bool?
+    /// The name of a `LifeState`; of a run that does not say it, nobody knows.
+    public var state: String?
 
-    public init(done: Bool, detail: String, isSuspended: Bool? = nil, isPaused: Bool? = nil) {
+    public init(
+        done: Bool, detail: String, isSuspended: Bool? = nil, isPaused: Bool? = nil, state: LifeState? = nil
+    ) {
         self.done = done
         self.detail = detail
         self.isSuspended = isSuspended
         self.isPaused = isPaused
+        self.state = state?.rawValue
     }
 }
 

@@ -17,7 +17,7 @@ final class ConsoleInput: Sendable {
         /// A terminal, on which Ctrl-A begins a command. It is always read, or a guest that hangs could not be left.
         ///
         /// `claim` says whether it is this process's to read; while it is not, it is asked again now and then.
-        case terminal(claim: @Sendable () -> Bool)
+        case terminal(_ commands: Set<ConsoleCommand> = ConsoleCommand.ofRun, claim: @Sendable () -> Bool)
     }
 
     /// Bytes that wait for the guest before a stream is left alone.
@@ -67,7 +67,7 @@ final class ConsoleInput: Sendable {
     }
 
     private func run() {
-        var escapes = EscapeSequence()
+        var escapes = if case .terminal(let commands, _) = source { EscapeSequence(commands) } else { EscapeSequence() }
         var pending: ArraySlice<UInt8> = []
         var isAtEnd = false
         var retryInterval = Self.retryInterval.lowerBound
@@ -76,7 +76,7 @@ final class ConsoleInput: Sendable {
             var isClaimed = true
             var isWanted = !isAtEnd
             switch source {
-            case .terminal(let claim):
+            case .terminal(_, let claim):
                 isClaimed = isAtEnd || claim()
                 isWanted = isWanted && isClaimed
             case .stream:
@@ -146,7 +146,7 @@ final class ConsoleInput: Sendable {
         case EIO:
             // A terminal says this to a process in the background, which is asked about before the next attempt;
             // one that was closed says it too.
-            if case .terminal(let claim) = source, !claim() { return .again }
+            if case .terminal(_, let claim) = source, !claim() { return .again }
             return .end
         default: return .end
         }

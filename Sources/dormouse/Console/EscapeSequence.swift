@@ -10,7 +10,13 @@ enum ConsoleCommand: Sendable, Hashable, CaseIterable {
     case powerButton
     case sleepButton
     case sendBreak
+    case detach
     case help
+
+    /// What can be said at the terminal at which a guest was started.
+    static let ofRun = Set(allCases).subtracting([.detach])
+    /// What can be said at a console that somebody has connected to.
+    static let ofConnection = Set(allCases).subtracting([.quit])
 
     /// The keys that mean it, after Ctrl-A.
     fileprivate var keys: String {
@@ -20,6 +26,7 @@ enum ConsoleCommand: Sendable, Hashable, CaseIterable {
         case .powerButton: "p"
         case .sleepButton: "s"
         case .sendBreak: "b"
+        case .detach: "d"
         case .help: "h?"
         }
     }
@@ -32,12 +39,14 @@ enum ConsoleCommand: Sendable, Hashable, CaseIterable {
         case .powerButton: "press the power button (a guest with ACPI powers off)"
         case .sleepButton: "press the sleep button (a guest with ACPI goes to sleep)"
         case .sendBreak: "send a break to the guest's UART (for Linux, the next key is a SysRq command)"
+        case .detach: "leave the console; the guest runs on"
         case .help: "this help"
         }
     }
 
-    fileprivate init?(key: UInt8) {
-        guard let command = Self.allCases.first(where: { $0.keys.utf8.contains(key) }) else { return nil }
+    fileprivate init?(key: UInt8, among commands: Set<ConsoleCommand>) {
+        guard let command = Self.allCases.first(where: { $0.keys.utf8.contains(key) }), commands.contains(command)
+        else { return nil }
         self = command
     }
 }
@@ -56,8 +65,12 @@ struct EscapeSequence: Sendable {
 
     /// The last byte was Ctrl-A, and it is not known yet what it means.
     private var isEscaped = false
+    private let commands: Set<ConsoleCommand>
 
-    init() {}
+    /// - Parameter commands: those that there are.
+    init(_ commands: Set<ConsoleCommand> = ConsoleCommand.ofRun) {
+        self.commands = commands
+    }
 
     /// Sorts `bytes`, which go on where the last ones ended. After Ctrl-A, a key that means nothing is dropped, and
     /// Ctrl-A with it.
@@ -72,7 +85,7 @@ struct EscapeSequence: Sendable {
             isEscaped = false
             if byte == Self.escape {
                 input.append(byte)
-            } else if let command = ConsoleCommand(key: byte) {
+            } else if let command = ConsoleCommand(key: byte, among: commands) {
                 if !input.isEmpty { pieces.append(.input(input)) }
                 input = []
                 pieces.append(.command(command))
@@ -83,10 +96,11 @@ struct EscapeSequence: Sendable {
     }
 
     /// The keys, one a line.
-    static let help =
-        ConsoleCommand.allCases
-        .map { command in
-            "Ctrl-A \(command.keys.map(String.init).joined(separator: " or ")): \(command.summary)\n"
-        }
-        .joined() + "Ctrl-A Ctrl-A: send Ctrl-A to the guest\n"
+    static func help(_ commands: Set<ConsoleCommand> = ConsoleCommand.ofRun) -> String {
+        ConsoleCommand.allCases.filter(commands.contains)
+            .map { command in
+                "Ctrl-A \(command.keys.map(String.init).joined(separator: " or ")): \(command.summary)\n"
+            }
+            .joined() + "Ctrl-A Ctrl-A: send Ctrl-A to the guest\n"
+    }
 }

@@ -4,27 +4,48 @@ import KeptVMs
 import Machine
 
 enum ControlAnswer {
-    static func of(_ machine: VirtualMachine?, to verb: ControlVerb) -> ControlReply {
-        guard let machine else { return ControlReply(done: false, detail: "the guest is not running yet; try again") }
+    /// What a verb brings about.
+    ///
+    /// - Parameters:
+    ///   - machine: what runs; nil if nothing does at the moment.
+    ///   - life: the VM's.
+    ///   - verb: what was asked for.
+    static func of(_ machine: VirtualMachine?, _ life: VMLife, to verb: ControlVerb) -> ControlReply {
+        guard let machine else {
+            return ControlReply(
+                done: false, detail: "the guest is not running yet; try again", state: life.current)
+        }
         switch verb {
         case .status:
             return ControlReply(
-                done: true, detail: machine.stateWords, isSuspended: machine.isSuspended, isPaused: machine.isPaused)
+                done: true, detail: machine.stateWords, isSuspended: machine.isSuspended, isPaused: machine.isPaused,
+                state: life.current)
         case .wait: return ControlReply(done: true, detail: "you will be told")
         case .wake:
             machine.wake(.host)
             return ControlReply(done: true, detail: "woken")
+        case .sendBreak:
+            return switch machine.sendBreak() {
+            case .sent: ControlReply(done: true, detail: "a break was sent")
+            case .notHeard:
+                ControlReply(done: false, detail: "the guest's UART is off or full, and does not hear a break")
+            case .noLine:
+                ControlReply(done: false, detail: "the virtio console has no line on which a break could be sent")
+            }
         case .stop where machine.isSuspended, .hibernate where machine.isSuspended:
             // Of its sleep button it would make what it made of it before, when it wakes. Its power button it would
             // take for what woke it: it has to be awake first.
             return ControlReply(done: false, detail: "the guest is suspended to RAM", isSuspended: true)
         case .stop, .hibernate:
             let button = verb == .stop ? MachineButton.power : .sleep
-            return machine.press(button)
-                ? ControlReply(done: true, detail: "the \(button.rawValue) button was pressed")
-                : ControlReply(
+            guard machine.press(button) else {
+                return ControlReply(
                     done: false,
                     detail: "this guest has no \(button.rawValue) button; only one whose firmware is \"acpi\" has")
+            }
+            let words = "the \(button.rawValue) button was pressed"
+            life.move(to: verb == .stop ? .stopping : .hibernating, cause: words)
+            return ControlReply(done: true, detail: words)
         }
     }
 }

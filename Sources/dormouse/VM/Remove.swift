@@ -13,7 +13,7 @@ struct Remove: ParsableCommand {
             needs to go on.
             """)
 
-    @Argument(help: "The VMs' names.")
+    @Argument(help: "The VMs' names.", completion: VMNames.completion)
     var names: [String]
 
     @OptionGroup var storeOptions: StoreOptions

@@ -44,6 +44,8 @@ struct Start: ParsableCommand {
     )
     var verifyDisks = false
 
+    @OptionGroup(title: "Options of --detach") var detached: DetachOptions
+
     func validate() throws {
         guard !verifyDisks || !fresh else {
             throw ValidationError("--verify-disks is about resuming, and --fresh boots clean: give one of them")
@@ -56,19 +58,39 @@ struct Start: ParsableCommand {
     }
 
     func run() throws {
-        Command.runToEnd { try start() }
+        Command.runToEnd {
+            let vm = try vmOptions.vm()
+            return detached.isForeground ? try start(vm) : Command.Ending(code: try detached.start(vm))
+        }
     }
 
-    private func start() throws -> Command.Ending {
+    private func start(_ vm: VM) throws -> Command.Ending {
         let session = try Session(options)
-        let vm = try vmOptions.vm()
         let lock = try vm.lock()
+        let surroundings = try VMSurroundings(vm, session, handover: try detached.handover(vm))
+        do {
+            return try start(vm, lock, session, surroundings)
+        } catch {
+            surroundings.life.move(to: .refused, cause: Command.words(error))
+            throw error
+        }
+    }
+
+    private func start(
+        _ vm: VM, _ lock: VMLock, _ session: Session, _ surroundings: VMSurroundings
+    ) throws -> Command.Ending {
+        surroundings.life.move(to: .starting, cause: "a start was asked for")
         let report = try options.report.map { path in
             let paths = try vm.configuration().machine().paths + [vm.configurationPath, vm.statePath]
             return try ReportFile(path: path, besides: paths + options.logPaths)
         }
-        let server = try ControlServer(vm) { verb in ControlAnswer.of(session.current, to: verb) }
-        defer { session.finish() }
+        let server = try ControlServer(vm) { verb in
+            ControlAnswer.of(session.current, surroundings.life, to: verb)
+        }
+        defer {
+            session.finish()
+            surroundings.finish()
+        }
         var request = request
         var isStarted = false
         var earlier: RunOutcome?
@@ -79,6 +101,7 @@ struct Start: ParsableCommand {
             for line in plan.words { Message.write(line) }
             if let code = plan.refusalCode {
                 plan.forgetFiles()
+                surroundings.life.move(to: .refused, cause: plan.refusalWords, exitCode: code.rawValue)
                 server.finish(plan.refusalEnd(code, time: WallClock.now))
                 do throws(ReportFileError) {
                     try report?.write(RefusalReport(plan, dormouseVersion: Dormouse.version))
@@ -86,10 +109,13 @@ struct Start: ParsableCommand {
                 return Command.Ending(code: code, words: plan.refusalWords, losses: session.losses.all)
             }
             session.begin()
-            let run = try VMRun(plan, lock: lock, request: request, now: WallClock.now)
+            let run = try VMRun(
+                plan, lock: lock, request: request, now: WallClock.now, life: surroundings.life)
             let machine: VirtualMachine
             do throws(MachineError) {
-                machine = try session.machine(plan.machine) { run.noteImage(disk: $0, headerEnd: $1) }
+                machine = try session.machine(
+                    plan.machine, imageWritten: { run.noteImage(disk: $0, headerEnd: $1) },
+                    connect: surroundings.connect)
             } catch {
                 try run.cancel()
                 throw error
@@ -99,8 +125,11 @@ struct Start: ParsableCommand {
             if !isStarted {
                 try session.start()
                 try server.start()
+                try surroundings.start()
                 isStarted = true
             }
+            run.didStart(plan.startWords)
+            surroundings.didStart(plan.startWords)
             let (outcome, ended) = try self.run(machine, run, session, earlier)
             if outcome.end.isReset, !options.noReboot, !session.isStopped {
                 session.log.info("the guest reset; starting it again")
@@ -112,6 +141,7 @@ struct Start: ParsableCommand {
                 continue
             }
             session.finish()
+            surroundings.finish()
             if outcome.end.isUnexpected { session.log.debug("the cores at the end:\n\(machine.dump())") }
             for failure in ended.findings.compactMap(\.failure) { Message.write(failure) }
             write(report, machine, outcome, ended, plan, session)
@@ -164,7 +194,10 @@ struct Start: ParsableCommand {
             if hasImage {
                 _ = try keep(run, machine, outcome)
                 try run.goOn()
+            } else {
+                run.life.move(to: .reset, cause: outcome.end.words(findings))
             }
+            run.didStart("the guest reset the machine, and boots again")
             session.log.info("the guest reset; starting it again")
         }
     }

@@ -46,6 +46,16 @@ extension StartPlan {
         return lines
     }
 
+    /// What becomes of the guest that is started.
+    var startWords: String {
+        switch decision {
+        case .resume where isMereChance: "the guest boots"
+        case .resume, .keep: "the guest resumes"
+        case .clean: "the guest boots clean, in generation \(generation)"
+        default: "the guest boots"
+        }
+    }
+
     /// What the process exits with if nothing is started.
     var refusalCode: ExitCode? {
         if resumesTwice { return .refusedEnvironment }

@@ -8,7 +8,7 @@ import KeptVMs
 
 /// Which VM.
 struct VMOptions: ParsableArguments {
-    @Argument(help: "The VM's name.")
+    @Argument(help: "The VM's name.", completion: VMNames.completion)
     var name: String
 
     @OptionGroup var storeOptions: StoreOptions

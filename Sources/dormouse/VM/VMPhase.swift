@@ -6,10 +6,7 @@ import Machine
 /// How a VM is.
 enum VMPhase {
     case running(process: String)
-    case new
-    case unknown
-    case hibernated
-    case off(VMState.End)
+    case resting(LifeState, VMState.End?)
 
     init(_ vm: VM) throws(HostError) {
         if let process = vm.user {
@@ -17,41 +14,33 @@ enum VMPhase {
             return
         }
         let state = try vm.state()
-        if state.hibernation?.isCertain == true {
-            self = .hibernated
-        } else if state.run != nil {
-            self = .unknown
-        } else if let end = state.lastEnd {
-            self = .off(end)
-        } else {
-            self = .new
-        }
+        self = .resting(state.restingState, state.lastEnd)
     }
 
-    /// The state that `dormouse status` and `list` print. How a running one is, its process says.
+    /// The name of the state, as `dormouse status` and `list` print it. That of a running one its process says, which
+    /// may be of another version.
     func state(of vm: VM) -> String {
-        guard case .running = self, let reply = try? vm.tell(.status) else { return name }
-        if reply.isSuspended == true { return "suspended" }
-        return reply.isPaused == true ? "paused" : name
+        guard case .running = self else { return name }
+        guard let reply = try? vm.tell(.status) else { return LifeState.starting.rawValue }
+        if let state = reply.state { return state }
+        if reply.isSuspended == true { return LifeState.suspended.rawValue }
+        return reply.isPaused == true ? LifeState.paused.rawValue : name
     }
 
     var name: String {
         switch self {
-        case .running: "running"
-        case .new: "new"
-        case .unknown: "unknown"
-        case .hibernated: "hibernated"
-        case .off: "off"
+        case .running: LifeState.running.rawValue
+        case .resting(let state, _): state.rawValue
         }
     }
 
     var words: String {
         switch self {
         case .running(let process): "running, process \(process)"
-        case .new: "never started"
-        case .unknown: "unknown: the last run ended without a word, a hibernation image may exist"
-        case .hibernated: "hibernated"
-        case .off(let end): end.words
+        case .resting(.defined, _): "never started"
+        case .resting(.unknown, _): "unknown: the last run ended without a word, a hibernation image may exist"
+        case .resting(.hibernated, _): "hibernated"
+        case .resting(let state, let end): end?.words ?? state.rawValue
         }
     }
 }

@@ -14,7 +14,7 @@ struct Wait: ParsableCommand {
             over.
             """)
 
-    @Argument(help: "The VMs' names.")
+    @Argument(help: "The VMs' names.", completion: VMNames.completion)
     var names: [String]
 
     @OptionGroup var storeOptions: StoreOptions
@@ -50,8 +50,9 @@ struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Print how a VM is, in a word.",
         discussion: """
-            The word is new, running, paused, suspended, hibernated, off or unknown. Exit code 0 says that it runs, 40 that it is \
-            hibernated, 3 that it does not run otherwise, 4 that nobody knows how its last run ended.
+            The word is \(list(LifeState.allCases.filter { $0 != .other }.map(\.rawValue))); take one that you do not know as \
+            "other". Exit code 0 says that it runs, 40 that it is hibernated, 3 that it does not run otherwise, 4 that nobody \
+            knows how its last run ended.
             """)
 
     @OptionGroup var vmOptions: VMOptions
@@ -63,9 +64,9 @@ struct Status: ParsableCommand {
             Output.print(phase.state(of: vm))
             return switch phase {
             case .running: .poweredOff
-            case .hibernated: .hibernated
-            case .new, .off: .notRunning
-            case .unknown: .statusUnknown
+            case .resting(.hibernated, _): .hibernated
+            case .resting(.unknown, _): .statusUnknown
+            case .resting: .notRunning
             }
         }
     }

@@ -1,0 +1,139 @@
+// `dormouse start --detach`: a process of its own runs the VM, and this one says what became of the start.
+//
+// Responsible for: starting that process in a session of its own, and waiting for its word. Until it gives it, it says
+// what it has to say on the standard error of this one; if it ends instead, this one ends with its exit code. Not
+// responsible for: the run, which is that of a start without --detach (`Start`), nor for keeping it alive.
+
+import ArgumentParser
+import Glibc
+import HostSupport
+import KeptVMs
+
+/// How a VM is started in the background.
+struct DetachOptions: ParsableArguments {
+    @Flag(help: "Leave the VM running in the background, once its guest has started.")
+    var detach = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Wait until the guest's console says this. (default: until the guest calls its firmware)",
+            valueName: "text"))
+    var waitFor: String?
+
+    @Option(
+        name: .customLong("timeout"),
+        help: ArgumentHelp("How long to wait for that, in seconds; the VM goes on. (default: 60)", valueName: "seconds")
+    )
+    var timeout: Int?
+
+    /// The descriptor by which the process in the background says that its guest has started.
+    @Option(name: .customLong("handover"), help: .hidden)
+    var handoverDescriptor: Int32?
+
+    private static let defaultTimeout = 60
+
+    func validate() throws {
+        guard detach || (waitFor == nil && timeout == nil) else {
+            throw ValidationError("--wait-for and --timeout mean nothing without --detach")
+        }
+        guard waitFor.map({ (1...1024).contains($0.utf8.count) }) ?? true else {
+            throw ValidationError("--wait-for takes 1 to 1024 bytes of text")
+        }
+        guard timeout.map((0...86_400).contains) ?? true else {
+            throw ValidationError("give --timeout 0 to 86400 seconds")
+        }
+    }
+
+    /// Whether this process is to run the VM.
+    var isForeground: Bool { !detach || handoverDescriptor != nil }
+
+    /// Who waits for the start, if this process runs the VM for another one.
+    func handover(_ vm: VM) throws -> Handover? {
+        guard let handoverDescriptor else { return nil }
+        guard handoverDescriptor > STDERR_FILENO, let socket = StreamSocket(inherited: handoverDescriptor) else {
+            throw ValidationError("--handover is for Dormouse itself")
+        }
+        return try Handover(socket, LastWords(vm), waitFor: waitFor)
+    }
+
+    /// Starts the VM in a process of its own, and waits for its word.
+    func start(_ vm: VM) throws -> ExitCode {
+        let process = try BackgroundProcess(CommandLine.arguments)
+        let seconds = timeout ?? Self.defaultTimeout
+        switch process.waitForWord(seconds: seconds) {
+        case .word(let words):
+            Message.write("VM \(vm.name): \(words); process \(process.number)")
+            return .poweredOff
+        case .ended(let code): return ExitCode(rawValue: code)
+        case .timeout:
+            let missing =
+                waitFor.map { "its console has not said \"\($0)\"" } ?? "its guest has not called its firmware"
+            Message.write("VM \(vm.name) runs as process \(process.number), and after \(seconds) s \(missing)")
+            return .noReaction
+        }
+    }
+}
+
+/// A process of Dormouse in a session of its own.
+private struct BackgroundProcess {
+    enum Outcome {
+        case word(String)
+        case ended(Int32)
+        case timeout
+    }
+
+    let number: pid_t
+    private let socket: StreamSocket
+
+    /// What it has of the other end of the socket.
+    private static let descriptor: Int32 = 3
+    /// POSIX_SPAWN_SETSID of glibc's spawn.h, which its module has not.
+    private static let newSession: Int16 = 0x80
+    /// How long it has to leave this process's standard error.
+    private static let leaveMilliseconds = 5000
+
+    /// - Parameter arguments: of this process, whose subcommand comes first.
+    init(_ arguments: [String]) throws {
+        let (ours, theirs): (StreamSocket, StreamSocket)
+        do throws(StreamSocketError) {
+            (ours, theirs) = try StreamSocket.pair()
+        } catch { throw HostResourceError(resource: .pipe, errno: error.code ?? EMFILE) }
+        socket = ours
+        // Behind the name of the subcommand, before anything that the user wrote.
+        let words = arguments.prefix(2) + ["--handover", "\(Self.descriptor)"] + arguments.dropFirst(2)
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0)
+        // To a number of its own even if it has that number already: only so it is inherited.
+        posix_spawn_file_actions_adddup2(&actions, theirs.descriptor, Self.descriptor)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        posix_spawnattr_setflags(&attributes, Self.newSession)
+        var argv: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+        defer { for word in argv { free(word) } }
+        var number = pid_t()
+        // This very program, also if its file was replaced.
+        let code = posix_spawn(&number, "/proc/self/exe", &actions, &attributes, &argv, environ)
+        guard code == 0 else { throw HostResourceError(resource: .process, errno: code) }
+        self.number = number
+    }
+
+    func waitForWord(seconds: Int) -> Outcome {
+        switch socket.readLine(milliseconds: seconds * 1000) {
+        case .text(let words): return .word(words)
+        case .timeout:
+            // It is to leave this process's standard error, on which somebody may wait for the end.
+            socket.finishWriting()
+            _ = socket.readLine(milliseconds: Self.leaveMilliseconds)
+            return .timeout
+        case .end:
+            var status: Int32 = 0
+            while waitpid(number, &status, 0) < 0 && errno == EINTR {}
+            // As shells say it.
+            return .ended(status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F))
+        }
+    }
+}
