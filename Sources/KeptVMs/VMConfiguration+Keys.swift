@@ -90,6 +90,14 @@ extension VMConfiguration {
                 ConfigurationKey("sleep-button", .choice(GuestSetup.SleepButton.allCases.map(\.rawValue))),
             ]), isRequired: false),
         ConfigurationKey(
+            "host",
+            .table([
+                ConfigurationKey("timeout", .text(example: "2m"), isRequired: false),
+                ConfigurationKey("then", .choice(LastResort.allCases.map(\.rawValue)), isRequired: false),
+                ConfigurationKey("memory-max", .text(example: "2G"), isRequired: false),
+                ConfigurationKey("cpu-quota", .text(example: "150%"), isRequired: false),
+            ]), isRequired: false),
+        ConfigurationKey(
             "disk",
             .tables([
                 ConfigurationKey("path", .text(example: "/disks/a.img")),

@@ -46,6 +46,8 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
     public var networks: [Network]?
     /// What the guest's operating system is told; nothing but to hibernate at the sleep button if it is not there.
     public var guest: Guest?
+    /// What the host does with the VM; its defaults if it is not there.
+    public var host: Host?
 
     enum CodingKeys: String, CodingKey {
         case schema, model, cpus, memory, kernel
@@ -56,7 +58,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         case uuid, console, clock, seed, watchdog, psci, hibernation
         case disks = "disk"
         case networks = "network"
-        case guest
+        case guest, host
     }
 
     public struct Disk: Codable, Hashable, Sendable {
@@ -198,6 +200,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         if let guest { machine.guest = try guest.setup() }
         machine.networks = []
         for network in networks ?? [] { machine.networks.append(try network.network()) }
+        try host?.check(machine)
         return machine
     }
 
@@ -212,14 +215,21 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
     }
 }
 
+extension VMConfiguration {
+    /// The seconds of a time such as `60d`.
+    static func seconds(_ text: String) throws(VMConfigurationError) -> UInt64 {
+        guard let seconds = TimeSpan.seconds(of: text) else {
+            throw VMConfigurationError("\"\(text)\" is no time such as \"12h\" or \"60d\"")
+        }
+        return seconds
+    }
+}
+
 extension VMConfiguration.HibernationPolicy {
     /// Seconds that a hibernation may last; nil for ever.
     public func expirySeconds() throws(VMConfigurationError) -> UInt64? {
         guard let expiresAfter else { return nil }
-        guard let seconds = TimeSpan.seconds(of: expiresAfter) else {
-            throw VMConfigurationError("\"\(expiresAfter)\" is no time such as \"12h\" or \"60d\"")
-        }
-        return seconds
+        return try VMConfiguration.seconds(expiresAfter)
     }
 }
 

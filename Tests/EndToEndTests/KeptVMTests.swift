@@ -56,6 +56,26 @@ extension EndToEnd {
             #expect(end.exitCode == ExitCode.poweredOff && end.console.contains("dormouse: power button"))
         }
 
+        @Test("A guest that suspends instead of hibernating, or hears no button, is stopped by the rule for it")
+        func rules() throws {
+            var machine = GuestMachine(.systemOff2, test: "buttons")
+            machine.append.append("dormouse.sleepkey=suspend")
+            let vm = try KeptVM(try Scratch("acpi-vm-rule"), machine)
+            let run = try vm.start("1-suspend")
+            try run.waitForConsole("dormouse: waiting for a button")
+            // It is woken for its power button.
+            #expect(try vm.command("hibernate", arguments: ["--then", "stop"]) == ExitCode.stoppedInstead)
+            let end = try run.waitForEnd()
+            #expect(end.exitCode == ExitCode.poweredOff && end.console.contains("dormouse: power button"))
+
+            let deaf = try KeptVM(try Scratch("acpi-vm-deaf"), GuestMachine(.systemOff2, test: "idle"))
+            let idle = try deaf.start("1-idle")
+            try idle.waitForConsole("dormouse: idle")
+            let code = try deaf.command("hibernate", arguments: ["--timeout", "1", "--then", "stop"])
+            #expect(code == ExitCode.endedInstead)
+            #expect(try idle.waitForEnd().exitCode == ExitCode.terminated)
+        }
+
         @Test(
             "After dormouse bump the kernel refuses its image by the signature, and boots clean; restore-image undoes it",
             arguments: [1, 4])

@@ -116,8 +116,33 @@ struct VMConfigurationTests {
         machine.seed = 7
         var policy = VMConfiguration.HibernationPolicy()
         policy.expiresAfter = "1d"
-        let configuration = VMConfiguration(machine, hibernation: policy)
+        var configuration = VMConfiguration(machine, hibernation: policy)
+        var host = VMConfiguration.Host()
+        host.timeout = "2m"
+        host.then = .stop
+        host.memoryMax = "1500M"
+        host.cpuQuota = "150%"
+        configuration.host = host
         #expect(try VMConfiguration(toml: try configuration.toml()) == configuration)
+        #expect(try host.timeoutSeconds() == 120)
+        #expect(try host.memoryMaxByteCount(for: 1 << 30) == 1500 << 20)
+        #expect(try host.cpuQuotaPercent() == 150)
+    }
+
+    @Test(
+        "What the host cannot do with a VM is refused, with the key",
+        arguments: [
+            ("timeout = '25h'", "host.timeout"), ("timeout = 'soon'", "no time"), ("memory-max = '1G'", "no room"),
+            ("memory-max = 'much'", "host.memory-max"), ("cpu-quota = '150'", "host.cpu-quota"),
+            ("cpu-quota = '0%'", "host.cpu-quota"), ("cpu-quota = '-5%'", "host.cpu-quota"),
+            ("cpu-quota = '99999999999999999999%'", "host.cpu-quota"),
+            ("then = 'wait'", "\"nothing\", \"stop\", \"kill\""),
+            ("timeuot = '2m'", "do you mean timeout?"),
+        ])
+    func refusedHost(line: String, words: String) throws {
+        let text = try VMConfiguration(Self.machine, hibernation: .init()).toml() + "\n[host]\n\(line)\n"
+        let error = #expect(throws: VMConfigurationError.self) { _ = try VMConfiguration(toml: text).machine() }
+        #expect(error?.description.contains(words) == true, "\(error as Any)")
     }
 
     @Test(

@@ -37,6 +37,10 @@ struct ExitCode: RawRepresentable, Sendable, Hashable {
     static let refusedExpired = ExitCode(rawValue: 52)
     /// `dormouse stop` and `hibernate`: the guest still runs.
     static let noReaction = ExitCode(rawValue: 53)
+    /// `dormouse hibernate --then stop`: the guest did not hibernate, and powered off when it was asked to.
+    static let stoppedInstead = ExitCode(rawValue: 54)
+    /// `dormouse stop` and `hibernate` with `--then`: the run was ended, and the guest not asked.
+    static let endedInstead = ExitCode(rawValue: 55)
     /// What was asked for cannot be done: an option, a file, a size (EX_USAGE of sysexits.h).
     static let usage = ExitCode(rawValue: 64)
     /// The host or Dormouse itself failed (EX_SOFTWARE of sysexits.h).

@@ -10,14 +10,28 @@ struct Stop: ParsableCommand {
         abstract: "Press the power button of a running VM.",
         discussion: """
             Waits until the guest has powered off; one that is suspended to RAM is woken first. Exit code 0 says that it did, 53 \
-            that it still runs: a guest may not heed its buttons, and one that boots with a device tree has none.
+            that it still runs: a guest may not heed its buttons, and one that boots with a device tree has none. With --then \
+            kill its run is ended then, by SIGTERM, and by SIGKILL if it goes on for 30 s; exit code 55 says so.
             """)
 
     @OptionGroup var vmOptions: VMOptions
     @OptionGroup var control: ControlOptions
 
+    @Option(
+        help: ArgumentHelp("What is done with a guest that does not react: nothing or kill.", valueName: "what"))
+    var then = VMConfiguration.LastResort.nothing
+
+    func validate() throws {
+        guard then != .stop else {
+            throw ValidationError("--then stop is what `dormouse stop` does at once: give --then kill or nothing")
+        }
+    }
+
     func run() throws {
-        Command.run { try control.ask(try vmOptions.vm(), .stop, expecting: .poweredOff) }
+        Command.run {
+            let vm = try vmOptions.vm()
+            return try Escalation(vm, timeoutSeconds: control.timeout(of: vm), then: then).stop()
+        }
     }
 }
 
@@ -28,54 +42,63 @@ struct Hibernate: ParsableCommand {
             Waits until the guest has hibernated. Exit code 0 says that it did, 53 that it still runs, and any other how it ended \
             instead. What the key means is for the guest to say: many distributions suspend to RAM, until they are told to \
             hibernate; docs/hibernation.md says how.
+
+            --then says what is done with a guest that did not hibernate in time. stop presses its power button and gives it as \
+            long once more; exit code 54 says that the guest powered off. If that does not help either, and at once with kill, \
+            its run is ended, by SIGTERM, and by SIGKILL if it goes on for 30 s; exit code 55 says so.
             """)
 
     @OptionGroup var vmOptions: VMOptions
     @OptionGroup var control: ControlOptions
 
+    @Option(
+        help: ArgumentHelp(
+            "What is done with a guest that did not hibernate: nothing, stop or kill. (default: host.then of vm.toml, or "
+                + "nothing)", valueName: "what"))
+    var then: VMConfiguration.LastResort?
+
     @Flag(help: "Wake the guest again if it only suspended to RAM.")
     var wake = false
 
+    func validate() throws {
+        guard !wake || then == nil || then == .nothing else {
+            throw ValidationError("--wake is for a guest that is to go on, and --then \(then?.rawValue ?? "") ends it")
+        }
+    }
+
     func run() throws {
-        Command.run { try control.ask(try vmOptions.vm(), .hibernate, expecting: .hibernated, waking: wake) }
+        Command.run {
+            let vm = try vmOptions.vm()
+            // A guest that is to be woken goes on.
+            let rule = then ?? (wake ? .nothing : vm.hostRules?.then ?? .nothing)
+            return try Escalation(vm, timeoutSeconds: control.timeout(of: vm), then: rule).hibernate(waking: wake)
+        }
     }
 }
 
 struct ControlOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("How long the guest has, in seconds.", valueName: "seconds"))
-    var timeout = 60
+    @Option(
+        help: ArgumentHelp(
+            "How long the guest has, in seconds. (default: host.timeout of vm.toml, or 60)", valueName: "seconds"))
+    var timeout: Int?
+
+    static let defaultSeconds = 60
 
     func validate() throws {
-        guard (0...86_400).contains(timeout) else { throw ValidationError("give --timeout 0 to 86400 seconds") }
-    }
-
-    /// Asks the run, and says what came of it.
-    ///
-    /// - Parameter wakes: whether a guest that suspended to RAM instead is to go on.
-    func ask(
-        _ vm: VM, _ verb: ControlVerb, expecting expected: ExitCode, waking wakes: Bool = false
-    ) throws(HostError) -> ExitCode {
-        switch try vm.ask(verb, timeoutSeconds: timeout) {
-        case .declined(let reason):
-            Message.write("VM \(vm.name) still runs: \(reason)")
-            return .noReaction
-        case .noReaction(let detail):
-            Message.write("VM \(vm.name) still runs after \(timeout) s: \(detail), and the guest did not react")
-            return .noReaction
-        case .suspended where verb == .stop:
-            Message.write("VM \(vm.name) still runs: its guest was woken, and suspended to RAM again; try again")
-            return .noReaction
-        case .suspended(let before):
-            let state = before ? "is suspended to RAM already" : "suspended to RAM when its sleep button was pressed"
-            let rest = wakes ? try vm.tell(.wake).detail : "asleep until `dormouse hibernate \(vm.name) --wake`"
-            Message.write(
-                "VM \(vm.name) still runs: its guest \(state), and is \(rest); to hibernate instead, systemd in the guest needs "
-                    + "HandleSuspendKey=hibernate in /etc/systemd/logind.conf.d/: docs/hibernation.md, \"The sleep button\""
-            )
-            return .noReaction
-        case .ended(let end):
-            Message.write("VM \(vm.name): \(end.words)")
-            return end.exitCode == expected.rawValue ? .poweredOff : ExitCode(rawValue: end.exitCode)
+        guard timeout.map((0...VMConfiguration.Host.maximumTimeoutSeconds).contains) ?? true else {
+            throw ValidationError("give --timeout 0 to 86400 seconds")
         }
     }
+
+    func timeout(of vm: VM) -> Int {
+        // That a file was damaged while the VM runs is no reason not to stop it.
+        timeout ?? (try? vm.hostRules?.timeoutSeconds()) ?? Self.defaultSeconds
+    }
+}
+
+extension VMConfiguration.LastResort: ExpressibleByArgument {}
+
+extension VM {
+    /// What its vm.toml says today; nil if that has no such section, or cannot be read.
+    var hostRules: VMConfiguration.Host? { try? configuration().host }
 }

@@ -14,18 +14,15 @@ enum HibernationDemand: String, CaseIterable, ExpressibleByArgument {
     ///
     /// - Throws: if hibernation is required and cannot be expected, or a disk cannot be read.
     func objection(to machine: MachineConfiguration) throws -> String? {
-        var space = SwapSpace()
-        for disk in machine.disks where !disk.isReadOnly {
-            do throws(RawDiskError) {
-                try space.add(diskAt: disk.path, format: disk.format)
-            } catch {
-                // What cannot be read now is the start's to say.
-                guard self == .required else { return nil }
-                throw error
-            }
+        let error: NoRoomError?
+        do throws(RawDiskError) {
+            error = try NoRoomError(machine)
+        } catch {
+            // What cannot be read now is the start's to say.
+            guard self == .required else { return nil }
+            throw error
         }
-        guard !space.hasRoom(forMemory: machine.memoryByteCount) else { return nil }
-        let error = NoRoomError(memoryByteCount: machine.memoryByteCount, space: space)
+        guard let error else { return nil }
         if self == .required { throw error }
         // A machine without a disk is not meant to hibernate.
         return machine.disks.isEmpty ? nil : "\(error)"
@@ -38,6 +35,15 @@ struct NoRoomError: AttributedError {
     var space: SwapSpace
 
     var isHosts: Bool { false }
+
+    /// What is wrong with the disks of `machine`; nil if a swap area has room.
+    init?(_ machine: MachineConfiguration) throws(RawDiskError) {
+        var space = SwapSpace()
+        for disk in machine.disks where !disk.isReadOnly { try space.add(diskAt: disk.path, format: disk.format) }
+        guard !space.hasRoom(forMemory: machine.memoryByteCount) else { return nil }
+        self.space = space
+        memoryByteCount = machine.memoryByteCount
+    }
 
     var description: String {
         let memory = "\(memoryByteCount >> 20) MiB of memory"

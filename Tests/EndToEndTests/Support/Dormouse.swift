@@ -33,6 +33,8 @@ enum ExitCode {
     static let hibernated: Int32 = 40
     static let refusedEnvironment: Int32 = 50
     static let refusals: ClosedRange<Int32> = 50...52
+    static let stoppedInstead: Int32 = 54
+    static let endedInstead: Int32 = 55
     static let usage: Int32 = 64
     /// 128 and SIGTERM.
     static let terminated: Int32 = 143

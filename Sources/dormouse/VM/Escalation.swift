@@ -1,0 +1,162 @@
+// What is done with a running guest, step by step, until it has ended or nothing more is to be done: its sleep button,
+// its power button, SIGTERM, SIGKILL. Each step and what came of it is said.
+//
+// Responsible for: the order of the steps, and the exit code. Not responsible for: pressing buttons and waiting (`VM`).
+
+import Glibc
+import Hibernation
+import KeptVMs
+import Machine
+
+struct Escalation {
+    let vm: VM
+    /// How long the guest has at each of its buttons.
+    let timeoutSeconds: Int
+    let then: VMConfiguration.LastResort
+
+    /// How long a process has to end after a signal, in seconds.
+    var patience = 30
+
+    init(_ vm: VM, timeoutSeconds: Int, then: VMConfiguration.LastResort) {
+        self.vm = vm
+        self.timeoutSeconds = timeoutSeconds
+        self.then = then
+    }
+
+    /// What came of a step.
+    private enum Step {
+        case ended(VMState.End)
+        /// It ended and nobody could say how.
+        case gone
+        case runs
+    }
+
+    // MARK: Beginnings
+
+    func hibernate(waking wakes: Bool) throws(HostError) -> ExitCode {
+        if let obstacle = HibernationObstacle.words(for: vm) { say(obstacle) }
+        switch try press(.hibernate, waking: wakes) {
+        case .ended(let end):
+            say(end.words)
+            return end.exitCode == ExitCode.hibernated.rawValue ? .poweredOff : ExitCode(rawValue: end.exitCode)
+        case .gone: return try endUnsaid(otherwise: .statusUnknown)
+        case .runs: break
+        }
+        switch then {
+        case .nothing: return .noReaction
+        case .kill: return try kill()
+        case .stop: break
+        }
+        say("its power button is pressed instead")
+        switch try press(.stop, isLater: true) {
+        case .ended(let end):
+            say(end.words)
+            // One that was slow has hibernated all the same.
+            if try hasHibernated { return .poweredOff }
+            return end.exitCode == ExitCode.poweredOff.rawValue ? .stoppedInstead : ExitCode(rawValue: end.exitCode)
+        case .gone: return try endUnsaid(otherwise: .stoppedInstead)
+        case .runs: return try kill()
+        }
+    }
+
+    func stop() throws(HostError) -> ExitCode {
+        switch try press(.stop) {
+        case .ended(let end):
+            say(end.words)
+            return ExitCode(rawValue: end.exitCode)
+        case .gone: return try endUnsaid(otherwise: .statusUnknown)
+        case .runs: return then == .kill ? try kill() : .noReaction
+        }
+    }
+
+    // MARK: Steps
+
+    /// Presses a button, waits, and says why the guest still runs if it does.
+    ///
+    /// - Parameters:
+    ///   - wakes: whether a guest that suspended to RAM instead is to go on.
+    ///   - isLater: whether another step came before, so that the run may have ended meanwhile.
+    private func press(
+        _ verb: ControlVerb, waking wakes: Bool = false, isLater: Bool = false
+    ) throws(HostError) -> Step {
+        let outcome: ControlOutcome
+        do throws(HostError) {
+            outcome = try vm.ask(verb, timeoutSeconds: timeoutSeconds)
+        } catch {
+            if isLater, vm.user == nil { return .gone }
+            // A process that does not answer, or not yet, can be ended all the same.
+            guard then != .nothing, vm.user != nil else { throw error }
+            say("still runs: \(error)")
+            return .runs
+        }
+        switch outcome {
+        case .declined(let reason): say("still runs: \(reason)")
+        case .noReaction(let detail):
+            say("still runs after \(timeoutSeconds) s: \(detail), and the guest did not react")
+        case .suspended where verb == .stop:
+            say("still runs: its guest was woken, and suspended to RAM again; try again")
+        case .suspended(let before):
+            let state = before ? "is suspended to RAM already" : "suspended to RAM when its sleep button was pressed"
+            let rest = wakes ? try vm.tell(.wake).detail : "asleep until `dormouse hibernate \(vm.name) --wake`"
+            say(
+                "still runs: its guest \(state), and is \(rest); to hibernate instead, systemd in the guest needs "
+                    + "HandleSuspendKey=hibernate in /etc/systemd/logind.conf.d/: docs/hibernation.md, \"The sleep button\""
+            )
+        case .ended(let end):
+            // Whoever is told that it has ended may start it again, or end what is left of the process.
+            _ = vm.isFree(timeoutSeconds: patience)
+            return .ended(end)
+        }
+        return .runs
+    }
+
+    /// Ends the run: in order if that can be done within a while.
+    private func kill() throws(HostError) -> ExitCode {
+        for (signal, name) in [(SIGTERM, "SIGTERM"), (SIGKILL, "SIGKILL")] {
+            say("its run is ended by \(name)")
+            do throws(HostError) {
+                guard try vm.signal(signal, timeoutSeconds: patience) else {
+                    say("still runs \(patience) s after \(name)")
+                    continue
+                }
+            } catch {
+                // It has ended meanwhile.
+                guard vm.user == nil else { throw error }
+            }
+            return try endUnsaid(otherwise: .endedInstead)
+        }
+        return .noReaction
+    }
+
+    // MARK: Ends
+
+    /// Says how a run ended that this process was not told of.
+    private func endUnsaid(otherwise code: ExitCode) throws(HostError) -> ExitCode {
+        let phase = try VMPhase(vm)
+        say(phase.words)
+        if case .resting(.hibernated, _) = phase { return .poweredOff }
+        return code
+    }
+
+    private var hasHibernated: Bool {
+        get throws(HostError) { try vm.state().hibernation?.isCertain == true }
+    }
+
+    private func say(_ words: String) {
+        Message.write("VM \(vm.name)\(words.hasPrefix("still runs") ? "" : ":") \(words)")
+    }
+}
+
+/// What would keep a running guest from hibernating, as far as its host knows before the guest is asked.
+enum HibernationObstacle {
+    /// In words; nil if nothing is known.
+    static func words(for vm: VM) -> String? {
+        // As it runs, whatever its vm.toml says by now. What cannot be read is no obstacle.
+        guard let state = try? vm.state(), let run = state.run, let machine = try? run.configuration.machine() else {
+            return nil
+        }
+        // It hibernated before: where, nobody but the guest needs to know.
+        guard state.headerEnds?.isEmpty ?? true else { return nil }
+        return (try? NoRoomError(machine)).flatMap(\.self).map { "\($0)" }
+    }
+}
