@@ -347,7 +347,7 @@ struct VMTests {
 
 extension Trait where Self == ConditionTrait {
     /// Skips a test where there is no passt.
-    fileprivate static var needsPasst: Self {
+    static var needsPasst: Self {
         .needs(access("/usr/bin/passt", X_OK) == 0, "passt is missing; install passt")
     }
 }

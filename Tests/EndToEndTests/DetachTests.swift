@@ -36,7 +36,7 @@ extension EndToEnd {
         func console() throws {
             let vm = try vm("detached-console", test: "shell")
             let started = try ask(vm, "start", "--detach", "--wait-for", "dormouse: shell", "--timeout", "600")
-            #expect(started.code == 0 && started.messages.contains("the guest boots; process "), "\(started.messages)")
+            #expect(started.code == 0 && started.messages.contains("VM vm: booted; process "), "\(started.messages)")
             #expect(try ask(vm, "status").output == "running\n")
             // A second start is refused, with the words of its own process.
             let second = try ask(vm, "start", "--detach")
@@ -87,7 +87,7 @@ extension EndToEnd {
             try vm.edit("cpus = 2", "cpus = 1")
             let resumed = try ask(vm, "start", "--detach", "--timeout", "600")
             #expect(
-                resumed.code == 0 && resumed.messages.contains("the guest resumes; process "), "\(resumed.messages)")
+                resumed.code == 0 && resumed.messages.contains("VM vm: resumed; process "), "\(resumed.messages)")
             #expect(try ask(vm, "wait").output == "0\n")
             let states = try events(vm).map(\.state)
             #expect(

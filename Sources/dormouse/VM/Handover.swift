@@ -10,7 +10,7 @@ import Synchronization
 
 final class Handover: Sendable {
     private struct State {
-        var words = "the guest boots"
+        var words = "booted"
         var isRunning = false
         var isGiven = false
         /// The last bytes of the console, as many as the text has that is waited for.

@@ -65,9 +65,11 @@ struct Start: ParsableCommand {
     }
 
     private func start(_ vm: VM) throws -> Command.Ending {
+        let manager = Supervision.manager()
         let session = try Session(options)
+        let supervision = Supervision(manager, log: session.log)
         let lock = try vm.lock()
-        let surroundings = try VMSurroundings(vm, session, handover: try detached.handover(vm))
+        let surroundings = try VMSurroundings(vm, session, supervision, handover: try detached.handover(vm))
         do {
             return try start(vm, lock, session, surroundings)
         } catch {
@@ -128,8 +130,8 @@ struct Start: ParsableCommand {
                 try surroundings.start()
                 isStarted = true
             }
-            run.didStart(plan.startWords)
-            surroundings.didStart(plan.startWords)
+            run.didStart(plan.statusWords)
+            surroundings.didStart(plan.statusWords)
             let (outcome, ended) = try self.run(machine, run, session, earlier)
             if outcome.end.isReset, !options.noReboot, !session.isStopped {
                 session.log.info("the guest reset; starting it again")
@@ -141,7 +143,7 @@ struct Start: ParsableCommand {
                 continue
             }
             session.finish()
-            surroundings.finish()
+            surroundings.finish(outcome.end.words(ended.findings))
             if outcome.end.isUnexpected { session.log.debug("the cores at the end:\n\(machine.dump())") }
             for failure in ended.findings.compactMap(\.failure) { Message.write(failure) }
             write(report, machine, outcome, ended, plan, session)

@@ -46,16 +46,6 @@ extension StartPlan {
         return lines
     }
 
-    /// What becomes of the guest that is started.
-    var startWords: String {
-        switch decision {
-        case .resume where isMereChance: "the guest boots"
-        case .resume, .keep: "the guest resumes"
-        case .clean: "the guest boots clean, in generation \(generation)"
-        default: "the guest boots"
-        }
-    }
-
     /// What the process exits with if nothing is started.
     var refusalCode: ExitCode? {
         if resumesTwice { return .refusedEnvironment }
@@ -114,6 +104,16 @@ extension StartPlan {
 
     func refusalEnd(_ code: ExitCode, time: UInt64) -> VMState.End {
         VMState.End(kind: kind, exitCode: code.rawValue, words: refusalWords, time: String(time))
+    }
+
+    /// What became of the guest, which runs.
+    var statusWords: String {
+        switch decision {
+        case .resume where isMereChance: "booted"
+        case .resume, .keep: "resumed"
+        case .clean(let reason): "booted clean: \(reason.words)"
+        case .boot, .refuseEnvironment, .refuseDisks, .refuseExpired: "booted"
+        }
     }
 
     /// A name for programs.

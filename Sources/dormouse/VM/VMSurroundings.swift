@@ -1,5 +1,5 @@
-// What a kept VM has around its machine while it runs: its life, its log, its console for others, and whoever waits for
-// a detached start.
+// What a kept VM has around its machine while it runs: its life, its log, its console for others, a service manager, and
+// whoever waits for a detached start.
 //
 // Responsible for: connecting each of them to the machine's events, and their order at the beginning and at the end. Not
 // responsible for: the terminal and standard output (`Session`), or the control socket.
@@ -15,6 +15,8 @@ final class VMSurroundings: Sendable {
     private let vm: VM
     private let log: VMLog
     private let console: ConsoleServer
+    private let session: Session
+    private let supervision: Supervision
     private let handover: Handover?
     private let isStarted = Mutex(false)
     private let logger: Logger
@@ -24,9 +26,12 @@ final class VMSurroundings: Sendable {
     /// - Parameters:
     ///   - vm: the VM, whose lock the caller has.
     ///   - session: this process's.
+    ///   - supervision: what is told to a service manager.
     ///   - handover: who waits for the start; nil if nobody does.
-    init(_ vm: VM, _ session: Session, handover: Handover?) throws(HostError) {
+    init(_ vm: VM, _ session: Session, _ supervision: Supervision, handover: Handover?) throws(HostError) {
         self.vm = vm
+        self.session = session
+        self.supervision = supervision
         self.handover = handover
         logger = session.log
         let log = VMLog(vm)
@@ -62,11 +67,15 @@ final class VMSurroundings: Sendable {
 
     /// The guest runs, as `words` say.
     func didStart(_ words: String) {
+        supervision.ready(words) { [session] in _ = session.current?.isPaused }
         handover?.didStart(words)
     }
 
     /// The guest writes no more. May be called again.
-    func finish() {
+    ///
+    /// - Parameter words: how the run ended; nil if that is said elsewhere.
+    func finish(_ words: String? = nil) {
+        if let words { supervision.stopping(words) }
         let wasStarted = isStarted.withLock { isStarted in
             defer { isStarted = false }
             return isStarted
