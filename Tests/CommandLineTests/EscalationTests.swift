@@ -85,6 +85,14 @@ struct EscalationTests {
         #expect(!roomy.error.contains("swap area"), "\(roomy.error)")
     }
 
+    @Test("A VM that does not run is no error if that is said", arguments: ["stop", "hibernate"])
+    func ifRunning(verb: String) async throws {
+        let vm = try await TestVM(.idle, disks: 1)
+        #expect(try await vm.run(verb, ["--then", "kill"]).exitCode == 64)
+        let finished = try await vm.run(verb, ["--then", "kill", "--if-running"])
+        #expect(finished.exitCode == 0 && finished.error == "")
+    }
+
     @Test("A process that hears nothing any more is killed")
     func deaf() async throws {
         let vm = try await TestVM(.idle, append: "seconds=600", disks: 1)

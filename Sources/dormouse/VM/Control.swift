@@ -30,6 +30,7 @@ struct Stop: ParsableCommand {
     func run() throws {
         Command.run {
             let vm = try vmOptions.vm()
+            if control.ifRunning, vm.user == nil { return .poweredOff }
             return try Escalation(vm, timeoutSeconds: control.timeout(of: vm), then: then).stop()
         }
     }
@@ -69,6 +70,7 @@ struct Hibernate: ParsableCommand {
     func run() throws {
         Command.run {
             let vm = try vmOptions.vm()
+            if control.ifRunning, vm.user == nil { return .poweredOff }
             // A guest that is to be woken goes on.
             let rule = then ?? (wake ? .nothing : vm.hostRules?.then ?? .nothing)
             return try Escalation(vm, timeoutSeconds: control.timeout(of: vm), then: rule).hibernate(waking: wake)
@@ -81,6 +83,9 @@ struct ControlOptions: ParsableArguments {
         help: ArgumentHelp(
             "How long the guest has, in seconds. (default: host.timeout of vm.toml, or 60)", valueName: "seconds"))
     var timeout: Int?
+
+    @Flag(help: "Do nothing, with exit code 0, if the VM does not run.")
+    var ifRunning = false
 
     static let defaultSeconds = 60
 
