@@ -13,9 +13,8 @@ struct Dormouse: ParsableCommand {
         version: version,
         subcommands: [
             Run.self, Create.self, Start.self, List.self, Inspect.self, Status.self, Console.self, Logs.self,
-            Events.self, Stats.self, SetValue.self, Wait.self, Stop.self, Hibernate.self, Kill.self, Bump.self,
-            Discard.self,
-            RestoreImage.self, Copy.self, Rename.self, Remove.self,
+            Events.self, Stats.self, SetValue.self, Wait.self, Stop.self, Hibernate.self, Kill.self, Enable.self,
+            Disable.self, Bump.self, Discard.self, RestoreImage.self, Copy.self, Rename.self, Remove.self,
             Repair.self, SSH.self, CopyFiles.self, Image.self,
             Conformance.self, Psci.self,
             QEMU.self,

@@ -29,7 +29,8 @@ struct Inspect: ParsableCommand {
         if json {
             let inspection = Inspection(
                 name: vm.name, path: vm.path, phase: phase.name, configuration: configuration, state: try vm.state(),
-                environment: plan?.environment, nextStart: plan?.report(), hibernateLocation: vm.hibernateLocation)
+                environment: plan?.environment, nextStart: plan?.report(), hibernateLocation: vm.hibernateLocation,
+                enabled: vm.enabledScope)
             Output.print(try StableJSON.text(of: inspection, indented: true))
             return .poweredOff
         }
@@ -44,6 +45,7 @@ struct Inspect: ParsableCommand {
                 "\(verb) by \(record.call.function) on core \(record.call.core), generation \(record.generation), "
                     + "hardware signature \(record.hardwareSignature), Dormouse \(record.dormouse)")
         }
+        if let scope = vm.enabledScope { Output.print("Starts with the \(scope.words)") }
         if let location = vm.hibernateLocation { Output.print("UEFI's variable HibernateLocation: \(location)") }
         guard let plan else { return .poweredOff }
         Output.print("\nEnvironment \(plan.environment.fingerprint):")
@@ -66,4 +68,6 @@ private struct Inspection: Encodable {
     var nextStart: RunReport.VM?
     /// systemd's variable of UEFI.
     var hibernateLocation: String?
+    /// Whose service manager starts it, if one does.
+    var enabled: UnitScope?
 }

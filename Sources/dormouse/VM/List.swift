@@ -41,6 +41,8 @@ struct List: ParsableCommand {
         /// The number of the process that runs it.
         var process: Int?
         var lastEnd: VMState.End?
+        /// Whose service manager starts it, if one does.
+        var enabled: UnitScope?
 
         init(name: String, in store: VMStore) {
             self.name = name
@@ -54,6 +56,7 @@ struct List: ParsableCommand {
                 words = phase.words
                 if case .running(let holder) = phase { process = Int(holder) }
                 lastEnd = try vm.state().lastEnd
+                enabled = vm.enabledScope
             } catch {
                 state = Self.broken
                 words = "broken: \(Command.words(error))"

@@ -26,6 +26,7 @@ struct Remove: ParsableCommand {
             let store = try storeOptions.location
             // A name that is wrong is said before anything goes.
             for vm in try names.map(store.vm) {
+                if !force { try vm.checkNotEnabled() }
                 try vm.remove(losing: force)
                 Output.print(vm.name)
             }
@@ -46,7 +47,9 @@ struct Rename: ParsableCommand {
 
     func run() throws {
         Command.run {
-            let renamed = try vmOptions.vm().rename(to: newName)
+            let vm = try vmOptions.vm()
+            try vm.checkNotEnabled()
+            let renamed = try vm.rename(to: newName)
             Output.print(renamed.configurationPath)
             return .poweredOff
         }
