@@ -1,5 +1,5 @@
-// How long a Debian kernel takes to boot, to hibernate, to resume and to compute; what it costs, and what it costs on
-// QEMU and on the machine itself.
+// How long a Debian kernel takes to boot, to hibernate, to resume and to compute, and how fast its disk is; what it
+// costs, and what it costs on QEMU and on the machine itself.
 //
 // Benchmarks/README.md describes the measurements. The monitors take turns within each round, so that whatever the host
 // does besides meets all of them.
@@ -14,21 +14,21 @@ struct Benchmark: ParsableCommand {
 
     /// What can be measured for itself.
     enum Part: String, ExpressibleByArgument, CaseIterable {
-        case boot, compute
+        case boot, compute, disk
     }
 
     @Option(help: "The dormouse to measure.") var dormouse: String
     @Option(help: "Another dormouse, such as an older one, that takes turns with it; ratios are to this one then.")
     var before: String?
     @Option(help: "The guest, a directory that scripts/fetch-guests made.") var guest: String
-    @Option(help: "An initramfs with the compute programs.") var programsInitrd: String
+    @Option(help: "An initramfs with the programs that compute and use the disk.") var programsInitrd: String
     @Option(help: "The compute programs for this machine.") var native: String
     @Option(
         help: ArgumentHelp(
             "The engine of Dormouse's CPU. May be repeated: each is measured. (default: Dormouse's own)",
             valueName: "engine"))
     var engine: [String] = []
-    @Option(help: "Measure only this: boot (with hibernation and resume) or compute.") var only: Part?
+    @Option(help: "Measure only this: boot (with hibernation and resume), compute or disk.") var only: Part?
     @Option(
         help: ArgumentHelp("Only these compute programs, separated by commas.", valueName: "names"),
         transform: { $0.split(separator: ",").map(String.init) })
@@ -46,6 +46,8 @@ struct Benchmark: ParsableCommand {
             throw ValidationError("--memory has to be at least 128, or the kernel does not boot")
         }
     }
+
+    private func measures(_ part: Part) -> Bool { only == nil || only == part }
 
     func run() throws {
         let guest = Guest(
@@ -72,22 +74,26 @@ struct Benchmark: ParsableCommand {
         if host.load >= 1 { note("the load of this machine is \(host.load): what follows says little") }
 
         var results = Results(
-            host: host, memoryMebibytes: memory, programs: only == .boot ? [] : programs,
+            host: host, memoryMebibytes: memory, programs: measures(.compute) ? programs : [],
             measured: ours.map(\.name), baseline: baseline)
         for round in 1...rounds {
             for monitor in monitors {
                 var measurement = Measurement()
-                if only != .compute {
+                if measures(.boot) {
                     note("round \(round) of \(rounds): \(monitor.name), boot")
                     try measurement.measureBoot(of: guest, on: monitor)
                 }
-                if only != .boot {
+                if measures(.compute) {
                     note("round \(round) of \(rounds): \(monitor.name), compute")
                     try measurement.measure(programs, in: guest, on: monitor)
                 }
+                if measures(.disk) {
+                    note("round \(round) of \(rounds): \(monitor.name), disk")
+                    try measurement.measureDisks(of: guest, on: monitor, maker: URL(filePath: dormouse))
+                }
                 try results.add(measurement, of: monitor.name)
             }
-            if only != .boot && !withoutNative {
+            if measures(.compute) && !withoutNative {
                 note("round \(round) of \(rounds): \(native.name), compute")
                 try results.add(native.measure(programs), of: native.name)
             }

@@ -1,4 +1,5 @@
-// One round of one monitor: boot and power off, boot and hibernate, resume; and the compute programs.
+// One round of one monitor: boot and power off, boot and hibernate, resume; the compute programs; and a disk in each
+// format.
 
 import Foundation
 
@@ -29,6 +30,8 @@ struct Measurement: Codable {
     /// By the name of the program.
     private(set) var programSeconds: [String: Double] = [:]
     private(set) var checksums: [String: String] = [:]
+    /// By the name of the pattern and that of the format.
+    private(set) var disk: [DiskPattern: [String: Double]] = [:]
 
     subscript(quantity: Quantity) -> Double? {
         get { values[quantity.rawValue] }
@@ -68,6 +71,24 @@ struct Measurement: Codable {
         try add(programs, of: process)
     }
 
+    /// A disk in each format, new each time. `maker` makes the images, the same for every monitor.
+    mutating func measureDisks(of guest: Guest, on monitor: any Monitor, maker: URL) throws {
+        var guest = guest
+        guest.initrd = guest.programsInitrd
+        for format in DiskImage.Format.allCases {
+            let process = try Scratch.use { scratch in
+                let image = try scratch.makeImage(format, byteCount: DiskPattern.diskByteCount, by: maker)
+                return try run("disk", of: guest, on: monitor, scratch, disk: image, countsMemory: false)
+            }
+            for pattern in DiskPattern.allCases {
+                guard let speed = process.lines.lazy.compactMap({ pattern.speed(line: $0.text) }).first else {
+                    throw MeasurementError(description: "there is no result of \(pattern.rawValue)\n\(process.ending)")
+                }
+                disk[pattern, default: [:]][format.rawValue] = speed
+            }
+        }
+    }
+
     /// Takes the results of `programs` from what a process printed.
     mutating func add(_ programs: [String], of process: MeasuredProcess) throws {
         for result in process.lines.compactMap({ ProgramResult(line: $0.text) }) {
@@ -81,9 +102,9 @@ struct Measurement: Codable {
 
     private mutating func run(
         _ test: String, of guest: Guest, on monitor: any Monitor, _ scratch: Scratch,
-        countsMemory: Bool = true
+        disk image: DiskImage? = nil, countsMemory: Bool = true
     ) throws -> MeasuredProcess {
-        let disk = try scratch.disk(byteCount: UInt64(guest.memoryMebibytes) << 20)
+        let disk = try image ?? scratch.disk(byteCount: UInt64(guest.memoryMebibytes) << 20)
         let process = try MeasuredProcess(
             monitor.executable, monitor.arguments(guest, test: test, disk: disk, report: scratch.report),
             guestByteCount: guest.memoryMebibytes << 20)
@@ -114,13 +135,22 @@ struct Scratch {
     }
 
     /// The disk: sparse and empty when it is first asked for.
-    func disk(byteCount: UInt64) throws -> URL {
-        let disk = directory.appending(path: "disk.img")
-        guard !FileManager.default.fileExists(atPath: disk.path) else { return disk }
-        _ = FileManager.default.createFile(atPath: disk.path, contents: nil)
-        let handle = try FileHandle(forWritingTo: disk)
+    func disk(byteCount: UInt64) throws -> DiskImage {
+        let disk = DiskImage(file: directory.appending(path: "disk.img"), format: .raw)
+        guard !FileManager.default.fileExists(atPath: disk.file.path) else { return disk }
+        _ = FileManager.default.createFile(atPath: disk.file.path, contents: nil)
+        let handle = try FileHandle(forWritingTo: disk.file)
         try handle.truncate(atOffset: byteCount)
         try handle.close()
+        return disk
+    }
+
+    /// An empty disk in a format, made by `dormouse image create`.
+    func makeImage(_ format: DiskImage.Format, byteCount: Int, by dormouse: URL) throws -> DiskImage {
+        let disk = DiskImage(file: directory.appending(path: "disk.\(format.rawValue)"), format: format)
+        let process = try MeasuredProcess(
+            dormouse, ["image", "create", disk.file.path, String(byteCount), "--format", format.rawValue])
+        guard process.exitCode == 0 else { throw MeasurementError(description: process.ending) }
         return disk
     }
 

@@ -5,7 +5,7 @@ import Foundation
 /// A kernel, its initramfs, and the RAM that it gets.
 struct Guest {
     let directory: URL
-    /// The initramfs that also has the compute programs.
+    /// The initramfs that also has the programs that compute and use the disk.
     let programsInitrd: URL
     let memoryMebibytes: Int
     /// The initramfs that it starts with.
@@ -29,6 +29,16 @@ struct Guest {
     func commandLine(_ test: String) -> String { "console=ttyAMA0 panic=1 dormouse.test=\(test)" }
 }
 
+/// What a guest's disk is in.
+struct DiskImage {
+    enum Format: String, CaseIterable {
+        case raw, qcow2
+    }
+
+    var file: URL
+    var format: Format
+}
+
 /// A program that runs guests.
 protocol Monitor {
     var name: String { get }
@@ -36,7 +46,7 @@ protocol Monitor {
     var version: String { get }
     var executable: URL { get }
     /// How it is told to run `test` in `guest` with one CPU and one disk, the console on standard output.
-    func arguments(_ guest: Guest, test: String, disk: URL, report: URL) -> [String]
+    func arguments(_ guest: Guest, test: String, disk: DiskImage, report: URL) -> [String]
 }
 
 struct Dormouse: Monitor {
@@ -54,9 +64,10 @@ struct Dormouse: Monitor {
 
     var version: String { firstLine(of: executable, ["--version"]) }
 
-    func arguments(_ guest: Guest, test: String, disk: URL, report: URL) -> [String] {
+    func arguments(_ guest: Guest, test: String, disk: DiskImage, report: URL) -> [String] {
         [
-            "run", "--kernel", guest.kernel, "--initrd", guest.initrd.path, "--disk", disk.path, "--cpus", "1",
+            "run", "--kernel", guest.kernel, "--initrd", guest.initrd.path, "--disk",
+            "\(disk.file.path),format=\(disk.format.rawValue)", "--cpus", "1",
             "--memory", String(guest.memoryMebibytes), "--append", guest.commandLine(test), "--no-reboot",
             "--report", report.path,
         ] + (engine.map { ["--engine", $0] } ?? [])
@@ -79,14 +90,15 @@ struct QEMU: Monitor {
         executable = found
     }
 
-    func arguments(_ guest: Guest, test: String, disk: URL, report: URL) -> [String] {
+    func arguments(_ guest: Guest, test: String, disk: DiskImage, report: URL) -> [String] {
         [
             "-M", "virt,gic-version=3", "-accel", "tcg", "-cpu", "cortex-a57", "-smp", "1",
             "-m", String(guest.memoryMebibytes), "-global", "virtio-mmio.force-legacy=false",
             "-display", "none", "-serial", "stdio", "-monitor", "none", "-nic", "none", "-no-reboot",
             "-kernel", guest.kernel, "-initrd", guest.initrd.path, "-append", guest.commandLine(test),
             // Neither monitor goes round the host's page cache.
-            "-drive", "file=\(disk.path),format=raw,if=none,id=disk", "-device", "virtio-blk-device,drive=disk",
+            "-drive", "file=\(disk.file.path),format=\(disk.format.rawValue),if=none,id=disk",
+            "-device", "virtio-blk-device,drive=disk",
         ]
     }
 }

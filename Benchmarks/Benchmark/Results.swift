@@ -80,6 +80,11 @@ struct Results {
         median(of: name) { $0.programSeconds[program] }
     }
 
+    /// MiB in a second.
+    private func diskSpeed(_ pattern: DiskPattern, _ format: DiskImage.Format, of name: String) -> Double? {
+        median(of: name) { $0.disk[pattern]?[format.rawValue] }
+    }
+
     /// A quantity of a monitor as a multiple of the baseline's.
     private func ratio(_ quantity: Quantity, of name: String) -> Double? {
         quotient(median(quantity, of: name), baseline.flatMap { median(quantity, of: $0) })
@@ -111,7 +116,7 @@ struct Results {
             \(host.date), \(host.processor), \(host.cores) cores, \(host.system), load before \(host.load)
             Linux \(host.guest), 1 CPU, \(memoryMebibytes) MiB; \(versions.joined(separator: "; "))
             """
-        return ([heading] + [bootTable(), programTable()].compactMap { $0 }).joined(separator: "\n\n")
+        return ([heading] + [bootTable(), programTable(), diskTable()].compactMap { $0 }).joined(separator: "\n\n")
     }
 
     private var roundCount: Int { rounds[names[0]]?.count ?? 0 }
@@ -145,6 +150,37 @@ struct Results {
             ["seconds, median of \(roundCount)"] + names + pairs.map { "speed of \($0.name) to \($0.other)" }, rows)
     }
 
+    /// Medians of both formats, qcow2 as a multiple of raw, and of ours as multiples of the baseline's; nil if no disk
+    /// was measured.
+    private func diskTable() -> String? {
+        let monitors = names.filter { diskSpeed(.read, .raw, of: $0) != nil }
+        guard !monitors.isEmpty else { return nil }
+        let formats = DiskImage.Format.allCases
+        let compared = baseline.map { baseline in measured.map { (name: $0, baseline: baseline) } } ?? []
+        let rows = DiskPattern.allCases.map { pattern in
+            [pattern.title]
+                + monitors.flatMap { name in
+                    formats.map { Self.text(diskSpeed(pattern, $0, of: name)) } + [
+                        Self.text(
+                            quotient(diskSpeed(pattern, .qcow2, of: name), diskSpeed(pattern, .raw, of: name)),
+                            prefix: "× ")
+                    ]
+                }
+                + compared.flatMap { pair in
+                    formats.map {
+                        Self.text(
+                            quotient(diskSpeed(pattern, $0, of: pair.name), diskSpeed(pattern, $0, of: pair.baseline)),
+                            prefix: "× ")
+                    }
+                }
+        }
+        return Self.table(
+            ["MiB/s, median of \(roundCount)"]
+                + monitors.flatMap { name in formats.map { "\(name), \($0.rawValue)" } + ["qcow2 / raw"] }
+                + compared.flatMap { pair in formats.map { "\(pair.name) / \(pair.baseline), \($0.rawValue)" } },
+            rows)
+    }
+
     private static func table(_ heading: [String], _ rows: [[String]]) -> String {
         ([heading, heading.map { _ in "---" }] + rows).map { "| " + $0.joined(separator: " | ") + " |" }
             .joined(separator: "\n")
@@ -172,6 +208,8 @@ extension Results {
         /// By the name of ours, then of the other, then of the program: above one is quicker.
         var speeds: [String: [String: [String: Double]]]
         var geometricMeans: [String: [String: Double]]
+        /// MiB in a second, by the name of the monitor, of the format and of the pattern.
+        var disks: [String: [String: [String: Double]]]
         var rounds: [String: [Measurement]]
     }
 
@@ -193,6 +231,15 @@ extension Results {
                 each(others) { other in each(programs) { speed($0, of: name, against: other) } }
             },
             geometricMeans: each(measured) { name in each(others) { meanSpeed(of: name, against: $0) } },
+            disks: each(names) { name in
+                each(DiskImage.Format.allCases.map(\.rawValue)) { format in
+                    each(DiskPattern.allCases.map(\.rawValue)) { pattern in
+                        DiskPattern(rawValue: pattern).flatMap { pattern in
+                            median(of: name) { $0.disk[pattern]?[format] }
+                        }
+                    }
+                }
+            },
             rounds: rounds)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
