@@ -9,14 +9,17 @@ struct SliceCache {
         var offset: UInt64
         var bytes: [UInt8]
         var isDirty = false
-        fileprivate var used: UInt64 = 0
+        /// Whether it was found since the hand was here.
+        fileprivate var wasUsed = false
     }
 
     /// How many there are at most.
     let limit: Int
     private var slices: [Slice] = []
     private var positions: [UInt64: Int] = [:]
-    private var clock: UInt64 = 0
+    /// Where the search for a place goes on: each slice that was used meanwhile is passed over once. To look for the
+    /// one that was not used for longest among thousands took longer than to read one.
+    private var hand = 0
     private(set) var dirtyCount = 0
 
     init(limit: Int) { self.limit = limit }
@@ -24,8 +27,7 @@ struct SliceCache {
     /// Where the slice at `offset` of the file is; nil if it is not here.
     mutating func find(_ offset: UInt64) -> Int? {
         guard let position = positions[offset] else { return nil }
-        clock &+= 1
-        slices[position].used = clock
+        slices[position].wasUsed = true
         return position
     }
 
@@ -34,20 +36,12 @@ struct SliceCache {
     /// Whether nothing can be added before something was written.
     var isStuck: Bool { slices.count >= limit && dirtyCount >= slices.count }
 
-    /// Adds a slice, in the place of the one that was not used for longest and is not changed.
+    /// Adds a slice, in the place of one that was not used for a while and is not changed.
     ///
     /// - Returns: where it is.
     mutating func insert(_ bytes: [UInt8], at offset: UInt64) -> Int {
-        clock &+= 1
-        let slice = Slice(offset: offset, bytes: bytes, used: clock)
-        var victim: Int?
-        if slices.count >= limit {
-            for position in slices.indices where !slices[position].isDirty {
-                if let best = victim, slices[best].used <= slices[position].used { continue }
-                victim = position
-            }
-        }
-        guard let victim else {
+        let slice = Slice(offset: offset, bytes: bytes)
+        guard let victim = slices.count >= limit ? takeVictim() : nil else {
             slices.append(slice)
             positions[offset] = slices.count - 1
             return slices.count - 1
@@ -56,6 +50,18 @@ struct SliceCache {
         slices[victim] = slice
         positions[offset] = victim
         return victim
+    }
+
+    /// A slice that is needed least; nil if all are changed.
+    private mutating func takeVictim() -> Int? {
+        guard dirtyCount < slices.count else { return nil }
+        // Each is passed over once at most, so that one is found in the second round.
+        while true {
+            hand = hand + 1 < slices.count ? hand + 1 : 0
+            if slices[hand].isDirty { continue }
+            guard slices[hand].wasUsed else { return hand }
+            slices[hand].wasUsed = false
+        }
     }
 
     /// Changes a slice.
