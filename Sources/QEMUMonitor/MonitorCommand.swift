@@ -161,9 +161,9 @@ extension MonitoredMachine {
         guard ![.shutdown, .guestPanicked].contains(status) else {
             throw QMPError("the guest has ended: reset the machine to start it again")
         }
+        // A disk that is waited for holds it still. Told before it goes on: its end may be told in a moment.
+        if status != .ioError { monitor.note(isPaused: false) }
         resume()
-        // A disk that is waited for holds it still.
-        monitor.note(isPaused: status == .ioError)
     }
 
     func powerDown(_ monitor: Monitor) throws(QMPError) {
