@@ -142,4 +142,33 @@ struct QEMUBoardTests {
         #expect(
             tree.firstRange(of: Data("linux,dummy-virt".utf8)) != nil && tree.firstRange(of: Data("quiet".utf8)) != nil)
     }
+
+    @Test("A watchdog on PCI is Arm's, with what it does of QEMU's actions and ours, whichever option says it")
+    func watchdog() throws {
+        let device = ["-device", "i6300esb,id=w"]
+        func action(_ options: String...) throws -> WatchdogAction? {
+            try QEMULine.machine(device + options).machine.watchdog
+        }
+        #expect(try QEMULine.machine().machine.watchdog == nil)
+        #expect(try QEMULine.machine(device).warnings.count == 1)
+        #expect(try action() == .reset)
+        #expect(try action("-action", "watchdog=reset") == .reset)
+        #expect(try action("-watchdog-action", "none") == .nothing)
+        #expect(try action("-action", "reboot=shutdown,watchdog=debug") == .nothing)
+        #expect(try action("-watchdog-action", "crash") == .crash)
+        #expect(try action("-bios", "F", "-action", "watchdog=hibernate") == .hibernate)
+        // The last one counts.
+        #expect(try action("-watchdog-action", "none", "-action", "watchdog=reset") == .reset)
+        // Without a watchdog nothing comes of it, but a word that means nothing.
+        #expect(try QEMULine.machine("-action", "watchdog=poweroff").machine.watchdog == nil)
+        for (options, words) in [
+            (["-watchdog-action", "poweroff"], "-watchdog-action watchdog=poweroff is not to be had; say reset"),
+            (["-action", "watchdog=pause"], "-action watchdog=pause is not to be had; say reset"),
+            (["-action", "watchdog=bark"], "-action watchdog=bark is not known"),
+            (["-device", "i6300esb"], "i6300esb is there already"),
+        ] {
+            let said = QEMULine.error(device + options)
+            #expect(said.contains(words), "\(said)")
+        }
+    }
 }

@@ -27,6 +27,13 @@ public struct MonitorEvent: Sendable, Equatable {
     /// The guest's kernel panicked, which is the end of its run.
     public static let guestPanicked = MonitorEvent("GUEST_PANICKED", ["action": "poweroff"])
 
+    /// The guest did not refresh its watchdog.
+    ///
+    /// - Parameter action: what is done about it.
+    public static func watchdog(_ action: String) -> MonitorEvent {
+        MonitorEvent("WATCHDOG", ["action": .string(action)])
+    }
+
     /// A dump has ended.
     static func dumpCompleted(_ state: DumpState) -> MonitorEvent {
         var data: [String: JSONValue] = ["result": state.value]

@@ -15,6 +15,10 @@ extension QEMUMachine {
             try attachPort(&settings, isConsole: driver == "virtconsole")
             return try settings.finish()
         }
+        guard driver != QEMUWatchdog.device else {
+            try attachWatchdog(&settings)
+            return try settings.finish()
+        }
         let device = Self.devices.first { name in Self.buses.contains { name + $0 == driver } }
         guard let device else {
             throw QEMUError(

@@ -56,6 +56,7 @@ struct QEMUMachine {
     var deviceTreePath: String?
     /// Shares that are defined, and not yet attached, by their id.
     var fsdevs: [String: ShareConfiguration] = [:]
+    var watchdog = QEMUWatchdog()
     /// Sources of entropy, by their id.
     var entropySources: Set<String> = []
     /// Whether what is written to disks is lost, and those for which it is in any case, by their paths.
@@ -139,6 +140,7 @@ struct QEMUMachine {
         case "nodefaults": hasNoDefaults = true
         case "echr": try allow(value, ["1", "0x1", "0x01"], name, "the key that commands begin with is Ctrl-A, 1")
         case "action": try takeAction(value)
+        case "watchdog-action": try watchdog.take(value, of: name)
         case "no-reboot": runArguments.append("--no-reboot")
         case "icount": try takeInstructionClock(value)
         case "pidfile": pidFile = value
@@ -189,6 +191,7 @@ struct QEMUMachine {
         try checkMemory()
         try checkPorts()
         try checkShares()
+        try applyWatchdog()
         try applyMachineArguments()
     }
 
@@ -344,7 +347,7 @@ struct QEMUMachine {
         case let other?: throw QEMUError("action", "shutdown=\(other): say poweroff or pause")
         }
         try list.ignore("panic", "shutdown", "none", "exit-failure")
-        try list.ignore("watchdog", "reset", "shutdown", "poweroff", "none")
+        if let action = list.take("watchdog") { try watchdog.take(action, of: "action") }
         try list.finish()
     }
 

@@ -19,7 +19,7 @@ struct QEMUOption: Equatable {
         "M", "accel", "action", "append", "bios", "blockdev", "boot", "chardev", "cpu", "device", "display", "drive",
         "echr", "fsdev", "gdb", "global", "hda", "icount", "initrd", "kernel", "m", "machine", "mon", "monitor", "name",
         "net", "netdev", "nic", "numa", "object", "parallel", "pflash", "pidfile", "qmp", "qmp-pretty", "readconfig",
-        "rtc", "semihosting-config", "serial", "smbios", "smp", "uuid", "vga", "virtfs",
+        "rtc", "semihosting-config", "serial", "smbios", "smp", "uuid", "vga", "virtfs", "watchdog-action",
     ]
 
     /// Options that stand alone and are taken.
@@ -40,9 +40,7 @@ struct QEMUOption: Equatable {
     ]
 
     /// Options that will be taken once Dormouse has what they ask for.
-    static let later: Set<String> = [
-        "d", "trace", "watchdog-action",
-    ]
+    static let later: Set<String> = ["d", "trace"]
 
     /// Cuts a command line into options.
     static func list(_ arguments: [String]) throws(QEMUError) -> [QEMUOption] {

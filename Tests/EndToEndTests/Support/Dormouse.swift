@@ -29,6 +29,7 @@ enum Dormouse {
 enum ExitCode {
     static let poweredOff: Int32 = 0
     static let reset: Int32 = 32
+    static let crashed: Int32 = 33
     static let powerCut: Int32 = 35
     static let hibernated: Int32 = 40
     static let refusedEnvironment: Int32 = 50

@@ -17,6 +17,13 @@ enum LinuxGuest: String, CaseIterable {
     var kernel: URL { Self.directory.appending(path: rawValue).appending(path: "vmlinuz") }
     var initrd: URL { Self.directory.appending(path: rawValue).appending(path: "initramfs.cpio") }
 
+    /// Whether its initramfs loads a module that it can do without.
+    func hasModule(_ name: String) -> Bool {
+        let list = Self.directory.appending(path: rawValue).appending(path: "modules/optional")
+        let names = (try? String(contentsOf: list, encoding: .utf8))?.split(separator: "\n") ?? []
+        return names.contains(name[...])
+    }
+
     /// Its name, as the kernel's package has it.
     var release: String {
         get throws {

@@ -67,7 +67,11 @@ final class QEMUSteering: RunSteering {
     func connect(_ events: inout MachineEvents) {
         debugger?.connect(&events) { [self] in monitor.note(isPaused: true) }
         ends.connect(&events)
-        let (suspended, panic, disk) = (events.suspended, events.panic, events.disk)
+        let (suspended, panic, disk, watchdog) = (events.suspended, events.panic, events.disk, events.watchdog)
+        events.watchdog = { [self] action in
+            watchdog?(action)
+            monitor.post(.watchdog(action.rawValue))
+        }
         events.suspended = { [self] event in
             suspended?(event)
             switch event {
