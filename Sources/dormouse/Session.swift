@@ -83,6 +83,13 @@ final class Session: Sendable {
         events.suspended = { log.notice("\($0.words)") }
         events.panic = { log.warning("\($0.words)") }
         events.watchdog = { log.warning("the guest did not refresh its watchdog: \($0.rawValue)") }
+        events.shareLost = { tag in
+            log.warning(
+                """
+                the guest's driver lost the share \(tag) when the guest suspended or hibernated: what uses the share \
+                waits for ever; before it does so, let the guest unmount shares and unload the driver
+                """)
+        }
         steering?.connect(&events)
         connect(&events)
         if let warning = configuration.model.warning { log.warning("\(warning)") }

@@ -9,15 +9,124 @@ extension EndToEnd {
     struct QEMUShareTests {
         /// Debian's cloud kernels have no 9P.
         private static let guest = LinuxGuest.pages16K
-        private static let hasModules: Bool = {
-            let list = LinuxGuest.directory.appending(path: "\(guest.rawValue)/modules/optional")
-            let names = (try? String(contentsOf: list, encoding: .utf8))?.split(separator: "\n") ?? []
-            return names.contains("9p")
-        }()
+        private static let hasModules = guest.hasModule("9p")
+        private static let modulesMissing: Comment =
+            "the kernel's 9p modules are not there: run scripts/fetch-guests and make-initramfs"
+
+        /// A guest that runs a test of Guests/linux/init.
+        private static func start(_ test: String, _ options: [String], _ files: URL) throws -> DormouseRun {
+            try DormouseRun(
+                [
+                    "qemu", "-m", "512", "-display", "none", "-serial", "stdio", "-no-reboot", "-kernel",
+                    guest.kernel.path, "-initrd", guest.initrd.path, "-append",
+                    "console=ttyAMA0 panic=1 dormouse.test=\(test)",
+                ] + options, files: files, input: .pipe)
+        }
+
+        private static let mount = "mount -t 9p -o trans=virtio,version=9p2000.L w /w"
+
+        /// Hibernates with a share, and resumes.
+        ///
+        /// - Parameters:
+        ///   - before: commands before it hibernates.
+        ///   - after: commands once it is resumed.
+        /// - Returns: what Dormouse said of the run that hibernated and of the one that resumed, and its console.
+        private func hibernate(
+            _ name: String, _ before: String, _ after: String
+        ) throws -> (hibernated: String, resumed: String, console: String) {
+            let scratch = try Scratch(name)
+            let directory = scratch.file("share")
+            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+            try Data("from the host\n".utf8).write(to: directory.appending(path: "host"))
+            let options = [
+                "-drive", "file=\(try scratch.makeDisk().path),format=raw,if=virtio", "-virtfs",
+                "local,path=\(directory.path),mount_tag=w,security_model=none",
+            ]
+            let first = try Self.start("shell", options, scratch.file("1-hibernate"))
+            try first.waitForConsole("dormouse: shell")
+            let resume = "cat /sys/class/block/vda/dev >/sys/power/resume"
+            for command in [
+                "mkswap /dev/vda; swapon /dev/vda; \(resume); mkdir /w; \(before)",
+                "echo shutdown >/sys/power/disk; echo disk >/sys/power/state; echo resumed-$((6 * 7)); \(after)",
+            ] { try first.send(command + "\n") }
+            let end = try first.waitForEnd()
+            #expect(end.exitCode == 0 && end.report?.end.kind == "hibernated")
+            let second = try Self.start("shell", options, scratch.file("2-resume"))
+            try second.waitForConsole("dormouse: shell")
+            try second.send(resume + "\n")
+            let resumed = try second.waitForEnd()
+            #expect(resumed.exitCode == 0 && resumed.report?.end.kind == "powered-off")
+            #expect(resumed.console.contains("resumed-42"))
+            return (first.messages, second.messages, resumed.console)
+        }
+
+        @Test(
+            "Over a hibernation a guest keeps a share if its driver is loaded anew, mounted again",
+            .needs(hasModules, modulesMissing))
+        func reloaded() throws {
+            let run = try hibernate(
+                "qemu-share-reloaded", "\(Self.mount); umount /w; rmmod 9p 9pnet_virtio",
+                "insmod /modules/9pnet_virtio.ko; insmod /modules/9p.ko; \(Self.mount); cat /w/host; poweroff -f")
+            #expect(run.console.contains("from the host"))
+            #expect(!(run.hibernated + run.resumed).contains("the share w"))
+        }
+
+        @Test(
+            "A share whose driver hibernated with the guest is lost, which is said then and again when it is resumed",
+            .needs(hasModules, modulesMissing), arguments: [true, false])
+        func lost(isMounted: Bool) throws {
+            let run = try hibernate(
+                "qemu-share-lost-\(isMounted)", Self.mount + (isMounted ? "" : "; umount /w"), "poweroff -f")
+            for messages in [run.hibernated, run.resumed] {
+                #expect(messages.contains("the guest's driver lost the share w"))
+            }
+        }
+
+        @Test("A share is the root of Linux, with its init, programs and files", .needs(hasModules, modulesMissing))
+        func root() throws {
+            let scratch = try Scratch("qemu-share-root")
+            let root = scratch.file("root")
+            let files = FileManager.default
+            for directory in ["bin", "proc", "dev", "sys", "tmp"] {
+                try files.createDirectory(at: root.appending(path: directory), withIntermediateDirectories: true)
+            }
+            try files.copyItem(
+                at: LinuxGuest.directory.appending(path: "busybox"), to: root.appending(path: "bin/busybox"))
+            let script = """
+                #!/bin/busybox sh
+                export PATH=/bin
+                /bin/busybox --install -s /bin
+                mount -t proc proc /proc
+                echo "root is $(awk '$2 == "/" { kind = $3 } END { print kind }' /proc/mounts)"
+                seq 1000 | sort -r | sha256sum >/tmp/sum
+                echo "done-$((6 * 7))"
+                poweroff -f
+
+                """
+            try Data(script.utf8).write(to: root.appending(path: "init"))
+            for file in ["init", "bin/busybox"] {
+                try files.setAttributes(
+                    [.posixPermissions: 0o755], ofItemAtPath: root.appending(path: file).path)
+            }
+            // As danobi's vmtest has it, but for a kernel with modules.
+            let run = try Self.start(
+                "root root=/dev/root rootfstype=9p rootflags=trans=virtio,version=9p2000.L rw",
+                ["-virtfs", "local,id=root,path=\(root.path),mount_tag=/dev/root,security_model=none,multidevs=remap"],
+                scratch.file("1-boot"))
+            let end = try run.waitForEnd()
+            #expect(end.guestFailure == nil)
+            #expect(end.exitCode == 0 && end.report?.end.kind == "powered-off")
+            #expect(end.console.contains("root is 9p") && end.console.contains("done-42"))
+            #expect(
+                try files.destinationOfSymbolicLink(atPath: root.appending(path: "bin/sort").path) == "/bin/busybox")
+            let sum = try String(contentsOf: root.appending(path: "tmp/sum"), encoding: .utf8)
+            let expected = try Command.tool("sh", ["-c", "seq 1000 | LC_ALL=C sort -r | sha256sum"])
+            #expect(sum == String(decoding: expected, as: UTF8.self))
+        }
 
         @Test(
             "Linux reads, makes, moves and removes files of a share, and the host finds them so; a read-only one stays",
-            .needs(hasModules, "the kernel's 9p modules are not there: run scripts/fetch-guests and make-initramfs"))
+            .needs(hasModules, modulesMissing))
         func share() throws {
             let scratch = try Scratch("qemu-share")
             let files = FileManager.default
@@ -29,12 +138,10 @@ extension EndToEnd {
             try Data("secret\n".utf8).write(to: scratch.file("outside"))
             let run = try DormouseRun(
                 [
-                    "qemu", "-m", "512", "-display", "none", "-serial", "stdio", "-kernel", Self.guest.kernel.path,
-                    "-initrd", Self.guest.initrd.path, "-append", "console=ttyAMA0 panic=1 dormouse.test=shell",
                     "-virtfs", "local,path=\(writable.path),mount_tag=w,security_model=none", "-fsdev",
                     "local,id=r,path=\(readOnly.path),security_model=none,readonly=on", "-device",
                     "virtio-9p-device,fsdev=r,mount_tag=r",
-                ], files: scratch.file("1-boot"), input: .pipe)
+                ], scratch.file("1-boot"))
             try run.waitForConsole("dormouse: shell")
             let commands = [
                 "mkdir /w /r; mount -t 9p -o trans=virtio,version=9p2000.L w /w",

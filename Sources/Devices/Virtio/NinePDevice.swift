@@ -36,6 +36,7 @@ public final class NinePDevice: VirtioDevice {
     private let transport: Transport
     /// nil: messages are carried out within the notification.
     private let worker: WorkerThread?
+    private let lost: @Sendable () -> Void
 
     /// A share.
     ///
@@ -43,7 +44,13 @@ public final class NinePDevice: VirtioDevice {
     ///   - tag: what the guest mounts it by, of up to `tagLimit` bytes.
     ///   - server: serves it.
     ///   - synchronous: whether messages are carried out within the notification.
-    public init(tag: String, server: NinePServer, synchronous: Bool) throws(HostResourceError) {
+    ///   - lost: called on a vCPU's thread when the driver goes on without a queue. Linux's driver does so after the
+    ///     guest suspended or hibernated (`virtio_device_restore` of its drivers/virtio/virtio.c, for a driver that has
+    ///     no `restore`): it uses the queue that it had, of which no device knows any more, and waits for ever.
+    public init(
+        tag: String, server: NinePServer, synchronous: Bool, lost: @escaping @Sendable () -> Void = {}
+    ) throws(HostResourceError) {
+        self.lost = lost
         let bytes = Array(tag.utf8.prefix(Self.tagLimit))
         configuration = UInt16(bytes.count).littleEndianBytes + bytes
         let transport = Transport(server)
@@ -70,6 +77,8 @@ public final class NinePDevice: VirtioDevice {
         }
         worker.wake()
     }
+
+    public func driverBecameReady(queueCount: Int) { if queueCount == 0 { lost() } }
 
     public func reset() {
         transport.setQueue(nil)

@@ -68,6 +68,9 @@ public protocol VirtioDevice: AnyObject, Sendable {
     /// The driver has made buffers available in queue `index`; also called once when the queue starts.
     func queueNotified(_ index: Int)
 
+    /// The driver has set DRIVER_OK, and has set up so many queues.
+    func driverBecameReady(queueCount: Int)
+
     /// Back to the state after creation: when this returns, no queue is touched any more.
     func reset()
 
@@ -93,6 +96,8 @@ public protocol VirtioDevice: AnyObject, Sendable {
 
 extension VirtioDevice {
     public var configurationGeneration: UInt32 { 0 }
+
+    public func driverBecameReady(queueCount: Int) {}
 
     /// For a device that does little for each call, whatever its driver asks for.
     public func setEnding(_ isEnding: Bool) {}

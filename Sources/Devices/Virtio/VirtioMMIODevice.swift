@@ -210,7 +210,7 @@ public final class VirtioMMIODevice: MMIODevice {
 
     private func writeStatus(_ value: UInt32, of device: any VirtioDevice) {
         guard value != 0 else { return reset() }
-        let started: [Int] = state.withLock { state in
+        let started: [Int]? = state.withLock { state in
             let old = state.status
             // §2.1.1: a driver sets bits; only a reset clears them.
             var new = old.union(DeviceStatus(rawValue: value).intersection(.writable))
@@ -221,7 +221,7 @@ public final class VirtioMMIODevice: MMIODevice {
                 new.remove(.driverOK)
             }
             state.status = new
-            guard new.contains(.driverOK), !old.contains(.driverOK) else { return [] }
+            guard new.contains(.driverOK), !old.contains(.driverOK) else { return nil }
             notifications.driverBecameReady()
             return state.queues.indices.filter { index in
                 // Made anew: the features may have been written after the queue.
@@ -230,6 +230,8 @@ public final class VirtioMMIODevice: MMIODevice {
                 return true
             }
         }
+        guard let started else { return }
+        device.driverBecameReady(queueCount: started.count)
         // The driver may have made buffers available before it was done (§3.1.1 forbids only telling us).
         started.forEach(device.queueNotified)
     }

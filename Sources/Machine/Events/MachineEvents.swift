@@ -15,6 +15,10 @@ public struct MachineEvents: Sendable {
     public var portOutput: (@Sendable (_ port: Int, _ bytes: [UInt8]) -> Int)?
     /// A port takes input again, after `sendPortInput` could not take everything.
     public var portReady: @Sendable (_ port: Int) -> Void
+    public var portOpened: @Sendable (_ port: Int, _ isOpen: Bool) -> Void = { _, _ in }
+    /// The guest's driver of a share, by its tag, lost it when the guest suspended or hibernated: what the guest asks for
+    /// is not heard any more.
+    public var shareLost: @Sendable (_ tag: String) -> Void = { _ in }
     /// A firmware call and its outcome. Nil: nobody wants to know.
     public var firmwareCall: (@Sendable (FirmwareCallEvent) -> Void)?
     /// The guest suspended the machine to RAM, or it was woken.

@@ -139,7 +139,8 @@ struct ShareFunction: VirtioFunction {
         } catch { throw .share(.directory(error)) }
         do {
             let device = try NinePDevice(
-                tag: share.tag, server: server, synchronous: parts.configuration.clock == .instructions)
+                tag: share.tag, server: server, synchronous: parts.configuration.clock == .instructions,
+                lost: { [share, lost = parts.events.shareLost] in lost(share.tag) })
             parts.shares.append(device)
             return device
         } catch { throw .host(error.description) }
