@@ -127,7 +127,9 @@ let package = Package(
         .testTarget(
             name: "DiskImagesTests", dependencies: ["Devices", "DiskImages", "HostSupport", "TestSupport"],
             swiftSettings: common),
-        .testTarget(name: "NinePFSTests", dependencies: ["Bytes", "NinePFS", "TestSupport"], swiftSettings: common),
+        .testTarget(
+            name: "NinePFSTests", dependencies: ["Bytes", "CExtendedAttributes", "NinePFS", "TestSupport"],
+            swiftSettings: common),
         .testTarget(name: "PSCITests", dependencies: ["PSCI"], swiftSettings: common),
         .testTarget(name: "Arm64Tests", dependencies: ["Arm64"], swiftSettings: common),
         .testTarget(name: "HypervisorTests", dependencies: ["Hypervisor"], swiftSettings: common),
@@ -176,7 +178,8 @@ let package = Package(
             swiftSettings: common),
         // Runs the executable as a user does; the modules only where there is no command for it.
         .testTarget(
-            name: "EndToEndTests", dependencies: ["Devices", "Hibernation", "TestSupport"], swiftSettings: common),
+            name: "EndToEndTests", dependencies: ["CExtendedAttributes", "Devices", "Hibernation", "TestSupport"],
+            swiftSettings: common),
     ],
     swiftLanguageModes: [.v6]
 )

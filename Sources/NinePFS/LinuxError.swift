@@ -21,6 +21,7 @@ struct LinuxError: Error, Equatable {
     static let notDirectory = Self(code: ENOTDIR)
     static let tooManyOpen = Self(code: EMFILE)
     static let tooManyFids = Self(code: ENFILE)
+    static let noSpace = Self(code: ENOSPC)
     static let tooLong = Self(code: EMSGSIZE)
     static let isLoop = Self(code: ELOOP)
     static let noDevice = Self(code: ENXIO)

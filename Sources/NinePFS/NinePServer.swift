@@ -3,8 +3,8 @@
 // Responsible for: that messages are carried out one after the other, and what is saved of a session. Not responsible
 // for: how messages come here (`Devices` has a virtio device for that).
 //
-// No library of Swift's speaks 9P. What is here is the part of 9P2000.L that Linux's client uses; extended attributes
-// are not to be had, and locks are the guest's own.
+// No library of Swift's speaks 9P. What is here is the part of 9P2000.L that Linux's client uses; locks are the guest's
+// own.
 
 import Bytes
 import Glibc
@@ -59,6 +59,8 @@ public final class NinePServer: Sendable {
             var path: [[UInt8]]
             /// With which flags it is open; nil if it is not.
             var flags: UInt32?
+            /// The extended attribute that it stands for.
+            var attribute: NinePSession.ExtendedAttribute?
         }
 
         var messageSize: UInt32
@@ -115,12 +117,16 @@ extension NinePSession {
         NinePServer.Saved(
             messageSize: messageSize,
             fids: fids.sorted { $0.key < $1.key }.map { number, fid in
-                NinePServer.Saved.Fid(number: number, user: fid.user, path: fid.node.path, flags: fid.file?.flags)
+                NinePServer.Saved.Fid(
+                    number: number, user: fid.user, path: fid.node.path, flags: fid.file?.flags,
+                    attribute: fid.attribute?.value)
             })
     }
 
     func restore(_ saved: NinePServer.Saved) -> Bool {
-        guard Self.messageSizes.contains(saved.messageSize), saved.fids.count <= Self.fidLimit else { return false }
+        guard Self.messageSizes.contains(saved.messageSize), saved.fids.count <= Self.fidLimit,
+            saved.fids.count(where: { $0.attribute != nil }) <= Self.attributeLimit
+        else { return false }
         var restored: [UInt32: Fid] = [:]
         var last: UInt32?
         for old in saved.fids {
@@ -131,6 +137,10 @@ extension NinePSession {
             // It may be gone, or be another one, and its client finds that it is not open.
             if let flags = old.flags, openFiles.count < openLimit {
                 fid.file = try? open(files.file(node), flags)
+            }
+            if let attribute = old.attribute {
+                guard old.flags == nil, attribute.isPossible else { return false }
+                fid.attribute = HeldAttribute(attribute, counter: heldAttributes)
             }
             restored[old.number] = fid
         }

@@ -207,6 +207,7 @@ extension NinePSession {
     func remove(_ reader: inout NinePReader) throws(LinuxError) {
         let number = try reader.number(UInt32.self)
         guard let fid = fids.removeValue(forKey: number) else { throw .badFid }
+        guard fid.attribute == nil else { throw .invalid }
         guard let parent = fid.node.parent, !fid.node.isGone else { throw .noEntry }
         let isDirectory = try files.file(fid.node).status.st_mode & S_IFMT == S_IFDIR
         try unlink(fid.node.name, of: parent, isDirectory: isDirectory)

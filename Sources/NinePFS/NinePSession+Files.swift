@@ -43,7 +43,7 @@ extension NinePSession {
     }
 
     private func checkOpen(_ fid: Fid) throws(LinuxError) {
-        guard fid.file == nil else { throw .invalid }
+        guard fid.file == nil, fid.attribute == nil else { throw .invalid }
         guard openFiles.count < openLimit else { throw .tooManyOpen }
     }
 
@@ -115,16 +115,21 @@ extension NinePSession {
     }
 
     /// The file that a fid has open.
-    private func openFile(_ reader: inout NinePReader) throws(LinuxError) -> OpenFile {
-        guard let file = try fid(&reader).file else { throw .badFid }
+    private func openFile(_ fid: Fid) throws(LinuxError) -> OpenFile {
+        guard let file = fid.file else { throw .badFid }
         return file
     }
 
     func read(_ reader: inout NinePReader, _ reply: inout NinePWriter, limit: Int) throws(LinuxError) {
-        let open = try openFile(&reader)
-        guard open.entries == nil else { throw .isDirectory }
-        guard let offset = off_t(exactly: try reader.number(UInt64.self)) else { throw .invalid }
+        let fid = try fid(&reader)
+        let place = try reader.number(UInt64.self)
         let count = min(Int(try reader.number(UInt32.self)), max(0, limit - NinePMessage.dataOffset))
+        if let attribute = fid.attribute {
+            return reply.append(data: try read(attribute.value, at: place, count: count))
+        }
+        let open = try openFile(fid)
+        guard open.entries == nil else { throw .isDirectory }
+        guard let offset = off_t(exactly: place) else { throw .invalid }
         var bytes = [UInt8](repeating: 0, count: count)
         let result = pread(open.file.descriptor, &bytes, count, offset)
         guard result >= 0 else { throw .last }
@@ -133,17 +138,23 @@ extension NinePSession {
     }
 
     func write(_ reader: inout NinePReader, _ reply: inout NinePWriter) throws(LinuxError) {
-        let open = try openFile(&reader)
-        guard open.entries == nil else { throw .isDirectory }
-        guard let offset = off_t(exactly: try reader.number(UInt64.self)) else { throw .invalid }
+        let fid = try fid(&reader)
+        let place = try reader.number(UInt64.self)
         let bytes = try reader.bytes(Int(try reader.number(UInt32.self)))
+        if let attribute = fid.attribute {
+            try write(bytes, at: place, to: attribute)
+            return reply.append(UInt32(truncatingIfNeeded: bytes.count))
+        }
+        let open = try openFile(fid)
+        guard open.entries == nil else { throw .isDirectory }
+        guard let offset = off_t(exactly: place) else { throw .invalid }
         let result = bytes.withUnsafeBytes { pwrite(open.file.descriptor, $0.baseAddress, $0.count, offset) }
         guard result >= 0 else { throw .last }
         reply.append(UInt32(truncatingIfNeeded: result))
     }
 
     func synchronize(_ reader: inout NinePReader) throws(LinuxError) {
-        let open = try openFile(&reader)
+        let open = try openFile(fid(&reader))
         // Early clients do not say it.
         let isDataOnly = ((try? reader.number(UInt32.self)) ?? 0) != 0
         let descriptor = open.file.descriptor

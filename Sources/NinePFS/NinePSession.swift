@@ -14,6 +14,8 @@ final class NinePSession {
         /// Of whom the client says that he uses it.
         let user: UInt32
         var file: OpenFile?
+        /// Set if it stands for an extended attribute of the file.
+        var attribute: HeldAttribute?
 
         init(_ node: FileNode, user: UInt32, file: OpenFile? = nil) {
             self.node = node
@@ -43,7 +45,7 @@ final class NinePSession {
         deinit { counter.count -= 1 }
     }
 
-    /// How many files are open.
+    /// How many files are open, or attributes held.
     final class OpenCounter { var count = 0 }
 
     static let version = Array("9P2000.L".utf8)
@@ -63,6 +65,7 @@ final class NinePSession {
     var messageSize = messageSizes.upperBound
     var fids: [UInt32: Fid] = [:]
     let openFiles = OpenCounter()
+    let heldAttributes = OpenCounter()
     /// The host's devices that files were found on, in that order: inodes of two may have the same number.
     private var devices: [UInt64: UInt64] = [:]
     private static let deviceLimit = 1 << 16
@@ -108,8 +111,10 @@ final class NinePSession {
         case .clunk: try clunk(&reader)
         // Messages are carried out one after the other: what is to be flushed was answered before.
         case .flush: _ = try reader.number(UInt16.self)
-        // Nobody has to show who he is, and there are no attributes beside those that everything has.
-        case .auth, .xattrwalk, .xattrcreate: throw .notSupported
+        // Nobody has to show who he is.
+        case .auth: throw .notSupported
+        case .xattrwalk: try walkAttribute(&reader, &reply)
+        case .xattrcreate: try createAttribute(&reader)
         case .statfs: try statistics(&reader, &reply)
         case .getattr: try getAttributes(&reader, &reply)
         case .setattr: try setAttributes(&reader)
@@ -161,7 +166,7 @@ final class NinePSession {
         let fid = try fid(&reader)
         let number = try reader.number(UInt32.self)
         let count = Int(try reader.number(UInt16.self))
-        guard count <= Self.walkLimit, fid.file == nil else { throw .invalid }
+        guard count <= Self.walkLimit, fid.file == nil, fid.attribute == nil else { throw .invalid }
         var node = fid.node
         var qids: [NinePQid] = []
         var isWhole = true
@@ -184,7 +189,8 @@ final class NinePSession {
     }
 
     private func clunk(_ reader: inout NinePReader) throws(LinuxError) {
-        guard fids.removeValue(forKey: try reader.number()) != nil else { throw .badFid }
+        guard let fid = fids.removeValue(forKey: try reader.number()) else { throw .badFid }
+        if let attribute = fid.attribute { try finish(attribute.value, of: fid) }
     }
 
     // MARK: Fids
@@ -196,7 +202,7 @@ final class NinePSession {
     }
 
     /// Gives the client a fid. The number may be that of `other`, which it then takes the place of.
-    private func add(_ number: UInt32, _ fid: Fid, replacing other: Fid? = nil) throws(LinuxError) {
+    func add(_ number: UInt32, _ fid: Fid, replacing other: Fid? = nil) throws(LinuxError) {
         if let taken = fids[number], taken !== other { throw .invalid }
         guard fids.count < Self.fidLimit || fids[number] != nil else { throw .tooManyFids }
         fids[number] = fid

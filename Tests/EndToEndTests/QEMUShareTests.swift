@@ -1,5 +1,6 @@
 // A directory of the host's, mounted by Linux: what the guest does there is compared with what the host finds.
 
+import CExtendedAttributes
 import Foundation
 import TestSupport
 import Testing
@@ -136,7 +137,10 @@ extension EndToEnd {
                 try Data("from the host\n".utf8).write(to: directory.appending(path: "host"))
             }
             try Data("secret\n".utf8).write(to: scratch.file("outside"))
-            let run = try DormouseRun(
+            let host = writable.appending(path: "host").path
+            #expect(setxattr(host, "user.greeting", "good day", 8, 0) == 0)
+            let run = try Self.start(
+                "shell",
                 [
                     "-virtfs", "local,path=\(writable.path),mount_tag=w,security_model=none", "-fsdev",
                     "local,id=r,path=\(readOnly.path),security_model=none,readonly=on", "-device",
@@ -147,6 +151,7 @@ extension EndToEnd {
                 "mkdir /w /r; mount -t 9p -o trans=virtio,version=9p2000.L w /w",
                 "mount -t 9p -o trans=virtio,version=9p2000.L r /r; cd /w",
                 "seq 20000 >s; mkdir d; mv s d/t; chmod 640 d/t; touch -d @1000000000 d/t; ln d/t hard",
+                "getfattr -d host; getfattr -n user.nothing host",
                 "ln -s ../outside link; cat link; cat host; echo more >>host; mkfifo f; rm f",
                 "mkdir many; for i in $(seq 50); do : >many/$i; done; ls many | wc -l; rm -r many",
                 "cat /r/host; echo x >/r/host; rm /r/host; echo all-$((6 * 7)); cd /; umount /w; poweroff -f",
@@ -159,6 +164,8 @@ extension EndToEnd {
             #expect(lines.contains("50"))
             #expect(lines.filter { $0 == "from the host" }.count == 2)
             #expect(end.console.contains("Read-only file system"))
+            #expect(end.console.contains(#"user.greeting="good day""#))
+            #expect(end.console.contains("getfattr: host: No data available"))
             // A link that leads out is the guest's to follow, and there is nothing in the guest.
             #expect(!end.console.contains("secret"))
             let text = (1...20000).map { "\($0)\n" }.joined()

@@ -68,6 +68,7 @@ final class NinePClient {
         static let getattr: UInt8 = 24
         static let setattr: UInt8 = 26
         static let xattrwalk: UInt8 = 30
+        static let xattrcreate: UInt8 = 32
         static let readdir: UInt8 = 40
         static let fsync: UInt8 = 50
         static let lock: UInt8 = 52

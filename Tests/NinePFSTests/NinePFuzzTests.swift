@@ -26,7 +26,8 @@ struct NinePFuzzTests {
         120, 122,
     ]
     private static let names = [
-        "a", "b", "c", "..", ".", "link", "secret", "outside", "../outside", "/", "", "loop", "a\0",
+        "a", "b", "c", "..", ".", "link", "secret", "outside", "../outside", "/", "", "loop", "a\0", "user.a",
+        "user.b",
         String(repeating: "n", count: 255), String(repeating: "n", count: 256),
     ]
 
@@ -144,7 +145,9 @@ struct NinePFuzzTests {
             }
         }
         // Most of what there is was done now and then.
-        #expect(done.isSuperset(of: [8, 12, 14, 16, 18, 24, 26, 40, 72, 74, 76, 104, 110, 116, 118, 120]), "\(done)")
+        #expect(
+            done.isSuperset(of: [8, 12, 14, 16, 18, 24, 26, 40, 72, 74, 76, 104, 110, 116, 118, 120, 30, 32]), "\(done)"
+        )
         let saved = client.server.saved
         #expect(try NinePServer(NinePShare(path: client.share.path(), securityModel: model)).restore(saved))
     }
