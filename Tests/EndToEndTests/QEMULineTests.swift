@@ -1,6 +1,8 @@
 // Command lines of tools that start qemu-system-aarch64, with a Debian kernel for theirs.
 
+import Dispatch
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -138,7 +140,7 @@ extension EndToEnd {
             #expect(answer == "answer hello\n")
             try run.waitForConsole("guest got hello")
             try run.send("read line </dev/hvc0; echo console got $line; poweroff -f\n")
-            _ = try talk(console, "typed\r", until: "typed")
+            _ = try talk(console, "typed\r", until: "typed", wholeLine: false)
             try run.waitForConsole("console got typed")
             let end = try run.waitForEnd()
             #expect(end.exitCode == 0)
@@ -146,22 +148,69 @@ extension EndToEnd {
             #expect(!FileManager.default.fileExists(atPath: agent))
         }
 
-        /// Connects to a socket, sends `text`, and returns what came by when `end` did.
-        private func talk(_ path: String, _ text: String, until end: String) throws -> String {
+        @Test(
+            "A pty is talked to while the guest runs, and a client of QMP is told when a port is opened and closed",
+            .needs(PythonQMP.isThere, PythonQMP.whyNot))
+        func terminal() throws {
+            let scratch = try Scratch("qemu-pty")
+            let socket = scratch.file("qmp").path
+            let run = try DormouseRun(
+                [
+                    "qemu", "-m", "512", "-display", "none", "-serial", "stdio", "-kernel", guest.kernel.path,
+                    "-initrd",
+                    guest.initrd.path, "-append", append("shell"), "-device", "virtio-serial", "-chardev",
+                    "pty,id=p", "-device", "virtserialport,chardev=p,name=terminal", "-chardev", "null,id=n", "-device",
+                    "virtserialport,chardev=n,id=watched,name=watched", "-qmp", "unix:\(socket),server=on,wait=off",
+                    "-S",
+                ], files: scratch.file("1-boot"), input: .pipe)
+            let lines = Mutex<Result<[String], any Error>?>(nil)
+            let isOver = DispatchSemaphore(value: 0)
+            DispatchQueue.global().async {
+                let said = Result {
+                    try converse(socket, ["cont", "+VSERPORT_CHANGE", "+VSERPORT_CHANGE", "query-chardev", "."])
+                }
+                lines.withLock { $0 = said }
+                isOver.signal()
+            }
+            try run.waitForConsole("dormouse: shell")
+            let words = try #require(run.console.firstMatch(of: /char device redirected to (\S+) \(label p\)/))
+            // There is nothing to read, as nobody is at the other end.
+            try run.send("until read line </dev/vport0p1; do usleep 100000; done\n")
+            try run.send("echo guest got $line; echo answer $line >/dev/vport0p1; echo answered\n")
+            #expect(try talk(String(words.1), "hello\n", until: "answer hello") == "answer hello\n")
+            try run.waitForConsole("guest got hello")
+            try run.send("exec 5>/dev/vport0p2; exec 5>&-; echo closed-$((6 * 7))\n")
+            try run.waitForConsole("closed-42")
+            try run.send("poweroff -f\n")
+            #expect(try run.waitForEnd().exitCode == 0)
+            isOver.wait()
+            let events = try #require(try lines.withLock(\.self)?.get()).filter { $0.contains("VSERPORT_CHANGE") }
+            #expect(
+                events == [
+                    #"event VSERPORT_CHANGE {"id": "watched", "open": true}"#,
+                    #"event VSERPORT_CHANGE {"id": "watched", "open": false}"#,
+                ])
+        }
+
+        /// Connects to a socket or opens a terminal, sends `text`, and returns what came by when `end` did.
+        private func talk(_ path: String, _ text: String, until end: String, wholeLine: Bool = true) throws -> String {
             let script = """
                 import socket, sys
-                s = socket.socket(socket.AF_UNIX); s.settimeout(120); s.connect(sys.argv[1])
-                s.sendall(sys.argv[2].encode()); got = b""
-                while sys.argv[3].encode() not in got:
-                    piece = s.recv(4096)
+                import os, stat
+                if stat.S_ISCHR(os.stat(sys.argv[1]).st_mode):
+                    s = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY)
+                    send, take = lambda data: os.write(s, data), lambda: os.read(s, 4096)
+                else:
+                    s = socket.socket(socket.AF_UNIX); s.settimeout(120); s.connect(sys.argv[1])
+                    send, take = s.sendall, lambda: s.recv(4096)
+                send(sys.argv[2].encode()); got = b""
+                while sys.argv[3].encode() not in got or sys.argv[4] == "line" and not got.endswith(b"\\n"):
+                    piece = take()
                     if not piece: break
                     got += piece
-                if got.endswith(sys.argv[3].encode()):
-                    try: s.settimeout(1); got += s.recv(4096)
-                    except TimeoutError: pass
                 sys.stdout.write(got.decode())
                 """
-            let output = try Command.tool("python3", ["-c", script, path, text, end])
+            let output = try Command.tool("python3", ["-c", script, path, text, end, wholeLine ? "line" : "any"])
             return String(decoding: output, as: UTF8.self)
         }
     }

@@ -15,6 +15,7 @@ public struct MachineEvents: Sendable {
     public var portOutput: (@Sendable (_ port: Int, _ bytes: [UInt8]) -> Int)?
     /// A port takes input again, after `sendPortInput` could not take everything.
     public var portReady: @Sendable (_ port: Int) -> Void
+    /// Somebody in the guest has opened a port, or closed it.
     public var portOpened: @Sendable (_ port: Int, _ isOpen: Bool) -> Void = { _, _ in }
     /// The guest's driver of a share, by its tag, lost it when the guest suspended or hibernated: what the guest asks for
     /// is not heard any more.

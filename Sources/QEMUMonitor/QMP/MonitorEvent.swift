@@ -1,6 +1,6 @@
 // What clients are told without asking.
 //
-// Follows QEMU's qapi/run-state.json for names and members.
+// Follows QEMU's qapi/run-state.json and qapi/char.json for names and members.
 
 import Bytes
 import HostSupport
@@ -32,6 +32,15 @@ public struct MonitorEvent: Sendable, Equatable {
     /// - Parameter action: what is done about it.
     public static func watchdog(_ action: String) -> MonitorEvent {
         MonitorEvent("WATCHDOG", ["action": .string(action)])
+    }
+
+    /// Somebody in the guest has opened a port, or closed it.
+    ///
+    /// - Parameters:
+    ///   - id: the port's.
+    ///   - isOpen: whether somebody is there.
+    public static func portChange(_ id: String, isOpen: Bool) -> MonitorEvent {
+        MonitorEvent("VSERPORT_CHANGE", ["id": .string(id), "open": .boolean(isOpen)])
     }
 
     /// A dump has ended.

@@ -11,7 +11,6 @@ extension QEMUMachine {
         var settings = try QEMUList(value, of: "device", implied: "driver")
         let driver = settings.take("driver") ?? ""
         guard !Self.ports.contains(driver) else {
-            _ = settings.take("id")
             try attachPort(&settings, isConsole: driver == "virtconsole")
             return try settings.finish()
         }

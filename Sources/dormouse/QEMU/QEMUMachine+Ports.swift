@@ -13,6 +13,8 @@ extension QEMUMachine {
         var device: QEMUCharacterDevice
         /// The id of its -chardev.
         var label: String
+        /// The port's own, by which monitors are told of it; nil if they are not.
+        var id: String?
     }
 
     /// A controller that ports may name.
@@ -39,6 +41,7 @@ extension QEMUMachine {
 
     /// `-device virtconsole` and `-device virtserialport`.
     mutating func attachPort(_ list: inout QEMUList, isConsole: Bool) throws(QEMUError) {
+        let ownID = list.take("id")
         let device = isConsole ? "virtconsole" : "virtserialport"
         guard let portBus else {
             throw QEMUError("device", "\(device) needs a -device virtio-serial-device before it")
@@ -55,7 +58,7 @@ extension QEMUMachine {
         try claim(id, by: "-device \(device)")
         let number = try portNumber(list.take("nr"), isConsole: isConsole)
         machine.ports.append(ConsolePort(number: number, name: list.take("name"), isConsole: isConsole))
-        portEnds.append(PortEnd(number: number, isConsole: isConsole, device: end, label: id))
+        portEnds.append(PortEnd(number: number, isConsole: isConsole, device: end, label: id, id: ownID))
     }
 
     private func portNumber(_ text: String?, isConsole: Bool) throws(QEMUError) -> Int {

@@ -14,6 +14,7 @@ struct PortsDeviceTests {
             var output: [Int: [UInt8]] = [:]
             var room = Int.max
             var rooms: [Int] = []
+            var opened: [String] = []
         }
         let state = Mutex(State())
 
@@ -31,6 +32,7 @@ struct PortsDeviceTests {
         }
         func setRoom(_ count: Int) { state.withLock { $0.room = count } }
         var rooms: [Int] { state.withLock { $0.rooms } }
+        var opened: [String] { state.withLock { $0.opened } }
     }
 
     /// A device with a console and two ports, of which the numbers 2 and 3 have none.
@@ -51,7 +53,10 @@ struct PortsDeviceTests {
             let host = host
             device = PortsDevice(
                 ports: ports, output: { host.take($0, $1) },
-                onRoom: { port in host.state.withLock { $0.rooms.append(port) } })
+                onRoom: { port in host.state.withLock { $0.rooms.append(port) } },
+                onGuestOpen: { port, isOpen in
+                    host.state.withLock { $0.opened.append("\(port) \(isOpen ? "open" : "closed")") }
+                })
             driver = try TestDriver(device)
             if start { try #require(driver.start(queueCount: Self.queueCount)) }
         }
@@ -145,6 +150,22 @@ struct PortsDeviceTests {
         // What was told already is not told again.
         bench.device.setHostOpen(true, at: 1)
         #expect(bench.hear(4) == [])
+    }
+
+    @Test("Whoever is on the host's side is told when the guest opens a port and closes it, once each, and of a reset")
+    func guestOpens() throws {
+        let bench = try Bench()
+        bench.open()
+        #expect(bench.host.opened == ["0 open", "1 open", "4 open"])
+        bench.tell(4, 6, 1)
+        bench.tell(4, 6, 0)
+        bench.tell(4, 6, 0)
+        bench.tell(2, 6, 1)
+        #expect(bench.host.opened.dropFirst(3) == ["4 closed"])
+        bench.driver.write(Register.status, 0)
+        #expect(bench.host.opened.dropFirst(4) == ["0 closed", "1 closed"])
+        bench.driver.write(Register.status, 0)
+        #expect(bench.host.opened.count == 6)
     }
 
     @Test("Messages wait for buffers, one of each kind however often they are asked for")

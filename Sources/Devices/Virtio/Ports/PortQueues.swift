@@ -45,13 +45,23 @@ final class PortQueues: Sendable {
     }
 
     /// As it was made, but for who is on the host's side.
-    func reset() {
+    ///
+    /// - Returns: whether the guest had it open.
+    func reset() -> Bool {
         state.withLock { state in
-            state = State(isHostOpen: state.isHostOpen, isParked: state.isParked)
+            defer { state = State(isHostOpen: state.isHostOpen, isParked: state.isParked) }
+            return state.isGuestOpen
         }
     }
 
-    func setGuestOpen(_ isOpen: Bool) { state.withLock { $0.isGuestOpen = isOpen } }
+    /// - Returns: whether that is news.
+    func setGuestOpen(_ isOpen: Bool) -> Bool {
+        state.withLock { state in
+            defer { state.isGuestOpen = isOpen }
+            return state.isGuestOpen != isOpen
+        }
+    }
+
     func setHostOpen(_ isOpen: Bool) { state.withLock { $0.isHostOpen = isOpen } }
     func setParked(_ isParked: Bool) { state.withLock { $0.isParked = isParked } }
 

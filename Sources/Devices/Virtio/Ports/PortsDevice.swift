@@ -52,6 +52,7 @@ public final class PortsDevice: VirtioDevice {
     private let ports: [ConsolePort?]
     private let queues: [PortQueues]
     private let onRoom: @Sendable (Int) -> Void
+    private let onGuestOpen: @Sendable (Int, Bool) -> Void
     /// Taken before the locks of ports.
     private let control: Mutex<Control>
     private let isEnding: Ending
@@ -82,15 +83,19 @@ public final class PortsDevice: VirtioDevice {
     ///     must neither wait for the guest nor call the device.
     ///   - onRoom: called on a vCPU's thread with a port's number when the guest may take what it is sent, after
     ///     `receive` took less than it was given; also at other times.
+    ///   - onGuestOpen: called with a port's number when somebody in the guest has opened it, or closed it. On a vCPU's
+    ///     thread, or on the one that resets the device.
     public init(
         ports: [ConsolePort], output: @escaping @Sendable (_ port: Int, _ bytes: [UInt8]) -> Int,
-        onRoom: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+        onRoom: @escaping @Sendable (_ port: Int) -> Void = { _ in },
+        onGuestOpen: @escaping @Sendable (_ port: Int, _ isOpen: Bool) -> Void = { _, _ in }
     ) {
         let count = Self.numberCount(ports)
         var byNumber = [ConsolePort?](repeating: nil, count: count)
         for port in ports where byNumber.indices.contains(port.number) { byNumber[port.number] = port }
         self.ports = byNumber
         self.onRoom = onRoom
+        self.onGuestOpen = onGuestOpen
         let isEnding = Ending()
         self.isEnding = isEnding
         queues = (0..<count).map { number in
@@ -173,7 +178,7 @@ public final class PortsDevice: VirtioDevice {
 
     public func reset() {
         control.withLock { $0.forgetDriver() }
-        for port in queues { port.reset() }
+        for (number, port) in queues.enumerated() where port.reset() { onGuestOpen(number, false) }
     }
 
     public func setEnding(_ isEnding: Bool) { self.isEnding.set(isEnding) }
@@ -182,23 +187,31 @@ public final class PortsDevice: VirtioDevice {
 
     /// Takes what the driver says. Nothing that is wrong in it is answered, as with QEMU.
     private func listen() {
-        var opened: [Int] = []
+        var news: [GuestOpen] = []
         control.withLock { control in
             while !isEnding.isSet, let chain = control.transmit?.next(), let memory = control.transmit?.memory {
                 let bytes = chain.readable.split(at: PortMessage.byteCount).head.bytes(in: memory)
-                if let message = PortMessage(bytes), let port = hear(message, &control), !opened.contains(port) {
-                    opened.append(port)
-                }
+                if let message = PortMessage(bytes), let change = hear(message, &control) { news.append(change) }
                 control.transmit?.complete(chain, written: 0)
             }
             control.transmit?.notifyDriver()
             tellNews(&control)
         }
-        for port in opened { onRoom(port) }
+        for change in news {
+            if change.isNews { onGuestOpen(change.number, change.isOpen) }
+            if change.isOpen { onRoom(change.number) }
+        }
     }
 
-    /// - Returns: the port that is open from now on, if one is.
-    private func hear(_ message: PortMessage, _ control: inout Control) -> Int? {
+    /// What the guest says of its side of a port.
+    private struct GuestOpen {
+        var number: Int
+        var isOpen: Bool
+        var isNews: Bool
+    }
+
+    /// - Returns: the port that is open or closed from now on, if the message is of that.
+    private func hear(_ message: PortMessage, _ control: inout Control) -> GuestOpen? {
         let isYes = message.value != 0
         guard let event = PortMessage.Event(rawValue: message.event) else { return nil }
         if event == .deviceReady {
@@ -212,8 +225,7 @@ public final class PortsDevice: VirtioDevice {
         switch event {
         case .portReady: if isYes { control.news[number].becomeReady(port) } else { control.news[number] = PortNews() }
         case .portOpen:
-            queues[number].setGuestOpen(isYes)
-            return isYes ? number : nil
+            return GuestOpen(number: number, isOpen: isYes, isNews: queues[number].setGuestOpen(isYes))
         // What only a device says.
         case .deviceReady, .deviceAdd, .deviceRemove, .consolePort, .resize, .portName: break
         }

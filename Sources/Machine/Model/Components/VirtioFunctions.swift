@@ -110,7 +110,8 @@ struct PortsFunction: VirtioFunction {
         let output = parts.events.portOutput
         let device = PortsDevice(
             // Nobody is there whom it could be given.
-            ports: ports, output: { output?($0, $1) ?? $1.count }, onRoom: parts.events.portReady)
+            ports: ports, output: { output?($0, $1) ?? $1.count }, onRoom: parts.events.portReady,
+            onGuestOpen: parts.events.portOpened)
         parts.ports = device
         return device
     }

@@ -28,6 +28,8 @@ final class QEMUSteering: RunSteering {
     private let streams: StandardStreams?
     private let waiting: [(index: Int, words: String)]
     private let ends: QEMUEnds
+    /// Of ports, by their numbers.
+    private let portIDs: [Int: String]
     private let startsPaused: Bool
     private let keepsEnded: Bool
     private let state: Mutex<State>
@@ -53,6 +55,9 @@ final class QEMUSteering: RunSteering {
             endpoints.append(MonitorEndpoint(mode: request.mode, access: access))
         }
         ends = try QEMUEnds(qemu)
+        portIDs = Dictionary(
+            qemu.portEnds.compactMap { end in end.id.map { (end.number, $0) } }, uniquingKeysWith: { first, _ in first }
+        )
         server = try MonitorServer(identity, endpoints)
         debugger = try qemu.debugger.map { try DebuggerStation($0, "gdb") }
         self.streams = streams
@@ -68,6 +73,11 @@ final class QEMUSteering: RunSteering {
         debugger?.connect(&events) { [self] in monitor.note(isPaused: true) }
         ends.connect(&events)
         let (suspended, panic, disk, watchdog) = (events.suspended, events.panic, events.disk, events.watchdog)
+        let portOpened = events.portOpened
+        events.portOpened = { [self] port, isOpen in
+            portOpened(port, isOpen)
+            if let id = portIDs[port] { monitor.post(.portChange(id, isOpen: isOpen)) }
+        }
         events.watchdog = { [self] action in
             watchdog?(action)
             monitor.post(.watchdog(action.rawValue))
