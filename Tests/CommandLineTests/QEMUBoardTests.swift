@@ -143,6 +143,30 @@ struct QEMUBoardTests {
             tree.firstRange(of: Data("linux,dummy-virt".utf8)) != nil && tree.firstRange(of: Data("quiet".utf8)) != nil)
     }
 
+    @Test("An order of booting that is the firmware's is taken, and another one is an error, unless a kernel is given")
+    func bootOrder() throws {
+        let drives = ["-drive", "if=none,id=a,file=A,format=raw", "-drive", "if=none,id=b,file=B,format=raw"]
+        func devices(_ first: String, _ second: String) -> [String] {
+            drives + ["-device", "virtio-blk-pci,drive=a\(first)", "-device", "virtio-blk-pci,drive=b\(second)"]
+        }
+        let (firmware, fine) = (["-bios", "F"], "nothing is wrong")
+        func error(_ options: [String]) -> String { QEMULine.error(options, hasKernel: false) }
+        for (first, second) in [
+            (",bootindex=1", ",bootindex=7"), (",bootindex=0", ""), ("", ",bootindex=-1"), ("", ""),
+        ] { #expect(error(firmware + devices(first, second)) == fine, "\(first) \(second)") }
+        for (first, second) in [(",bootindex=2", ",bootindex=1"), ("", ",bootindex=1")] {
+            let words = error(firmware + devices(first, second))
+            #expect(words.contains("bootindex=1 is not to be had: without PCI"), "\(words)")
+            // It is started before any disk.
+            #expect(QEMULine.error(firmware + devices(first, second)) == fine)
+        }
+        let network = ["-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n,bootindex=3"]
+        #expect(error(firmware + devices(",bootindex=1", ",bootindex=2") + network) == fine)
+        #expect(error(firmware + devices(",bootindex=1", "") + network).contains("bootindex=3 of a network"))
+        #expect(error(firmware + devices(",bootindex=1", ",bootindex=1")).contains("is given to two devices"))
+        #expect(error(firmware + devices(",bootindex=x", "")).contains("bootindex=x is no place"))
+    }
+
     @Test("A watchdog on PCI is Arm's, with what it does of QEMU's actions and ours, whichever option says it")
     func watchdog() throws {
         let device = ["-device", "i6300esb,id=w"]

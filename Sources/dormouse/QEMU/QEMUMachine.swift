@@ -57,6 +57,7 @@ struct QEMUMachine {
     /// Shares that are defined, and not yet attached, by their id.
     var fsdevs: [String: ShareConfiguration] = [:]
     var watchdog = QEMUWatchdog()
+    var bootOrder = QEMUBootOrder()
     /// Sources of entropy, by their id.
     var entropySources: Set<String> = []
     /// Whether what is written to disks is lost, and those for which it is in any case, by their paths.
@@ -185,6 +186,8 @@ struct QEMUMachine {
             slots[free] = disk
         }
         machine.disks = slots.sorted { $0.key < $1.key }.map(\.value)
+        // A kernel that is given is started before any device.
+        if hasFirmware, kernel == nil { try bootOrder.check(machine.disks.map(\.path)) }
         guard serials.count <= 1 else { throw QEMUError("serial", "is given twice: there is one serial port") }
         serial = serials.first ?? defaultSerial
         try checkMonitors()

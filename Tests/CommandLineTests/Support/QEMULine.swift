@@ -4,14 +4,14 @@
 enum QEMULine {
     static func machine(_ options: String...) throws -> QEMUMachine { try machine(options) }
 
-    static func machine(_ options: [String]) throws -> QEMUMachine {
-        try QEMUMachine(QEMUOption.list(["-kernel", "I"] + options))
+    static func machine(_ options: [String], hasKernel: Bool = true) throws -> QEMUMachine {
+        try QEMUMachine(QEMUOption.list((hasKernel ? ["-kernel", "I"] : []) + options))
     }
 
     /// What is wrong with it, in words.
-    static func error(_ options: [String]) -> String {
+    static func error(_ options: [String], hasKernel: Bool = true) -> String {
         do {
-            _ = try machine(options)
+            _ = try machine(options, hasKernel: hasKernel)
             return "nothing is wrong"
         } catch { return "\(error)" }
     }
