@@ -48,14 +48,17 @@ struct QEMUMonitorTests {
         // Events come when they come, between answers.
         let shutdown = #"event SHUTDOWN {"guest": false, "reason": "host-qmp-quit"}"#
         let reset = #"event RESET {"guest": false, "reason": "host-qmp-system-reset"}"#
-        #expect(lines.filter { $0.hasPrefix("event") } == ["event STOP {}", "event RESUME {}", reset, shutdown])
+        #expect(
+            lines.filter { $0.hasPrefix("event") } == [
+                "event STOP {}", "event RESUME {}", reset, "event POWERDOWN {}", shutdown,
+            ])
         let (running, paused) = (
             #"return {"running": true, "status": "running"}"#, #"return {"running": false, "status": "paused"}"#
         )
         #expect(
             lines.filter { !$0.hasPrefix("event") && !$0.contains("virtio0") } == [
                 running, "return {}", paused, "return {}", running, #"return {"name": "one"}"#, "return {}", running,
-                #"return "VM status: running\r\n""#, "error CommandNotFound", "error GenericError", "return {}",
+                #"return "VM status: running\r\n""#, "error CommandNotFound", "return {}", "return {}",
             ])
         let block = try #require(lines.first { $0.contains("virtio0") })
         #expect(block.contains(#""ro": true"#) && block.contains(#""virtual-size": 8192"#))

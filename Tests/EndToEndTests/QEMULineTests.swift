@@ -149,6 +149,38 @@ extension EndToEnd {
         }
 
         @Test(
+            "By its device tree Linux has the buttons of QEMU's board: system_powerdown ends it, and it can hibernate, too",
+            .needs(PythonQMP.isThere, PythonQMP.whyNot),
+            .needs(
+                LinuxGuest.pages16K.hasModule("gpio_keys"),
+                "the kernel's module gpio_keys is not there: run scripts/fetch-guests and make-initramfs"),
+            arguments: ["system_powerdown", "x-dormouse-hibernate"])
+        func buttons(command: String) throws {
+            let scratch = try Scratch("qemu-buttons-\(command)")
+            let socket = scratch.file("qmp").path
+            let guest = LinuxGuest.pages16K
+            let run = try DormouseRun(
+                [
+                    "qemu", "-m", "512", "-display", "none", "-serial", "stdio", "-kernel", guest.kernel.path,
+                    "-initrd", guest.initrd.path, "-append", append("buttons"), "-drive",
+                    "file=\(try scratch.makeDisk().path),format=raw,if=virtio", "-qmp",
+                    "unix:\(socket),server=on,wait=off",
+                ], files: scratch.file("1-boot"), input: .none)
+            try run.waitForConsole("dormouse: waiting for a button")
+            let lines = try converse(socket, [command, "+SHUTDOWN", "."])
+            let end = try run.waitForEnd()
+            #expect(end.guestFailure == nil)
+            let isHibernation = command != "system_powerdown"
+            #expect(end.console.contains("dormouse: \(isHibernation ? "sleep" : "power") button"))
+            #expect(end.report?.end.kind == (isHibernation ? "hibernated" : "powered-off"))
+            #expect(
+                lines.filter { $0.hasPrefix("event") } == [
+                    isHibernation ? "event SUSPEND_DISK {}" : "event POWERDOWN {}",
+                    #"event SHUTDOWN {"guest": true, "reason": "guest-shutdown"}"#,
+                ])
+        }
+
+        @Test(
             "A pty is talked to while the guest runs, and a client of QMP is told when a port is opened and closed",
             .needs(PythonQMP.isThere, PythonQMP.whyNot))
         func terminal() throws {

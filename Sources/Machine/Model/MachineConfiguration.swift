@@ -98,6 +98,11 @@ public struct MachineConfiguration: Sendable {
     public var semihosting: SemihostingConfiguration?
     public var clock = ClockKind.host
     public var console = ConsoleKind.pl011
+    /// Whether it has buttons where a device tree describes it, too, as QEMU's board has. ACPI always has them.
+    public var wantsDeviceTreeButtons = false
+    var hasDeviceTreeButtons: Bool { wantsDeviceTreeButtons && hardwareDescription == .deviceTree }
+    /// Whether it has buttons.
+    public var hasButtons: Bool { hardwareDescription == .acpi || hasDeviceTreeButtons }
     /// What becomes of a guest that does not refresh its watchdog; nil: it has none.
     public var watchdog: WatchdogAction?
     /// Where the guest's counter begins: with the host's clock, `counterOfToday` is good for a machine that keeps no

@@ -52,6 +52,8 @@ struct MachineParts {
     var generationIDInterrupt: InterruptLine?
     var vmClock: VMClock?
     var watchdog: GenericWatchdog?
+    /// The pins that buttons are at, where a device tree describes them.
+    var buttons: PL061?
     var console: ConsoleDevice?
     var ports: PortsDevice?
     var shares: [NinePDevice] = []

@@ -16,16 +16,21 @@ extension VirtualMachine {
     /// Presses a button; what the guest does then is its own decision. A machine that is suspended to RAM is woken
     /// first. Callable from any thread.
     ///
-    /// - Returns: false if the machine has no buttons: a device tree has none that Linux knows.
+    /// - Returns: false if the machine has no buttons: where a device tree describes it, it has to be asked for some.
     public func press(_ button: MachineButton) -> Bool {
-        guard let eventDevice else { return false }
-        eventDevice.raise(button == .power ? .powerButton : .sleepButton)
+        if let eventDevice {
+            eventDevice.raise(button == .power ? .powerButton : .sleepButton)
+        } else if let buttons {
+            buttons.press(pin: button == .power ? ButtonsComponent.powerPin : ButtonsComponent.sleepPin)
+        } else {
+            return false
+        }
         wake(.host)
         return true
     }
 
     /// Whether the machine has buttons.
-    public var hasButtons: Bool { eventDevice != nil }
+    public var hasButtons: Bool { eventDevice != nil || buttons != nil }
 
     /// Gives the guest another generation id, now and at its next boots, and tells it. Callable from any thread.
     ///

@@ -51,6 +51,7 @@ public final class VirtualMachine: @unchecked Sendable {
     let systemSuspend = SystemSuspend()
     let alarmClock: AlarmClock
     let watchdog: GenericWatchdog?
+    let buttons: PL061?
     let watchdogClock: WatchdogClock
     /// By index.
     let cores: [Core]
@@ -174,6 +175,7 @@ public final class VirtualMachine: @unchecked Sendable {
         generationIDInterrupt = made.generationIDInterrupt
         vmClock = made.vmClock
         watchdog = made.watchdog
+        buttons = made.buttons
         generationID = Mutex(configuration.generationID)
         console = made.console
         ports = made.ports
@@ -239,7 +241,7 @@ public final class VirtualMachine: @unchecked Sendable {
         try configuration.checkFirmware()
         try configuration.checkDisks()
         try configuration.checkNetworks()
-        if configuration.watchdog == .hibernate, configuration.hardwareDescription != .acpi { throw .watchdogButton }
+        if configuration.watchdog == .hibernate, !configuration.hasButtons { throw .watchdogButton }
         try configuration.checkPorts()
         try configuration.checkShares()
         try configuration.guest.check(model)

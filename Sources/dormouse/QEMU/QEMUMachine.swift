@@ -85,6 +85,8 @@ struct QEMUMachine {
     /// - Throws: the first option that cannot be taken.
     init(_ options: [QEMUOption]) throws(QEMUError) {
         machine = MachineConfiguration(kernel: "")
+        // QEMU's board has a power button in any case.
+        machine.wantsDeviceTreeButtons = true
         // QEMU's default.
         machine.memoryByteCount = 128 << 20
         serial = .null

@@ -115,6 +115,7 @@ struct ConfigurationFormsTests {
         "knownHeaderEnds": "what was seen on disks, and not chosen",
         "laboratory": "is no part of the machine",
         "semihosting": "is for programs that are run, and not kept",
+        "wantsDeviceTreeButtons": "QEMU's board has them; a model's own machine has none by a device tree",
         "shares": "QEMU's command line has them; a guest that hibernates loses them, so that a kept VM has none",
         "ports": "whoever asks for one says what is at its other end, which QEMU's command line alone does",
         "initialCounter": "where the last run left it",

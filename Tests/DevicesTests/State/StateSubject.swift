@@ -22,6 +22,7 @@ enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
     case pl011
     case pl031
     case watchdog
+    case pl061
     case events
     case gic
     case flash
@@ -35,7 +36,7 @@ enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
     case entropy
 
     /// Those whose behaviour is all in their registers and wires.
-    static let registerOnly: [Self] = [.pl011, .pl031, .watchdog, .events, .gic, .flash, .fwCfg]
+    static let registerOnly: [Self] = [.pl011, .pl031, .watchdog, .pl061, .events, .gic, .flash, .fwCfg]
 
     var testDescription: String { rawValue }
 
@@ -45,6 +46,7 @@ enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
         case .pl011: Self.pl011(PL011Bench())
         case .pl031: Self.pl031()
         case .watchdog: Self.watchdog()
+        case .pl061: Self.pl061()
         case .events: Self.events()
         case .gic: Self.gic(GICBench(3))
         case .flash: Self.flash(try FlashBench())
@@ -143,6 +145,24 @@ enum StateSubject: String, CaseIterable, CustomTestStringConvertible {
                     control.read(offset: register, size: 4, cpu: 0), wire.level ? 1 : 0, watchdog.nextDeadline ?? 0,
                 ]
             }, clock: clock)
+    }
+
+    private static func pl061() -> StateBench {
+        let wire = RecordingLine()
+        let pins = PL061(interrupt: wire.line)
+        return StateBench(device: pins) { random in
+            let register = 0x400 + random.next() % 9 * 4
+            switch random.next() % 3 {
+            case 0: pins.write(offset: register, size: 4, value: Self.value(&random), cpu: 0)
+            case 1: pins.press(pin: Int(random.next() % 8))
+            default: pins.write(offset: random.next() % 256 * 4, size: 4, value: Self.value(&random), cpu: 0)
+            }
+            let data = random.next() % 256 * 4
+            return [
+                pins.read(offset: register, size: 4, cpu: 0), pins.read(offset: data, size: 4, cpu: 0),
+                wire.level ? 1 : 0,
+            ]
+        }
     }
 
     private static func events() -> StateBench {

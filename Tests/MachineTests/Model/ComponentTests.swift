@@ -26,6 +26,7 @@ struct ComponentTests {
         machine.generationID = Array(0..<16)
         machine.console = .virtio
         machine.watchdog = .crash
+        machine.wantsDeviceTreeButtons = true
         machine.shares = [ShareConfiguration(path: "/tmp", tag: "share")]
         machine.ports = [ConsolePort(number: 0, isConsole: true), ConsolePort(number: 1, name: "org.agent")]
         // What only a later model has.
@@ -112,6 +113,8 @@ struct ComponentTests {
         of(VirtioComponent.self, "spi") { $0.spi += 100 },
         of(VirtioComponent.self, "function") { $0.function = nil },
         of(VirtioComponent.self, "vendorID") { $0.vendorID += 1 },
+        of(ButtonsComponent.self, "registers", firmware: .deviceTree) { $0.registers = elsewhere },
+        of(ButtonsComponent.self, "spi", firmware: .deviceTree) { $0.spi = 100 },
         of(EventComponent.self, "registers") { $0.registers = elsewhere },
         of(EventComponent.self, "spi") { $0.spi = 100 },
         of(GenerationIDComponent.self, "bytes") { $0.bytes[0] ^= 1 },
@@ -172,9 +175,11 @@ struct ComponentTests {
     /// Everything that a model's list can have.
     private static var everything: [Any] {
         MachineModel.all.flatMap { model in
-            let list = machine(.acpi, model).components
-            let functions = list.devices.compactMap { ($0 as? VirtioComponent)?.function }
-            return list.all as [Any] + functions + [list.processors, list.interruptController.identity]
+            HardwareDescription.allCases.flatMap { firmware in
+                let list = machine(firmware, model).components
+                let functions = list.devices.compactMap { ($0 as? VirtioComponent)?.function }
+                return list.all as [Any] + functions + [list.processors, list.interruptController.identity]
+            }
         }
     }
 

@@ -52,6 +52,9 @@ extension Virt1Layout {
             devices.append(
                 WatchdogComponent(control: watchdogControl, refresh: watchdogRefresh, spi: watchdogSPI))
         }
+        if machine.hasDeviceTreeButtons {
+            devices.append(ButtonsComponent(registers: buttons, spi: buttonsSPI))
+        }
         return MachineComponents(
             interruptController: InterruptControllerComponent(
                 distributor: distributor, redistributors: redistributors(cpuCount: machine.cpuCount),

@@ -3,6 +3,7 @@
 //   0x0000_0000  flash, 2 × 64 MiB (reserved)
 //   0x0800_0000  GICv3 distributor           0x080A_0000  redistributors, 128 KiB each
 //   0x0900_0000  PL011, SPI 1                0x0901_0000  PL031, SPI 2
+//   0x0903_0000  PL061 with buttons (only if they are asked for, with a device tree), SPI 7
 //   0x0908_0000  events (only with ACPI), SPI 9
 //   0x0912_0000  a watchdog (only if it is asked for): its control frame, and at 0x0913_0000 its refresh frame, SPI 12
 //   0x0A00_0000  32 × virtio-mmio, 512 bytes each, SPI 16 and up
@@ -23,6 +24,8 @@ enum Virt1Layout {
     static let uartSPI = 1
     static let rtc: Range<PhysicalAddress> = 0x0901_0000..<0x0901_1000
     static let rtcSPI = 2
+    static let buttons: Range<PhysicalAddress> = 0x0903_0000..<0x0903_1000
+    static let buttonsSPI = 7
     static let events: Range<PhysicalAddress> = 0x0908_0000..<0x0908_1000
     static let eventsSPI = 9
     /// With a device tree only.
