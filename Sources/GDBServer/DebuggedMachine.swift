@@ -15,9 +15,12 @@ public protocol DebuggedMachine: Sendable {
     /// - Parameters:
     ///   - cpus: what each CPU does, by index.
     ///   - breakpoints: virtual addresses before which every CPU stops, which the server is told then.
-    func resume(_ cpus: [DebuggedResumption], breakpoints: Set<UInt64>)
+    ///   - watchpoints: memory before whose accesses it does so, too.
+    func resume(_ cpus: [DebuggedResumption], breakpoints: Set<UInt64>, watchpoints: Set<DebuggedWatchpoint>)
     /// How many breakpoints there can be.
     var breakpointLimit: Int { get }
+    /// How many watchpoints there can be.
+    var watchpointLimit: Int { get }
     /// nil while the CPU does not stand still.
     func registers(of cpu: Int) -> DebuggedRegisters?
     /// - Returns: whether they are set.
@@ -30,6 +33,29 @@ public protocol DebuggedMachine: Sendable {
     func monitor(_ line: String) -> String?
     /// Ends the run.
     func kill()
+}
+
+/// Memory whose accesses a debugger wants to know of.
+public struct DebuggedWatchpoint: Sendable, Hashable {
+    /// By the numbers of their packets.
+    public enum Kind: UInt64, Sendable, CaseIterable {
+        case write = 2
+        case read = 3
+        case access = 4
+
+        /// In a stop reply.
+        var word: String {
+            switch self {
+            case .write: "watch"
+            case .read: "rwatch"
+            case .access: "awatch"
+            }
+        }
+    }
+
+    public var kind: Kind
+    /// Virtual addresses.
+    public var range: Range<UInt64>
 }
 
 /// What a CPU does when the guest goes on.
@@ -57,15 +83,33 @@ public struct DebuggedStop: Sendable, Hashable {
         case trap = 5
     }
 
+    /// An access that is watched.
+    public struct Access: Sendable, Hashable {
+        public var kind: DebuggedWatchpoint.Kind
+        public var address: UInt64
+
+        /// - Parameters:
+        ///   - kind: the watchpoint's.
+        ///   - address: the first byte of what is watched.
+        public init(kind: DebuggedWatchpoint.Kind, address: UInt64) {
+            self.kind = kind
+            self.address = address
+        }
+    }
+
     public var cpu: Int
     public var signal: Signal
+    /// What it would do next, if that is why.
+    public var access: Access?
 
     /// - Parameters:
     ///   - cpu: the one that has stopped the others.
     ///   - signal: why.
-    public init(cpu: Int, signal: Signal) {
+    ///   - access: what it would do next, if that is why.
+    public init(cpu: Int, signal: Signal, access: Access? = nil) {
         self.cpu = cpu
         self.signal = signal
+        self.access = access
     }
 }
 

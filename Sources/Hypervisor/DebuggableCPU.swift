@@ -12,18 +12,48 @@ public enum DebugStop: Sendable, Hashable {
     case breakpoint
     /// The instruction that was asked for is done, or has come to an exception.
     case stepped
+    /// The next instruction would access what is watched, and was not executed.
+    ///
+    /// - Parameters:
+    ///   - watchpoint: what it would access.
+    ///   - address: the first byte of that.
+    case watchpoint(Watchpoint, address: UInt64)
+}
+
+/// Memory whose accesses a debugger wants to know of.
+public struct Watchpoint: Sendable, Hashable {
+    public enum Kind: Sendable, Hashable, CaseIterable {
+        case write
+        case read
+        case access
+    }
+
+    public var kind: Kind
+    /// Virtual addresses, whatever they lead to; at least one.
+    public var range: Range<UInt64>
+
+    /// - Parameters:
+    ///   - kind: which accesses are meant.
+    ///   - range: virtual addresses.
+    public init(kind: Kind, range: Range<UInt64>) {
+        self.kind = kind
+        self.range = range
+    }
 }
 
 /// What a debugger wants of a CPU.
 public struct CPUDebugging: Sendable, Hashable {
     /// Virtual addresses of instructions before which the CPU stops, whatever they lead to.
     public var breakpoints: Set<UInt64>
+    /// What is watched. Accesses of instructions alone are seen: not those of devices, of table walks and of caches.
+    public var watchpoints: Set<Watchpoint>
     /// Whether it is to execute one instruction and stop; no interrupt is taken meanwhile. An instruction at a
     /// breakpoint is executed.
     public var steps: Bool
 
-    public init(breakpoints: Set<UInt64> = [], steps: Bool = false) {
+    public init(breakpoints: Set<UInt64> = [], watchpoints: Set<Watchpoint> = [], steps: Bool = false) {
         self.breakpoints = breakpoints
+        self.watchpoints = watchpoints
         self.steps = steps
     }
 }
@@ -49,6 +79,8 @@ public struct CPURegisters: Sendable, Hashable {
 public protocol DebuggableCPU: VirtualCPU {
     /// How many breakpoints it can have.
     var breakpointLimit: Int { get }
+    /// How many watchpoints it can have.
+    var watchpointLimit: Int { get }
 
     /// Its registers. For the thread of `run`, or while no thread is in it.
     var debugRegisters: CPURegisters { get }

@@ -37,6 +37,31 @@ extension EndToEnd {
             return symbols
         }
 
+        @Test("GDB watches a variable of the kernel, and sees each value that it gets while it boots")
+        func watched() throws {
+            let scratch = try Scratch("gdb-watched")
+            let symbols = try symbols(["start_kernel", "system_state"], scratch)
+            let entry = "0x" + String(symbols["start_kernel"] ?? 0, radix: 16)
+            let variable = "*(int *)0x" + String(symbols["system_state"] ?? 0, radix: 16)
+            let socket = scratch.file("gdb").path
+            let run = try start(
+                scratch, "2-debugged", "poweroff", ["-gdb", "unix:\(socket),server=on,wait=off", "-S"], .none)
+            while !FileManager.default.fileExists(atPath: socket), run.isRunning { usleep(20_000) }
+            let commands = [
+                "target remote \(socket)", "hbreak *\(entry)", "continue", "delete", "watch \(variable)", "continue",
+                "continue", "continue", "delete", "print \(variable)", "detach",
+            ]
+            let output = String(
+                decoding: try Command.tool("gdb-multiarch", GDB.arguments(commands)), as: UTF8.self)
+            // SYSTEM_BOOTING, SCHEDULING, FREEING_INITMEM and RUNNING of Linux's include/linux/kernel.h.
+            let values = output.matches(of: /Old value = (\d)\nNew value = (\d)/).map { "\($0.1)\($0.2)" }
+            #expect(values == ["01", "12", "23"], "\(output)")
+            #expect(output.contains("Hardware watchpoint 2") && output.contains("$1 = 3"), "\(output)")
+            let end = try run.waitForEnd()
+            #expect(end.exitCode == 0)
+            #expect(end.report?.end.kind == "powered-off")
+        }
+
         @Test("A kernel is stopped at a symbol's address, stepped and read by its own addresses, and goes on")
         func kernel() throws {
             let scratch = try Scratch("gdb-kernel")

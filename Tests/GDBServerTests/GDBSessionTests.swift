@@ -31,7 +31,7 @@ struct GDBSessionTests {
     @Test("What is not known is answered by nothing")
     func unknown() {
         var session = session()
-        for packet in ["", "vMustReplyEmpty", "qTStatus", "qSymbol::", "!", "Qfoo", "Hx0", "vFile:open", "Z2,1000,4"] {
+        for packet in ["", "vMustReplyEmpty", "qTStatus", "qSymbol::", "!", "Qfoo", "Hx0", "vFile:open", "Z5,1000,4"] {
             #expect(session.say(packet) == "", "\(packet)")
         }
     }
@@ -119,6 +119,33 @@ struct GDBSessionTests {
         #expect(session.say("p0") == "0000000000000000")
         #expect(session.say("Hg0") == "OK" && session.say("qC") == "QC01")
         #expect(session.say("qThreadExtraInfo,2") == Hexadecimal.text(of: "CPU#1 [off]".utf8))
+    }
+
+    @Test("Memory is watched, as much of it as there can be, and a stop says what would be accessed")
+    func watchpoints() {
+        var session = session()
+        #expect(session.say("Z2,ffff800008000010,4") == "OK")
+        #expect(session.say("Z4,ffff800008000020,1000") == "OK")
+        #expect(session.say("Z4,ffff800008000020,1000") == "OK")
+        #expect(session.say("Z3,ffff800008000030,1") == "E1c")
+        #expect(session.say("vCont;c") == "")
+        let both = "write@ffff800008000010+4 access@ffff800008000020+4096"
+        #expect(machine.takeCalls() == ["resume \([DebuggedResumption.goesOn, .goesOn]) \(both)"])
+        #expect(
+            session.stop(1, .init(kind: .access, address: 0xFFFF_8000_0800_0021))
+                == "T05thread:02;awatch:ffff800008000021;")
+        #expect(session.say("?") == "T05thread:02;awatch:ffff800008000021;")
+        #expect(session.say("z4,ffff800008000020,1000") == "OK")
+        #expect(session.say("Z3,ffff800008000030,1") == "OK")
+        #expect(session.say("c") == "")
+        #expect(
+            session.stop(0, .init(kind: .read, address: 0xFFFF_8000_0800_0030))
+                == "T05thread:01;rwatch:ffff800008000030;")
+        for packet in ["Z2,0", "Z2,0,0", "Z2,0,1001", "Z2,ffffffffffffffff,2", "z2,0,x"] {
+            #expect(session.say(packet).hasPrefix("E"), "\(packet)")
+        }
+        session.leave()
+        #expect(machine.takeCalls().last == "resume \([DebuggedResumption.goesOn, .goesOn]) ")
     }
 
     @Test("A guest goes on, and stops at a breakpoint, after a step and at Ctrl-C")
@@ -254,8 +281,8 @@ extension GDBSession {
 
     fileprivate mutating func say(_ packet: String) -> String { say(bytes: Array(packet.utf8)) }
 
-    fileprivate mutating func stop(_ cpu: Int) -> String {
-        Self.unframed(stopped(DebuggedStop(cpu: cpu, signal: .trap)))
+    fileprivate mutating func stop(_ cpu: Int, _ access: DebuggedStop.Access? = nil) -> String {
+        Self.unframed(stopped(DebuggedStop(cpu: cpu, signal: .trap, access: access)))
     }
 
     private static func unframed(_ bytes: [UInt8]) -> String {

@@ -41,6 +41,7 @@ extension EmulatedCPU {
         guard case .memory(let pointer) = location else {
             return fail(.unsupportedExclusive, at: address, isWrite: isWrite)
         }
+        if stopsForAccess(address, size: size, isRead: !isWrite || alsoReads, isWrite: isWrite) { return nil }
         return pointer
     }
 
@@ -133,6 +134,7 @@ extension EmulatedCPU {
         case nil:
             return false
         case .memory(let pointer):
+            if stopsForAccess(address, size: size, isRead: true, isWrite: false) { return false }
             state.x[d] = UInt64(T.load(pointer))
             return true
         case .device:
@@ -151,6 +153,7 @@ extension EmulatedCPU {
         case nil:
             return false
         case .memory(let pointer):
+            if stopsForAccess(address, size: size, isRead: false, isWrite: true) { return false }
             T.store(T(truncatingIfNeeded: value), pointer)
             return true
         case .device:

@@ -128,8 +128,9 @@ extension EmulatedCPU {
             physicalPage | UInt64(translation.sizeShift)
             | (allowsUnaligned ? TLBEntry.Info.allowsUnaligned : 0) | (isDevice ? TLBEntry.Info.isDevice : 0)
         // An entry that hits allows unaligned accesses inside its page, which saves translated code a test.
-        entry.readTag = mayRead && allowsUnaligned ? page : TLBEntry.invalidTag
-        entry.writeTag = mayWrite && allowsUnaligned ? page : TLBEntry.invalidTag
+        let isWatched = debugger.hasWatchpoints && debugger.watches(page: page)
+        entry.readTag = mayRead && allowsUnaligned && !isWatched ? page : TLBEntry.invalidTag
+        entry.writeTag = mayWrite && allowsUnaligned && !isWatched ? page : TLBEntry.invalidTag
         // The contiguous hint is not taken: each page of such a range has entries of its own, as the architecture
         // allows.
         context.noteFilled(privilege)
@@ -246,12 +247,14 @@ extension EmulatedCPU {
             if !isAligned && !allowsUnaligned(address, privilege: privilege) {
                 return refuse(.alignment, at: address, isWrite: isWrite)
             }
+            if stopsForAccess(address, size: count, isRead: !isWrite, isWrite: isWrite) { return false }
             copy(pointer, buffer, isWrite: isWrite)
             return true
         case .device(let physical):
             if !isAligned {
                 return refuse(.alignment, at: address, isWrite: isWrite)
             }
+            if stopsForAccess(address, size: count, isRead: !isWrite, isWrite: isWrite) { return false }
             return transferDevice(physical, address, buffer, isWrite: isWrite)
         }
     }
@@ -297,6 +300,7 @@ extension EmulatedCPU {
                 return refuse(.alignment, at: secondAddress, isWrite: isWrite)
             }
         }
+        if stopsForAccess(address, size: buffer.count, isRead: !isWrite, isWrite: isWrite) { return false }
         return move(first, address, UnsafeMutableRawBufferPointer(rebasing: buffer[..<firstCount]))
             && move(second, secondAddress, UnsafeMutableRawBufferPointer(rebasing: buffer[firstCount...]))
     }

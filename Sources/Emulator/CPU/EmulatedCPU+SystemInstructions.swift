@@ -74,6 +74,10 @@ extension EmulatedCPU {
         guard case .memory(let pointer) = location, entry.info & TLBEntry.Info.isDevice == 0 else {
             return (.dataAbort(.alignment, fromEL0: isEL0, isWrite: true), address)
         }
+        if stopsForAccess(line, size: 64, isRead: false, isWrite: true) {
+            // Which nobody takes.
+            return (.dataAbort(.alignment, fromEL0: isEL0, isWrite: true), address)
+        }
         // Safe: a line never crosses a page, and the page is RAM.
         pointer.initializeMemory(as: UInt64.self, repeating: 0, count: 8)
         return nil

@@ -87,6 +87,8 @@ public final class EmulatedCPU: DebuggableCPU, @unchecked Sendable {
     @exclusivity(unchecked) var debugger = DebuggerView()
     /// Why the CPU stops, when it looks next.
     @exclusivity(unchecked) var pendingDebugStop: DebugStop?
+    /// What the access that has just failed would have come to.
+    @exclusivity(unchecked) var pendingWatchpoint: DebugStop?
 
     // Counting.
     /// Guest instructions executed before the current `run`, and within it up to the last slice.

@@ -252,6 +252,8 @@ extension EmulatedCPU {
     ) -> Int {
         let index = Block(base: state.block).instructionIndex(of: operation)
         undoStep()
+        // The caller counts what is tried; that is not executed, and is tried again.
+        if _slowPath(pendingWatchpoint != nil), stopsAtWatchpoint(pc: pc &+ UInt64(index) &* 4) { return index &- 1 }
         takeException(
             pendingSyndrome, returnAddress: pc &+ UInt64(index) &* 4, faultAddress: pendingFaultAddress)
         return index

@@ -74,10 +74,16 @@ extension GDBSession {
         return resume(cpus.map { $0 ?? .held })
     }
 
-    /// `Z` and `z`. Watchpoints are not there: GDB steps instead.
+    /// Most bytes that one watchpoint is for.
+    private static let watchedByteLimit: UInt64 = 4096
+
+    /// `Z` and `z`.
     mutating func changeBreakpoint(_ text: inout PacketText, isThere: Bool) -> Answer {
         guard let number = text.takeNumber(), text.take(","), let address = text.takeNumber(), text.take(",")
         else { return .error(.invalid) }
+        if let kind = DebuggedWatchpoint.Kind(rawValue: number) {
+            return changeWatchpoint(kind, address, &text, isThere: isThere)
+        }
         guard let kind = Breakpoint.Kind(rawValue: number) else { return .unknown }
         let breakpoint = Breakpoint(kind: kind, address: address)
         guard isThere else {
@@ -89,6 +95,24 @@ extension GDBSession {
             return .error(.noRoom)
         }
         breakpoints.insert(breakpoint)
+        return .ok
+    }
+
+    private mutating func changeWatchpoint(
+        _ kind: DebuggedWatchpoint.Kind, _ address: UInt64, _ text: inout PacketText, isThere: Bool
+    ) -> Answer {
+        guard let count = text.takeNumber(), (1...Self.watchedByteLimit).contains(count),
+            UInt64.max - address >= count
+        else { return .error(.invalid) }
+        let watchpoint = DebuggedWatchpoint(kind: kind, range: address..<address + count)
+        guard isThere else {
+            watchpoints.remove(watchpoint)
+            return .ok
+        }
+        guard watchpoints.contains(watchpoint) || watchpoints.count < machine.watchpointLimit else {
+            return .error(.noRoom)
+        }
+        watchpoints.insert(watchpoint)
         return .ok
     }
 }

@@ -47,6 +47,7 @@ struct GDBSession {
     private(set) var stop = DebuggedStop(cpu: 0, signal: .trap)
     var usesPhysicalAddresses = false
     var breakpoints: Set<Breakpoint> = []
+    var watchpoints: Set<DebuggedWatchpoint> = []
     /// The debugger has left, and hears no more.
     private(set) var isOver = false
 
@@ -66,7 +67,8 @@ struct GDBSession {
     /// Lets a guest go on without breakpoints.
     static func release(_ machine: (any DebuggedMachine)?) {
         guard let machine else { return }
-        machine.resume([DebuggedResumption](repeating: .goesOn, count: machine.cpuCount), breakpoints: [])
+        machine.resume(
+            [DebuggedResumption](repeating: .goesOn, count: machine.cpuCount), breakpoints: [], watchpoints: [])
     }
 
     // MARK: Hearing and telling
@@ -116,6 +118,7 @@ struct GDBSession {
 
     var stopText: String {
         "T\(Hexadecimal.text(of: [stop.signal.rawValue]))thread:\(Self.thread(stop.cpu));"
+            + (stop.access.map { "\($0.kind.word):\(String($0.address, radix: 16));" } ?? "")
     }
 
     private mutating func told(_ answer: Answer) -> [UInt8] {
@@ -187,7 +190,7 @@ struct GDBSession {
     /// Lets the guest go on.
     mutating func resume(_ cpus: [DebuggedResumption]) -> Answer {
         isRunning = true
-        machine.resume(cpus, breakpoints: Set(breakpoints.map(\.address)))
+        machine.resume(cpus, breakpoints: Set(breakpoints.map(\.address)), watchpoints: watchpoints)
         return .later
     }
 

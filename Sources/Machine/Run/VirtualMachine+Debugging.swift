@@ -32,6 +32,9 @@ extension VirtualMachine {
     /// How many breakpoints there can be.
     public var breakpointLimit: Int { cpus.map { ($0 as? any DebuggableCPU)?.breakpointLimit ?? 0 }.min() ?? 0 }
 
+    /// How many watchpoints there can be.
+    public var watchpointLimit: Int { cpus.map { ($0 as? any DebuggableCPU)?.watchpointLimit ?? 0 }.min() ?? 0 }
+
     // MARK: Stopping and going on
 
     /// Stops the guest and waits until no core executes anything.
@@ -67,10 +70,14 @@ extension VirtualMachine {
     /// - Parameters:
     ///   - resumptions: what each core does, by index.
     ///   - breakpoints: virtual addresses before which every core stops.
-    public func resume(_ resumptions: [CoreResumption], breakpoints: Set<UInt64>) {
+    ///   - watchpoints: memory before whose accesses every core stops.
+    public func resume(
+        _ resumptions: [CoreResumption], breakpoints: Set<UInt64>, watchpoints: Set<Watchpoint> = []
+    ) {
         for (core, resumption) in zip(cores, resumptions) {
             let steps = resumption == .steps
-            (core.cpu as? any DebuggableCPU)?.setDebugging(CPUDebugging(breakpoints: breakpoints, steps: steps))
+            (core.cpu as? any DebuggableCPU)?.setDebugging(
+                CPUDebugging(breakpoints: breakpoints, watchpoints: watchpoints, steps: steps))
             core.isStepped.store(steps, ordering: .releasing)
         }
         guard resumptions.contains(.held) else {

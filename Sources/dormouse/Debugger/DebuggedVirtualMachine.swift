@@ -31,6 +31,7 @@ struct DebuggedVirtualMachine: DebuggedMachine {
 
     var cpuCount: Int { machine.configuration.cpuCount }
     var breakpointLimit: Int { machine.breakpointLimit }
+    var watchpointLimit: Int { machine.watchpointLimit }
 
     func activity(of cpu: Int) -> String {
         let activities = machine.coreActivities
@@ -42,7 +43,7 @@ struct DebuggedVirtualMachine: DebuggedMachine {
         observer.paused(true)
     }
 
-    func resume(_ cpus: [DebuggedResumption], breakpoints: Set<UInt64>) {
+    func resume(_ cpus: [DebuggedResumption], breakpoints: Set<UInt64>, watchpoints: Set<DebuggedWatchpoint>) {
         let resumptions = cpus.map { resumption -> CoreResumption in
             switch resumption {
             case .held: .held
@@ -52,7 +53,9 @@ struct DebuggedVirtualMachine: DebuggedMachine {
         }
         // A step is none of others' business.
         if !resumptions.contains(.held) { observer.paused(false) }
-        machine.resume(resumptions, breakpoints: breakpoints)
+        machine.resume(
+            resumptions, breakpoints: breakpoints,
+            watchpoints: Set(watchpoints.map { Watchpoint(kind: .init($0.kind), range: $0.range) }))
     }
 
     func registers(of cpu: Int) -> DebuggedRegisters? {
@@ -98,6 +101,36 @@ struct DebuggedVirtualMachine: DebuggedMachine {
 
     func monitor(_ line: String) -> String? { observer.monitor(line) }
     func kill() { session.stop(.monitor) }
+}
+
+extension Watchpoint.Kind {
+    fileprivate init(_ kind: DebuggedWatchpoint.Kind) {
+        self =
+            switch kind {
+            case .write: .write
+            case .read: .read
+            case .access: .access
+            }
+    }
+}
+
+extension DebuggedStop {
+    /// - Parameters:
+    ///   - core: the one that stopped.
+    ///   - stop: why.
+    init(_ core: Int, _ stop: DebugStop) {
+        var access: Access?
+        if case .watchpoint(let watchpoint, let address) = stop {
+            let kind: DebuggedWatchpoint.Kind =
+                switch watchpoint.kind {
+                case .write: .write
+                case .read: .read
+                case .access: .access
+                }
+            access = Access(kind: kind, address: address)
+        }
+        self.init(cpu: core, signal: .trap, access: access)
+    }
 }
 
 extension CoreActivity {

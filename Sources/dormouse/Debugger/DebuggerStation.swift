@@ -23,9 +23,9 @@ final class DebuggerStation: Sendable {
     ///
     /// - Parameter stopped: also wants to know that the guest has stopped.
     func connect(_ events: inout MachineEvents, stopped: @escaping @Sendable () -> Void = {}) {
-        events.debugStop = { [server] core, _ in
+        events.debugStop = { [server] core, stop in
             stopped()
-            server.post(DebuggedStop(cpu: core, signal: .trap))
+            server.post(DebuggedStop(core, stop))
         }
     }
 

@@ -18,6 +18,7 @@ final class FakeMachine: DebuggedMachine {
 
     let cpuCount: Int
     let breakpointLimit = 4
+    let watchpointLimit = 2
     private let state: Mutex<State>
 
     init(cpuCount: Int = 2) {
@@ -51,8 +52,12 @@ final class FakeMachine: DebuggedMachine {
     func stop() { note("stop") }
     func kill() { note("kill") }
 
-    func resume(_ cpus: [DebuggedResumption], breakpoints: Set<UInt64>) {
-        note("resume \(cpus) \(breakpoints.sorted().map { String($0, radix: 16) }.joined(separator: " "))")
+    func resume(_ cpus: [DebuggedResumption], breakpoints: Set<UInt64>, watchpoints: Set<DebuggedWatchpoint>) {
+        var words = breakpoints.sorted().map { String($0, radix: 16) }
+        words += watchpoints.sorted { $0.range.lowerBound < $1.range.lowerBound }.map {
+            "\($0.kind)@\(String($0.range.lowerBound, radix: 16))+\($0.range.count)"
+        }
+        note("resume \(cpus) \(words.joined(separator: " "))")
     }
 
     func registers(of cpu: Int) -> DebuggedRegisters? {
