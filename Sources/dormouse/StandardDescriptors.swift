@@ -1,5 +1,6 @@
 // Standard input, output and error, as this process needs them.
 
+import FoundationEssentials
 import Glibc
 import HostSupport
 import Synchronization
@@ -9,6 +10,12 @@ enum StandardDescriptors {
 
     /// Those that were not open when the process was started: what is written to them goes nowhere.
     static var wereClosed: Set<Int32> { closed.withLock { $0 } }
+
+    /// Closes all but these three and one more.
+    static func closeOthers(but kept: Int32) {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        for number in names.compactMap({ Int32($0) }) where number > STDERR_FILENO && number != kept { close(number) }
+    }
 
     /// Makes sure that all three are open. The next file would take the number of one that is closed, and a disk might
     /// become the console.

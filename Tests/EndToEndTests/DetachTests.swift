@@ -46,13 +46,15 @@ extension EndToEnd {
             #expect(stats.code == 0 && stats.output.hasPrefix("vm\t"))
 
             let console = try DormouseRun(
-                ["console", "vm"] + vm.store, files: vm.scratch.file("console"), input: .pipe)
+                ["console", "vm"] + vm.store, files: vm.scratch.file("console"), input: .pipe,
+                reports: false)
             // What was said before anybody listened.
             try console.waitForConsole("dormouse: shell")
             try console.send("echo answer $((6 * 7))\n")
             try console.waitForConsole("answer 42")
             let reader = try DormouseRun(
-                ["console", "vm", "--read-only"] + vm.store, files: vm.scratch.file("reader"), input: .none)
+                ["console", "vm", "--read-only"] + vm.store, files: vm.scratch.file("reader"), input: .none,
+                reports: false)
             try reader.waitForConsole("answer 42")
             try console.send("sleep 1; poweroff -f\n")
             // Its console ends with the run, and with the run's exit code.

@@ -47,6 +47,12 @@ struct DetachOptions: ParsableArguments {
     /// Whether this process is to run the VM.
     var isForeground: Bool { !detach || handoverDescriptor != nil }
 
+    /// Closes what is open of the caller of the process that waits: it may wait in turn until nobody has it any more.
+    /// To be called before this process opens anything.
+    func leaveCaller() {
+        if let handoverDescriptor { StandardDescriptors.closeOthers(but: handoverDescriptor) }
+    }
+
     /// Who waits for the start, if this process runs the VM for another one.
     func handover(_ vm: VM) throws -> Handover? {
         guard let handoverDescriptor else { return nil }

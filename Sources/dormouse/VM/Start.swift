@@ -58,6 +58,7 @@ struct Start: ParsableCommand {
     }
 
     func run() throws {
+        detached.leaveCaller()
         Command.runToEnd {
             let vm = try vmOptions.vm()
             return detached.isForeground ? try start(vm) : Command.Ending(code: try detached.start(vm))

@@ -40,7 +40,10 @@ final class DormouseRun {
     /// - Parameters:
     ///   - launcher: words of a command that runs another in its own place.
     ///   - files: what the names of this run's files begin with.
-    init(_ arguments: [String], launcher: [String] = [], files: URL, input: Input) throws {
+    ///   - reports: whether the command can write a report.
+    init(
+        _ arguments: [String], launcher: [String] = [], files: URL, input: Input, reports: Bool = true
+    ) throws {
         consoleFile = files.appendingPathExtension("console")
         messagesFile = files.appendingPathExtension("messages")
         reportFile = files.appendingPathExtension("json")
@@ -48,7 +51,8 @@ final class DormouseRun {
         for file in [consoleFile, messagesFile] {
             _ = FileManager.default.createFile(atPath: file.path, contents: nil)
         }
-        let words = launcher + [Dormouse.executable.path] + arguments + ["--report", reportFile.path]
+        let report = reports ? ["--report", reportFile.path] : []
+        let words = launcher + [Dormouse.executable.path] + arguments + report
         process.executableURL = launcher.isEmpty ? Dormouse.executable : URL(filePath: "/usr/bin/env")
         process.arguments = launcher.isEmpty ? Array(words.dropFirst()) : words
         process.standardInput = self.input ?? FileHandle.nullDevice
