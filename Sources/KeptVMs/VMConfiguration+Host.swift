@@ -1,5 +1,5 @@
-// What the host does with a VM, as `vm.toml` has it. The guest sees nothing of it, so that it may change while the guest
-// sleeps.
+// What the host does with a VM, as `vm.toml` has it. The guest sees nothing of it, so that it may change while the
+// guest sleeps.
 
 import Machine
 

@@ -1,5 +1,5 @@
-// VMs that start with their host: what systemd is given, checked by systemd's own verifier. What it then does is shown by
-// the reboot of a whole host, in EndToEndTests.
+// VMs that start with their host: what systemd is given, checked by systemd's own verifier. What it then does is shown
+// by the reboot of a whole host, in EndToEndTests.
 
 import FoundationEssentials
 import Glibc

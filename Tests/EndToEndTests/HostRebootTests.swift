@@ -1,5 +1,5 @@
-// VMs that outlive the reboot of their host: a real systemd, in a host of the test's own, starts them, hibernates them when
-// the host goes down, and has them back when it is up again.
+// VMs that outlive the reboot of their host: a real systemd, in a host of the test's own, starts them, hibernates them
+// when the host goes down, and has them back when it is up again.
 
 import Foundation
 import TestSupport

@@ -1,5 +1,5 @@
-// Telling whoever supervises this process how it is, by the protocol of sd_notify(3): a datagram of NAME=VALUE lines to a
-// UNIX socket that the environment names.
+// Telling whoever supervises this process how it is, by the protocol of sd_notify(3): a datagram of NAME=VALUE lines to
+// a UNIX socket that the environment names.
 //
 // These few lines instead of libsystemd: the protocol is promised to stay and is all that is needed, and a static
 // executable has to run where there is no libsystemd. Not responsible for what is told.

@@ -1,9 +1,9 @@
 // The side of a VM's console socket that the VM is on.
 //
-// Responsible for: several readers and one writer, each at a pace of its own. One thread polls all of them, so that none
-// holds up another, let alone the guest: who does not read misses something, and is told how much. What was written
-// before somebody came is told first, as far as it is kept. Not responsible for: the terminal at which a VM may have
-// been started, nor for what is kept on disk (`VMLog`).
+// Responsible for: several readers and one writer, each at a pace of its own. One thread polls all of them, so that
+// none holds up another, let alone the guest: who does not read misses something, and is told how much. What was
+// written before somebody came is told first, as far as it is kept. Not responsible for: the terminal at which a VM may
+// have been started, nor for what is kept on disk (`VMLog`).
 //
 // Whoever may open the socket may type at the guest's console: it lies in the VM's directory with the rights of its
 // owner.

@@ -1,9 +1,9 @@
 // What a VM's guest and Dormouse itself said, on disk and bounded.
 //
-// Responsible for: the order of both, lines with the time of their beginning, and that nobody waits for a slow disk: the
-// guest's bytes are written by a thread, and those that it does not keep up with are counted and left out. Dormouse's
-// own words are in the file when `say` returns, since a process may end with them. Not responsible for: reading
-// (`LogReader`), or what is durable: a host that fails may lose the last seconds.
+// Responsible for: the order of both, lines with the time of their beginning, and that nobody waits for a slow disk:
+// the guest's bytes are written by a thread, and those that it does not keep up with are counted and left out.
+// Dormouse's own words are in the file when `say` returns, since a process may end with them. Not responsible for:
+// reading (`LogReader`), or what is durable: a host that fails may lose the last seconds.
 
 import Glibc
 import HostSupport

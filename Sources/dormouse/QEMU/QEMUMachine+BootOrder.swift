@@ -1,7 +1,7 @@
 // What a QEMU command line says of the order in which firmware starts devices: `bootindex=` of -device.
 //
-// Responsible for: taking an order that is the firmware's anyhow, and refusing another one. Firmware is told of an order
-// by fw_cfg (`bootorder`), which edk2 heeds on a machine with PCI alone (docs/uefi.md).
+// Responsible for: taking an order that is the firmware's anyhow, and refusing another one. Firmware is told of an
+// order by fw_cfg (`bootorder`), which edk2 heeds on a machine with PCI alone (docs/uefi.md).
 
 /// Who has which place in the order.
 struct QEMUBootOrder {

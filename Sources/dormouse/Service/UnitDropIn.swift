@@ -1,5 +1,6 @@
-// What systemd is told of one VM besides the unit that all have: its store, its limits, its timeouts, the places that it
-// needs mounted. A pure function of the VM's configuration. Follows systemd.syntax(7), systemd.service(5), "Command lines".
+// What systemd is told of one VM besides the unit that all have: its store, its limits, its timeouts, the places that
+// it needs mounted. A pure function of the VM's configuration. Follows systemd.syntax(7), systemd.service(5), "Command
+// lines".
 
 import Glibc
 import KeptVMs

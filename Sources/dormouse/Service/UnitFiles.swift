@@ -1,8 +1,9 @@
 // The files by which systemd knows that a VM is to start with the host: the links that `systemctl enable` makes, and a
 // drop-in with what is the VM's own.
 //
-// Links are made here rather than by systemctl: a host that is being put together, as in a container, has no manager that
-// could be reached. Not responsible for telling a manager (`Systemctl`). Follows systemd.unit(5), "Unit File Load Path".
+// Links are made here rather than by systemctl: a host that is being put together, as in a container, has no manager
+// that could be reached. Not responsible for telling a manager (`Systemctl`). Follows systemd.unit(5), "Unit File Load
+// Path".
 
 import FoundationEssentials
 import Glibc

@@ -1,7 +1,7 @@
 // The word that a process in the background gives to the one that started it: its guest has started.
 //
-// Responsible for: noticing that, giving the word once, and leaving the other's standard error then, or when it does not
-// wait any longer. Not responsible for: waiting for it (`BackgroundProcess`).
+// Responsible for: noticing that, giving the word once, and leaving the other's standard error then, or when it does
+// not wait any longer. Not responsible for: waiting for it (`BackgroundProcess`).
 
 import Glibc
 import HostSupport

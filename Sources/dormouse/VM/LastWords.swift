@@ -1,4 +1,5 @@
-// What the process of a detached VM says of a fault of its own: it can write to its standard error, and to nothing else.
+// What the process of a detached VM says of a fault of its own: it can write to its standard error, and to nothing
+// else.
 //
 // Responsible for: a file for that, and that its words come into the VM's log when the VM is started again.
 

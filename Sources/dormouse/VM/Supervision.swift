@@ -1,7 +1,8 @@
-// What `dormouse start` tells the service manager that started it: that the guest runs, and as what; that it ends; and, as
-// long as that is so, that the process is alive.
+// What `dormouse start` tells the service manager that started it: that the guest runs, and as what; that it ends; and,
+// as long as that is so, that the process is alive.
 //
-// Where no manager wants to be told it does nothing. A manager that cannot be told is warned of once: the guest runs on.
+// Where no manager wants to be told it does nothing. A manager that cannot be told is warned of once: the guest runs
+// on.
 
 import Glibc
 import HostSupport

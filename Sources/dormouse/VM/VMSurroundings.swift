@@ -1,8 +1,8 @@
-// What a kept VM has around its machine while it runs: its life, its log, its console for others, a service manager, and
-// whoever waits for a detached start.
+// What a kept VM has around its machine while it runs: its life, its log, its console for others, a service manager,
+// and whoever waits for a detached start.
 //
-// Responsible for: connecting each of them to the machine's events, and their order at the beginning and at the end. Not
-// responsible for: the terminal and standard output (`Session`), or the control socket.
+// Responsible for: connecting each of them to the machine's events, and their order at the beginning and at the end.
+// Not responsible for: the terminal and standard output (`Session`), or the control socket.
 
 import Glibc
 import KeptVMs

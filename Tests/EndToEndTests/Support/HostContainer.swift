@@ -1,5 +1,5 @@
-// The host of `HostMachine` in a container: the same systemd, on this machine's kernel. It is quick, where a whole machine
-// is emulated; what it cannot show is another boot of a kernel.
+// The host of `HostMachine` in a container: the same systemd, on this machine's kernel. It is quick, where a whole
+// machine is emulated; what it cannot show is another boot of a kernel.
 
 import Foundation
 import Testing

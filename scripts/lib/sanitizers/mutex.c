@@ -1,8 +1,9 @@
-// Has the thread sanitizer see that a Mutex of Swift's Synchronization orders what it guards, also when it is contended.
+// Has the thread sanitizer see that a Mutex of Swift's Synchronization orders what it guards, also when it is
+// contended.
 //
-// Whoever finds the lock taken gets it in a function of Swift's own library, and whoever leaves it to somebody who waits
-// leaves it in another one. Neither is instrumented, so that the sanitizer takes what the lock guards for a race. These
-// stand in front of the two, in tests under the sanitizer only, and tell it. Self is in the register that Swift's
+// Whoever finds the lock taken gets it in a function of Swift's own library, and whoever leaves it to somebody who
+// waits leaves it in another one. Neither is instrumented, so that the sanitizer takes what the lock guards for a race.
+// These stand in front of the two, in tests under the sanitizer only, and tell it. Self is in the register that Swift's
 // calling convention has for it.
 #define _GNU_SOURCE
 #include <dlfcn.h>
