@@ -109,11 +109,11 @@ final class TestQueue {
     var availEvent: UInt16 { load(at: used + 4 + 8 * UInt64(size)) }
 
     func setUsedEvent(_ value: UInt16) {
-        memory.store(value, at: available + 4 + 2 * UInt64(size))
+        store(value, at: available + 4 + 2 * UInt64(size))
     }
 
     func setAvailableFlags(_ value: UInt16) {
-        memory.store(value, at: available)
+        store(value, at: available)
     }
 
     func store(_ descriptor: TestDescriptor, at address: UInt64) {
@@ -134,6 +134,10 @@ final class TestQueue {
         memory.pointer(at: address, count: 2)?.assumingMemoryBound(to: Atomic<UInt16>.self)
     }
 
+    private func store(_ value: UInt16, at address: UInt64) {
+        word(at: address)?.pointee.store(value.littleEndian, ordering: .releasing)
+    }
+
     private func load(at address: UInt64) -> UInt16 {
         UInt16(littleEndian: word(at: address)?.pointee.load(ordering: .acquiring) ?? 0)
     }
@@ -147,7 +151,7 @@ final class TestQueue {
 
     func publish(_ index: UInt16) {
         atomicMemoryFence(ordering: .sequentiallyConsistent)
-        word(at: available + 2)?.pointee.store(index.littleEndian, ordering: .releasing)
+        store(index, at: available + 2)
         atomicMemoryFence(ordering: .sequentiallyConsistent)
     }
 
