@@ -110,7 +110,7 @@ extension EndToEnd {
                 #expect(said.contains("before, \(vm): hibernated"))
                 #expect(said.contains("\(vm) is running, resumed"))
                 #expect(said.filter { $0.hasPrefix("\(vm) resumed, sha256 ok ") }.count == 1)
-                #expect(said.contains("\(vm) ended \(vm == "one" ? "off" : "hibernated"), success inactive"))
+                #expect(said.contains("\(vm) ended \(vm == "one" ? "powered-off" : "hibernated"), success inactive"))
             }
             #expect(said.contains { $0.hasPrefix("before, deaf still runs after 20 s: the sleep button was pressed") })
             #expect(said.contains("before, deaf: its power button is pressed instead"))
