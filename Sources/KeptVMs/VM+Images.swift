@@ -14,7 +14,7 @@ extension VM {
     ///
     /// - Returns: its number.
     public func bump() throws(HostError) -> UInt64 {
-        try change { state throws(HostError) in
+        try change("another generation was begun") { state throws(HostError) in
             if original(state) != nil { try becomeOriginal(&state) }
             state.generation += 1
             return state.generation
@@ -25,7 +25,7 @@ extension VM {
     ///
     /// - Returns: the paths of the disks that had one.
     public func discardImages() throws(HostError) -> [String] {
-        try change { state throws(HostError) in
+        try change("the hibernation image was discarded") { state throws(HostError) in
             let slept = state.hibernation
             let configuration: VMConfiguration
             if let slept { configuration = slept.configuration } else { configuration = try self.configuration() }
@@ -55,7 +55,7 @@ extension VM {
     ///
     /// - Returns: the paths of the disks that have one again.
     public func restoreImages() throws(HostError) -> [String] {
-        try change { state throws(HostError) in
+        try change("the hibernation image was put back") { state throws(HostError) in
             guard let lost = state.lost else { throw .nothingToRestore(name: name) }
             if let path = lost.written.first {
                 throw .cannotRestore(name: name, reason: "\(path) was written since the guest hibernated")
@@ -97,15 +97,18 @@ extension VM {
         }
     }
 
-    /// Changes the state of a VM that does not run.
+    /// Changes the state of a VM that does not run, for a reason in words.
     private func change<Result>(
-        _ body: (inout VMState) throws(HostError) -> Result
+        _ cause: String, _ body: (inout VMState) throws(HostError) -> Result
     ) throws(HostError) -> Result {
         let lock = try lock()
         defer { withExtendedLifetime(lock) {} }
+        let life = VMLife(self)
         var state = try state()
+        let before = state.restingState
         let result = try body(&state)
         try write(state)
+        if state.restingState != before { life.move(to: state.restingState, cause: cause) }
         return result
     }
 

@@ -35,6 +35,7 @@ extension VM {
         let (state, words) = try newState(configuration, now: now)
         let kept = try setAside(statePath)
         try write(state)
+        VMLife(self).settle(state.restingState, cause: "its state was lost, and made anew")
         return lines + ["\(statePath) is new\(kept)"] + words
     }
 

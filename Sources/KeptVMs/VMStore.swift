@@ -61,6 +61,8 @@ public struct VMStore: Sendable {
             state.home = vm.path
             change(&state)
             try draft.vm.write(state)
+            // That nobody can be told is no reason not to have it.
+            try? draft.vm.events.append(VMEvent(number: 1, state: .defined, cause: "made"))
             try draft.rename(to: vm)
         } catch {
             draft.remove()

@@ -69,8 +69,8 @@ extension EndToEnd {
             #expect(last.hasSuffix("Z dormouse: powered off\n") && last.split(separator: "\n").count == 1)
             #expect(try ask(vm, "logs", "--since", "2100-01-01T00:00:00Z").output == "")
             let events = try events(vm)
-            #expect(events.map(\.state) == ["starting", "running", "powered-off"])
-            #expect(events.map(\.number) == [1, 2, 3] && events.last?.call == "SYSTEM_OFF")
+            #expect(events.map(\.state) == ["defined", "starting", "running", "powered-off"])
+            #expect(events.map(\.number) == [1, 2, 3, 4] && events.last?.call == "SYSTEM_OFF")
             #expect(try ask(vm, "status").output == "powered-off\n")
         }
 
@@ -94,8 +94,8 @@ extension EndToEnd {
             let states = try events(vm).map(\.state)
             #expect(
                 states == [
-                    "starting", "running", "hibernating", "hibernated", "starting", "refused", "starting", "running",
-                    "powered-off",
+                    "defined", "starting", "running", "hibernating", "hibernated", "starting", "refused", "starting",
+                    "running", "powered-off",
                 ])
         }
 
@@ -108,7 +108,9 @@ extension EndToEnd {
             #expect(try ask(vm, "start", "--detach", "--timeout", "600").code == 0)
             #expect(try ask(vm, "kill", "--signal", "TERM").code == 0)
             #expect(
-                try events(vm).map(\.state) == ["starting", "running", "unknown", "starting", "running", "powered-off"])
+                try events(vm).map(\.state) == [
+                    "defined", "starting", "running", "unknown", "starting", "running", "powered-off",
+                ])
             #expect(try events(vm).last?.cause == "stopped by SIGTERM")
         }
     }

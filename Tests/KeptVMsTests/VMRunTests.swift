@@ -64,6 +64,16 @@ struct VMRunTests {
         }
     }
 
+    @Test("That an image was discarded is told in the VM's events")
+    func discarded() throws {
+        let bench = try Bench()
+        let state = try bench.run(.poweredOff) { try bench.writeImage() }
+        #expect(state.hibernation?.isCertain == true)
+        _ = try bench.vm.discardImages()
+        let states = try bench.vm.events.entries().map(\.event.lifeState)
+        #expect(states == [.defined, .starting, .hibernated, .poweredOff])
+    }
+
     /// How a run may end, and what is said of it.
     struct End: Sendable, CustomTestStringConvertible {
         var end: RunEnd

@@ -57,19 +57,20 @@ public enum LifeState: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .defined: next == .starting
         // Besides a start: an image that is discarded, and one that is put back.
-        case .hibernated: [.starting, .poweredOff].contains(next)
+        case .hibernated, .refused, .unknown: next == .starting || next != self && Self.resting.contains(next)
         case .poweredOff, .crashed: [.starting, .hibernated].contains(next)
-        case .refused, .unknown: [.starting, .hibernated, .poweredOff].contains(next)
         case .starting: [.running, .refused].contains(next) || Self.ends.contains(next)
         case .running, .paused, .suspended, .hibernating, .stopping:
             next != self
                 && ([.running, .paused, .suspended, .hibernating, .stopping].contains(next)
                     || Self.ends.contains(next))
-        case .reset: [.starting, .running].contains(next) || Self.ends.contains(next)
+        case .reset: [.starting, .running].contains(next) || next != self && Self.ends.contains(next)
         case .other: true
         }
     }
 
+    /// What `state.json` may say of a VM that does not run, but that nobody knows.
+    private static let resting: Set<LifeState> = [.defined, .hibernated, .poweredOff, .reset, .crashed]
     /// How a run may end.
     private static let ends: Set<LifeState> = [.hibernated, .poweredOff, .reset, .crashed, .unknown]
 }

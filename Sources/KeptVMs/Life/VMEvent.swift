@@ -1,7 +1,6 @@
 // One thing that happened to a VM: it came into another state.
 
-import Bytes
-import FoundationEssentials
+import HostSupport
 
 /// An event of a VM's life. docs/host.md has its keys.
 public struct VMEvent: Codable, Sendable, Hashable {
@@ -21,6 +20,20 @@ public struct VMEvent: Codable, Sendable, Hashable {
     public var fingerprint: String?
     /// What the process exits with, of an end.
     public var exitCode: Int32?
+
+    init(
+        number: UInt64, time: UInt64 = WallClock.now, state: LifeState, cause: String, call: String? = nil,
+        generation: UInt64? = nil, fingerprint: String? = nil, exitCode: Int32? = nil
+    ) {
+        self.number = number
+        self.time = Timestamp.text(nanoseconds: time)
+        self.state = state.rawValue
+        self.cause = cause
+        self.call = call
+        self.generation = generation
+        self.fingerprint = fingerprint
+        self.exitCode = exitCode
+    }
 
     /// What `state` means to this version.
     public var lifeState: LifeState { LifeState(named: state) }

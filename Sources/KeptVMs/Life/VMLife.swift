@@ -82,6 +82,12 @@ public final class VMLife: Sendable {
         }
     }
 
+    /// Goes on to the state that `state.json` says now, whatever was before: what was damaged is repaired.
+    func settle(_ next: LifeState, cause: String) {
+        guard next != current else { return }
+        record(next, cause: cause, exitCode: nil)
+    }
+
     private func record(_ next: LifeState, cause: String, exitCode: Int32?) {
         state.withLock { append(next, cause, nil, exitCode, &$0) }
     }
@@ -91,8 +97,8 @@ public final class VMLife: Sendable {
     ) {
         state.state = next
         let event = VMEvent(
-            number: state.number + 1, time: Timestamp.text(nanoseconds: now()), state: next.rawValue, cause: cause,
-            call: call, generation: state.generation, fingerprint: state.fingerprint, exitCode: exitCode)
+            number: state.number + 1, time: now(), state: next, cause: cause, call: call, generation: state.generation,
+            fingerprint: state.fingerprint, exitCode: exitCode)
         // The VM goes on all the same: nothing depends on what is told of it.
         do throws(HostError) {
             try log.append(event)
