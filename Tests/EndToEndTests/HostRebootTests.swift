@@ -119,7 +119,7 @@ extension EndToEnd {
             #expect(said.contains("before, deaf: stopped by SIGTERM"))
             #expect(said.contains("deaf is running, booted"))
             // A guest that was not asked has lost what it had not written: somebody is to see that.
-            #expect(said.contains("deaf ended off, exit-code failed"))
+            #expect(said.contains("deaf ended powered-off, exit-code failed"))
             #expect(said.contains("enabled: 0") && said.contains("done"), "\(said)")
         }
     }
