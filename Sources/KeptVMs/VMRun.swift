@@ -109,6 +109,11 @@ public final class VMRun: Sendable {
         life.move(to: .starting, cause: "the guest reset the machine")
     }
 
+    /// Notes that the guest was reset, with nothing to be kept of that, before it boots again.
+    public func didReset(_ machine: VirtualMachine, _ end: RunEnd, _ findings: [HibernationFinding]) {
+        life.move(to: .reset, cause: end.words(findings), call: Self.callName(end, machine))
+    }
+
     /// Keeps how the run ended. When it returns, that is on stable storage.
     ///
     /// - Parameters:
@@ -160,9 +165,8 @@ public final class VMRun: Sendable {
             time: String(now))
         self.state.withLock { $0 = state }
         try plan.vm.write(state, didReach: didReach)
-        let call = Self.call(outcome.end, machine).function
         life.move(
-            to: state.restingState, cause: state.lastEnd?.words ?? "", call: call == "none" ? nil : call,
+            to: state.restingState, cause: state.lastEnd?.words ?? "", call: Self.callName(outcome.end, machine),
             exitCode: exitCode)
     }
 
@@ -182,6 +186,12 @@ public final class VMRun: Sendable {
             } catch { throw .disk(reason: "\(error)") }
         }
         return disks
+    }
+
+    /// The name of the call that ended the run; nil if none did.
+    private static func callName(_ end: RunEnd, _ machine: VirtualMachine) -> String? {
+        let name = call(end, machine).function
+        return name == "none" ? nil : name
     }
 
     /// The call that ended the run.

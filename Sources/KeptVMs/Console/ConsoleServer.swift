@@ -53,6 +53,8 @@ public final class ConsoleServer: Sendable {
     private let send: @Sendable ([UInt8]) -> Int
     private let wakeUp: WakeUp
     private let backlog: Mutex<ConsoleBacklog>
+    /// Whether somebody is to be told what the guest writes.
+    private let hasClients = Atomic(false)
     private let finishing = Mutex<ContinuousClock.Instant?>(nil)
     private let isDone = Mutex(false)
     private let done = Parking()
@@ -90,7 +92,8 @@ public final class ConsoleServer: Sendable {
     /// Takes what the guest wrote. Nobody waits.
     public func take(_ bytes: [UInt8]) {
         backlog.withLock { $0.append(bytes) }
-        wakeUp.signal()
+        // After the bytes: whoever comes meanwhile finds them in the backlog.
+        if hasClients.load(ordering: .sequentiallyConsistent) { wakeUp.signal() }
     }
 
     /// The guest may take what it is sent.
@@ -157,6 +160,7 @@ public final class ConsoleServer: Sendable {
             }
         }
         clients = rest
+        hasClients.store(!rest.isEmpty, ordering: .sequentiallyConsistent)
         return true
     }
 

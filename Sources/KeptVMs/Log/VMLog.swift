@@ -15,10 +15,15 @@ public final class VMLog: Sendable {
     private static let pendingByteCount = 1 << 20
     /// How long the rest of a line waits for its end, in nanoseconds: a prompt has none.
     private static let restPatience: UInt64 = 300_000_000
+    /// How long what the guest writes is gathered before it is written, in nanoseconds.
+    private static let gathering: UInt64 = 20_000_000
 
+    /// What a guest wrote, up to the end of a line: a UART's bytes come one by one.
     private struct Piece {
         var time: UInt64
         var bytes: [UInt8]
+
+        var isLine: Bool { bytes.last == UInt8(ascii: "\n") }
     }
 
     /// What waits for the thread.
@@ -71,16 +76,20 @@ public final class VMLog: Sendable {
 
     /// Takes what the guest wrote to its console. Does not wait.
     public func take(_ bytes: [UInt8]) {
-        let time = now()
-        pending.withLock { pending in
+        let wasIdle = pending.withLock { pending in
             guard pending.byteCount + bytes.count <= Self.pendingByteCount else {
                 pending.lost += UInt64(bytes.count)
-                return
+                return false
             }
-            pending.pieces.append(Piece(time: time, bytes: bytes))
             pending.byteCount += bytes.count
+            guard let last = pending.pieces.indices.last, !pending.pieces[last].isLine else {
+                defer { pending.pieces.append(Piece(time: now(), bytes: bytes)) }
+                return pending.pieces.isEmpty
+            }
+            pending.pieces[last].bytes += bytes
+            return false
         }
-        work.wake()
+        if wasIdle { work.wake() }
     }
 
     /// Writes a line of Dormouse's own, behind all that the guest has written.
@@ -129,6 +138,10 @@ public final class VMLog: Sendable {
         let hasRest = writing.withLock { $0.console.hasRest }
         let deadline = hasRest ? BootClock.now &+ Self.restPatience : nil
         work.wait(until: deadline) { pending.withLock { !$0.pieces.isEmpty || $0.isClosing } }
+        // What comes meanwhile is written with it: nobody waits for a line of a log.
+        if pending.withLock({ !$0.pieces.isEmpty && !$0.isClosing }) {
+            work.wait(until: BootClock.now &+ Self.gathering) { pending.withLock(\.isClosing) }
+        }
         let isClosing = pending.withLock(\.isClosing)
         writing.withLock { writing in
             let isIdle = pending.withLock(\.pieces.isEmpty)

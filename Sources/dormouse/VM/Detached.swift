@@ -105,6 +105,8 @@ private struct BackgroundProcess {
             (ours, theirs) = try StreamSocket.pair()
         } catch { throw HostResourceError(resource: .pipe, errno: error.code ?? EMFILE) }
         socket = ours
+        // It has to be open until the other process has it.
+        defer { withExtendedLifetime(theirs) {} }
         // Behind the name of the subcommand, before anything that the user wrote.
         let words = arguments.prefix(2) + ["--handover", "\(Self.descriptor)"] + arguments.dropFirst(2)
         var actions = posix_spawn_file_actions_t()

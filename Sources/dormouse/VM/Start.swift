@@ -198,7 +198,7 @@ struct Start: ParsableCommand {
                 _ = try keep(run, machine, outcome)
                 try run.goOn()
             } else {
-                run.life.move(to: .reset, cause: outcome.end.words(findings))
+                run.didReset(machine, outcome.end, findings)
             }
             run.didStart("the guest reset the machine, and boots again")
             session.log.info("the guest reset; starting it again")

@@ -201,7 +201,7 @@ struct ConsoleServerTests {
         withExtendedLifetime((patient, both)) {}
     }
 
-    @Test("A hundred who come and go leave neither descriptors nor a busy thread")
+    @Test("A hundred who come and go take nobody's place")
     func comingAndGoing() throws {
         let test = try TestStore()
         let vm = try test.make()
