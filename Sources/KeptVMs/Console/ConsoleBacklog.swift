@@ -20,7 +20,8 @@ struct ConsoleBacklog: Sendable {
 
     mutating func append(_ more: [UInt8]) {
         end += UInt64(more.count)
-        bytes += more.suffix(capacity)
+        // Mostly it is one byte.
+        if more.count <= capacity { bytes += more } else { bytes += more.suffix(capacity) }
         // Twice as much at most, so that not every byte moves all others.
         if bytes.count > 2 * capacity { bytes.removeFirst(bytes.count - capacity) }
     }

@@ -23,6 +23,9 @@ public final class VMLog: Sendable {
         var time: UInt64
         var bytes: [UInt8]
 
+        /// Bytes of memory besides those that are written, roughly: a guest may write empty lines only.
+        static let overhead = 64
+
         var isLine: Bool { bytes.last == UInt8(ascii: "\n") }
     }
 
@@ -84,6 +87,7 @@ public final class VMLog: Sendable {
             pending.byteCount += bytes.count
             guard let last = pending.pieces.indices.last, !pending.pieces[last].isLine else {
                 defer { pending.pieces.append(Piece(time: now(), bytes: bytes)) }
+                pending.byteCount += Piece.overhead
                 return pending.pieces.isEmpty
             }
             pending.pieces[last].bytes += bytes
