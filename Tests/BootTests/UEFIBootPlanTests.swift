@@ -56,6 +56,24 @@ struct UEFIBootPlanTests {
         _ = try BootPlan.uefi(board, entry: 0)
     }
 
+    @Test("U-Boot is told by where it was linked to and by its end, which is where its zeroed memory begins")
+    func uBoot() {
+        func file(
+            instruction: UInt32 = 0x1400_000A, linkedTo: UInt64 = 0, end: UInt64 = 0xE_D228, zeroed: UInt64? = nil
+        ) -> [UInt8] {
+            var bytes: [UInt8] = []
+            for word in [instruction, 0xD503_201F] { bytes.append(littleEndian: word) }
+            for word in [linkedTo, end, zeroed ?? end, end + 0x1000] { bytes.append(littleEndian: word) }
+            return bytes + [UInt8](repeating: 0, count: FirmwareVolume.prefixByteCount - bytes.count)
+        }
+        let flash: UInt64 = 64 << 20
+        #expect(UBootHeader.isCode(prefix: file(), within: flash))
+        for other in [
+            file(instruction: 0xD503_201F), file(linkedTo: 0x4000_0000), file(end: flash + 1), file(end: 16),
+            file(zeroed: 0xE_D220), [], Array(file().prefix(31)), [UInt8](repeating: 0, count: 4096),
+        ] { #expect(!UBootHeader.isCode(prefix: other, within: flash)) }
+    }
+
     @Test("Code is told by a volume's header, at the beginning or behind a page of code; so are variables")
     func volumes() {
         func file(_ offset: Int?) -> [UInt8] {

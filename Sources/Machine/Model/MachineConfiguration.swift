@@ -154,6 +154,8 @@ public enum MachineError: AttributedError {
     /// A file that is to be UEFI, and its variables, and is not.
     case notFirmware(path: String)
     case notVariables(path: String)
+    /// Firmware that hands no ACPI tables on, for a machine that is described by them.
+    case noACPIFirmware(path: String)
     case flash(FlashFileError)
     case bootPlan(BootPlanError)
     case disk(DiskFileError)
@@ -203,10 +205,12 @@ public enum MachineError: AttributedError {
         case .flatImageWithUEFI: "UEFI starts no flat code; leave UEFI out, or give an arm64 Linux Image"
         case .noUEFI(let model): "the machine model \(model) has no flash for UEFI; take a later one"
         case .notFirmware(let path):
-            "\(path) is no UEFI firmware that is executed in place; name the code of edk2's ArmVirtQemu, "
-                + "such as Debian's AAVMF_CODE.fd"
+            "\(path) is no firmware that is executed in place; name the code of edk2's ArmVirtQemu, "
+                + "such as Debian's AAVMF_CODE.fd, or U-Boot for QEMU's 64-bit Arm board"
         case .notVariables(let path):
             "\(path) has no variables of UEFI; name a copy of the firmware's own template, such as AAVMF_VARS.fd"
+        case .noACPIFirmware(let path):
+            "\(path) is U-Boot, which hands no ACPI tables on; describe the machine by a device tree"
         case .flash(let error): error.description
         case .bootPlan(let error): error.description
         case .disk(let error): error.description
@@ -238,7 +242,7 @@ public enum MachineError: AttributedError {
         case .cpuCount, .memorySize, .tooManyDisks, .generationID, .uuid, .watchdogButton, .file, .kernel,
             .initrdForFlatImage, .bootPlan,
             .laboratoryFlash, .nothingToStart, .initrdWithoutKernel, .flatImageWithUEFI, .noUEFI, .notFirmware,
-            .notVariables,
+            .notVariables, .noACPIFirmware,
             .memory, .backend, .laboratoryDisk, .sameDisk, .diskLog, .network, .port, .share, .guest:
             false
         }

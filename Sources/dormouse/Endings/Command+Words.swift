@@ -39,6 +39,7 @@ extension Command {
         case .flatImageWithUEFI: " (--firmware, --kernel-format)"
         case .noUEFI: " (--firmware uefi --model virt-2)"
         case .notVariables: " with --uefi-vars"
+        case .noACPIFirmware: " (--firmware uefi=CODE,dt)"
         case .bootPlan(.notEnoughMemory), .bootPlan(.notEnoughMemoryForUEFI): " with --memory"
         case .bootPlan(.flatImageWithACPI): " (--firmware)"
         case .disk(.foreign): " with ,format=raw behind its path"

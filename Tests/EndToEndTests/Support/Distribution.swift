@@ -7,6 +7,11 @@ enum Distribution {
     /// Debian with what boots, hibernates and is reached by ssh.
     static let image = LinuxGuest.directory.deletingLastPathComponent()
         .appending(path: "distributions/debian-trixie-small/disk.img")
+    /// The same with cloud-init, sudo, tmux and what people expect of a machine.
+    static let fullImage = LinuxGuest.directory.deletingLastPathComponent()
+        .appending(path: "distributions/debian-trixie/disk.img")
+    static let isFullThere = FileManager.default.isReadableFile(atPath: fullImage.path)
+    static let whyNotFull: Comment = "there is no \(fullImage.path): run scripts/fetch-distribution debian"
     /// It takes minutes to make and to test.
     static let isWanted = ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] != nil
     static let notWanted: Comment = "only nightly, with DORMOUSE_NIGHTLY=1"
@@ -29,9 +34,14 @@ struct DistributionVM {
     ///
     /// - Parameters:
     ///   - name: Of the scratch directory.
-    ///   - firmware: `acpi` or `dt`, what UEFI gives the operating system.
+    ///   - image: The disk.
+    ///   - code: What starts the guest, as `--firmware` has it.
+    ///   - firmware: `acpi` or `dt`, what that gives the operating system.
     ///   - options: Others of `dormouse create`.
-    init(_ name: String, firmware: String, cpus: Int, options: [String] = []) throws {
+    init(
+        _ name: String, image: URL = Distribution.image, code: String = UEFI.firmware, firmware: String, cpus: Int,
+        options: [String] = []
+    ) throws {
         let scratch = try Scratch(name)
         key = scratch.file("key")
         try #require(try HostProgram.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key.path]) == 0)
@@ -41,8 +51,8 @@ struct DistributionVM {
         machine.append = []
         machine.cpus = cpus
         vm = try KeptVM(
-            scratch, machine, disk: try scratch.copy(Distribution.image, "disk.img"),
-            firmware: "\(UEFI.firmware),\(firmware)",
+            scratch, machine, disk: try scratch.copy(image, "disk.img"),
+            firmware: "\(code),\(firmware)",
             options: [
                 "--model", "virt-2", "--memory", "512M", "--hostname", "den", "--ssh-key", "\(key.path).pub",
                 "--net", "user,forward=tcp:\(try HostPort.free()):22",
@@ -50,9 +60,11 @@ struct DistributionVM {
     }
 
     /// Starts it; its firmware runs when this returns.
-    func start(_ name: String) throws -> DormouseRun {
+    ///
+    /// - Parameter word: What the firmware says first.
+    func start(_ name: String, saying word: String = "UEFI firmware") throws -> DormouseRun {
         let run = try vm.start(name)
-        try run.waitForConsole("UEFI firmware")
+        try run.waitForConsole(word)
         return run
     }
 

@@ -79,15 +79,19 @@ struct FlashComponent: Component {
                 return file
             } catch { throw .flash(error) }
         }
+        let code = uefi.codeCopy ?? uefi.code
+        let maker = try UEFIFirmware.maker(ofCode: code, within: byteCount)
         switch content {
         case .code:
-            let path = uefi.codeCopy ?? uefi.code
-            try UEFIFirmware.checkCode(path)
-            _ = try open(path, .code)
+            guard maker == .edk2 || parts.configuration.hardwareDescription == .deviceTree else {
+                throw .noACPIFirmware(path: uefi.code)
+            }
+            _ = try open(code, .code)
             return nil
         case .variables:
             if let path = uefi.variables {
-                try UEFIFirmware.checkVariables(path)
+                // What U-Boot keeps begins with nothing that it could be known by.
+                if maker == .edk2 { try UEFIFirmware.checkVariables(path) }
                 let file = try open(path, .variables)
                 parts.flashFiles.append(file)
                 return file

@@ -57,10 +57,20 @@ public enum UEFIFirmware {
         return access(String(path), R_OK) == 0 ? String(path) : nil
     }
 
-    /// Throws if the file at `path` is no code.
-    static func checkCode(_ path: String) throws(MachineError) {
+    /// Who made code, which decides what becomes of the rest.
+    enum Maker {
+        /// edk2, which keeps its variables in flash, and hands ACPI's tables on.
+        case edk2
+        /// U-Boot, which keeps its environment there, and knows device trees only.
+        case uBoot
+    }
+
+    /// Throws if the file at `path` is no code that fits into `byteCount` bytes of flash.
+    static func maker(ofCode path: String, within byteCount: UInt64) throws(MachineError) -> Maker {
         let prefix = try HostFile(path: path, role: "firmware").read(count: FirmwareVolume.prefixByteCount)
-        guard FirmwareVolume.isCode(prefix: prefix) else { throw .notFirmware(path: path) }
+        if FirmwareVolume.isCode(prefix: prefix) { return .edk2 }
+        guard UBootHeader.isCode(prefix: prefix, within: byteCount) else { throw .notFirmware(path: path) }
+        return .uBoot
     }
 
     /// Throws if the file at `path` has no variables.
