@@ -36,11 +36,25 @@ struct Dormouse: ParsableCommand {
                 Command.end(
                     Command.Ending(
                         code: .usage,
-                        words: "\(oneLine(message(for: error))); `dormouse run --help` says how to call it"))
+                        words: "\(oneLine(message(for: error))); `\(calledCommand) --help` says how to call it"))
             }
             Output.print(fullMessage(for: error))
         }
         Command.end(Command.Ending(code: .poweredOff))
+    }
+
+    /// The command whose help tells more: as far as the arguments begin with names of commands.
+    private static var calledCommand: String {
+        var names = [_commandName]
+        var command: any ParsableCommand.Type = Dormouse.self
+        for argument in CommandLine.arguments.dropFirst() {
+            guard let next = command.configuration.subcommands.first(where: { $0._commandName == argument }) else {
+                break
+            }
+            names.append(argument)
+            command = next
+        }
+        return names.joined(separator: " ")
     }
 
     /// The parser's messages are sentences, some of several lines.
