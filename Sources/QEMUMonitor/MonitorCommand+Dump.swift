@@ -2,6 +2,7 @@
 //
 // Follows QEMU's qapi/dump.json. A dump is an ELF core, to a file, of all of the guest's memory by physical addresses.
 
+import Bytes
 import HostSupport
 
 /// What became of the last dump, as `query-dump` says it.

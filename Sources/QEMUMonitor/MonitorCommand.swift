@@ -2,6 +2,8 @@
 //
 // Follows QEMU's qapi/*.json for names, arguments and what is returned. Those that begin with "x-dormouse-" are ours.
 
+import Bytes
+
 /// A command that clients may call.
 struct MonitorCommand: Sendable {
     /// What becomes of it.

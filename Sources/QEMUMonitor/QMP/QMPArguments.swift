@@ -1,5 +1,7 @@
 // The arguments of a command: each is taken once, and what nobody took is an error.
 
+import Bytes
+
 /// What a command was given.
 struct QMPArguments {
     private var values: [String: JSONValue]

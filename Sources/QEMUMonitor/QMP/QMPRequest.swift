@@ -2,6 +2,7 @@
 //
 // Follows QEMU's docs/interop/qmp-spec.rst, "Issuing Commands".
 
+import Bytes
 import FoundationEssentials
 
 /// What a client asks for.

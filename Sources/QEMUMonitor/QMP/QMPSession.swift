@@ -3,6 +3,8 @@
 // Follows QEMU's docs/interop/qmp-spec.rst: a greeting, the client's word that it is ready, and then commands and
 // events.
 
+import Bytes
+
 /// What a client and a monitor say to each other.
 struct QMPSession: MonitorSession {
     private let monitor: Monitor

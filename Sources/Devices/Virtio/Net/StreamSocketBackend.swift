@@ -6,7 +6,7 @@ import Glibc
 import Synchronization
 
 /// Why a socket cannot be had. The text is for the user, one line.
-public enum StreamSocketError: Error, Equatable, CustomStringConvertible {
+public enum NetworkSocketError: Error, Equatable, CustomStringConvertible {
     case pathTooLong(String)
     case nobodyListens(String)
     case failed(path: String, errno: Int32)
@@ -56,7 +56,7 @@ public final class StreamSocketBackend: NetworkBackend {
     }
 
     /// Connects to the socket at `path`.
-    public convenience init(path: String) throws(StreamSocketError) {
+    public convenience init(path: String) throws(NetworkSocketError) {
         let bytes = Array(path.utf8)
         guard bytes.count <= Self.maximumPathByteCount else { throw .pathTooLong(path) }
         // Not blocking from the start: a listener that accepts nobody must not hold us up.

@@ -83,7 +83,7 @@ public enum NetworkError: Error, CustomStringConvertible {
     case tooMany(networks: Int, disks: Int, limit: Int)
     case sameMAC(MACAddress)
     case mtu(UInt16)
-    case socket(StreamSocketError)
+    case socket(NetworkSocketError)
     case tap(TapError)
     case noPasst
     case forward(PortForward, reason: PortForwardFailure)

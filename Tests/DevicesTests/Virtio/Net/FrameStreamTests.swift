@@ -54,12 +54,12 @@ struct StreamSocketBackendTests {
 
     @Test("A path where nobody listens, or that no socket can have, is refused with what to do")
     func paths() throws {
-        #expect(throws: StreamSocketError.nobodyListens("/nonexistent/passt.socket")) {
+        #expect(throws: NetworkSocketError.nobodyListens("/nonexistent/passt.socket")) {
             try StreamSocketBackend(path: "/nonexistent/passt.socket")
         }
         let long = "/tmp/" + String(repeating: "x", count: 103)
-        #expect(throws: StreamSocketError.pathTooLong(long)) { try StreamSocketBackend(path: long) }
-        #expect("\(StreamSocketError.nobodyListens("/s"))".contains("passt --socket /s"))
+        #expect(throws: NetworkSocketError.pathTooLong(long)) { try StreamSocketBackend(path: long) }
+        #expect("\(NetworkSocketError.nobodyListens("/s"))".contains("passt --socket /s"))
     }
 
     @Test("A socket that somebody listens on is connected to")

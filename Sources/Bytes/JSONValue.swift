@@ -1,6 +1,6 @@
-// A value of JSON, whatever it is.
+// A value of JSON, whatever it is: for protocols whose messages are not known beforehand.
 
-/// What a client may say, and what it is answered.
+/// A value of JSON.
 public enum JSONValue: Sendable, Hashable {
     case null
     case boolean(Bool)
@@ -11,7 +11,7 @@ public enum JSONValue: Sendable, Hashable {
     case object([String: JSONValue])
 
     /// What it is, for people.
-    var kind: String {
+    package var kind: String {
         switch self {
         case .null: "null"
         case .boolean: "a boolean"
