@@ -24,6 +24,9 @@ public enum HostError: AttributedError {
     case copyDisks(name: String, count: Int, given: Int)
     case sameDisk(path: String, name: String)
     case setting(name: String, reason: String)
+    /// Nothing on the host makes a disk for cloud-init.
+    case noSeedMaker
+    case seedDisk(path: String, maker: String, HostProgram.Failure)
     /// Removing it would lose something.
     case wouldLose(name: String, what: String)
 
@@ -65,6 +68,12 @@ public enum HostError: AttributedError {
                 + "copy each of them, and name the copies in their order"
         case .wouldLose(let name, let what):
             "VM \(name) still has \(what); start it, or insist that it goes"
+        case .noSeedMaker:
+            "nothing on this host makes the disk by which cloud-init is told something; install genisoimage or xorriso"
+        case .seedDisk(let path, let maker, .notStarted(let reason)):
+            "\(path) cannot be made: \(maker) cannot be started (\(reason)); install it anew"
+        case .seedDisk(let path, let maker, .ended(let code)):
+            "\(path) cannot be made: \(maker) failed (exit code \(code)); what it says is above"
         case .setting(let name, let reason):
             "nothing is set in VM \(name): \(reason)"
         case .sameDisk(let path, let name):

@@ -60,9 +60,14 @@ enum PrivateDirectory {
     static func tighten(_ vm: VM) {
         tighten(vm.path, directoryMode)
         for name in names(in: vm.path) { tighten("\(vm.path)/\(name)", fileMode) }
-        let kept = KeptFiles(vm).directory
-        tighten(kept, directoryMode)
-        for name in names(in: kept) { tighten("\(kept)/\(name)", fileMode) }
+        for directory in directories(in: vm) {
+            tighten(directory, directoryMode)
+            for name in names(in: directory) { tighten("\(directory)/\(name)", fileMode) }
+        }
+    }
+
+    private static func directories(in vm: VM) -> [String] {
+        [KeptFiles(vm).directory, "\(vm.path)/\(SeedDisk.directoryName)"]
     }
 
     private static func tighten(_ path: String, _ mode: mode_t) {
@@ -79,7 +84,7 @@ enum PrivateDirectory {
 
     /// Removes what a process left that was killed while it wrote a file.
     static func removeLeftovers(_ vm: VM) {
-        for directory in [vm.path, KeptFiles(vm).directory] {
+        for directory in [vm.path] + directories(in: vm) {
             for name in names(in: directory) where DurableFile.isTemporary(name: name) {
                 _ = unsafe unlink("\(directory)/\(name)")
             }

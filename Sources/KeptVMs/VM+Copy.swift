@@ -73,7 +73,8 @@ extension VMStore {
         if configuration.generationID != nil { configuration.generationID = Self.randomIdentity() }
         if configuration.uuid != nil { configuration.uuid = SystemUUID.text(of: Self.randomUUID()) }
         for index in (configuration.networks ?? []).indices { configuration.networks?[index].mac = Self.randomMAC() }
-        return try create(name, configuration, variables: vm.variablesPath) { state in
+        let seed = try vm.seedForCopy(&configuration)
+        return try create(name, configuration, variables: vm.variablesPath, seed: seed) { [configuration] state in
             guard let slept = Self.leftImage(source, configuration) else { return }
             // Another generation than that of the image: its kernel is to leave it alone.
             state.generation = max(source.generation, slept.record.generation) + 1

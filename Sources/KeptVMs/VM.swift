@@ -3,6 +3,7 @@
 //   vm.toml        what the person chose
 //   state.json     what Dormouse remembers
 //   variables.fd   what UEFI remembers, if the VM has UEFI
+//   cloud-init.iso the disk by which cloud-init is told something, if there is one; cloud-init/ has what is on it
 //   kept/          kernel, initrd and UEFI of the last run, by their digests, for a guest that is to find them again
 //   lock           held by whoever runs or changes the VM; the number of the process is in it
 //   control        the socket of the run that goes on
@@ -41,8 +42,9 @@ public struct VM: Sendable {
     public func configuration() throws(HostError) -> VMConfiguration {
         guard Self.isThere(configurationPath) else { throw .noConfiguration(name: name, path: configurationPath) }
         let bytes = try Self.read(configurationPath, limit: 1 << 20)
+    /// What `vm.toml` says. Paths that do not begin with a slash are the directory's.
         do throws(VMConfigurationError) {
-            let configuration = try VMConfiguration(toml: String(decoding: bytes, as: UTF8.self))
+            let configuration = try VMConfiguration(toml: String(decoding: bytes, as: UTF8.self)).placed(in: path)
             // What cannot be run is said before anything else is done with it.
             _ = try configuration.machine()
             return configuration

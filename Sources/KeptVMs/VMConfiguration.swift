@@ -205,6 +205,19 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
     }
 
     static func value<Value: RawRepresentable<String> & CaseIterable>(
+    /// The same with every path from the root on.
+    ///
+    /// - Parameter directory: where files are whose paths do not begin with a slash.
+    func placed(in directory: String) -> VMConfiguration {
+        func path(_ path: String) -> String { path.hasPrefix("/") || path.isEmpty ? path : "\(directory)/\(path)" }
+        var placed = self
+        placed.kernel = kernel.map(path)
+        placed.initrd = initrd.map(path)
+        placed.uefiCode = uefiCode.map(path)
+        for index in (disks ?? []).indices { placed.disks?[index].path = path(disks?[index].path ?? "") }
+        return placed
+    }
+
         _ text: String, _ key: String
     ) throws(VMConfigurationError) -> Value {
         guard let value = Value(rawValue: text) else {

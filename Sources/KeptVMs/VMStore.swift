@@ -44,9 +44,10 @@ public struct VMStore: Sendable {
     ///   - name: the VM's.
     ///   - configuration: what is written to its vm.toml.
     ///   - variables: what UEFI's variables begin with, if it has UEFI; nil: what its maker has.
+    ///   - seed: what its cloud-init is told by a disk, which comes behind all others; nil: there is none.
     ///   - change: changes the state of a VM that was never started.
     public func create(
-        _ name: String, _ configuration: VMConfiguration, variables: String? = nil,
+        _ name: String, _ configuration: VMConfiguration, variables: String? = nil, seed: CloudInitSeed? = nil,
         change: (inout VMState) -> Void = { _ in }
     ) throws(HostError) -> VM {
         guard Self.isName(name) else { throw .badName(name) }
@@ -55,6 +56,8 @@ public struct VMStore: Sendable {
         VMDraft.removeLeft(in: path)
         let draft = try VMDraft(of: name, in: path)
         do throws(HostError) {
+            var configuration = configuration
+            if let seed { configuration = try draft.vm.add(seed, to: configuration) }
             try draft.vm.write(configuration)
             try Self.makeVariables(draft.vm, configuration, from: variables)
             var state = VMState(identity: Self.randomIdentity())

@@ -117,14 +117,12 @@ enum CopyError: AttributedError {
 private enum QEMUConversion {
     static func run(_ source: String, from: String, to target: String, as format: DiskFormat) throws {
         let words = ["qemu-img", "convert", "-f", from, "-O", format.rawValue, "--", source, target]
-        let strings = words.map { strdup($0) } + [nil]
-        defer { strings.forEach { free($0) } }
-        var child = pid_t()
-        let code = posix_spawnp(&child, words[0], nil, nil, strings, environ)
-        guard code == 0 else { throw CopyError.noConverter(format: from) }
-        var status: Int32 = 0
-        while waitpid(child, &status, 0) < 0, errno == EINTR {}
-        guard status == 0 else { throw CopyError.converter(format: from, code: status >> 8 & 0xFF) }
+        do throws(HostProgram.Failure) {
+            try HostProgram.run(words)
+        } catch {
+            guard case .ended(let code) = error else { throw CopyError.noConverter(format: from) }
+            throw CopyError.converter(format: from, code: code)
+        }
     }
 }
 

@@ -6,6 +6,14 @@ struct UsageTests {
     private static let wrongUsage: [([String], String)] = [
         (["run"], "--kernel"),
         (["nonsense"], "nonsense"),
+        // Whose help tells more.
+        (["nonsense"], "`dormouse --help`"),
+        (["run"], "`dormouse run --help`"),
+        (["create", "vm", "--kernel", "a", "--cpus", "many"], "`dormouse create --help`"),
+        (["image", "create", "--nonsense"], "`dormouse image create --help`"),
+        (["create", "vm", "--kernel", "a", "--package", "a b"], "no name of a package"),
+        (["create", "vm", "--kernel", "a", "--run", ""], "no command"),
+        (["create", "vm", "--kernel", "a", "--user-data", "/nonexistent"], "/nonexistent"),
         (["run", "--kernel", "a", "--nonsense"], "--nonsense"),
         (["run", "--kernel", "a", "b"], "'b'"),
         (["run", "--kernel", "a", "--memory", "lots"], "such as 512 or 512M"),

@@ -17,6 +17,8 @@ struct Create: ParsableCommand {
     @OptionGroup var vmOptions: VMOptions
     @OptionGroup(title: "Machine options") var machineOptions: MachineOptions
 
+    @OptionGroup(title: "cloud-init") var cloudInit: CloudInitOptions
+
     @Option(
         help: ArgumentHelp(
             "What a start does when a hibernated guest would find another environment: refuse, boot clean, or keep the "
@@ -71,7 +73,8 @@ struct Create: ParsableCommand {
             policy.expiresAfter = hibernateFor
             policy.diskHash = diskHash
             let vm = try vmOptions.storeOptions.location.create(
-                vmOptions.name, VMConfiguration(machine, hibernation: policy), variables: machine.uefi?.variables)
+                vmOptions.name, VMConfiguration(machine, hibernation: policy), variables: machine.uefi?.variables,
+                seed: cloudInit.seed)
             Output.print("\(vm.configurationPath)")
             return .poweredOff
         }

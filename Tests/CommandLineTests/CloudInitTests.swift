@@ -1,0 +1,37 @@
+import FoundationEssentials
+import TestSupport
+import Testing
+
+/// The disk for cloud-init, as what else reads ISO 9660 sees it, and as it goes through the life of a VM.
+@Suite("A disk for cloud-init", .needs(Guest.areBuilt, Guest.missing))
+struct CloudInitTests {
+    @Test("blkid finds cloud-init's label on it, and bsdtar the files")
+    func content() async throws {
+        let vm = try await TestVM(options: ["--package", "tree", "--run", "echo --run"])
+        let done = try await Command.shell(
+            """
+            cd "$1/vm" && blkid -p -s LABEL -s TYPE -o export cloud-init.iso && mkdir x && bsdtar -xf cloud-init.iso -C x \
+            && cmp x/user-data cloud-init/user-data && cmp x/meta-data cloud-init/meta-data && grep -c . x/user-data \
+            && stat -c %a cloud-init.iso cloud-init cloud-init/user-data
+            """, vm.store)
+        #expect(done.exitCode == 0, "\(done.error)\(done.output)")
+        #expect(done.output.contains("LABEL=cidata\n") && done.output.contains("TYPE=iso9660\n"))
+        #expect(done.output.hasSuffix("600\n700\n600\n"), "\(done.output)")
+    }
+
+    @Test("A guest that hibernated finds it again, also when its VM was renamed, and misses it when it was changed")
+    func life() async throws {
+        let vm = try await TestVM(options: ["--cloud-init"])
+        #expect(try await vm.start().exitCode == 40)
+        let store = ["--store", vm.store]
+        #expect(try await Command.run(["rename", TestVM.name, "other"] + store).exitCode == 0)
+        let resumed = try await Command.run(["start", "other"] + store)
+        #expect(resumed.exitCode == 40 && !resumed.error.contains("refus"), "\(resumed.error)")
+        #expect(
+            try await Command.shell(
+                "printf x | dd of=\"$1/other/cloud-init.iso\" bs=1 seek=40000 conv=notrunc", vm.store
+            ).exitCode == 0)
+        let refused = try await Command.run(["start", "other"] + store)
+        #expect([50, 51].contains(refused.exitCode), "\(refused.error)")
+    }
+}
