@@ -8,6 +8,7 @@
 //   lock           held by whoever runs or changes the VM; the number of the process is in it
 //   control        the socket of the run that goes on
 //   console        the socket by which its console is read and written
+//   agent          the socket by which the guest's agent is spoken to, if the VM has one
 //   log, log.1 …   what the guest's console and Dormouse said
 //   events.jsonl   which states it came into
 //   stderr         what the process of a detached run said of a fault of its own
@@ -33,16 +34,18 @@ public struct VM: Sendable {
     public var configurationPath: String { "\(path)/\(Self.configurationName)" }
     public var statePath: String { "\(path)/\(Self.stateName)" }
     public var controlPath: String { "\(path)/control" }
+    public static let agentName = "agent"
+    public var agentPath: String { "\(path)/\(Self.agentName)" }
     /// UEFI's variables.
     public var variablesPath: String { "\(path)/variables.fd" }
     var lockPath: String { "\(path)/lock" }
 
     // MARK: Configuration
 
+    /// What `vm.toml` says. Paths that do not begin with a slash are the directory's.
     public func configuration() throws(HostError) -> VMConfiguration {
         guard Self.isThere(configurationPath) else { throw .noConfiguration(name: name, path: configurationPath) }
         let bytes = try Self.read(configurationPath, limit: 1 << 20)
-    /// What `vm.toml` says. Paths that do not begin with a slash are the directory's.
         do throws(VMConfigurationError) {
             let configuration = try VMConfiguration(toml: String(decoding: bytes, as: UTF8.self)).placed(in: path)
             // What cannot be run is said before anything else is done with it.

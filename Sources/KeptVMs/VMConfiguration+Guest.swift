@@ -10,14 +10,17 @@ extension VMConfiguration {
         public var sshKeys: [String]?
         /// `hibernate` or `guest`.
         public var sleepButton: String
+        /// Whether there is a port for QEMU's guest agent.
+        public var agent: Bool?
 
         enum CodingKeys: String, CodingKey {
-            case hostname, user
+            case hostname, user, agent
             case sshKeys = "ssh-keys"
             case sleepButton = "sleep-button"
         }
 
-        init(_ setup: GuestSetup) {
+        init(_ setup: GuestSetup, hasAgent: Bool) {
+            agent = hasAgent ? true : nil
             hostname = setup.hostname
             user = setup.user
             sshKeys = setup.sshKeys.isEmpty ? nil : setup.sshKeys

@@ -88,6 +88,7 @@ extension VMConfiguration {
                 ConfigurationKey("user", .text(example: "demo"), isRequired: false),
                 ConfigurationKey("ssh-keys", .texts(example: "ssh-ed25519 AAAA…"), isRequired: false),
                 ConfigurationKey("sleep-button", .choice(GuestSetup.SleepButton.allCases.map(\.rawValue))),
+                ConfigurationKey("agent", .flag, isRequired: false),
             ]), isRequired: false),
         ConfigurationKey(
             "host",

@@ -141,7 +141,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         watchdog = machine.watchdog?.rawValue
         psci = PolicyRecord(machine.psci)
         self.hibernation = hibernation
-        guest = Guest(machine.guest)
+        guest = Guest(machine.guest, hasAgent: machine.ports.contains(GuestAgent.port))
         networks = machine.networks.indices.map { Network(machine, index: $0) }
         disks = machine.disks.map(Disk.init)
     }
@@ -198,13 +198,13 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         machine.disks = []
         for disk in disks ?? [] { machine.disks.append(try disk.disk()) }
         if let guest { machine.guest = try guest.setup() }
+        if guest?.agent == true { machine.ports = [GuestAgent.port] }
         machine.networks = []
         for network in networks ?? [] { machine.networks.append(try network.network()) }
         try host?.check(machine)
         return machine
     }
 
-    static func value<Value: RawRepresentable<String> & CaseIterable>(
     /// The same with every path from the root on.
     ///
     /// - Parameter directory: where files are whose paths do not begin with a slash.
@@ -218,6 +218,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         return placed
     }
 
+    static func value<Value: RawRepresentable<String> & CaseIterable>(
         _ text: String, _ key: String
     ) throws(VMConfigurationError) -> Value {
         guard let value = Value(rawValue: text) else {

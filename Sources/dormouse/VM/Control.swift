@@ -31,7 +31,7 @@ struct Stop: ParsableCommand {
         Command.run {
             let vm = try vmOptions.vm()
             if control.ifRunning, vm.user == nil { return .poweredOff }
-            return try Escalation(vm, timeoutSeconds: control.timeout(of: vm), then: then).stop()
+            return try Escalation(vm, timeoutSeconds: control.timeout(of: vm), then: then, way: control.by).stop()
         }
     }
 }
@@ -73,7 +73,8 @@ struct Hibernate: ParsableCommand {
             if control.ifRunning, vm.user == nil { return .poweredOff }
             // A guest that is to be woken goes on.
             let rule = then ?? (wake ? .nothing : vm.hostRules?.then ?? .nothing)
-            return try Escalation(vm, timeoutSeconds: control.timeout(of: vm), then: rule).hibernate(waking: wake)
+            return try Escalation(vm, timeoutSeconds: control.timeout(of: vm), then: rule, way: control.by)
+                .hibernate(waking: wake)
         }
     }
 }
@@ -83,6 +84,12 @@ struct ControlOptions: ParsableArguments {
         help: ArgumentHelp(
             "How long the guest has, in seconds. (default: host.timeout of vm.toml, or 60)", valueName: "seconds"))
     var timeout: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Who in the guest is asked: its agent, a button, or the agent if one answers and else a button.",
+            valueName: "way"))
+    var by = AskingWay.automatic
 
     @Flag(help: "Do nothing, with exit code 0, if the VM does not run.")
     var ifRunning = false
@@ -102,6 +109,7 @@ struct ControlOptions: ParsableArguments {
 }
 
 extension VMConfiguration.LastResort: ExpressibleByArgument {}
+extension AskingWay: ExpressibleByArgument {}
 
 extension VM {
     /// What its vm.toml says today; nil if that has no such section, or cannot be read.

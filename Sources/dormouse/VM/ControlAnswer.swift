@@ -41,7 +41,8 @@ enum ControlAnswer {
             guard machine.press(button) else {
                 return ControlReply(
                     done: false,
-                    detail: "this guest has no \(button.rawValue) button; only one whose firmware is \"acpi\" has")
+                    detail: "this guest has no \(button.rawValue) button; only one whose firmware is \"acpi\" has, "
+                        + "and one with an agent (create --agent) can be asked without")
             }
             let words = "the \(button.rawValue) button was pressed"
             life.move(to: verb == .stop ? .stopping : .hibernating, cause: words)

@@ -17,6 +17,12 @@ struct Create: ParsableCommand {
     @OptionGroup var vmOptions: VMOptions
     @OptionGroup(title: "Machine options") var machineOptions: MachineOptions
 
+    @Flag(
+        help: ArgumentHelp(
+            "A port for QEMU's guest agent (Debian: qemu-guest-agent), by which the guest is asked to hibernate or to "
+                + "power off, and told commands (dormouse agent)."))
+    var agent = false
+
     @OptionGroup(title: "cloud-init") var cloudInit: CloudInitOptions
 
     @Option(
@@ -62,6 +68,7 @@ struct Create: ParsableCommand {
             if machine.generationID == nil { machine.generationID = VMStore.randomGenerationID() }
             // By UEFI alone a guest can read it.
             if machine.uuid == nil, machine.uefi != nil { machine.uuid = VMStore.randomUUID() }
+            if agent { machine.ports = [GuestAgent.port] }
             // Whatever cannot be run is better said now.
             try VirtualMachine.check(machine)
             if let warning = machine.model.warning { Message.write(warning) }

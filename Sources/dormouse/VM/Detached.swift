@@ -20,6 +20,9 @@ struct DetachOptions: ParsableArguments {
             valueName: "text"))
     var waitFor: String?
 
+    @Flag(help: "Wait until the guest's agent answers, which takes a VM made with --agent.")
+    var waitForAgent = false
+
     @Option(
         name: .customLong("timeout"),
         help: ArgumentHelp("How long to wait for that, in seconds; the VM goes on. (default: 60)", valueName: "seconds")
@@ -33,8 +36,8 @@ struct DetachOptions: ParsableArguments {
     private static let defaultTimeout = 60
 
     func validate() throws {
-        guard detach || (waitFor == nil && timeout == nil) else {
-            throw ValidationError("--wait-for and --timeout mean nothing without --detach")
+        guard detach || (waitFor == nil && !waitForAgent && timeout == nil) else {
+            throw ValidationError("--wait-for, --wait-for-agent and --timeout mean nothing without --detach")
         }
         guard waitFor.map({ (1...1024).contains($0.utf8.count) }) ?? true else {
             throw ValidationError("--wait-for takes 1 to 1024 bytes of text")
@@ -62,14 +65,37 @@ struct DetachOptions: ParsableArguments {
         return try Handover(socket, LastWords(vm), waitFor: waitFor)
     }
 
+    /// Waits until a guest's agent answers; the reason if it does not.
+    private static func silence(of vm: VM, until deadline: ContinuousClock.Instant) -> GuestAgentError? {
+        while true {
+            let begin = ContinuousClock.now
+            do throws(GuestAgentError) {
+                _ = try GuestAgent(vm, milliseconds: agentMilliseconds)
+                return nil
+            } catch {
+                if vm.user == nil { return .gone }
+                if case .noPort = error { return error }
+                if deadline <= .now { return error }
+            }
+            // One that is gone at once is not asked again at once.
+            let rest = Duration.milliseconds(agentMilliseconds) - (ContinuousClock.now - begin)
+            if rest > .zero { usleep(useconds_t(rest / .microseconds(1))) }
+        }
+    }
+
+    private static let agentMilliseconds = 500
+
     /// Starts the VM in a process of its own, and waits for its word.
     func start(_ vm: VM) throws -> ExitCode {
         let process = try BackgroundProcess(CommandLine.arguments)
         let seconds = timeout ?? Self.defaultTimeout
+        let deadline = ContinuousClock.now.advanced(by: .seconds(seconds))
         switch process.waitForWord(seconds: seconds) {
         case .word(let words):
             Message.write("VM \(vm.name): \(words); process \(process.number)")
-            return .poweredOff
+            guard waitForAgent, let reason = Self.silence(of: vm, until: deadline) else { return .poweredOff }
+            Message.write("VM \(vm.name) runs as process \(process.number), and after \(seconds) s \(reason)")
+            return .noReaction
         case .ended(let code): return ExitCode(rawValue: code)
         case .timeout:
             let missing =

@@ -1,8 +1,9 @@
-// What is done with a running guest, step by step, until it has ended or nothing more is to be done: its sleep button,
-// its power button, SIGTERM, SIGKILL. Each step and what came of it is said.
+// What is done with a running guest, step by step, until it has ended or nothing more is to be done: its agent is asked
+// or its sleep button pressed, its power button, SIGTERM, SIGKILL. Each step and what came of it is said.
 //
 // Responsible for: the order of the steps, and the exit code. Not responsible for: pressing buttons and waiting (`VM`).
 
+import Bytes
 import Glibc
 import Hibernation
 import KeptVMs
@@ -14,13 +15,17 @@ struct Escalation {
     let timeoutSeconds: Int
     let then: VMConfiguration.LastResort
 
+    /// Who is asked first.
+    let way: AskingWay
+
     /// How long a process has to end after a signal, in seconds.
     var patience = 30
 
-    init(_ vm: VM, timeoutSeconds: Int, then: VMConfiguration.LastResort) {
+    init(_ vm: VM, timeoutSeconds: Int, then: VMConfiguration.LastResort, way: AskingWay = .automatic) {
         self.vm = vm
         self.timeoutSeconds = timeoutSeconds
         self.then = then
+        self.way = way
     }
 
     /// What came of a step.
@@ -35,7 +40,7 @@ struct Escalation {
 
     func hibernate(waking wakes: Bool) throws(HostError) -> ExitCode {
         if let obstacle = HibernationObstacle.words(for: vm) { say(obstacle) }
-        switch try press(.hibernate, waking: wakes) {
+        switch try ask(.hibernate, waking: wakes) {
         case .ended(let end):
             say(end.words)
             return end.exitCode == ExitCode.hibernated.rawValue ? .poweredOff : ExitCode(rawValue: end.exitCode)
@@ -60,7 +65,7 @@ struct Escalation {
     }
 
     func stop() throws(HostError) -> ExitCode {
-        switch try press(.stop) {
+        switch try ask(.stop) {
         case .ended(let end):
             say(end.words)
             return ExitCode(rawValue: end.exitCode)
@@ -70,6 +75,43 @@ struct Escalation {
     }
 
     // MARK: Steps
+
+    /// How long an agent has to say that it is there, and that it cannot do what it was asked for.
+    private static let agentMilliseconds = 2000
+
+    /// Asks in the way that was chosen, and waits.
+    private func ask(_ verb: ControlVerb, waking wakes: Bool = false) throws(HostError) -> Step {
+        if let step = try askAgent(verb) { return step }
+        return try press(verb, waking: wakes)
+    }
+
+    /// Has the guest's agent do it, and waits; nil if a button is to be pressed instead.
+    private func askAgent(_ verb: ControlVerb) throws(HostError) -> Step? {
+        guard way != .button else { return nil }
+        do throws(GuestAgentError) {
+            var agent = try GuestAgent(vm, milliseconds: Self.agentMilliseconds)
+            switch verb {
+            case .hibernate: try agent.tell("guest-suspend-disk", milliseconds: Self.agentMilliseconds)
+            default: try agent.tell("guest-shutdown", ["mode": "powerdown"], milliseconds: Self.agentMilliseconds)
+            }
+        } catch {
+            if way == .agent {
+                say("still runs: \(error)")
+                return .runs
+            }
+            // Who has none is asked otherwise without a word, as ever.
+            if case .refused = error { say("\(error); its button is pressed instead") }
+            return nil
+        }
+        guard try vm.waitForEnd(timeoutSeconds: timeoutSeconds) else {
+            say("still runs after \(timeoutSeconds) s: its agent was asked, and the guest did not do it")
+            return .runs
+        }
+        // The run may have ended before anybody could wait for its word.
+        let state = try vm.state()
+        guard state.run == nil, let end = state.lastEnd else { return .gone }
+        return .ended(end)
+    }
 
     /// Presses a button, waits, and says why the guest still runs if it does.
     ///
@@ -145,6 +187,14 @@ struct Escalation {
     private func say(_ words: String) {
         Message.write("VM \(vm.name)\(words.hasPrefix("still runs") ? "" : ":") \(words)")
     }
+}
+
+/// Who in a guest is asked to hibernate, or to power off.
+enum AskingWay: String, CaseIterable {
+    /// Its agent if there is one that answers, otherwise a button.
+    case automatic
+    case agent
+    case button
 }
 
 /// What would keep a running guest from hibernating, as far as its host knows before the guest is asked.

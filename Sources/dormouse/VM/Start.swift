@@ -125,6 +125,7 @@ struct Start: ParsableCommand {
             }
             // Before another machine has the same networks and disks.
             defer { machine.close() }
+            surroundings.didMake(machine)
             if !isStarted {
                 try session.start()
                 try server.start()

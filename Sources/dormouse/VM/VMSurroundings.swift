@@ -1,5 +1,5 @@
-// What a kept VM has around its machine while it runs: its life, its log, its console for others, a service manager,
-// and whoever waits for a detached start.
+// What a kept VM has around its machine while it runs: its life, its log, its console for others, its guest's agent, a
+// service manager, and whoever waits for a detached start.
 //
 // Responsible for: connecting each of them to the machine's events, and their order at the beginning and at the end.
 // Not responsible for: the terminal and standard output (`Session`), or the control socket.
@@ -15,6 +15,7 @@ final class VMSurroundings: Sendable {
     private let vm: VM
     private let log: VMLog
     private let console: ConsoleServer
+    private let agent: AgentPort?
     private let session: Session
     private let supervision: Supervision
     private let handover: Handover?
@@ -28,7 +29,7 @@ final class VMSurroundings: Sendable {
     ///   - session: this process's.
     ///   - supervision: what is told to a service manager.
     ///   - handover: who waits for the start; nil if nobody does.
-    init(_ vm: VM, _ session: Session, _ supervision: Supervision, handover: Handover?) throws(HostError) {
+    init(_ vm: VM, _ session: Session, _ supervision: Supervision, handover: Handover?) throws {
         self.vm = vm
         self.session = session
         self.supervision = supervision
@@ -40,11 +41,13 @@ final class VMSurroundings: Sendable {
         LastWords(vm).move(to: log)
         life = VMLife(vm)
         console = try ConsoleServer(vm, isTaken: session.hasTerminal) { session.current?.sendConsoleInput($0) ?? 0 }
+        agent = AgentPort.isThere(in: try vm.configuration().machine()) ? try AgentPort(vm) : nil
     }
 
     /// Adds who wants to be told of a machine's events.
     func connect(_ events: inout MachineEvents) {
         life.connect(&events)
+        agent?.connect(&events)
         handover?.connect(&events)
         let (output, ready) = (events.consoleOutput, events.consoleReady)
         events.consoleOutput = { [log, console] bytes in
@@ -62,8 +65,12 @@ final class VMSurroundings: Sendable {
     func start() throws {
         try log.start()
         try console.start()
+        try agent?.start(session)
         isStarted.withLock { $0 = true }
     }
+
+    /// A machine was made, and does not run yet.
+    func didMake(_ machine: VirtualMachine) { agent?.didMake(machine) }
 
     /// The guest runs, as `words` say.
     func didStart(_ words: String) {
@@ -80,8 +87,12 @@ final class VMSurroundings: Sendable {
             defer { isStarted = false }
             return isStarted
         }
-        guard wasStarted else { return }
+        guard wasStarted else {
+            agent?.abandon()
+            return
+        }
         console.finish()
+        agent?.finish()
         log.finish()
         if let code = log.failure {
             logger.warning("the log of VM \(vm.name) is not whole: \(String(cString: strerror(code)))")

@@ -117,7 +117,7 @@ struct ConfigurationFormsTests {
         "semihosting": "is for programs that are run, and not kept",
         "wantsDeviceTreeButtons": "QEMU's board has them; a model's own machine has none by a device tree",
         "shares": "QEMU's command line has them; a guest that hibernates loses them, so that a kept VM has none",
-        "ports": "whoever asks for one says what is at its other end, which QEMU's command line alone does",
+        "ports": "whoever asks for one says what is at its other end: QEMU's command line, and create for an agent's",
         "initialCounter": "where the last run left it",
         "initialCounterTime": "the same",
         "kernelCopy": "a kept VM's own copy of `kernel`, which is what is chosen",
