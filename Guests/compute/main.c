@@ -4,6 +4,8 @@
 //   compute NAME…        these
 //   compute --list       their names
 //
+// A processor without cryptographic instructions has none of the programs that use them.
+//
 // Each is a line "NAME checksum HEX seconds S". Exit code 64 means that a name is unknown.
 
 #include <inttypes.h>
@@ -11,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "crypto.h"
 #include "programs.h"
 
 static const struct {
@@ -20,8 +23,11 @@ static const struct {
     {"xorshift", run_xorshift}, {"sieve", run_sieve},   {"fib", run_fib},
     {"crc32", run_crc32},       {"double", run_double}, {"memcpy", run_memcpy},
     {"sha256", run_sha256},     {"sort", run_sort},     {"core", run_core},
+    // Only where the processor has instructions for them; they come last.
+    {"sha256_ext", run_sha256_ext}, {"sha1_ext", run_sha1_ext}, {"aes_gcm", run_aes_gcm},
 };
-enum { program_count = sizeof programs / sizeof *programs };
+enum { all_count = sizeof programs / sizeof *programs, crypto_count = 3 };
+static int program_count;
 
 static double now(void) {
     struct timespec time;
@@ -44,6 +50,7 @@ static int index_of(const char *name) {
 }
 
 int main(int count, char **arguments) {
+    program_count = all_count - (crypto_is_supported() ? 0 : crypto_count);
     if (count == 2 && strcmp(arguments[1], "--list") == 0) {
         for (int index = 0; index < program_count; index++) puts(programs[index].name);
         return 0;

@@ -13,6 +13,9 @@ uint64_t run_crc32(void);
 uint64_t run_double(void);
 uint64_t run_memcpy(void);
 uint64_t run_sha256(void);
+uint64_t run_sha256_ext(void);
+uint64_t run_sha1_ext(void);
+uint64_t run_aes_gcm(void);
 uint64_t run_sort(void);
 uint64_t run_core(void);
 
