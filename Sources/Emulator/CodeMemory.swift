@@ -20,12 +20,14 @@ struct CodeMemory {
     private static let leastByteCount = 8 << 20
 
     /// Takes `byteCount` bytes, or less.
-    init(_ configuration: BackendConfiguration, engine: Engine, byteCount: Int) throws(GuestMemoryError) {
+    init(
+        _ configuration: BackendConfiguration, engine: Engine, byteCount: Int, hostFeatures: HostFeatures?
+    ) throws(GuestMemoryError) {
         var byteCount = byteCount
         while true {
             do throws(GuestMemoryError) {
                 self = try CodeMemory(
-                    configuration, engine, byteCount: byteCount,
+                    configuration, engine, byteCount: byteCount, hostFeatures,
                     isLast: byteCount / Self.reduction < Self.leastByteCount)
                 return
             } catch {
@@ -37,14 +39,16 @@ struct CodeMemory {
 
     /// - Parameter isLast: no less will be tried: a translator without memory is done without.
     private init(
-        _ configuration: BackendConfiguration, _ engine: Engine, byteCount: Int, isLast: Bool
+        _ configuration: BackendConfiguration, _ engine: Engine, byteCount: Int, _ hostFeatures: HostFeatures?,
+        isLast: Bool
     ) throws(GuestMemoryError) {
         var newBlock = CodeCache.NewBlock()
         #if arch(x86_64)
         let patience = engine.patience
         func translator(_ byteCount: Int, _ patience: Int32) -> Translator? {
             Translator(
-                byteCount: byteCount, patience: patience, looksBetweenBlocks: configuration.isRepeatable)
+                byteCount: byteCount, patience: patience, looksBetweenBlocks: configuration.isRepeatable,
+                hostFeatures: hostFeatures)
         }
         self.translator = patience.flatMap { translator(byteCount, $0) }
         if let translator = self.translator {

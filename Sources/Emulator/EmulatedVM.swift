@@ -41,12 +41,20 @@ public final class EmulatedVM: BackendVM, @unchecked Sendable {
     ///   - engine: how guest code is executed.
     ///   - codeCacheByteCount: the most memory that translated code may take.
     /// - Precondition: at least one CPU.
-    public init(
+    public convenience init(
         _ configuration: BackendConfiguration, engine: Engine = .auto, codeCacheByteCount: Int = 512 << 20
+    ) throws(GuestMemoryError) {
+        try self.init(configuration, engine: engine, codeCacheByteCount: codeCacheByteCount, hostFeatures: nil)
+    }
+
+    /// The same, with what translated code may use of the host; nil for all that it has.
+    init(
+        _ configuration: BackendConfiguration, engine: Engine, codeCacheByteCount: Int, hostFeatures: HostFeatures?
     ) throws(GuestMemoryError) {
         precondition(configuration.cpuCount > 0, "a machine has at least one CPU")
         self.configuration = configuration
-        let code = try CodeMemory(configuration, engine: engine, byteCount: codeCacheByteCount)
+        let code = try CodeMemory(
+            configuration, engine: engine, byteCount: codeCacheByteCount, hostFeatures: hostFeatures)
         #if arch(x86_64)
         translator = code.translator
         #endif

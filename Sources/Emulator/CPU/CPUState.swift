@@ -78,7 +78,9 @@ public struct CPUState: @unchecked Sendable {
         public static let recentPagesInUse = 0xFF8
         /// Where accesses in loops of translated code went last: see `RecentPages`.
         public static let recentPages = 0x1000
-        public static let byteCount = 0x2000
+        /// Operands of translated code: see `VectorConstant`.
+        public static let vectorConstants = 0x2000
+        public static let byteCount = 0x2100
     }
 
     @inlinable

@@ -146,9 +146,10 @@ struct Assembler {
     /// The same with an immediate of 8 bits.
     @inline(__always)
     mutating func emit(
-        _ instruction: HostInstruction, _ register: HostVector, _ operand: HostOperand, immediate: UInt8
+        _ instruction: HostInstruction, _ register: HostVector, _ operand: HostOperand, wide: Bool = false,
+        immediate: UInt8
     ) {
-        emit(instruction, register, operand)
+        emit(instruction, register, operand, wide: wide)
         byte(immediate)
     }
 

@@ -107,11 +107,36 @@ extension HostInstruction {
     static var movScalar: Self { Self(0x0F10) }
     /// An immediate of 8 bits follows these.
     static var insertps: Self { sse(0x0F3A21) }
-    static var pextrb: Self { sse(0x0F3A14) }
-    static var pextrw: Self { sse(0x0F3A15) }
     static var pshufd: Self { sse(0x0F70) }
-    static var pclmulqdq: Self { sse(0x0F3A44) }
+    static var pshuflw: Self { Self(0x0F70, .scalarDouble) }
+    static var pshufhw: Self { Self(0x0F70, .scalarSingle) }
+    static var shufps: Self { Self(0x0FC6) }
+    static var pblendw: Self { sse(0x0F3A0E) }
+    static var palignr: Self { sse(0x0F3A0F) }
+    /// PEXTRB and PEXTRW to a general register or memory; PEXTRD, or PEXTRQ if wide.
+    static func pextr(_ size: Int) -> Self { bySize(size, 0x0F3A14, 0x0F3A15, 0x0F3A16, 0x0F3A16) }
+    static func pinsr(_ size: Int) -> Self { bySize(size, 0x0F3A20, 0x0FC4, 0x0F3A22, 0x0F3A22) }
+
     static var movmskps: Self { Self(0x0F50) }
+}
+
+// MARK: Cryptography
+
+extension HostInstruction {
+    /// An immediate of 8 bits follows.
+    static var pclmulqdq: Self { sse(0x0F3A44) }
+    static var aesenc: Self { sse(0x0F38DC) }
+    static var aesenclast: Self { sse(0x0F38DD) }
+    static var aesdec: Self { sse(0x0F38DE) }
+    static var aesdeclast: Self { sse(0x0F38DF) }
+    static var aesimc: Self { sse(0x0F38DB) }
+    /// An immediate of 8 bits follows.
+    static var sha1rnds4: Self { Self(0x0F3ACC) }
+    static var sha1msg2: Self { Self(0x0F38CA) }
+    /// With XMM0 as the third operand.
+    static var sha256rnds2: Self { Self(0x0F38CB) }
+    static var sha256msg1: Self { Self(0x0F38CC) }
+    static var sha256msg2: Self { Self(0x0F38CD) }
 }
 
 // MARK: Integers in vector registers
@@ -122,6 +147,7 @@ extension HostInstruction {
     static var por: Self { sse(0x0FEB) }
     static var pxor: Self { sse(0x0FEF) }
     static var pshufb: Self { sse(0x0F3800) }
+    static var paddusb: Self { sse(0x0FDC) }
     static var packuswb: Self { sse(0x0F67) }
     static var packusdw: Self { sse(0x0F382B) }
     static var pmuldq: Self { sse(0x0F3828) }

@@ -104,9 +104,7 @@ extension Treatment {
             .storeVectorPair, .unprivileged, .loadReplicate, .checkFloatingPoint, .stackPointerWritten:
             self = .guarded
         case .loadElement, .storeElement, .systemInstruction, .readSystemRegister, .writeSystemRegister, .sendEvent,
-            .crypto,
-            .cls64,
-            .cls32, .rbit64, .rbit32, .reverseBytesInHalfwords64, .reverseBytesInHalfwords32:
+            .cls64, .cls32, .rbit64, .rbit32, .reverseBytesInHalfwords64, .reverseBytesInHalfwords32:
             self = .helper
         case .branch, .fallThrough, .branchLink:
             self = .jump
@@ -122,6 +120,7 @@ extension Treatment {
         case .atomic: self.init(atomic: op)
         case .vector: self.init(vector: op)
         case .float: self.init(float: op, features: features)
+        case .crypto: self.init(crypto: op, features: features)
         }
     }
 

@@ -74,6 +74,7 @@ extension RegionCompiler {
             assembler.load(.rcx, .memory(.rax), size: 1 << Int(op.sub))
             emitDuplicate(.rcx, op)
             finishVector(op)
+        case .crypto: emitCryptography(op)
         case .vector: emitVector(op)
         case .float:
             emitFloat(op)
@@ -305,7 +306,7 @@ extension RegionCompiler {
         }
         switch scale {
         case 0, 1:
-            assembler.emit(scale == 0 ? .pextrb : .pextrw, host, place, immediate: 0)
+            assembler.emit(.pextr(Int(scale)), host, place, immediate: 0)
         case 2: assembler.emit(.movdStore, host, place)
         case 3: assembler.emit(.movqStore, host, place)
         default: assembler.emit(.movdquStore, host, place)

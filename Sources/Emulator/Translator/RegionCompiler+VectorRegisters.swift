@@ -9,6 +9,11 @@ extension RegionCompiler {
         state(CPUState.Offset.vectors + Int(register) * 16)
     }
 
+    /// An element of a vector register of which no copy is held.
+    func statePlace(ofVector register: UInt8, element: UInt8, size: Int) -> HostOperand {
+        state(CPUState.Offset.vectors + Int(register) * 16 + Int(element) << size)
+    }
+
     /// A vector register as the source of an instruction that reads all of it, or its low element.
     func vector(_ register: UInt8) -> HostOperand {
         heldVectors.host(of: register).map { .vector($0) } ?? statePlace(ofVector: register)
@@ -59,6 +64,14 @@ extension RegionCompiler {
         if source.kind != .register || source.base != target.rawValue { assembler.loadVector(target, source) }
     }
 
+    /// A host register with the value of `register`, to be changed into that of `destination`: the one that is to live
+    /// in, unless that is `other`, whose value is still wanted.
+    mutating func copy(of register: UInt8, for destination: UInt8, keeping other: UInt8? = nil) -> HostVector {
+        let target = destination == other ? .xmm0 : vectorDestination(destination)
+        loadVector(target, register)
+        return target
+    }
+
     /// Stores what is newer than the state block.
     mutating func emitStores(_ vectors: HeldVectors) {
         vectors.forEach(in: vectors.newer) { host, guest in
@@ -71,6 +84,36 @@ extension RegionCompiler {
         vectors.forEach(in: vectors.held) { host, guest in
             assembler.loadVector(host, statePlace(ofVector: guest))
         }
+    }
+}
+
+// MARK: Looking back
+
+extension RegionCompiler {
+    /// Where a vector register was written last in this block, before the operation being emitted; nil if it was not.
+    func lastWriter(ofVector register: UInt8) -> Int? {
+        let operations = source.block.operations
+        var index = position
+        while index > 0 {
+            index -= 1
+            // The slot of a link is no operation.
+            if index > 0, source.uses[index - 1].treatment.isDirectBranch { continue }
+            let operation = operations[index]
+            if OperationFacts(of: operation).vectorWrites.vectors(of: operation) >> UInt64(register) & 1 != 0 {
+                return index
+            }
+        }
+        return nil
+    }
+
+    /// Whether a vector register is known to hold what another one holds: MOV is the last that either of them saw.
+    func isCopy(_ copy: UInt8, of original: UInt8) -> Bool {
+        guard let writer = lastWriter(ofVector: copy) else { return false }
+        let move = source.block.operations[writer]
+        guard move.code == .vector, move.sub == VectorOpcode.orr.rawValue, move.shape.isQ, move.n == original,
+            move.m == original, copy != original
+        else { return false }
+        return lastWriter(ofVector: original).map { $0 < writer } ?? true
     }
 }
 

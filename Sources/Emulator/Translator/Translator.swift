@@ -35,14 +35,15 @@ final class Translator: @unchecked Sendable {
     ///   - byteCount: the most that code may take.
     ///   - patience: how often a block is interpreted before it is translated.
     ///   - looksBetweenBlocks: whether requests and the end of a slice are noticed between any two blocks.
+    ///   - hostFeatures: what code may use of the host; nil for all that it has.
     /// - Returns: nil if the host has no executable memory for us, or too old a CPU.
-    init?(byteCount: Int, patience: Int32, looksBetweenBlocks: Bool) {
+    init?(byteCount: Int, patience: Int32, looksBetweenBlocks: Bool, hostFeatures: HostFeatures?) {
         let byteCount = max(byteCount, Self.minimumByteCount)
         guard let memory = ExecutableMemory(byteCount: byteCount) else { return nil }
         self.memory = memory
         self.patience = patience
         self.looksBetweenBlocks = looksBetweenBlocks
-        features = HostFeatures(using: memory)
+        features = hostFeatures ?? HostFeatures(using: memory)
         guard features.hasSSE42 else { return nil }
         stubs = TranslatorStubs(at: memory.writable)
         halfByteCount = (byteCount - stubsByteCount) / 2 & ~0xFFF

@@ -451,6 +451,8 @@ import Testing
             features.hasLZCNT = hasAll
             features.hasCarrylessProduct = hasAll
             features.hasBMI = hasAll
+            features.hasAES = hasAll
+            features.hasSHA = hasAll
             let facts = OperationFacts(of: operation)
             let treatment = Treatment(of: operation, isEL0: isEL0, features: features)
             let comment = "\(Key(operation))"

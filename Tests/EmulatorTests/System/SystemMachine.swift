@@ -6,10 +6,11 @@
 // number, and a few instructions for every register that a test asks for.
 
 import Arm64
-import Emulator
 import Foundation
 import Hypervisor
 import Synchronization
+
+@testable import Emulator
 
 /// PSTATE.M: the exception level and stack pointer.
 enum Mode: UInt64, CaseIterable {
@@ -173,12 +174,13 @@ final class SystemMachine {
     ///   - engine: the one that the test is being run with, if nil.
     ///   - isRepeatable: whether engines are to do the same at the same instruction.
     ///   - interrupts: the GIC's side of the system registers, if there is one.
+    ///   - hostFeatures: what translated code may use of the host; nil for all that it has.
     ///   - otherRAM: regions besides that which begins at `Layout.ram`.
     init(
         cpuCount: Int = 1, ramByteCount: UInt64 = 1 << 30, codeCacheByteCount: Int = 16 << 20,
         devices: [PhysicalBus.Region] = [], timersInterrupt: Bool = false, engine: Engine? = nil,
         isRepeatable: Bool = false, model: CPUModel = .dormouse1, interrupts: (any InterruptControllerInterface)? = nil,
-        otherRAM: [Range<PhysicalAddress>] = [], rom: [Range<PhysicalAddress>] = []
+        otherRAM: [Range<PhysicalAddress>] = [], rom: [Range<PhysicalAddress>] = [], hostFeatures: HostFeatures? = nil
     ) throws {
         memory = try GuestMemory(ram: [Layout.ram..<Layout.ram + ramByteCount] + otherRAM, rom: rom)
         bus = PhysicalBus(regions: devices, memory: memory)
@@ -196,7 +198,9 @@ final class SystemMachine {
             })
         configuration.isRepeatable = isRepeatable
         configuration.eventSent = { [eventsSent] in eventsSent.note($0) }
-        vm = try EmulatedVM(configuration, engine: engine ?? TestEngine.current, codeCacheByteCount: codeCacheByteCount)
+        vm = try EmulatedVM(
+            configuration, engine: engine ?? TestEngine.current, codeCacheByteCount: codeCacheByteCount,
+            hostFeatures: hostFeatures)
         wires.connect(vm.cpus)
         for vector in 0..<UInt64(16) {
             load([.hvc(Int(Call.vectors) + Int(vector))], at: Layout.monitor + vector * 0x80)

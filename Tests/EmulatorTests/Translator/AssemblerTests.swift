@@ -230,7 +230,9 @@ import Testing
         let plain: [(String, HostInstruction)] = [
             ("pand", .pand), ("pandn", .pandn), ("por", .por), ("pxor", .pxor), ("pshufb", .pshufb),
             ("packuswb", .packuswb), ("packusdw", .packusdw), ("pmuldq", .pmuldq), ("pmuludq", .pmuludq),
-            ("movdqa", .movdqa), ("movq", .movq),
+            ("movdqa", .movdqa), ("movq", .movq), ("paddusb", .paddusb), ("aesenc", .aesenc),
+            ("aesenclast", .aesenclast), ("aesdec", .aesdec), ("aesdeclast", .aesdeclast), ("aesimc", .aesimc),
+            ("sha1msg2", .sha1msg2), ("sha256msg1", .sha256msg1), ("sha256msg2", .sha256msg2),
         ]
         for (name, instruction) in plain {
             lines.append(Line("\(name) xmm8,xmm3") { $0.emit(instruction, .xmm8, .vector(.xmm3)) })
@@ -249,10 +251,24 @@ import Testing
             Line("movq xmm2,QWORD PTR [rax]") { $0.emit(.movq, .xmm2, .memory(.rax)) },
             Line("movq QWORD PTR [rax],xmm2") { $0.emit(.movqStore, .xmm2, .memory(.rax)) },
             Line("insertps xmm2,xmm7,0xe") { $0.emit(.insertps, .xmm2, .vector(.xmm7), immediate: 14) },
-            Line("pextrb BYTE PTR [rax],xmm2,0x0") { $0.emit(.pextrb, .xmm2, .memory(.rax), immediate: 0) },
-            Line("pextrw WORD PTR [rax],xmm2,0x0") { $0.emit(.pextrw, .xmm2, .memory(.rax), immediate: 0) },
+            Line("pextrb BYTE PTR [rax],xmm2,0x3") { $0.emit(.pextr(0), .xmm2, .memory(.rax), immediate: 3) },
+            Line("pextrw WORD PTR [rax],xmm2,0x0") { $0.emit(.pextr(1), .xmm2, .memory(.rax), immediate: 0) },
+            Line("pextrw r9d,xmm2,0x7") { $0.emit(.pextr(1), .xmm2, .register(.r9), immediate: 7) },
+            Line("pextrd eax,xmm12,0x1") { $0.emit(.pextr(2), .xmm12, .register(.rax), immediate: 1) },
+            Line("pextrq rax,xmm2,0x1") { $0.emit(.pextr(3), .xmm2, .register(.rax), wide: true, immediate: 1) },
+            Line("pinsrb xmm2,eax,0xf") { $0.emit(.pinsr(0), .xmm2, .register(.rax), immediate: 15) },
+            Line("pinsrw xmm9,WORD PTR [rax],0x2") { $0.emit(.pinsr(1), .xmm9, .memory(.rax), immediate: 2) },
+            Line("pinsrd xmm2,esi,0x3") { $0.emit(.pinsr(2), .xmm2, .register(.rsi), immediate: 3) },
+            Line("pinsrq xmm2,r10,0x1") { $0.emit(.pinsr(3), .xmm2, .register(.r10), wide: true, immediate: 1) },
             Line("pshufd xmm2,xmm7,0x44") { $0.emit(.pshufd, .xmm2, .vector(.xmm7), immediate: 0x44) },
+            Line("pshuflw xmm2,xmm7,0x44") { $0.emit(.pshuflw, .xmm2, .vector(.xmm7), immediate: 0x44) },
+            Line("pshufhw xmm2,xmm7,0x44") { $0.emit(.pshufhw, .xmm2, .vector(.xmm7), immediate: 0x44) },
+            Line("shufps xmm2,xmm7,0x11") { $0.emit(.shufps, .xmm2, .vector(.xmm7), immediate: 0x11) },
+            Line("pblendw xmm2,xmm7,0xf0") { $0.emit(.pblendw, .xmm2, .vector(.xmm7), immediate: 0xF0) },
+            Line("palignr xmm2,xmm7,0x8") { $0.emit(.palignr, .xmm2, .vector(.xmm7), immediate: 8) },
+            Line("sha1rnds4 xmm2,xmm7,0x3") { $0.emit(.sha1rnds4, .xmm2, .vector(.xmm7), immediate: 3) },
             Line("pclmullqlqdq xmm2,xmm7") { $0.emit(.pclmulqdq, .xmm2, .vector(.xmm7), immediate: 0) },
+            Line("sha256rnds2 xmm2,xmm7,xmm0") { $0.emit(.sha256rnds2, .xmm2, .vector(.xmm7)) },
             Line("movmskps eax,xmm1") { $0.emit(.movmskps, .rax, .vector(.xmm1)) },
         ]
         try Self.check(lines)
