@@ -101,9 +101,10 @@ extension Treatment {
             .loadPairSigned32,
             .store8, .store16, .store32, .store64, .storePair64, .storePair32, .loadVector, .storeVector,
             .loadVectorPair,
-            .storeVectorPair, .unprivileged, .loadReplicate, .checkFloatingPoint, .stackPointerWritten:
+            .storeVectorPair, .unprivileged, .loadReplicate, .loadElement, .storeElement, .checkFloatingPoint,
+            .stackPointerWritten:
             self = .guarded
-        case .loadElement, .storeElement, .systemInstruction, .readSystemRegister, .writeSystemRegister, .sendEvent,
+        case .systemInstruction, .readSystemRegister, .writeSystemRegister, .sendEvent,
             .cls64, .cls32, .rbit64, .rbit32, .reverseBytesInHalfwords64, .reverseBytesInHalfwords32:
             self = .helper
         case .branch, .fallThrough, .branchLink:

@@ -108,8 +108,7 @@ extension RegionCompiler {
             assembler.emit(.movd, .xmm0, operand(op.n), wide: opcode == .fmovGeneralToDouble)
             finishScalar(op)
         case .fmovGeneralToTop:
-            let place = vectorToChangeInState(op.d)
-            assembler.store(value(op.n, in: .rax), .memory(.rbx, place.displacement + 8))
+            insert(op.n, into: op.d, element: 1, size: 3)
         case .fmovSingleToGeneral, .fmovDoubleToGeneral, .fmovTopToGeneral:
             let target = destination(op.d)
             if opcode != .fmovTopToGeneral, let host = heldVectors.host(of: op.n) {

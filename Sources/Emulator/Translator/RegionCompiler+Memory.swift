@@ -74,6 +74,10 @@ extension RegionCompiler {
             assembler.load(.rcx, .memory(.rax), size: 1 << Int(op.sub))
             emitDuplicate(.rcx, op)
             finishVector(op)
+        case .loadElement:
+            guardAccess(op, size: 1 << Int(op.sub), isWrite: false)
+            insert(from: .memory(.rax), into: op.d, element: op.a, size: Int(op.sub))
+        case .storeElement: storeElement(op)
         case .crypto: emitCryptography(op)
         case .vector: emitVector(op)
         case .float:
@@ -316,6 +320,17 @@ extension RegionCompiler {
     private mutating func storeVector(_ op: Operation) {
         guardAccess(op, size: 1 << Int(op.sub), isWrite: true)
         storeVector(op.d, .memory(.rax), scale: op.sub)
+    }
+
+    private mutating func storeElement(_ op: Operation) {
+        let size = Int(op.sub)
+        guardAccess(op, size: 1 << size, isWrite: true)
+        if let host = heldVectors.host(of: op.d) {
+            assembler.emit(.pextr(size), host, .memory(.rax), wide: size == 3, immediate: op.a)
+        } else {
+            assembler.load(.rcx, statePlace(ofVector: op.d, element: op.a, size: size), size: 1 << size)
+            assembler.store(.rcx, .memory(.rax), size: 1 << size)
+        }
     }
 
     private mutating func storeVectorPair(_ op: Operation) {

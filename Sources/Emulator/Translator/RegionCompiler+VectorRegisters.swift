@@ -30,13 +30,6 @@ extension RegionCompiler {
         return statePlace(ofVector: register)
     }
 
-    /// The same to write a part of: no copy is held any more.
-    mutating func vectorToChangeInState(_ register: UInt8) -> HostOperand {
-        let place = vectorInState(register)
-        if let host = heldVectors.host(of: register) { heldVectors.drop(host) }
-        return place
-    }
-
     /// The host register that a vector register is to live in, with what it held until now stored: for results of
     /// operations that have no slow path, or are past it. A slow path needs the old value.
     mutating func vectorDestination(_ register: UInt8) -> HostVector {

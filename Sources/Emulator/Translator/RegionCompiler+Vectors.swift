@@ -25,34 +25,29 @@ extension Treatment {
             self = isPlain ? .native : .helper
         case .smax, .umax, .smin, .umin, .cmhi, .cmhs:
             self = size < 3 ? .native : .helper
+        case .neg, .cmtst:
+            self = isPlain ? .native : .helper
         case .shl, .ushr:
+            self = isPlain ? .native : .helper
+        case .sshr, .ssra:
+            self = size == 1 || size == 2 ? .native : .helper
+        case .usra, .sli, .sri:
             self = isPlain && size > 0 ? .native : .helper
-        case .sshr:
-            self = size == 1 || size == 2 ? .native : .helper
-        case .zip1, .zip2:
+        case .zip1, .zip2, .uzp1, .uzp2, .trn1, .trn2, .ext, .rev16, .rev32, .rev64, .tbl, .dupElement, .dupGeneral,
+            .insGeneral, .insElement, .umov, .smov:
             self = .native
-        case .ext:
-            self = .native
-        case .dupElement:
-            self = op.shape.isScalar || size < 2 ? .helper : .native
-        case .dupGeneral:
-            self = .native
-        case .insGeneral:
-            self = .native
-        case .insElement:
-            self = .native
-        case .umov:
-            self = .native
-        case .ushll, .sshll:
+        case .ushll, .sshll, .shrn, .xtn:
             self = size < 3 ? .native : .helper
-        case .smull, .umull, .smlal, .umlal, .saddl, .uaddl, .saddw, .uaddw:
+        case .smull, .umull, .smlal, .umlal, .smlsl, .umlsl, .saddl, .uaddl, .ssubl, .usubl, .saddw, .uaddw, .ssubw,
+            .usubw:
             self = size < 3 ? .native : .helper
-        case .mla, .mls:
+        case .mla, .mls, .mulByElement, .mlaByElement, .mlsByElement, .smullByElement, .umullByElement,
+            .smlalByElement, .umlalByElement, .smlslByElement, .umlslByElement:
             self = size == 1 || size == 2 ? .native : .helper
-        case .rev32, .rev64:
-            self = size == 0 ? .native : .helper
-        case .xtn:
-            self = op.shape.isQ ? .helper : .native
+        case .addp:
+            self = .native
+        case .smaxp, .umaxp, .sminp, .uminp:
+            self = size < 3 ? .native : .helper
         case .addpScalar:
             self = .native
         default:
@@ -124,7 +119,6 @@ extension RegionCompiler {
             assembler.emit(.pand, .xmm0, vector(op.d))
         case .add: return whole(.padd(size), op)
         case .sub: return whole(.psub(size), op)
-        case .mul: return whole(.pmull(size), op)
         case .cmeq: binary(.pcmpeq(size), op)
         case .cmgt: binary(.pcmpgt(size), op)
         case .cmge:
@@ -154,98 +148,44 @@ extension RegionCompiler {
             assembler.emit(.pcmpeq(size), .xmm0, vector(op.n))
             emitOnes()
             assembler.emit(.pxor, .xmm0, xmm1)
-        case .shl: return emitShift(op, .left)
-        case .ushr: return emitShift(op, .rightLogical)
-        case .sshr: return emitShift(op, .rightArithmetic)
-        case .zip1:
-            loadVector(.xmm0, op.n)
-            assembler.emit(.punpckl(size), .xmm0, vector(op.m))
-        case .zip2:
-            loadVector(.xmm0, op.n)
-            if op.shape.isQ {
-                assembler.emit(.punpckh(size), .xmm0, vector(op.m))
-            } else {
-                // The upper half of the interleaved lower halves.
-                assembler.emit(.punpckl(size), .xmm0, vector(op.m))
-                emitShiftRight(.xmm0, bytes: 8)
-            }
-        case .ext: emitExtract(op)
-        case .dupElement:
-            // By the element's number.
-            let order = size == 2 ? (op.a & 3) &* 0x55 : op.a & 1 == 0 ? 0x44 : 0xEE
-            assembler.emit(.pshufd, .xmm0, vector(op.n), immediate: order)
-        case .dupGeneral: emitDuplicate(op)
-        case .insGeneral:
-            let place = element(vectorToChangeInState(op.d), op.a, size)
-            assembler.store(value(op.n, in: .rax), place, size: 1 << size)
-            return
-        case .insElement:
-            let place = element(vectorInState(op.n), UInt8(truncatingIfNeeded: op.immediate), size)
-            assembler.load(.rax, place, size: 1 << size)
-            assembler.store(.rax, element(vectorToChangeInState(op.d), op.a, size), size: 1 << size)
-            return
-        case .umov:
-            let target = destination(op.d)
-            if size >= 2, op.a == 0, let host = heldVectors.host(of: op.n) {
-                // MOVD or MOVQ
-                assembler.emit(.movdStore, host, .register(target), wide: size == 3)
-            } else {
-                let place = element(vectorInState(op.n), op.a, size)
-                assembler.load(target, place, size: 1 << size)
-            }
-            finish(op.d, target)
-            return
-        case .ushll, .sshll:
-            assembler.emit(opcode == .ushll ? .pmovzx(size) : .pmovsx(size), .xmm0, half(op.n, isUpper: op.shape.isQ))
-            if op.a != 0 {
-                assembler.shift(.pshift(.left, size + 1), .xmm0, by: op.a)
-            }
-            finish(vector: op.d, .xmm0)
-            return
-        case .smull, .umull, .smlal, .umlal, .saddl, .uaddl, .saddw, .uaddw:
-            emitLong(opcode, op)
-            finish(vector: op.d, .xmm0)
-            return
-        case .mla:
-            binary(.pmull(size), op)
-            assembler.emit(.padd(size), .xmm0, vector(op.d))
-        case .mls:
-            binary(.pmull(size), op)
-            assembler.emit(.movdqa, .xmm1, .vector(.xmm0))
-            loadVector(.xmm0, op.d)
-            assembler.emit(.psub(size), .xmm0, xmm1)
-        case .rev32, .rev64:
-            // By the order of bytes within the containers.
-            let (low, high): (UInt64, UInt64) =
-                opcode == .rev32
-                ? (0x0405_0607_0001_0203, 0x0C0D_0E0F_0809_0A0B) : (0x0001_0203_0405_0607, 0x0809_0A0B_0C0D_0E0F)
-            assembler.move(.rax, constant: low)
-            assembler.emit(.movd, .xmm1, .register(.rax), wide: true)
-            assembler.move(.rax, constant: high)
-            assembler.emit(.movd, .xmm2, .register(.rax), wide: true)
-            assembler.emit(.punpckl(3), .xmm1, .vector(.xmm2))
-            loadVector(.xmm0, op.n)
-            assembler.emit(.pshufb, .xmm0, xmm1)
-        case .xtn: emitNarrow(op)
+        case .neg:
+            assembler.emit(.pxor, .xmm0, .vector(.xmm0))
+            assembler.emit(.psub(size), .xmm0, vector(op.n))
+        case .cmtst:
+            binary(.pand, op)
+            assembler.emit(.pxor, .xmm1, xmm1)
+            assembler.emit(.pcmpeq(size), .xmm0, xmm1)
+            emitOnes()
+            assembler.emit(.pxor, .xmm0, xmm1)
+        case .smull, .umull, .smlal, .umlal, .smlsl, .umlsl, .smullByElement, .umullByElement, .smlalByElement,
+            .umlalByElement, .smlslByElement, .umlslByElement:
+            return emitLongProduct(opcode, op)
+        case .saddl, .uaddl, .ssubl, .usubl, .saddw, .uaddw, .ssubw, .usubw:
+            return emitLongSum(opcode, op)
+        case .mul: return whole(.pmull(size), op)
+        case .mla, .mls: return emitProduct(opcode, op, by: vector(op.m))
+        case .mulByElement, .mlaByElement, .mlsByElement:
+            broadcast(.xmm1, op.m, element: op.a, size: size)
+            return emitProduct(opcode, op, by: xmm1)
+        case .addp: emitPairwise(.padd(size), op)
+        case .smaxp: emitPairwise(.pmaxs(size), op)
+        case .umaxp: emitPairwise(.pmaxu(size), op)
+        case .sminp: emitPairwise(.pmins(size), op)
+        case .uminp: emitPairwise(.pminu(size), op)
         case .addpScalar:
-            let source = vectorInState(op.n)
-            assembler.move(.rax, element(source, 0, 3))
-            assembler.arithmetic(.add, .rax, element(source, 1, 3))
-            assembler.emit(.movd, .xmm0, .register(.rax), wide: true)
-            finish(vector: op.d, .xmm0, zeroUpperHalf: true)
+            assembler.emit(.pshufd, .xmm0, vector(op.n), immediate: 0xEE)
+            assembler.emit(.padd(3), .xmm0, vector(op.n))
+            assembler.emit(.movq, .xmm0, .vector(.xmm0))
+            return finish(vector: op.d, .xmm0, zeroUpperHalf: true)
+        default:
+            if !emitElements(opcode, op) { emitVectorShift(opcode, op) }
             return
-        default: return
         }
         finishVector(op)
     }
 
-    /// An element of a vector register in the state block.
-    private func element(_ place: HostOperand, _ index: UInt8, _ size: Int) -> HostOperand {
-        .memory(.rbx, place.displacement + Int32(index) << Int32(size))
-    }
-
     /// The lower or upper half of a vector register.
-    private mutating func half(_ register: UInt8, isUpper: Bool) -> HostOperand {
+    mutating func half(_ register: UInt8, isUpper: Bool) -> HostOperand {
         if !isUpper, let host = heldVectors.host(of: register) { return .vector(host) }
         return .memory(.rbx, vectorInState(register).displacement + (isUpper ? 8 : 0))
     }
@@ -265,7 +205,7 @@ extension RegionCompiler {
     }
 
     /// Both halves of a register = a pattern.
-    private mutating func emitPattern(_ target: HostVector, _ pattern: UInt64) {
+    mutating func emitPattern(_ target: HostVector, _ pattern: UInt64) {
         if pattern == 0 {
             assembler.emit(.pxor, target, .vector(target))
         } else if pattern == .max {
@@ -277,96 +217,103 @@ extension RegionCompiler {
         }
     }
 
-    private mutating func emitShift(_ op: Operation, _ kind: HostInstruction.ElementShift) {
-        let isZero = heldVectors.hasZeroUpperHalf(op.n)
-        let target = vectorDestination(op.d)
-        loadVector(target, op.n)
-        assembler.shift(.pshift(kind, Int(op.shape.size)), target, by: op.a)
-        finishVector(op, target, upperHalfIsZero: isZero)
-    }
+    // MARK: Products, sums and pairs
 
-    private mutating func emitShiftRight(_ register: HostVector, bytes: UInt8) {
-        assembler.shift(.psrldq, register, by: bytes)
-    }
-
-    /// XMM0 = the bytes from number `a` of m:n.
-    private mutating func emitExtract(_ op: Operation) {
-        if op.shape.isQ {
-            loadVector(.xmm0, op.n)
-            emitShiftRight(.xmm0, bytes: op.a)
-            loadVector(.xmm1, op.m)
-            assembler.shift(.pslldq, .xmm1, by: 16 - op.a)
-            assembler.emit(.por, .xmm0, .vector(.xmm1))
-        } else {
-            // The lower halves side by side.
-            loadVector(.xmm0, op.n)
-            assembler.emit(.punpckl(3), .xmm0, vector(op.m))
-            emitShiftRight(.xmm0, bytes: op.a)
+    /// d = n × other, or d ± that. May be given XMM1.
+    private mutating func emitProduct(_ opcode: VectorOpcode, _ op: Operation, by other: HostOperand) {
+        let size = Int(op.shape.size)
+        loadVector(.xmm0, op.n)
+        assembler.emit(.pmull(size), .xmm0, other)
+        switch opcode {
+        case .mla, .mlaByElement: accumulate(.padd(size), op)
+        case .mls, .mlsByElement: accumulate(.psub(size), op)
+        default: finishVector(op)
         }
     }
 
-    /// XMM0 = operations on the elements of the lower (Q: upper) halves, widened.
-    private mutating func emitLong(_ opcode: VectorOpcode, _ op: Operation) {
+    /// d = d `instruction` XMM0.
+    private mutating func accumulate(_ instruction: HostInstruction, _ op: Operation) {
+        let target = copy(of: op.d, for: op.d)
+        assembler.emit(instruction, target, .vector(.xmm0))
+        finishVector(op, target)
+    }
+
+    /// d = the products of the elements of the lower (Q: upper) halves, or d ± those.
+    private mutating func emitLongProduct(_ opcode: VectorOpcode, _ op: Operation) {
         let size = Int(op.shape.size)
-        let isSigned = opcode == .smull || opcode == .smlal || opcode == .saddl || opcode == .saddw
+        let (isSigned, byElement, accumulation): (Bool, Bool, HostInstruction?) =
+            switch opcode {
+            case .smull: (true, false, nil)
+            case .umull: (false, false, nil)
+            case .smlal: (true, false, .padd(size + 1))
+            case .umlal: (false, false, .padd(size + 1))
+            case .smlsl: (true, false, .psub(size + 1))
+            case .umlsl: (false, false, .psub(size + 1))
+            case .smullByElement: (true, true, nil)
+            case .umullByElement: (false, true, nil)
+            case .smlalByElement: (true, true, .padd(size + 1))
+            case .umlalByElement: (false, true, .padd(size + 1))
+            case .smlslByElement: (true, true, .psub(size + 1))
+            default: (false, true, .psub(size + 1))
+            }
+        if size == 2 {
+            // PMULDQ and PMULUDQ take elements 0 and 2, whatever is in the others.
+            let order: UInt8 = op.shape.isQ ? 0b11_11_10_10 : 0b01_01_00_00
+            if byElement {
+                broadcast(.xmm1, op.m, element: op.a, size: 2)
+            } else {
+                assembler.emit(.pshufd, .xmm1, vector(op.m), immediate: order)
+            }
+            assembler.emit(.pshufd, .xmm0, vector(op.n), immediate: order)
+            assembler.emit(isSigned ? .pmuldq : .pmuludq, .xmm0, .vector(.xmm1))
+        } else {
+            let widen: HostInstruction = isSigned ? .pmovsx(size) : .pmovzx(size)
+            if byElement {
+                broadcast(.xmm1, op.m, element: op.a, size: size)
+                assembler.emit(widen, .xmm1, .vector(.xmm1))
+            } else {
+                assembler.emit(widen, .xmm1, half(op.m, isUpper: op.shape.isQ))
+            }
+            assembler.emit(widen, .xmm0, half(op.n, isUpper: op.shape.isQ))
+            // The low half of the product, which is all of it.
+            assembler.emit(.pmull(size + 1), .xmm0, .vector(.xmm1))
+        }
+        guard let accumulation else { return finish(vector: op.d, .xmm0) }
+        let target = copy(of: op.d, for: op.d)
+        assembler.emit(accumulation, target, .vector(.xmm0))
+        finish(vector: op.d, target)
+    }
+
+    /// d = sums or differences of the elements of the lower (Q: upper) halves, widened; n may be wide already.
+    private mutating func emitLongSum(_ opcode: VectorOpcode, _ op: Operation) {
+        let size = Int(op.shape.size)
+        let (isSigned, isWide, adds): (Bool, Bool, Bool) =
+            switch opcode {
+            case .saddl: (true, false, true)
+            case .uaddl: (false, false, true)
+            case .ssubl: (true, false, false)
+            case .usubl: (false, false, false)
+            case .saddw: (true, true, true)
+            case .uaddw: (false, true, true)
+            case .ssubw: (true, true, false)
+            default: (false, true, false)
+            }
         let widen: HostInstruction = isSigned ? .pmovsx(size) : .pmovzx(size)
         assembler.emit(widen, .xmm1, half(op.m, isUpper: op.shape.isQ))
-        if opcode == .saddw || opcode == .uaddw {
+        if isWide {
             loadVector(.xmm0, op.n)
         } else {
             assembler.emit(widen, .xmm0, half(op.n, isUpper: op.shape.isQ))
         }
-        switch opcode {
-        case .saddl, .uaddl, .saddw, .uaddw:
-            assembler.emit(.padd(size + 1), .xmm0, .vector(.xmm1))
-        default:
-            // PMULLW and PMULLD keep the low half of the product; PMULDQ and PMULUDQ make one of 64 bits.
-            let multiply: HostInstruction = size == 2 ? (isSigned ? .pmuldq : .pmuludq) : .pmull(size + 1)
-            assembler.emit(multiply, .xmm0, .vector(.xmm1))
-            if opcode == .smlal || opcode == .umlal {
-                assembler.emit(.padd(size + 1), .xmm0, vector(op.d))
-            }
-        }
+        assembler.emit(adds ? .padd(size + 1) : .psub(size + 1), .xmm0, .vector(.xmm1))
+        finish(vector: op.d, .xmm0)
     }
 
-    private mutating func emitDuplicate(_ op: Operation) {
-        emitDuplicate(value(op.n, in: .rax), op)
-    }
-
-    /// XMM0 = the low bits of a register in every element. Changes RAX.
-    mutating func emitDuplicate(_ source: HostRegister, _ op: Operation) {
-        switch op.shape.size {
-        case 3:
-            assembler.emit(.movd, .xmm0, .register(source), wide: true)
-            assembler.emit(.punpckl(3), .xmm0, .vector(.xmm0))
-        case 2:
-            assembler.emit(.movd, .xmm0, .register(source))
-            assembler.emit(.pshufd, .xmm0, .vector(.xmm0), immediate: 0)
-        default:
-            assembler.load(.rax, .register(source), size: op.shape.size == 0 ? 1 : 2)
-            assembler.multiply(
-                .rax, .register(.rax), constant: op.shape.size == 0 ? 0x0101_0101 : 0x0001_0001, wide: false)
-            assembler.emit(.movd, .xmm0, .register(.rax))
-            assembler.emit(.pshufd, .xmm0, .vector(.xmm0), immediate: 0)
-        }
-    }
-
-    /// XMM0 = the lower halves of the elements of n, in its lower half.
-    private mutating func emitNarrow(_ op: Operation) {
-        loadVector(.xmm0, op.n)
-        switch op.shape.size {
-        case 0:
-            emitPattern(.xmm1, 0x00FF_00FF_00FF_00FF)
-            assembler.emit(.pand, .xmm0, .vector(.xmm1))
-            assembler.emit(.packuswb, .xmm0, .vector(.xmm0))
-        case 1:
-            emitPattern(.xmm1, 0x0000_FFFF_0000_FFFF)
-            assembler.emit(.pand, .xmm0, .vector(.xmm1))
-            assembler.emit(.packusdw, .xmm0, .vector(.xmm0))
-        default:
-            // Elements 0 and 2.
-            assembler.emit(.pshufd, .xmm0, .vector(.xmm0), immediate: 0x08)
-        }
+    /// XMM0 = an operation on neighbours, first those of n, then those of m.
+    private mutating func emitPairwise(_ instruction: HostInstruction, _ op: Operation) {
+        emitUnzip(.xmm2, op, odd: true)
+        emitUnzip(.xmm0, op, odd: false)
+        assembler.emit(instruction, .xmm0, .vector(.xmm2))
     }
 }
 
