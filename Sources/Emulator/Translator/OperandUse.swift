@@ -64,9 +64,6 @@ extension Treatment {
             self = features.hasLZCNT ? .native : .helper
         case .crc32:
             self = features.hasCarrylessProduct ? .native : .helper
-        case .zeroCacheLine:
-            // At EL0 it may be trapped.
-            self = isEL0 ? .helper : .guarded
         case .barrier:
             self = op.sub != 0 ? .helper : .native
         case .readDAIF, .setDAIF:
@@ -101,8 +98,8 @@ extension Treatment {
             .loadPairSigned32,
             .store8, .store16, .store32, .store64, .storePair64, .storePair32, .loadVector, .storeVector,
             .loadVectorPair,
-            .storeVectorPair, .unprivileged, .loadReplicate, .loadElement, .storeElement, .checkFloatingPoint,
-            .stackPointerWritten:
+            .storeVectorPair, .unprivileged, .loadReplicate, .loadElement, .storeElement, .zeroCacheLine,
+            .checkFloatingPoint, .stackPointerWritten:
             self = .guarded
         case .systemInstruction, .readSystemRegister, .writeSystemRegister, .sendEvent,
             .cls64, .cls32, .rbit64, .rbit32, .reverseBytesInHalfwords64, .reverseBytesInHalfwords32:
@@ -129,7 +126,7 @@ extension Treatment {
     /// translated on others. It counts as a use of its registers everywhere.
     static func isTranslatedElsewhere(_ code: Opcode) -> Bool {
         switch code {
-        case .readState32, .clz64, .clz32, .crc32, .zeroCacheLine, .readDAIF, .writeDAIF: true
+        case .readState32, .clz64, .clz32, .crc32, .readDAIF, .writeDAIF: true
         default: false
         }
     }

@@ -62,6 +62,7 @@ extension RegionCompiler {
                 assembler.store(constant: 0, state(CPUState.Offset.vectors + Int(op.d) * 16 + 8), wide: true)
             }
         case .zeroCacheLine:
+            if region.mode.isEL0 { checkZeroingIsAllowed() }
             guardAccess(op, size: Self.cacheLineByteCount, isWrite: true)
             assembler.emit(.pxor, .xmm0, .vector(.xmm0))
             for offset in stride(from: 0, to: Self.cacheLineByteCount, by: 16) {

@@ -60,6 +60,13 @@ extension RegionCompiler {
         }
     }
 
+    /// Goes on in the interpreter if DC ZVA is trapped at EL0.
+    mutating func checkZeroingIsAllowed() {
+        let control = state(Int(CPUState.offset(of: \.sctlrEL1)))
+        assembler.test(control, constant: Int32(SCTLR.dze), wide: false)
+        deferred.append(.resume(assembler.jump(if: .e), place))
+    }
+
     /// Goes to the dispatcher behind an operation that may have let an interrupt in.
     private mutating func leaveIfInterrupted(_ op: Operation) {
         assembler.arithmetic(.cmp, state(CPUState.Offset.interrupt), constant: 0, wide: false)
