@@ -52,7 +52,7 @@ public struct CPUState: @unchecked Sendable {
         public static let block = 0x170
         /// The link slot of the branch just taken, if its target may be linked; else 0.
         public static let link = 0x178
-        /// 36 vector registers of 16 bytes: v0–v31 and four temporaries of lowering.
+        /// 36 vector registers of 16 bytes: v0–v31 and four that no guest has, for translated code.
         public static let vectors = 0x180
         /// What follows is for translated code. Virtual address of the page being executed.
         public static let pageOfPC = 0x3C0

@@ -10,7 +10,7 @@ import Arm64
 ///
 /// Register operands are indexes into `CPUState`'s register files: for general registers 0–30 are x0–x30, and
 /// `CPUState.Register` names the rest (SP, always-zero, write sink, temporaries); for vectors 0–31 are v0–v31 and
-/// 32–35 temporaries.
+/// 32–35 are the translator's own.
 @frozen
 public struct Operation {
     public var code: Opcode

@@ -65,7 +65,7 @@ extension RegionCompiler {
             assembler.emit(.sha1msg2, .xmm0, .vector(.xmm1))
             finishReversed(op.d, .xmm0)
         case .sha256h: emitSHA256(op)
-        case .sha256h2: emitSHA256(op, abcd: op.n, efgh: op.d, first: nil, second: op.d)
+        case .sha256h2: emitSHA256(op, abcd: op.n, efgh: op.d, half: Self.lowerPairs)
         case .sha256su0:
             let target = copy(of: op.d, for: op.d)
             assembler.emit(.sha256msg1, target, vector(op.n))
@@ -122,9 +122,14 @@ extension RegionCompiler {
         loadVector(.xmm1, op.n)
         assembler.shift(.pslldq, .xmm1, by: 12)
         assembler.emit(.padd(2), .xmm0, .vector(.xmm1))
-        emitReversed(.xmm1, op.d)
-        assembler.emit(.sha1rnds4, .xmm1, .vector(.xmm0), immediate: function)
-        finishReversed(op.d, .xmm1)
+        let isHeld = heldVectors.host(of: HostOrder.sha1) != nil && vectorValue(of: op.d) == hostOrder.sha1
+        let dcba = vectorDestination(HostOrder.sha1)
+        if !isHeld { emitReversed(dcba, op.d) }
+        assembler.emit(.sha1rnds4, dcba, .vector(.xmm0), immediate: function)
+        finish(vector: HostOrder.sha1, dcba)
+        hostOrder.sha1 = VectorValue(writer: position, register: op.d)
+        // The target may be the register that was the other one's until now.
+        finishReversed(op.d, dcba)
     }
 
     /// SHA1H: the lowest element rotated left by 30, the others zero.
@@ -154,48 +159,95 @@ extension RegionCompiler {
     // MARK: SHA-256
 
     /// SHA256H, with the SHA256H2 that makes the other half of the same rounds, if that comes next: it has the same e, f,
-    /// g, h and schedule, and a copy of the same a, b, c, d.
+    /// g, h and schedule, and the same a, b, c, d, of which one is a copy.
     private mutating func emitSHA256(_ op: Operation) {
-        var second: UInt8?
-        if let next = following, next.sub == CryptoOpcode.sha256h2.rawValue, next.d == op.n, next.m == op.m,
-            op.d != op.n, op.d != op.m, isCopy(next.n, of: op.d)
-        {
-            second = next.d
-        }
-        emitSHA256(op, abcd: op.d, efgh: op.n, first: op.d, second: second)
-        if second != nil { position += 1 }
+        guard let next = following, next.sub == CryptoOpcode.sha256h2.rawValue, next.d == op.n, next.m == op.m,
+            op.d != op.n, op.d != op.m, op.d != next.n, vectorValue(of: op.d) == vectorValue(of: next.n),
+            let (feba, hgdc) = hostOrderedState(op)
+        else { return emitSHA256(op, abcd: op.d, efgh: op.n, half: Self.upperPairs) }
+        emitRounds(op, feba, hgdc)
+        finish(vector: HostOrder.sha256Upper, feba)
+        finish(vector: HostOrder.sha256Lower, hgdc)
+        hostOrder.abcd = VectorValue(writer: position, register: op.d)
+        hostOrder.efgh = VectorValue(writer: position + 1, register: op.n)
+        // Both have their registers already, or both get them when there is nothing more to be computed.
+        let isHeld = heldVectors.host(of: op.d) != nil && heldVectors.host(of: op.n) != nil
+        let abcd = isHeld ? heldVectors.host(of: op.d) ?? .xmm1 : .xmm1
+        let efgh = isHeld ? heldVectors.host(of: op.n) ?? .xmm2 : .xmm2
+        emitPairs(abcd, feba, hgdc, Self.upperPairs)
+        emitPairs(efgh, feba, hgdc, Self.lowerPairs)
+        finish(vector: op.d, abcd)
+        finish(vector: op.n, efgh)
+        position += 1
     }
 
-    /// Four rounds. The host has the state as F, E, B, A and as H, G, D, C, from the lowest element up; two rounds make
-    /// the one of both, and the one from before is the other then. The words of the schedule are in the same order.
-    ///
-    /// - Parameters:
-    ///   - first: where the new a, b, c, d are to go, if anywhere.
-    ///   - second: where the new e, f, g, h are to go.
-    private mutating func emitSHA256(_ op: Operation, abcd: UInt8, efgh: UInt8, first: UInt8?, second: UInt8?) {
-        // Elements 1 and 0 of each operand, and elements 3 and 2.
-        let (low, high): (UInt8, UInt8) = (0b00_01_00_01, 0b10_11_10_11)
-        loadVector(.xmm1, efgh)
-        loadVector(.xmm2, efgh)
-        assembler.emit(.shufps, .xmm1, vector(abcd), immediate: low)
-        assembler.emit(.shufps, .xmm2, vector(abcd), immediate: high)
-        loadVector(.xmm0, op.m)
-        assembler.emit(.sha256rnds2, .xmm2, .vector(.xmm1))
-        assembler.emit(.pshufd, .xmm0, .vector(.xmm0), immediate: 0b11_10)
-        assembler.emit(.sha256rnds2, .xmm1, .vector(.xmm2))
-        if let first {
-            let target = vectorDestination(first)
-            assembler.emit(.movdqa, target, .vector(.xmm1))
-            assembler.emit(.shufps, target, .vector(.xmm2), immediate: high)
-            finish(vector: first, target)
-        }
-        if let second {
-            let target = vectorDestination(second)
-            assembler.emit(.movdqa, target, .vector(.xmm1))
-            assembler.emit(.shufps, target, .vector(.xmm2), immediate: low)
-            finish(vector: second, target)
-        }
+    /// SHA256H or SHA256H2 alone: one half of four rounds.
+    private mutating func emitSHA256(_ op: Operation, abcd: UInt8, efgh: UInt8, half: UInt8) {
+        emitPairs(.xmm1, efgh, abcd, Self.lowerPairs)
+        emitPairs(.xmm2, efgh, abcd, Self.upperPairs)
+        emitRounds(op, .xmm1, .xmm2)
+        let target = vectorDestination(op.d)
+        emitPairs(target, .xmm1, .xmm2, half)
+        finish(vector: op.d, target)
     }
+
+    // The host has the state as F, E, B, A and as H, G, D, C, from the lowest element up: elements 1 and 0 of e, f, g, h
+    // and of a, b, c, d, and elements 3 and 2. The way back is the same, with A at the top.
+    private static let lowerPairs: UInt8 = 0b00_01_00_01
+    private static let upperPairs: UInt8 = 0b10_11_10_11
+
+    private mutating func emitPairs(_ target: HostVector, _ first: HostVector, _ second: HostVector, _ order: UInt8) {
+        assembler.emit(.movdqa, target, .vector(first))
+        assembler.emit(.shufps, target, .vector(second), immediate: order)
+    }
+
+    private mutating func emitPairs(_ target: HostVector, _ first: UInt8, _ second: UInt8, _ order: UInt8) {
+        loadVector(target, first)
+        assembler.emit(.shufps, target, vector(second), immediate: order)
+    }
+
+    /// Four rounds. Two of them make the one part of the state, and what it was before is the other part then. The words
+    /// of the schedule are in the same order. Changes XMM0.
+    private mutating func emitRounds(_ op: Operation, _ feba: HostVector, _ hgdc: HostVector) {
+        loadVector(.xmm0, op.m)
+        assembler.emit(.sha256rnds2, hgdc, .vector(feba))
+        assembler.emit(.pshufd, .xmm0, .vector(.xmm0), immediate: 0b11_10)
+        assembler.emit(.sha256rnds2, feba, .vector(hgdc))
+    }
+
+    /// Host registers with the state of a SHA256H as the host has it, which are to keep it: what the rounds before left
+    /// there, or made of the operands. nil if there are not two.
+    private mutating func hostOrderedState(_ op: Operation) -> (feba: HostVector, hgdc: HostVector)? {
+        let (first, second) = (HostOrder.sha256Upper, HostOrder.sha256Lower)
+        if let feba = heldVectors.host(of: first), let hgdc = heldVectors.host(of: second),
+            vectorValue(of: op.d) == hostOrder.abcd, vectorValue(of: op.n) == hostOrder.efgh
+        {
+            return (feba, hgdc)
+        }
+        let feba = vectorDestination(first)
+        emitPairs(feba, op.n, op.d, Self.lowerPairs)
+        finish(vector: first, feba)
+        let hgdc = vectorDestination(second)
+        // The second may have been given what the first had.
+        guard hgdc != feba else { return nil }
+        emitPairs(hgdc, op.n, op.d, Self.upperPairs)
+        finish(vector: second, hgdc)
+        return (feba, hgdc)
+    }
+}
+
+/// The state of a hash in the host's order of elements, beside that of the guest's, so that rounds that follow on each
+/// other need not change it back and forth.
+struct HostOrder {
+    // Vector registers that no guest has, which it is in.
+    fileprivate static let sha1: UInt8 = 33
+    fileprivate static let sha256Upper: UInt8 = 34
+    fileprivate static let sha256Lower: UInt8 = 35
+
+    /// What the state is: the result of the last SHA1C or its like, and those of the last SHA256H and SHA256H2.
+    fileprivate(set) var sha1: VectorValue?
+    fileprivate(set) var abcd: VectorValue?
+    fileprivate(set) var efgh: VectorValue?
 }
 
 #endif

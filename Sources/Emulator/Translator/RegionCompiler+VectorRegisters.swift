@@ -82,9 +82,17 @@ extension RegionCompiler {
 
 // MARK: Looking back
 
+/// Something that a vector register holds: what an operation of the block wrote, or what was there at its beginning.
+struct VectorValue: Equatable {
+    /// The operation's position.
+    let writer: Int?
+    /// The register that it was written to first.
+    let register: UInt8
+}
+
 extension RegionCompiler {
-    /// Where a vector register was written last in this block, before the operation being emitted; nil if it was not.
-    func lastWriter(ofVector register: UInt8) -> Int? {
+    /// Where a vector register was written last in this block, before the operation at `position`; nil if it was not.
+    func lastWriter(ofVector register: UInt8, before position: Int) -> Int? {
         let operations = source.block.operations
         var index = position
         while index > 0 {
@@ -99,14 +107,20 @@ extension RegionCompiler {
         return nil
     }
 
-    /// Whether a vector register is known to hold what another one holds: MOV is the last that either of them saw.
-    func isCopy(_ copy: UInt8, of original: UInt8) -> Bool {
-        guard let writer = lastWriter(ofVector: copy) else { return false }
-        let move = source.block.operations[writer]
-        guard move.code == .vector, move.sub == VectorOpcode.orr.rawValue, move.shape.isQ, move.n == original,
-            move.m == original, copy != original
-        else { return false }
-        return lastWriter(ofVector: original).map { $0 < writer } ?? true
+    /// What a vector register holds before the operation being emitted. Registers with one value hold the same.
+    func vectorValue(of register: UInt8) -> VectorValue {
+        var register = register
+        var position = position
+        while let writer = lastWriter(ofVector: register, before: position) {
+            let move = source.block.operations[writer]
+            // MOV (vector)
+            guard move.code == .vector, move.sub == VectorOpcode.orr.rawValue, move.shape.isQ, move.n == move.m else {
+                return VectorValue(writer: writer, register: register)
+            }
+            register = move.n
+            position = writer
+        }
+        return VectorValue(writer: nil, register: register)
     }
 }
 

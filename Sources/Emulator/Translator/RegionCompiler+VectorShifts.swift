@@ -11,10 +11,17 @@ extension RegionCompiler {
         case .shl where size == 0, .ushr where size == 0: emitByteShift(op, isLeft: opcode == .shl)
         case .shl: emitShift(op, .left)
         case .ushr: emitShift(op, .rightLogical)
+        case .sshr where size == 3:
+            shiftSigned64(op)
+            finishVector(op)
         case .sshr: emitShift(op, .rightArithmetic)
         case .usra, .ssra:
-            loadVector(.xmm0, op.n)
-            assembler.shift(.pshift(opcode == .usra ? .rightLogical : .rightArithmetic, size), .xmm0, by: op.a)
+            if opcode == .ssra, size == 3 {
+                shiftSigned64(op)
+            } else {
+                loadVector(.xmm0, op.n)
+                assembler.shift(.pshift(opcode == .usra ? .rightLogical : .rightArithmetic, size), .xmm0, by: op.a)
+            }
             assembler.emit(.padd(size), .xmm0, vector(op.d))
             finishVector(op)
         case .sli: emitInsertingShift(op, .left, back: .rightLogical, rotatingAfter: .ushr)
@@ -42,6 +49,17 @@ extension RegionCompiler {
         let target = copy(of: op.n, for: op.d)
         assembler.shift(.pshift(kind, Int(op.shape.size)), target, by: op.a)
         finishVector(op, target, upperHalfIsZero: isZero)
+    }
+
+    /// XMM0 = n shifted right as signed doublewords, for which the host has nothing: the sign goes to where the shift
+    /// leaves room. Changes XMM1.
+    private mutating func shiftSigned64(_ op: Operation) {
+        assembler.emit(.pxor, .xmm1, .vector(.xmm1))
+        assembler.emit(.pcmpgt(3), .xmm1, vector(op.n))
+        assembler.shift(.pshift(.left, 3), .xmm1, by: 64 - op.a)
+        loadVector(.xmm0, op.n)
+        assembler.shift(.pshift(.rightLogical, 3), .xmm0, by: op.a)
+        assembler.emit(.por, .xmm0, .vector(.xmm1))
     }
 
     /// The host has no shift of bytes: halfwords are shifted, and what came from the other byte is cleared.
@@ -79,7 +97,7 @@ extension RegionCompiler {
 
     /// Whether a register holds elements of the same shape that were shifted by as much as that, or more.
     private func isShifted(_ register: UInt8, _ shift: VectorOpcode, by count: UInt8, like op: Operation) -> Bool {
-        guard let writer = lastWriter(ofVector: register) else { return false }
+        guard let writer = lastWriter(ofVector: register, before: position) else { return false }
         let operation = source.block.operations[writer]
         return operation.code == .vector && operation.sub == shift.rawValue && operation.shape == op.shape
             && operation.a >= count

@@ -21,7 +21,7 @@ extension Treatment {
             self = isPlain ? .native : .helper
         case .mul:
             self = size == 1 || size == 2 ? .native : .helper
-        case .cmgt, .cmge, .cmeqZero, .cmgtZero, .cmltZero:
+        case .cmgt, .cmge, .cmeqZero, .cmgtZero, .cmgeZero, .cmltZero, .cmleZero:
             self = isPlain ? .native : .helper
         case .smax, .umax, .smin, .umin, .cmhi, .cmhs:
             self = size < 3 ? .native : .helper
@@ -29,9 +29,7 @@ extension Treatment {
             self = isPlain ? .native : .helper
         case .shl, .ushr:
             self = isPlain ? .native : .helper
-        case .sshr, .ssra:
-            self = size == 1 || size == 2 ? .native : .helper
-        case .usra, .sli, .sri:
+        case .sshr, .ssra, .usra, .sli, .sri:
             self = isPlain && size > 0 ? .native : .helper
         case .zip1, .zip2, .uzp1, .uzp2, .trn1, .trn2, .ext, .rev16, .rev32, .rev64, .tbl, .dupElement, .dupGeneral,
             .insGeneral, .insElement, .umov, .smov:
@@ -88,6 +86,12 @@ extension RegionCompiler {
     /// XMM1 = all ones.
     private mutating func emitOnes() { assembler.emit(.pcmpeq(2), .xmm1, .vector(.xmm1)) }
 
+    /// XMM0 = not XMM0. Changes XMM1.
+    private mutating func invert() {
+        emitOnes()
+        assembler.emit(.pxor, .xmm0, .vector(.xmm1))
+    }
+
     mutating func emitVector(_ op: Operation) {
         guard let opcode = VectorOpcode(rawValue: op.sub) else { return }
         let size = Int(op.shape.size)
@@ -103,9 +107,8 @@ extension RegionCompiler {
             loadVector(.xmm0, op.n)
             assembler.emit(.por, .xmm0, xmm1)
         case .not:
-            emitOnes()
             loadVector(.xmm0, op.n)
-            assembler.emit(.pxor, .xmm0, xmm1)
+            invert()
         case .bsl: emitSelect(op, base: op.m, other: op.n, mask: op.d, inverted: false)
         case .bit: emitSelect(op, base: op.d, other: op.n, mask: op.m, inverted: false)
         case .bif: emitSelect(op, base: op.d, other: op.n, mask: op.m, inverted: true)
@@ -123,18 +126,18 @@ extension RegionCompiler {
         case .cmgt: binary(.pcmpgt(size), op)
         case .cmge:
             swapped(.pcmpgt(size), op)
-            emitOnes()
-            assembler.emit(.pxor, .xmm0, xmm1)
+            invert()
         case .cmeqZero:
             assembler.emit(.pxor, .xmm0, .vector(.xmm0))
             assembler.emit(.pcmpeq(size), .xmm0, vector(op.n))
-        case .cmltZero:
+        case .cmltZero, .cmgeZero:
             assembler.emit(.pxor, .xmm0, .vector(.xmm0))
             assembler.emit(.pcmpgt(size), .xmm0, vector(op.n))
-        case .cmgtZero:
-            assembler.emit(.pxor, .xmm1, xmm1)
+            if opcode == .cmgeZero { invert() }
+        case .cmgtZero, .cmleZero:
             loadVector(.xmm0, op.n)
-            assembler.emit(.pcmpgt(size), .xmm0, xmm1)
+            assembler.emit(.pcmpgt(size), .xmm0, constant(.zero))
+            if opcode == .cmleZero { invert() }
         case .smax: binary(.pmaxs(size), op)
         case .umax: binary(.pmaxu(size), op)
         case .smin: binary(.pmins(size), op)
@@ -146,17 +149,14 @@ extension RegionCompiler {
         case .cmhi:
             binary(.pminu(size), op)
             assembler.emit(.pcmpeq(size), .xmm0, vector(op.n))
-            emitOnes()
-            assembler.emit(.pxor, .xmm0, xmm1)
+            invert()
         case .neg:
             assembler.emit(.pxor, .xmm0, .vector(.xmm0))
             assembler.emit(.psub(size), .xmm0, vector(op.n))
         case .cmtst:
             binary(.pand, op)
-            assembler.emit(.pxor, .xmm1, xmm1)
-            assembler.emit(.pcmpeq(size), .xmm0, xmm1)
-            emitOnes()
-            assembler.emit(.pxor, .xmm0, xmm1)
+            assembler.emit(.pcmpeq(size), .xmm0, constant(.zero))
+            invert()
         case .smull, .umull, .smlal, .umlal, .smlsl, .umlsl, .smullByElement, .umullByElement, .smlalByElement,
             .umlalByElement, .smlslByElement, .umlslByElement:
             return emitLongProduct(opcode, op)

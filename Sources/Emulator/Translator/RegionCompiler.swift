@@ -65,6 +65,8 @@ struct RegionCompiler {
     /// Vector registers in host registers here, and before the operation being emitted.
     var heldVectors = HeldVectors()
     private(set) var heldVectorsBefore = HeldVectors()
+    /// Where the state of a hash was kept in the host's order.
+    var hostOrder = HostOrder()
     /// Whether the temporary of lowering is in RDX, from one operation to the next.
     var temporaryIsInScratch = false
     /// The address of the access being emitted, if the operations that compute it were left out.
@@ -194,6 +196,7 @@ struct RegionCompiler {
         flagOrigin = .unknown
         hostFloatIsChecked = false
         heldVectors = HeldVectors()
+        hostOrder = HostOrder()
         if region.looksBetweenBlocks { emitLook(source) }
         let operations = source.block.operations
         let count = source.block.operationCount
