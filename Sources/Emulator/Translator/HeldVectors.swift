@@ -1,9 +1,9 @@
 // Which vector registers of the guest have a copy in a host register, at a point of translated code.
 //
-// Responsible for: which host register holds which, and which copies are newer than the state block. A block begins
-// with none held, and stores what is newer wherever it is left; slow paths store it before and load it again after. So
-// nothing outside of a block's straight path has to know of it. Not responsible for emitting anything
-// (`RegionCompiler+VectorRegisters`).
+// Responsible for: which host register holds which, and which copies are newer than the state block. A block stores
+// what is newer wherever it is left, and begins with none held, unless it comes behind the only one of its region that
+// leads to it; slow paths store what is newer before and load it again after. So nothing outside of a straight path has
+// to know of it. Not responsible for emitting anything (`RegionCompiler+VectorRegisters`).
 
 #if arch(x86_64)
 
@@ -11,6 +11,8 @@ struct HeldVectors {
     /// XMM0 to XMM3 are scratch.
     private static let firstHost = 4
     private static let none: UInt8 = 0xFF
+    /// v0 to v31.
+    private static let guestCount: UInt8 = 32
 
     /// By host register, the number of the guest register that it holds.
     private var guests = SIMD16<UInt8>(repeating: HeldVectors.none)
@@ -71,6 +73,13 @@ struct HeldVectors {
         guests[Int(host.rawValue)] = Self.none
         held &= ~bit
         newer &= ~bit
+    }
+
+    /// Drops registers that no guest has.
+    mutating func dropOwn() {
+        for index in Self.firstHost..<16 where guests[index] >= Self.guestCount && guests[index] != Self.none {
+            if let host = HostVector(rawValue: UInt8(index)) { drop(host) }
+        }
     }
 
     /// Calls `body` with each host register of a set, and the guest register that it holds.

@@ -18,6 +18,8 @@ struct RegionBlock {
     let uses: [OperandUse]
     /// How many loops it is in.
     var depth = 0
+    /// How many direct branches of the region lead here.
+    var branchesHere = 0
     /// Registers that may hold something newer than the state block when the block is entered.
     var written = RegisterSet.none
     /// Registers whose value the block needs, or stores, when it is entered.
@@ -97,6 +99,7 @@ struct Region {
             }
             next += 1
         }
+        countBranches()
         findLoops()
         assignHomes()
         followData()
@@ -128,6 +131,14 @@ struct Region {
     private func successor(_ operation: Operation, _ use: OperandUse, of source: RegionBlock) -> Int? {
         guard use.treatment.isDirectBranch else { return nil }
         return Self.target(of: operation, from: source.offset).flatMap { index(ofBlockAt: $0) }
+    }
+
+    private mutating func countBranches() {
+        for source in blocks {
+            for target in branches(of: source) {
+                if let index = index(ofBlockAt: target) { blocks[index].branchesHere += 1 }
+            }
+        }
     }
 
     /// A branch back to a lower or the same offset makes a loop of what lies between.

@@ -45,6 +45,8 @@ struct RegionCompiler {
     private let reload: UnsafeMutableRawPointer
     /// The block whose code has to come next.
     private var continuation: Int?
+    /// By block, the vector registers that are held at its beginning.
+    private var carried: [HeldVectors]
 
     // Where the compiler is.
     var blockIndex = 0
@@ -128,6 +130,7 @@ struct RegionCompiler {
         site = Int(region.blocks[0].offset >> 2)
         bodies = Array(repeating: nil, count: region.blocks.count)
         entries = Array(repeating: nil, count: region.blocks.count)
+        carried = Array(repeating: HeldVectors(), count: region.blocks.count)
         reload = start
     }
 
@@ -154,6 +157,7 @@ struct RegionCompiler {
         for index in region.blocks.indices where entries[index] == nil {
             entries[index] = assembler.cursor
             emitLoads(region.blocks[index].live)
+            emitLoads(carried[index])
             if let body = bodies[index] { assembler.jump(to: body) }
         }
         for (fixup, block) in pending {
@@ -195,7 +199,7 @@ struct RegionCompiler {
         keepsFlags = false
         flagOrigin = .unknown
         hostFloatIsChecked = false
-        heldVectors = HeldVectors()
+        heldVectors = carried[blockIndex]
         hostOrder = HostOrder()
         if region.looksBetweenBlocks { emitLook(source) }
         let operations = source.block.operations
@@ -239,7 +243,7 @@ struct RegionCompiler {
     /// Goes back to the dispatcher before the first instruction of a block if the slice is over or somebody wants
     /// attention.
     private mutating func emitLook(_ source: RegionBlock) {
-        let exit = Exit(written: leaving, count: 0, isBackward: false)
+        let exit = Exit(written: leaving, count: 0, isBackward: false, vectors: heldVectors)
         assembler.test(.r14, .r14, wide: true)
         deferred.append(.stop(assembler.jump(if: .le), displacement: source.offset, exit))
         assembler.arithmetic(.cmp, state(CPUState.Offset.request), constant: 0, wide: false)
@@ -367,6 +371,16 @@ struct RegionCompiler {
     ///
     /// - Parameter isEnd: whether nothing of this block comes after it.
     mutating func emitLeave(to target: UInt64, _ exit: Exit, isEnd: Bool = false) {
+        if isEnd, !exit.isBackward, let block = region.index(ofBlockAt: target), bodies[block] == nil,
+            region.blocks[block].branchesHere == 1
+        {
+            // Nobody else in the region comes there: registers stay where they are.
+            count(exit.count)
+            heldVectors.dropOwn()
+            carried[block] = heldVectors
+            continuation = block
+            return
+        }
         emitStores(exit.vectors)
         if let block = region.index(ofBlockAt: target) {
             count(exit.count)
