@@ -97,8 +97,8 @@ public struct VMStore: Sendable {
         Hexadecimal.text(of: randomGenerationID())
     }
 
-    /// A name becomes that of a directory, and of options.
-    static func isName(_ name: String) -> Bool {
+    /// Whether a VM can have that name: it becomes that of a directory, and of options.
+    public static func isName(_ name: String) -> Bool {
         func isAllowed(_ character: Character) -> Bool {
             character.isASCII && (character.isLetter || character.isNumber)
         }

@@ -98,24 +98,30 @@ extension VM {
     private static let lineMilliseconds = 10_000
 
     /// Asks for something that does not end the run.
-    public func tell(_ verb: ControlVerb) throws(HostError) -> ControlReply {
-        try send(verb).1
+    ///
+    /// - Parameters:
+    ///   - verb: what is asked for.
+    ///   - patience: how long the VM has to answer, in milliseconds; nil: 10 s.
+    public func tell(_ verb: ControlVerb, patience: Int? = nil) throws(HostError) -> ControlReply {
+        try send(verb, patience: patience ?? Self.lineMilliseconds).1
     }
 
-    private func send(_ verb: ControlVerb) throws(HostError) -> (StreamSocket, ControlReply) {
+    private func send(
+        _ verb: ControlVerb, patience: Int = lineMilliseconds
+    ) throws(HostError) -> (StreamSocket, ControlReply) {
         let socket: StreamSocket
         do throws(StreamSocketError) {
             socket = try .connected(directory: path, name: "control")
         } catch { throw .notRunning(name: name) }
         guard socket.write(line: verb.rawValue) else { throw .control(name: name, reason: "it is gone") }
-        switch socket.readLine(milliseconds: Self.lineMilliseconds) {
+        switch socket.readLine(milliseconds: patience) {
         case .text(let line):
             guard let reply = ControlReply(line: line) else {
                 throw .control(name: name, reason: "it said something that is not understood")
             }
             return (socket, reply)
         case .end: throw .control(name: name, reason: "it is gone")
-        case .timeout: throw .control(name: name, reason: "no answer within 10 s")
+        case .timeout: throw .control(name: name, reason: "no answer within \(patience) ms")
         }
     }
 }

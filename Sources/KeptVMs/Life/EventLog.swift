@@ -37,6 +37,21 @@ public struct EventLog: Sendable {
         public var line: String
     }
 
+    /// What is another one when an event was added.
+    public struct Stamp: Sendable, Hashable {
+        fileprivate var device: UInt64
+        fileprivate var file: UInt64
+        fileprivate var size: Int
+    }
+
+    /// The log as it is now: whoever reads it again and again need not if this is the same. Nil if there is none.
+    public var stamp: Stamp? {
+        var status = stat()
+        // Safe: `stat` fills in the structure and does not keep its address.
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        return Stamp(device: UInt64(status.st_dev), file: UInt64(status.st_ino), size: Int(status.st_size))
+    }
+
     /// The events with a number above `number`, the oldest first.
     public func entries(after number: UInt64 = 0) throws(HostError) -> [Entry] {
         // The earlier one last: if it changes its name meanwhile, it is read twice rather than not at all.

@@ -1,14 +1,11 @@
 // How a kept VM is, as far as its files and its process say.
 
-import KeptVMs
-import Machine
-
 /// How a VM is.
-enum VMPhase {
+public enum VMPhase: Sendable {
     case running(process: String)
     case resting(LifeState, VMState.End?)
 
-    init(_ vm: VM) throws(HostError) {
+    public init(_ vm: VM) throws(HostError) {
         if let process = vm.user {
             self = .running(process: process)
             return
@@ -19,22 +16,34 @@ enum VMPhase {
 
     /// The name of the state, as `dormouse status` and `list` print it. That of a running one its process says, which
     /// may be of another version.
-    func state(of vm: VM) -> String {
+    ///
+    /// - Parameter patience: how long the process has to say it, in milliseconds; nil: as long as for any verb.
+    public func state(of vm: VM, patience: Int? = nil) -> String {
         guard case .running = self else { return name }
-        guard let reply = try? vm.tell(.status) else { return LifeState.starting.rawValue }
+        guard let reply = try? vm.tell(.status, patience: patience) else { return Self.silentState(of: vm).rawValue }
         if let state = reply.state { return state }
         if reply.isSuspended == true { return LifeState.suspended.rawValue }
         return reply.isPaused == true ? LifeState.paused.rawValue : name
     }
 
-    var name: String {
+    /// The state of a VM that had a process a moment ago, which gave no answer.
+    private static func silentState(of vm: VM) -> LifeState {
+        // It may have ended meanwhile.
+        if case .resting(let state, _)? = try? VMPhase(vm) { return state }
+        // Or it is at its end, and has said so; else it is at its beginning. One that hangs is neither.
+        let last = (try? vm.events.entries())?.last?.event.lifeState
+        if let last, last.isLive == false || last == .reset { return last }
+        return last == .starting ? .starting : .unknown
+    }
+
+    public var name: String {
         switch self {
         case .running: LifeState.running.rawValue
         case .resting(let state, _): state.rawValue
         }
     }
 
-    var words: String {
+    public var words: String {
         switch self {
         case .running(let process): "running, process \(process)"
         case .resting(.defined, _): "never started"
