@@ -21,12 +21,16 @@ let package = Package(
         .library(name: "A64CPU", targets: ["Arm64", "Hypervisor", "Emulator"]),
         .library(name: "Dormouse", targets: ["Dormouse"]),
         .executable(name: "dormouse", targets: ["DormouseCommand"]),
+        .executable(name: "dormouse-serve", targets: ["dormouse-serve"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
@@ -82,6 +86,26 @@ let package = Package(
         .target(name: "QEMUMonitor", dependencies: ["Bytes", "HostSupport"], swiftSettings: safe),
         .target(name: "GDBServer", dependencies: ["Bytes", "HostSupport"], swiftSettings: safe),
         .target(
+            name: "HostServer",
+            dependencies: [
+                "Bytes", "HostSupport", "KeptVMs",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            resources: [
+                .embedInCode("openapi.json"), .embedInCode("Page/index.html"), .embedInCode("Page/page.js"),
+                .embedInCode("Page/style.css"),
+            ],
+            swiftSettings: common),
+        .target(
             name: "Dormouse",
             dependencies: [
                 "Boot", "Devices", "DiskImages", "Emulator", "Hibernation", "HostSupport", "Hypervisor", "KeptVMs",
@@ -98,6 +122,15 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/dormouse",
+            swiftSettings: common),
+
+        .executableTarget(
+            name: "dormouse-serve",
+            dependencies: [
+                "HostServer", "HostSupport", "KeptVMs",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: common),
 
         .executableTarget(
@@ -159,6 +192,12 @@ let package = Package(
             dependencies: [
                 "Devices", "DiskImages", "Emulator", "Hibernation", "KeptVMs", "HostSupport", "Machine", "TestSupport",
             ],
+            swiftSettings: common),
+        // Runs the server as a user does.
+        .testTarget(
+            name: "HostServerTests",
+            dependencies: ["HostServer", "HostSupport", "KeptVMs", "TestSupport"],
+            exclude: ["schemathesis.toml"],
             swiftSettings: common),
         .testTarget(
             name: "QEMUMonitorTests", dependencies: ["HostSupport", "QEMUMonitor", "TestSupport"], swiftSettings: common

@@ -1,0 +1,77 @@
+// A VM's console: what the guest writes as server-sent events, and what is typed as requests. No WebSocket: this goes
+// through every proxy, needs no other protocol, and a client that misses something is told by the VM how much.
+
+import Bytes
+import FoundationEssentials
+import Glibc
+import HTTPTypes
+import HostSupport
+import Hummingbird
+import KeptVMs
+import NIOCore
+import NIOPosix
+
+extension Route {
+    private typealias ConsoleChannel = NIOAsyncChannel<ByteBuffer, ByteBuffer>
+
+    /// What is told first.
+    private struct Opening: Encodable {
+        /// Where input is posted to.
+        var stream: String
+        /// Whether input goes to the guest.
+        var writes: Bool
+        /// Why not.
+        var detail: String
+    }
+
+    @Sendable static func streamConsole(_ call: Call) async throws -> Response {
+        let role: ConsoleRole = try call.query("write").flag("write") == true ? .write : .read
+        let vm = try await call.vm()
+        let (socket, greeting) = try await call.server.blocking { try vm.openConsole(role) }
+        let consoles = call.server.consoles
+        return try call.stream("text/event-stream") { writer in
+            let id = Hexadecimal.text(of: VMStore.randomGenerationID())
+            let opening = Opening(stream: id, writes: greeting.writes, detail: greeting.detail)
+            let channel = try await connect(socket)
+            try await channel.executeThenClose { inbound, _ in
+                if greeting.writes { consoles.add(id, vm: vm.name, channel.channel) }
+                defer { consoles.remove(id) }
+                try await writer.write(
+                    ServerSentEvent(kind: "open", data: try StableJSON.text(of: opening)).text)
+                for try await bytes in inbound {
+                    let text = Data(bytes.readableBytesView).base64EncodedString()
+                    try await writer.write(ServerSentEvent(kind: "output", data: text).text)
+                }
+            }
+            try await writer.write(ServerSentEvent(kind: "end", data: "{}").text)
+        }
+    }
+
+    /// The connection, for those who serve many at a time.
+    private static func connect(_ socket: StreamSocket) async throws -> ConsoleChannel {
+        // The socket closes its own descriptor.
+        let descriptor = fcntl(socket.descriptor, F_DUPFD_CLOEXEC, 0)
+        guard descriptor >= 0 else { throw IOError(errnoCode: errno, reason: "dup") }
+        return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .withConnectedSocket(descriptor) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try ConsoleChannel(wrappingChannelSynchronously: channel)
+                }
+            }
+    }
+
+    /// Bytes that are typed at once.
+    private static let inputLimit = 1 << 14
+
+    @Sendable static func writeConsole(_ call: Call) async throws -> Response {
+        _ = try call.query()
+        let vm = try await call.vm()
+        let type = call.request.headers[.contentType]
+        let bytes = try await call.request.body.collect(upTo: inputLimit)
+        guard type == "application/octet-stream" || bytes.readableBytes == 0 else {
+            throw Problem(.unsupportedMediaType, "send what is typed as application/octet-stream")
+        }
+        try await call.server.consoles.write(bytes, to: call.parameters["stream"] ?? "", vm: vm.name)
+        return Response(status: .noContent)
+    }
+}

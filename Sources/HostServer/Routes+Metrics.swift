@@ -1,0 +1,85 @@
+// `/metrics`: how VMs are and what they take, for Prometheus.
+
+import HTTPTypes
+import Hummingbird
+import KeptVMs
+import NIOCore
+
+extension Route {
+    @Sendable static func metrics(_ call: Call) async throws -> Response {
+        _ = try call.query()
+        let server = call.server
+        let summaries = try await server.summaries()
+        let running = summaries.filter { $0.process != nil }.map(\.name)
+        let (statistics, figures) = try await server.blocking {
+            let vms = running.compactMap { try? server.store.vm($0) }
+            return (VMStatistics.of(vms, interval: .zero), try server.history.figures())
+        }
+        var text = MetricsText()
+        text.addStates(summaries)
+        text.addStatistics(statistics)
+        text.addFigures(figures)
+        return Response(
+            status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: text.text)))
+    }
+}
+
+extension MetricsText {
+    fileprivate mutating func addStates(_ vms: [VMSummary]) {
+        family("dormouse_vm_state", "gauge", "1 for the state that a VM is in.")
+        let states = LifeState.allCases.map(\.rawValue).filter { $0 != LifeState.other.rawValue } + [VMSummary.broken]
+        for vm in vms {
+            for state in states where state != vm.state {
+                sample("dormouse_vm_state", ["vm": vm.name, "state": state], 0)
+            }
+            sample("dormouse_vm_state", ["vm": vm.name, "state": vm.state], 1)
+        }
+        family(
+            "dormouse_vm_generation", "gauge", "Generation of a VM: another one after each boot that had to be clean.")
+        for vm in vms {
+            if let generation = vm.generation { sample("dormouse_vm_generation", ["vm": vm.name], generation) }
+        }
+    }
+
+    fileprivate mutating func addStatistics(_ vms: [VMStatistics]) {
+        family("dormouse_vm_cpu_seconds_total", "counter", "CPU time of the host that a VM's process has taken.")
+        for vm in vms { sample("dormouse_vm_cpu_seconds_total", ["vm": vm.name], vm.cpuSeconds) }
+        family(
+            "dormouse_vm_memory_bytes", "gauge",
+            "Memory of the host that a VM's process has: its own, and its part of what it shares.")
+        for vm in vms { sample("dormouse_vm_memory_bytes", ["vm": vm.name], vm.memoryByteCount) }
+        family("dormouse_vm_threads", "gauge", "Threads of a VM's process.")
+        for vm in vms { sample("dormouse_vm_threads", ["vm": vm.name], vm.threads) }
+        family("dormouse_vm_open_files", "gauge", "Descriptors that a VM's process has open.")
+        for vm in vms { sample("dormouse_vm_open_files", ["vm": vm.name], vm.openFiles) }
+        family("dormouse_vm_uptime_seconds", "gauge", "How long a VM's process has run.")
+        for vm in vms { sample("dormouse_vm_uptime_seconds", ["vm": vm.name], vm.uptimeSeconds) }
+    }
+
+    fileprivate mutating func addFigures(_ vms: [String: LifeFigures]) {
+        let vms = vms.sorted { $0.key < $1.key }
+        family("dormouse_vm_ends_total", "counter", "Ends of runs, by the state that they left.")
+        for (name, figures) in vms {
+            for (state, count) in figures.ends.sorted(by: { $0.key < $1.key }) {
+                sample("dormouse_vm_ends_total", ["vm": name, "state": state], count)
+            }
+        }
+        family("dormouse_vm_refusals_total", "counter", "Starts that were refused, by the reason.")
+        for (name, figures) in vms {
+            for (reason, count) in figures.refusals.sorted(by: { $0.key < $1.key }) {
+                sample("dormouse_vm_refusals_total", ["vm": name, "reason": reason], count)
+            }
+        }
+        family(
+            "dormouse_vm_hibernation_duration_seconds", "histogram",
+            "From the request to hibernate, or the first sign of it, to the end of the run.")
+        for (name, figures) in vms {
+            histogram("dormouse_vm_hibernation_duration_seconds", vm: name, figures.hibernations)
+        }
+        family(
+            "dormouse_vm_resume_duration_seconds", "histogram",
+            "From a start that resumes a guest to its CPUs being started.")
+        for (name, figures) in vms { histogram("dormouse_vm_resume_duration_seconds", vm: name, figures.resumes) }
+    }
+}

@@ -1,0 +1,136 @@
+// What goes on: events that are taken up again, the console, the log.
+
+import Foundation
+import TestSupport
+import Testing
+
+@testable import HostServer
+
+@Suite("Events, console and log by requests", .needs(Guest.areBuilt, Guest.whyNot))
+struct EventTests {
+    private struct State: Decodable, Equatable {
+        var vm: String
+        var number: Int
+        var state: String
+    }
+
+    /// All events that there are, behind one.
+    private func states(_ server: TestServer, _ path: String, headers: [String] = []) throws -> [(id: String?, State)] {
+        let reader = try server.events("\(path)?follow=false", headers: headers)
+        var states: [(id: String?, State)] = []
+        while let event = try reader.next() {
+            #expect(event.kind == "state")
+            states.append((event.id, try event.decoded(State.self)))
+        }
+        return states
+    }
+
+    @Test("The events of all VMs come while they happen, and a client that comes again misses none and gets none twice")
+    func resuming() throws {
+        let server = try TestServer()
+        let live = try server.events("/v1/events")
+        try server.make("one", .systemOff2)
+        try server.make("two", .idle, append: "seconds=600")
+        #expect(try live.next("state").decoded(State.self) == State(vm: "one", number: 1, state: "defined"))
+        try server.expect(200, "POST", "/v1/vms/one/start")
+        try server.expect(200, "POST", "/v1/vms/two/start", #"{"waitFor": "idle"}"#)
+        _ = try live.next("state") { try $0.decoded(State.self).state == "hibernated" }
+        try server.expect(200, "POST", "/v1/vms/two/kill", #"{"signal": "TERM"}"#)
+        _ = try live.next("state") { try $0.decoded(State.self) == State(vm: "two", number: 4, state: "powered-off") }
+
+        let all = try states(server, "/v1/events")
+        for name in ["one", "two"] {
+            let numbers = all.map(\.1).filter { $0.vm == name }.map(\.number)
+            #expect(numbers == Array(1...numbers.count) && numbers.count >= 4)
+        }
+        // After the server was killed, too: an id is all that one needs.
+        server.kill()
+        try server.start()
+        for index in all.indices {
+            let rest = try states(server, "/v1/events", headers: ["Last-Event-ID: \(all[index].id ?? "")"])
+            #expect(rest.map(\.1) == all[(index + 1)...].map(\.1))
+        }
+        let own = try states(server, "/v1/vms/two/events").map(\.1)
+        #expect(own.map(\.state) == ["defined", "starting", "running", "powered-off"])
+    }
+
+    @Test("One who wants only what comes is not told what was")
+    func fromNow() throws {
+        let server = try TestServer()
+        try server.make("vm", .systemOff2)
+        let reader = try server.events("/v1/events?from=now")
+        try server.make("later", .systemOff2)
+        #expect(try reader.next("state").decoded(State.self) == State(vm: "later", number: 1, state: "defined"))
+    }
+
+    private struct Opening: Decodable {
+        var stream: String
+        var writes: Bool
+    }
+
+    @Test("A console tells what was written before, one of its readers may write, and it ends with the run")
+    func console() throws {
+        let server = try TestServer()
+        try server.make("vm", .idle, append: "seconds=600")
+        try server.expect(409, "GET", "/v1/vms/vm/console")
+        try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
+        let writer = try server.events("/v1/vms/vm/console?write=true")
+        let opening = try writer.next("open").decoded(Opening.self)
+        #expect(opening.writes)
+        let text = try #require(Data(base64Encoded: try writer.next("output").data))
+        #expect(String(decoding: text, as: UTF8.self).hasPrefix("idle"))
+        let reader = try server.events("/v1/vms/vm/console?write=true")
+        let second = try reader.next("open").decoded(Opening.self)
+        #expect(!second.writes)
+
+        func type(_ stream: String) throws -> Int {
+            let connection = try server.connect()
+            try connection.send(
+                "POST", "/v1/vms/vm/console/\(stream)", body: "x",
+                headers: ["Content-Type: application/octet-stream", "Connection: close"])
+            return try connection.reply().status
+        }
+        #expect(try type(opening.stream) == 204)
+        #expect(try type(second.stream) == 404)
+        try server.expect(200, "POST", "/v1/vms/vm/kill")
+        _ = try writer.next("end")
+        #expect(try writer.next() == nil)
+        #expect(try type(opening.stream) == 404)
+    }
+
+    @Test("The log has the last lines of the console, each with its source")
+    func logs() throws {
+        let server = try TestServer()
+        try server.make("vm", .systemOff2)
+        try server.expect(200, "POST", "/v1/vms/vm/start")
+        try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60")
+        struct Line: Decodable { var source: String; var text: String }
+        func lines(_ query: String) throws -> [Line] {
+            try server.expect(200, "GET", "/v1/vms/vm/logs?\(query)").text.split(separator: "\n")
+                .map { try JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
+        }
+        let all = try lines("tail=1000")
+        #expect(Set(all.map(\.source)) == ["console", "dormouse"])
+        #expect(
+            try lines("tail=2&source=console").map(\.text)
+                == all.filter { $0.source == "console" }.suffix(2).map(\.text))
+        // One that does not run is not waited for.
+        #expect(try lines("tail=1000&follow=true").count == all.count)
+    }
+}
+
+@Suite("Where somebody is in the events of VMs")
+struct EventCursorTests {
+    @Test(
+        "What is no cursor is told from one",
+        arguments: ["web", "web:", ":1", "web:-1", "web:1:2", "../x:1", "web:99999999999999999999999"])
+    func wrong(_ text: String) {
+        #expect(EventCursor(text) == nil)
+    }
+
+    @Test("A cursor is read as it was written")
+    func roundTrip() {
+        #expect(EventCursor("web.1:12,db:4")?.text == "db:4,web.1:12")
+        #expect(EventCursor("")?.text == "")
+    }
+}

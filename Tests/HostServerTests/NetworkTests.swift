@@ -1,0 +1,130 @@
+// Requests over the network: by TLS, and with a token or a certificate. curl and OpenSSL are what we did not write.
+
+import Foundation
+import TestSupport
+import Testing
+
+@testable import HostServer
+
+@Suite(
+    "Requests over the network",
+    .needs(
+        Program.curl != nil && Program.openssl != nil, "curl or openssl is not installed: run scripts/setup"))
+struct NetworkTests {
+    /// Makes `name.pem` and `name.key` in a directory: an authority of its own, or signed by one.
+    private func certificate(_ name: String, in directory: String, by authority: String? = nil) throws {
+        var arguments = [
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+            "-subj", "/CN=\(name)", "-addext", "subjectAltName=DNS:localhost", "-keyout", "\(directory)/\(name).key",
+            "-out", "\(directory)/\(name).pem",
+        ]
+        if let authority {
+            arguments += ["-CA", "\(directory)/\(authority).pem", "-CAkey", "\(directory)/\(authority).key"]
+        }
+        let result = try Program.run(try #require(Program.openssl), arguments)
+        try #require(result.exitCode == 0, "\(result.error)")
+    }
+
+    private func network(_ directory: String, _ options: [String]) -> [String] {
+        [
+            "--listen", "localhost:0", "--certificate", "\(directory)/server.pem", "--private-key",
+            "\(directory)/server.key",
+        ] + options
+    }
+
+    /// Options of a server that takes a token, and that token.
+    func tokenOptions(in directory: String) throws -> (options: [String], token: String) {
+        try certificate("server", in: directory)
+        let made = try Program.run(Program.server, ["token", "me", "--tokens", "\(directory)/tokens"])
+        #expect(made.exitCode == 0, "\(made.error)")
+        let token = made.output.trimmingCharacters(in: .newlines)
+        return (network(directory, ["--tokens", "\(directory)/tokens"]), token)
+    }
+
+    /// The status that curl is answered with; its own exit code if it is not.
+    private func status(_ server: TestServer, _ arguments: [String], scheme: String = "https") throws -> String {
+        let port = try #require(server.port)
+        let result = try Program.run(
+            try #require(Program.curl),
+            [
+                "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--cacert",
+                "\(server.directory)/server.pem", "\(scheme)://localhost:\(port)/v1/vms",
+            ] + arguments)
+        return result.exitCode == 0 ? result.output : "curl \(result.exitCode)"
+    }
+
+    @Test("Only who has a token is answered, only by TLS, and the list has no token in it")
+    func token() throws {
+        var token = ""
+        let server = try TestServer { directory in
+            let (options, made) = try tokenOptions(in: directory)
+            token = made
+            return options
+        }
+        #expect(token.count == 64)
+        #expect(try !String(contentsOfFile: "\(server.directory)/tokens", encoding: .utf8).contains(token))
+        #expect(try status(server, ["--header", "Authorization: Bearer \(token)"]) == "200")
+        #expect(try status(server, []) == "401")
+        #expect(try status(server, ["--header", "Authorization: Bearer \(token.dropLast())0"]) == "401")
+        #expect(try status(server, ["--header", "Authorization: Basic \(token)"]) == "401")
+        // Not TLS: the connection ends.
+        #expect(try status(server, ["--header", "Authorization: Bearer \(token)"], scheme: "http").hasPrefix("curl "))
+        // 1.1 is too old.
+        #expect(
+            try status(server, ["--tls-max", "1.1", "--header", "Authorization: Bearer \(token)"]).hasPrefix("curl "))
+        // The socket needs none.
+        try server.expect(200, "GET", "/v1/vms")
+    }
+
+    @Test("Who has a certificate of the authority is answered, and nobody else")
+    func clientCertificate() throws {
+        let server = try TestServer { directory in
+            try certificate("server", in: directory)
+            try certificate("authority", in: directory)
+            try certificate("client", in: directory, by: "authority")
+            try certificate("stranger", in: directory)
+            return network(directory, ["--client-authorities", "\(directory)/authority.pem"])
+        }
+        func identity(_ name: String) -> [String] {
+            ["--cert", "\(server.directory)/\(name).pem", "--key", "\(server.directory)/\(name).key"]
+        }
+        #expect(try status(server, identity("client")) == "200")
+        #expect(try status(server, identity("stranger")).hasPrefix("curl "))
+        #expect(try status(server, []).hasPrefix("curl "))
+    }
+
+    @Test(
+        "Without TLS, or without anybody who could be let in, there is no server",
+        arguments: [
+            ["--listen", "localhost:0"],
+            ["--listen", "localhost:0", "--certificate", "/c", "--private-key", "/k"],
+            ["--listen", "localhost:0", "--certificate", "/c", "--private-key", "/k", "--tokens", "/dev/null"],
+            ["--listen", "localhost", "--certificate", "/c", "--private-key", "/k", "--tokens", "/dev/null"],
+            ["--tokens", "/dev/null"],
+        ])
+    func refused(_ options: [String]) throws {
+        let result = try Program.run(
+            Program.server, ["--store", "/nowhere", "--socket", "/nowhere/socket"] + options)
+        #expect(result.exitCode == 64 && !result.error.isEmpty, "\(result.exitCode): \(result.error)")
+    }
+}
+
+@Suite("Lists of tokens")
+struct TokenListTests {
+    // FIPS 180-4's own example: SHA-256 of "abc".
+    private static let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+    @Test("A token is known by its SHA-256, and another one is not")
+    func names() throws {
+        let list = try TokenList("# mine\n\nme:\(Self.abc)\n")
+        #expect(list.name(of: "abc") == "me")
+        #expect(list.name(of: "abd") == nil && list.name(of: "") == nil)
+    }
+
+    @Test(
+        "A list that is damaged, or empty, lets nobody in",
+        arguments: ["", "# nothing", "me", "me:12", "m e:\(abc)", "me:\(abc):x"])
+    func wrong(_ text: String) {
+        #expect(throws: TokenList.Failure.self) { try TokenList(text) }
+    }
+}

@@ -1,0 +1,128 @@
+// Requests that are wrong, or meant to do harm: each gets a clear answer, or its connection ends, and the server goes on.
+
+import FoundationEssentials
+import HostSupport
+import TestSupport
+import Testing
+
+@Suite("Requests that are wrong")
+struct RequestTests {
+    private struct Wrong {
+        var method = "POST"
+        var path = "/v1/vms"
+        var body: String? = nil
+        var type = "application/json"
+        var status: Int
+        var reason: String
+    }
+
+    private static let wrong = [
+        Wrong(method: "GET", path: "/v2", status: 404, reason: "not-found"),
+        Wrong(method: "GET", path: "/v1/vms/", status: 404, reason: "not-found"),
+        Wrong(method: "GET", path: "/v1/vms/..%2f..%2fetc", status: 404, reason: "not-found"),
+        Wrong(method: "GET", path: "/v1/vms/%00", status: 404, reason: "not-found"),
+        Wrong(method: "GET", path: "/v1/vms/%zz", status: 404, reason: "not-found"),
+        Wrong(method: "GET", path: "/v1/vms/--help", status: 404, reason: "not-found"),
+        Wrong(method: "PUT", status: 405, reason: "method-not-allowed"),
+        Wrong(method: "TRACE", status: 405, reason: "method-not-allowed"),
+        Wrong(method: "GET", path: "/v1/vms?all=true", status: 400, reason: "bad-request"),
+        Wrong(method: "GET", path: "/v1/events?follow=maybe", status: 400, reason: "bad-request"),
+        Wrong(method: "GET", path: "/v1/events?after=../x:1", status: 400, reason: "bad-request"),
+        Wrong(body: "", status: 422, reason: "invalid"),
+        Wrong(body: "{", status: 400, reason: "bad-request"),
+        Wrong(body: "[]", status: 400, reason: "bad-request"),
+        Wrong(body: String(repeating: "[", count: 60_000), status: 400, reason: "bad-request"),
+        Wrong(body: String(repeating: " ", count: 1 << 17), status: 413, reason: "too-large"),
+        Wrong(
+            body: "name=vm", type: "application/x-www-form-urlencoded", status: 415, reason: "unsupported-media-type"),
+        Wrong(body: #"{"name": "vm", "kernle": "/k"}"#, status: 422, reason: "invalid"),
+        Wrong(body: #"{"name": "vm", "cpus": "two", "kernel": "/k"}"#, status: 422, reason: "invalid"),
+        Wrong(body: #"{"name": "vm", "cpus": 1e300, "kernel": "/k"}"#, status: 422, reason: "invalid"),
+        Wrong(body: #"{"name": "vm", "kernel": "/k\u0000"}"#, status: 422, reason: "invalid"),
+        Wrong(body: #"{"name": "--help", "kernel": "/k"}"#, status: 422, reason: "invalid"),
+        Wrong(body: #"{"name": "vm", "kernel": "/no/such/kernel"}"#, status: 422, reason: "invalid"),
+    ]
+
+    @Test("Each is answered with a problem detail that says what is wrong, and nothing is made")
+    func problems() throws {
+        let server = try TestServer()
+        for wrong in Self.wrong {
+            let connection = try server.connect()
+            try connection.send(
+                wrong.method, wrong.path, body: wrong.body,
+                headers: ["Content-Type: \(wrong.type)", "Connection: close"])
+            let reply = try connection.reply()
+            let problem = try reply.decoded(ProblemReply.self)
+            #expect(reply.status == wrong.status && problem.reason == wrong.reason, "\(wrong): \(reply.text)")
+            #expect(reply.headers["content-type"] == "application/problem+json" && problem.status == reply.status)
+        }
+        #expect(try server.expect(200, "GET", "/v1/vms").text == #"{"vms":[]}"#)
+    }
+
+    @Test("What is no HTTP, or has too long a head, ends its connection, and others are served")
+    func noHTTP() throws {
+        let server = try TestServer()
+        let long = String(repeating: "x", count: 100_000)
+        for text in [
+            "\u{0}\u{1}\u{2}\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\nX: \(long)\r\n\r\n",
+            "GET /\(long) HTTP/1.1\r\nHost: x\r\n\r\n", "POST /v1/vms HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+            "POST /v1/vms HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        ] {
+            let connection = try server.connect()
+            try connection.send(text)
+            // An answer that says no, or none at all.
+            if let status = try? connection.head().status {
+                #expect((400..<500).contains(status), "\(text.prefix(40))")
+            }
+        }
+        try server.expect(200, "GET", "/v1/vms")
+    }
+
+    @Test("A page of somebody else's cannot have a browser ask for anything")
+    func crossSite() throws {
+        let server = try TestServer()
+        for (site, status) in [("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)] {
+            #expect(try server.ask("GET", "/v1/vms", headers: ["Sec-Fetch-Site: \(site)"]).status == status)
+        }
+    }
+
+    @Test("The page loads nothing of anybody else's")
+    func page() throws {
+        let server = try TestServer()
+        let page = try server.expect(200, "GET", "/")
+        #expect(page.headers["content-security-policy"]?.contains("default-src 'none'; script-src 'self'") == true)
+        for match in page.text.matches(of: /(?:src|href)="(\/[^"]+)"/) {
+            try server.expect(200, "GET", String(match.1))
+        }
+    }
+
+    @Test("HEAD is answered as GET is, without the content")
+    func head() throws {
+        let server = try TestServer()
+        let connection = try server.connect()
+        try connection.send("HEAD", "/v1/vms", headers: ["Connection: close"])
+        let reply = try connection.head()
+        #expect(reply.status == 200 && reply.headers["content-length"] == "10")
+    }
+
+    @Test("A connection serves several requests, one after the other")
+    func keepAlive() throws {
+        let server = try TestServer()
+        let connection = try server.connect()
+        for _ in 0..<3 {
+            try connection.send("GET", "/v1/vms")
+            #expect(try connection.reply().text == #"{"vms":[]}"#)
+        }
+    }
+
+    @Test("The socket is its owner's alone, and a second server does not take it")
+    func socket() throws {
+        let server = try TestServer()
+        let attributes = try FileManager.default.attributesOfItem(atPath: "\(server.directory)/socket")
+        #expect(attributes[.posixPermissions] as? Int == 0o600)
+        let second = try Program.run(
+            Program.server, ["--store", server.store, "--socket", "\(server.directory)/socket"])
+        #expect(second.exitCode == 64 && second.error.contains("another server has"), "\(second.error)")
+        try server.expect(200, "GET", "/v1/vms")
+    }
+}

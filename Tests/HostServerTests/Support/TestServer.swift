@@ -1,0 +1,184 @@
+// `dormouse-serve` with a store of its own, run as a user runs it, and the VMs in it.
+
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// The programs under test: beside the test bundle.
+enum Program {
+    private static let directory = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+    static let dormouse = directory.appending(path: "dormouse")
+    static let server = directory.appending(path: "dormouse-serve")
+
+    /// What a program printed, and its exit code.
+    static func run(
+        _ program: URL, _ arguments: [String], environment: [String: String]? = nil, directory: String? = nil
+    ) throws -> (exitCode: Int32, output: String, error: String) {
+        let process = Process()
+        let (output, error) = (Pipe(), Pipe())
+        process.executableURL = program
+        process.arguments = arguments
+        process.environment = environment ?? ProcessInfo.processInfo.environment
+        if let directory { process.currentDirectoryURL = URL(filePath: directory) }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = output
+        process.standardError = error
+        try process.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        let words = String(decoding: error.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return (process.terminationStatus, text, words)
+    }
+
+    static let curl = tool("curl")
+    static let openssl = tool("openssl")
+    static let promtool = tool("promtool")
+
+    /// One of Debian's; nil if it is not there.
+    private static func tool(_ name: String) -> URL? {
+        ["/usr/bin", "/bin", "/usr/sbin"].map { URL(filePath: "\($0)/\(name)") }
+            .first { FileManager.default.isExecutableFile(atPath: $0.path) }
+    }
+}
+
+/// The bare-metal guests, as `Guests/build` makes them.
+enum Guest: String, CaseIterable {
+    case idle = "Idle"
+    case sleeper = "Sleeper"
+    case systemOff2 = "SystemOff2"
+
+    static let areBuilt = allCases.allSatisfy { FileManager.default.isReadableFile(atPath: $0.path) }
+    static let whyNot: Comment = "the bare-metal guests are not built: run Guests/build"
+
+    var path: String {
+        (0..<4).reduce(URL(filePath: #filePath)) { url, _ in url.deletingLastPathComponent() }
+            .appending(path: "Guests/.build/\(rawValue).bin").path
+    }
+}
+
+/// A server, and a directory that goes with it.
+final class TestServer {
+    let directory: String
+    private var process = Process()
+    private let options: [String]
+    /// The port at which it serves by TLS.
+    private(set) var port: Int?
+
+    var store: String { "\(directory)/store" }
+
+    /// - Parameter options: of `dormouse-serve`, made in the directory that they are given.
+    init(_ options: (String) throws -> [String] = { _ in [] }) throws {
+        var template = Array("/tmp/dormouse-test-XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        self.options = try options(directory)
+        try start()
+    }
+
+    deinit {
+        kill()
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: store)) ?? [] {
+            _ = try? Program.run(Program.dormouse, ["kill", name, "--store", store])
+        }
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+
+    /// Starts a server, and waits until it takes requests.
+    func start() throws {
+        process = Process()
+        let messages = Pipe()
+        process.executableURL = Program.server
+        process.arguments = ["--store", store, "--socket", "\(directory)/socket"] + options
+        process.standardInput = FileHandle.nullDevice
+        process.standardError = messages
+        try process.run()
+        var text = ""
+        while !text.contains("serves the VMs of") || !text.hasSuffix("\n") {
+            let more = messages.fileHandleForReading.availableData
+            try #require(!more.isEmpty, "the server ended: \(text)")
+            text += String(decoding: more, as: UTF8.self)
+        }
+        port = text.firstMatch(of: /by TLS at port (\d+)/).flatMap { Int($0.1) }
+        // What it says later is for nobody, and must not hold it up.
+        messages.fileHandleForReading.readabilityHandler = {
+            if $0.availableData.isEmpty { $0.readabilityHandler = nil }
+        }
+    }
+
+    /// Ends the server at once.
+    func kill() {
+        guard process.isRunning else { return }
+        Glibc.kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
+
+    // MARK: Requests
+
+    func connect() throws -> HTTPConnection { try HTTPConnection(directory: directory, name: "socket") }
+
+    func ask(_ method: String, _ path: String, _ body: String? = nil, headers: [String] = []) throws -> Reply {
+        let connection = try connect()
+        let types = body == nil ? [] : ["Content-Type: application/json"]
+        try connection.send(method, path, body: body, headers: headers + types + ["Connection: close"])
+        return try connection.reply()
+    }
+
+    /// The answer to a request that has to be answered with that status.
+    @discardableResult
+    func expect(
+        _ status: Int, _ method: String, _ path: String, _ body: String? = nil,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> Reply {
+        let reply = try ask(method, path, body)
+        #expect(reply.status == status, "\(reply.text)", sourceLocation: sourceLocation)
+        return reply
+    }
+
+    func events(_ path: String, headers: [String] = []) throws -> EventReader {
+        let connection = try connect()
+        try connection.send("GET", path, headers: headers)
+        return try EventReader(connection)
+    }
+
+    // MARK: VMs
+
+    /// Makes a VM by a request.
+    func make(_ name: String, _ guest: Guest, append: String = "", disk: Bool = false) throws {
+        var fields = "\"name\": \"\(name)\", \"kernel\": \"\(guest.path)\", \"memory\": \"64M\""
+        if !append.isEmpty { fields += ", \"append\": \"\(append)\"" }
+        if disk {
+            let path = "\(directory)/\(name).img"
+            #expect(FileManager.default.createFile(atPath: path, contents: Data(count: 1 << 20)))
+            fields += ", \"disk\": [\"\(path)\"]"
+        }
+        try expect(201, "POST", "/v1/vms", "{\(fields)}")
+    }
+
+    func vm(_ name: String) throws -> VMReply { try expect(200, "GET", "/v1/vms/\(name)").decoded(VMReply.self) }
+}
+
+// MARK: Answers
+
+struct VMReply: Decodable {
+    struct End: Decodable { var exitCode: Int }
+    var name: String
+    var state: String
+    var process: Int32?
+    var verbs: [String]
+    var lastEnd: End?
+}
+
+struct OutcomeReply: Decodable {
+    var exitCode: Int
+    var words: [String]
+    var vm: VMReply
+}
+
+struct ProblemReply: Decodable {
+    var type: String
+    var status: Int
+    var detail: String
+    var reason: String
+    var exitCode: Int?
+}

@@ -1,0 +1,199 @@
+// What is done with VMs by requests: a whole life, and what keeps a verb from being done.
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Verbs by requests", .needs(Guest.areBuilt, Guest.whyNot))
+struct VerbTests {
+    @Test("A VM is made, started, hibernated, resumed and removed")
+    func life() throws {
+        let server = try TestServer()
+        try server.make("vm", .sleeper, append: "cycles=1", disk: true)
+        #expect(try server.vm("vm").state == "defined")
+        try server.expect(200, "POST", "/v1/vms/vm/start")
+        struct Ended: Decodable {
+            var ended: Bool
+            var vm: VMReply
+        }
+        let slept = try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60").decoded(Ended.self)
+        #expect(slept.ended && slept.vm.state == "hibernated" && slept.vm.lastEnd?.exitCode == 40)
+
+        // With it would go what its guest goes on with.
+        #expect(try server.expect(409, "DELETE", "/v1/vms/vm").decoded(ProblemReply.self).reason == "declined")
+        let resumed = try server.expect(200, "POST", "/v1/vms/vm/start", "{}").decoded(OutcomeReply.self)
+        #expect(resumed.words.contains { $0.contains("resumed") }, "\(resumed.words)")
+        let off = try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60").decoded(Ended.self)
+        #expect(off.vm.state == "powered-off" && off.vm.lastEnd?.exitCode == 0)
+        // Its image could be put back, as long as nobody writes to the disk.
+        try server.expect(409, "DELETE", "/v1/vms/vm")
+        try server.expect(204, "DELETE", "/v1/vms/vm?force=true")
+        #expect(try server.expect(404, "GET", "/v1/vms/vm").decoded(ProblemReply.self).reason == "not-found")
+    }
+
+    @Test("A start that would show a hibernated guest another machine is refused, and says which verb helps")
+    func refusal() throws {
+        let server = try TestServer()
+        try server.make("vm", .sleeper, append: "cycles=1", disk: true)
+        try server.expect(200, "POST", "/v1/vms/vm/start")
+        try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60")
+        try server.expect(200, "PATCH", "/v1/vms/vm", #"{"cpus": 2}"#)
+        let refused = try server.expect(409, "POST", "/v1/vms/vm/start").decoded(ProblemReply.self)
+        #expect(refused.reason == "refused-environment" && refused.exitCode == 50, "\(refused)")
+        #expect(try server.vm("vm").state == "hibernated")
+
+        struct Inspection: Decodable {
+            struct Start: Decodable {
+                struct Difference: Decodable { var path: String }
+                var differences: [Difference]
+            }
+            var nextStart: Start
+        }
+        let inspection = try server.expect(200, "GET", "/v1/vms/vm/inspection").decoded(Inspection.self)
+        #expect(inspection.nextStart.differences.contains { $0.path == "cpu.count" })
+        let kept = try server.expect(200, "POST", "/v1/vms/vm/start", #"{"onChange": "keep"}"#)
+        #expect(kept.text.contains("resumed"), "\(kept.text)")
+    }
+
+    @Test("Each verb says 409 of a VM in whose state it means nothing, and the list names those that mean something")
+    func prerequisites() throws {
+        let server = try TestServer()
+        try server.make("vm", .idle, append: "seconds=600")
+        #expect(try Set(server.vm("vm").verbs).isSuperset(of: ["start", "remove", "rename", "set"]))
+        for verb in ["stop", "hibernate", "kill"] {
+            let problem = try server.expect(409, "POST", "/v1/vms/vm/\(verb)").decoded(ProblemReply.self)
+            #expect(problem.reason == "wrong-state")
+        }
+        try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
+        #expect(try server.vm("vm").state == "running")
+        #expect(try Set(server.vm("vm").verbs) == ["stop", "hibernate", "kill", "set"])
+        try server.expect(409, "POST", "/v1/vms/vm/start")
+        try server.expect(409, "DELETE", "/v1/vms/vm?force=true")
+        try server.expect(409, "POST", "/v1/vms/vm/rename", #"{"name": "other"}"#)
+        // A guest with a device tree has no buttons.
+        let deaf = try server.expect(409, "POST", "/v1/vms/vm/stop").decoded(ProblemReply.self)
+        #expect(deaf.reason == "no-reaction" && deaf.exitCode == 53)
+        let killed = try server.expect(200, "POST", "/v1/vms/vm/kill", #"{"signal": "TERM"}"#).decoded(
+            OutcomeReply.self)
+        #expect(killed.vm.state == "powered-off" && killed.vm.lastEnd?.exitCode == 143)
+    }
+
+    @Test("A guest that has not said in time what was waited for runs on, and the answer is 202")
+    func unsaid() throws {
+        let server = try TestServer()
+        try server.make("vm", .idle, append: "seconds=600")
+        let start = try server.expect(202, "POST", "/v1/vms/vm/start", #"{"waitFor": "never said", "timeout": 0}"#)
+        #expect(try start.decoded(OutcomeReply.self).vm.process != nil)
+    }
+
+    @Test("A VM is renamed and copied, and a name that is taken is refused")
+    func names() throws {
+        let server = try TestServer()
+        try server.make("one", .systemOff2)
+        let copied = try server.expect(201, "POST", "/v1/vms/one/copy", #"{"name": "two"}"#)
+        #expect(copied.headers["location"] == "/v1/vms/two")
+        #expect(
+            try server.expect(409, "POST", "/v1/vms/one/rename", #"{"name": "two"}"#).decoded(ProblemReply.self)
+                .reason == "exists")
+        try server.expect(201, "POST", "/v1/vms/one/rename", #"{"name": "three"}"#)
+        try server.expect(422, "POST", "/v1/vms/three/rename", #"{"name": "../three"}"#)
+        struct List: Decodable { var vms: [VMReply] }
+        #expect(try server.expect(200, "GET", "/v1/vms").decoded(List.self).vms.map(\.name) == ["three", "two"])
+    }
+
+    @Test("Whoever kills the server, the VM or both finds the state right or unknown, and VMs that run go on")
+    func kills() throws {
+        let server = try TestServer()
+        try server.make("vm", .idle, append: "seconds=600")
+        try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
+        let process = try #require(try server.vm("vm").process)
+
+        server.kill()
+        try server.start()
+        #expect(try server.vm("vm").state == "running" && server.vm("vm").process == process)
+
+        kill(process, SIGKILL)
+        try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60")
+        #expect(try server.vm("vm").state == "unknown")
+
+        try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
+        let second = try #require(try server.vm("vm").process)
+        server.kill()
+        kill(second, SIGKILL)
+        try server.start()
+        try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60")
+        #expect(try server.vm("vm").state == "unknown")
+    }
+
+    @Test("A VM whose process hangs is unknown, and holds up nothing that is said of others")
+    func hanging() throws {
+        let server = try TestServer()
+        try server.make("hung", .idle, append: "seconds=600")
+        try server.make("well", .idle, append: "seconds=600")
+        for name in ["hung", "well"] {
+            try server.expect(200, "POST", "/v1/vms/\(name)/start", #"{"waitFor": "idle"}"#)
+        }
+        let process = try #require(try server.vm("hung").process)
+        kill(process, SIGSTOP)
+        defer { kill(process, SIGCONT) }
+        #expect(try server.vm("hung").state == "unknown")
+        #expect(try server.vm("well").state == "running")
+    }
+
+    @Test("A request with an id that comes again is answered as before, and does nothing twice")
+    func again() throws {
+        let server = try TestServer()
+        try server.make("vm", .idle, append: "seconds=600")
+        func start(_ key: String, _ body: String = #"{"waitFor": "idle"}"#) throws -> Reply {
+            try server.ask("POST", "/v1/vms/vm/start", body, headers: ["Idempotency-Key: \(key)"])
+        }
+        let first = try start("one")
+        #expect(first.status == 200)
+        #expect(try start("one").body == first.body)
+        #expect(try start("two").decoded(ProblemReply.self).reason == "wrong-state")
+        #expect(try start("one", "{}").status == 422)
+        try server.expect(200, "POST", "/v1/vms/vm/kill")
+        server.kill()
+        try server.start()
+        // What was done is done, though the VM could be started now.
+        #expect(try start("one").body == first.body)
+        #expect(try start("two").decoded(ProblemReply.self).reason == "wrong-state")
+        #expect(try server.vm("vm").state == "unknown")
+        #expect(try start("").status == 400)
+    }
+
+    @Test("Of a request that a killed server had begun nobody knows what came of it, and it is not done again")
+    func begun() throws {
+        let server = try TestServer()
+        try server.make("vm", .idle, append: "seconds=600")
+        let connection = try server.connect()
+        // Its answer does not come before the guest has said something that it never says.
+        try connection.send(
+            "POST", "/v1/vms/vm/start", body: #"{"waitFor": "never said", "timeout": 600}"#,
+            headers: ["Content-Type: application/json", "Idempotency-Key: one"])
+        let events = try server.events("/v1/events")
+        _ = try events.next("state") { $0.data.contains("\"running\"") }
+        func again() throws -> String {
+            try server.ask(
+                "POST", "/v1/vms/vm/start", #"{"waitFor": "never said", "timeout": 600}"#,
+                headers: ["Idempotency-Key: one"]
+            ).decoded(ProblemReply.self).reason
+        }
+        #expect(try again() == "in-progress")
+        server.kill()
+        try server.start()
+        #expect(try again() == "unknown-outcome")
+        #expect(try server.vm("vm").state == "running")
+    }
+
+    @Test("A damaged VM is broken, in the list too, and can be repaired")
+    func damage() throws {
+        let server = try TestServer()
+        try server.make("vm", .systemOff2)
+        try Data("broken".utf8).write(to: URL(filePath: "\(server.store)/vm/state.json"))
+        #expect(try server.vm("vm").state == "broken")
+        #expect(try server.expect(409, "POST", "/v1/vms/vm/start").decoded(ProblemReply.self).reason == "broken")
+        try server.expect(200, "POST", "/v1/vms/vm/repair")
+        #expect(try server.vm("vm").state != "broken")
+    }
+}
