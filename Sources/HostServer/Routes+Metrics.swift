@@ -8,25 +8,28 @@ import NIOCore
 extension Route {
     @Sendable static func metrics(_ call: Call) async throws -> Response {
         _ = try call.query()
-        let server = call.server
-        let summaries = try await server.summaries()
-        let running = summaries.filter { $0.process != nil }.map(\.name)
-        let (statistics, figures) = try await server.blocking {
-            let vms = running.compactMap { try? server.store.vm($0) }
-            return (VMStatistics.of(vms, interval: .zero), try server.history.figures())
-        }
-        var text = MetricsText()
-        text.addStates(summaries)
-        text.addStatistics(statistics)
-        text.addFigures(figures)
+        let text = try await call.server.metrics()
         return Response(
             status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-            body: ResponseBody(byteBuffer: ByteBuffer(string: text.text)))
+            body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
     }
 }
 
 extension MetricsText {
-    fileprivate mutating func addStates(_ vms: [VMSummary]) {
+    /// Everything. Waits for files.
+    ///
+    /// - Parameters:
+    ///   - vms: how VMs are.
+    ///   - store: that they are in.
+    ///   - history: what happened to them.
+    init(_ vms: [VMSummary], in store: VMStore, _ history: LifeHistory) throws {
+        let running = vms.filter { $0.process != nil }.compactMap { try? store.vm($0.name) }
+        addStates(vms)
+        addStatistics(VMStatistics.of(running, interval: .zero))
+        addFigures(try history.figures())
+    }
+
+    private mutating func addStates(_ vms: [VMSummary]) {
         family("dormouse_vm_state", "gauge", "1 for the state that a VM is in.")
         let states = LifeState.allCases.map(\.rawValue).filter { $0 != LifeState.other.rawValue } + [VMSummary.broken]
         for vm in vms {
@@ -42,7 +45,7 @@ extension MetricsText {
         }
     }
 
-    fileprivate mutating func addStatistics(_ vms: [VMStatistics]) {
+    private mutating func addStatistics(_ vms: [VMStatistics]) {
         family("dormouse_vm_cpu_seconds_total", "counter", "CPU time of the host that a VM's process has taken.")
         for vm in vms { sample("dormouse_vm_cpu_seconds_total", ["vm": vm.name], vm.cpuSeconds) }
         family(
@@ -57,7 +60,7 @@ extension MetricsText {
         for vm in vms { sample("dormouse_vm_uptime_seconds", ["vm": vm.name], vm.uptimeSeconds) }
     }
 
-    fileprivate mutating func addFigures(_ vms: [String: LifeFigures]) {
+    private mutating func addFigures(_ vms: [String: LifeFigures]) {
         let vms = vms.sorted { $0.key < $1.key }
         family("dormouse_vm_ends_total", "counter", "Ends of runs, by the state that they left.")
         for (name, figures) in vms {

@@ -7,8 +7,7 @@ import KeptVMs
 extension Route {
     @Sendable static func listVMs(_ call: Call) async throws -> Response {
         _ = try call.query()
-        struct List: Encodable { var vms: [VMSummary] }
-        return try .json(List(vms: try await call.server.summaries()))
+        return .json(bytes: try await call.server.listing())
     }
 
     @Sendable static func showVM(_ call: Call) async throws -> Response {
