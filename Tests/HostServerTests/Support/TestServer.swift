@@ -2,6 +2,7 @@
 
 import Foundation
 import Glibc
+import HostSupport
 import TestSupport
 import Testing
 
@@ -36,7 +37,7 @@ enum Program {
     static let promtool = tool("promtool")
 
     /// One of Debian's; nil if it is not there.
-    private static func tool(_ name: String) -> URL? {
+    static func tool(_ name: String) -> URL? {
         ["/usr/bin", "/bin", "/usr/sbin"].map { URL(filePath: "\($0)/\(name)") }
             .first { FileManager.default.isExecutableFile(atPath: $0.path) }
     }
@@ -115,7 +116,7 @@ final class TestServer {
 
     // MARK: Requests
 
-    func connect() throws -> HTTPConnection { try HTTPConnection(directory: directory, name: "socket") }
+    func connect() throws -> HTTPConnection { HTTPConnection(try .connected(directory: directory, name: "socket")) }
 
     func ask(_ method: String, _ path: String, _ body: String? = nil, headers: [String] = []) throws -> Reply {
         let connection = try connect()

@@ -1,0 +1,157 @@
+// The web page, in a browser: what one sees, does, and hears of it.
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(
+    "The web page", .enabled(if: ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] == "1"),
+    .needs(Browser.isThere, Browser.whyNot), .needs(Guest.areBuilt, Guest.whyNot))
+struct PageTests {
+    /// A server, and a browser that has the page of one of its VMs open, logged in.
+    private func page(_ fragment: String = "", _ prepare: (TestServer) throws -> Void) throws -> Browser {
+        var token = ""
+        let server = try TestServer { directory in
+            let (options, made) = try NetworkTests().tokenOptions(in: directory)
+            token = made
+            return options
+        }
+        try prepare(server)
+        let browser = try Browser(server)
+        try browser.open("https://localhost:\(try #require(server.port))/\(fragment)")
+        try browser.wait(for: "!document.getElementById('login').hidden")
+        #expect(try browser.evaluate(Bool.self, "document.getElementById('content').hidden"))
+        try browser.type("\(token)\u{E007}", into: "#token")
+        try browser.wait(for: "document.getElementById('connection').textContent === 'connected'")
+        return browser
+    }
+
+    private func text(_ id: String) -> String { "document.getElementById('\(id)').textContent" }
+
+    private func click(_ title: String, in group: String, _ browser: Browser) throws {
+        let buttons = "[...document.querySelectorAll('#\(group) button')]"
+        try browser.wait(for: "\(buttons).some((button) => button.textContent === '\(title)')")
+        _ = try browser.evaluate(
+            Bool.self, "\(buttons).find((button) => button.textContent === '\(title)').click() ?? true")
+    }
+
+    @Test("VMs come, change and go while one looks, and a VM is started, typed to and killed")
+    func life() throws {
+        let browser = try page { _ in }
+        let server = browser.server
+        #expect(try !browser.evaluate(Bool.self, "document.getElementById('empty').hidden"))
+        try server.make("vm", .idle, append: "seconds=600")
+        try browser.wait(for: "\(text("list")) === 'vmdefined'")
+        try browser.click("#list button")
+        try browser.wait(for: "\(text("vm-name")) === 'vm' && \(text("life")).includes('made')")
+        // Idle says nothing to its firmware, and the page waits for nothing: another one starts it.
+        try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
+        try browser.wait(for: "\(text("list")) === 'vmrunning' && \(text("life")).includes('running')")
+        try browser.click("#list button")
+        try browser.wait(for: "\(text("console")).includes('idle')")
+        try browser.type("x\u{E007}", into: "#line")
+        try browser.wait(for: "\(text("figures-words")).includes('memory')")
+        #expect(try browser.evaluate(String.self, text("said")) == "")
+
+        _ = try browser.evaluate(Bool.self, "(window.confirm = () => true) && true")
+        try click("Kill", in: "verbs", browser)
+        try browser.wait(for: "\(text("list")) === 'vmunknown'")
+        try click("Remove", in: "verbs", browser)
+        try browser.wait(for: "\(text("said")).includes('still has')")
+        try server.expect(204, "DELETE", "/v1/vms/vm?force=true")
+        // Of a VM that is gone there is no event.
+        try server.make("other", .systemOff2)
+        try browser.wait(for: "\(text("list")) === 'otherdefined' && document.getElementById('vm').hidden")
+    }
+
+    @Test("A start that is refused says why, what differs, and what one may do then; one of these resumes the guest")
+    func refusal() throws {
+        let browser = try page("#vm") { server in
+            try server.make("vm", .sleeper, append: "cycles=1", disk: true)
+            try server.expect(200, "POST", "/v1/vms/vm/start")
+            try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60")
+            try server.expect(200, "PATCH", "/v1/vms/vm", #"{"cpus": 2}"#)
+        }
+        try click("Start", in: "verbs", browser)
+        try browser.wait(
+            for: "!document.getElementById('refusal').hidden && \(text("differences")).includes('cpu.count')")
+        #expect(try browser.evaluate(String.self, text("refusal-words")).contains("the environment changed"))
+        #expect(try browser.evaluate(String.self, text("differences")).contains("it is not resumed"))
+        try click("Resume in the recorded environment", in: "refusal-verbs", browser)
+        try browser.wait(for: "\(text("list")) === 'vmpowered-off' && \(text("life")).includes('resumed')")
+        #expect(try browser.evaluate(Bool.self, "document.getElementById('refusal').hidden"))
+    }
+
+    @Test("Everything has a name for those who do not see it, and the keyboard leads everywhere")
+    func accessibility() throws {
+        let browser = try page("#vm") { try $0.make("vm", .systemOff2) }
+        try browser.wait(for: "\(text("vm-name")) === 'vm'")
+        let unnamed = """
+            [...document.querySelectorAll('button, input, table, section, nav, pre, svg')].filter((element) => \
+            element.checkVisibility() && !(element.labels?.length || element.getAttribute('aria-label') || \
+            element.getAttribute('aria-labelledby') || element.caption || element.closest('nav') || \
+            element.textContent.trim())).map((element) => element.outerHTML)
+            """
+        #expect(try browser.evaluate([String].self, unnamed) == [])
+        #expect(try browser.accessibility("#list button").label == "vm")
+        #expect(try browser.accessibility("#vm").label == "vm")
+        #expect(try browser.accessibility("#said").role == "status")
+        #expect(try browser.accessibility("#line").label == "Type")
+        #expect(try browser.accessibility("nav").role == "navigation")
+
+        // By Tab from the beginning, each button and each field has its turn.
+        _ = try browser.evaluate(Bool.self, "document.activeElement.blur() ?? true")
+        var visited: Set<String> = []
+        for _ in 0..<40 {
+            try browser.press("\u{E004}")
+            visited.insert(try browser.evaluate(String.self, "document.activeElement.outerHTML"))
+        }
+        let reachable =
+            "[...document.querySelectorAll('button, input, pre')].filter((element) => "
+            + "element.checkVisibility() && !element.disabled).map((element) => element.outerHTML)"
+        #expect(try Set(browser.evaluate([String].self, reachable)).subtracting(visited) == [])
+    }
+
+    @Test("It fits narrow screens and wide ones, and text can be read in light and in dark", arguments: [360, 1280])
+    func looks(width: Int) throws {
+        let browser = try page("#vm") { try $0.make("vm", .systemOff2) }
+        try browser.wait(for: "\(text("vm-name")) === 'vm'")
+        try browser.click("#inspect")
+        try browser.wait(for: "!document.getElementById('inspection').hidden")
+        for isDark in [false, true] {
+            try browser.look(width: width, dark: isDark)
+            try browser.wait(for: "innerWidth === \(width)")
+            #expect(try browser.evaluate(Bool.self, "document.documentElement.scrollWidth <= innerWidth"))
+            // WCAG 2.2, 1.4.3: 4.5 to 1 at least.
+            let contrast = """
+                (() => {
+                  const luminance = (color) => color.match(/[0-9.]+/g).slice(0, 3).map((part) => part / 255)
+                    .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+                    .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
+                  const ratio = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+                  const ground = (element) => {
+                    const color = getComputedStyle(element).backgroundColor;
+                    return color === 'rgba(0, 0, 0, 0)' ? ground(element.parentElement) : color;
+                  };
+                  return Math.min(...[...document.querySelectorAll('body, h2, td, th, button, #connection, pre, time')]
+                    .filter((element) => element.checkVisibility())
+                    .map((element) => ratio(luminance(getComputedStyle(element).color), luminance(ground(element)))));
+                })()
+                """
+            #expect(try browser.evaluate(Double.self, contrast) >= 4.5)
+            let ground = try browser.evaluate(String.self, "getComputedStyle(document.body).backgroundColor")
+            #expect(ground == (isDark ? "rgb(18, 18, 18)" : "rgb(255, 255, 255)"))
+            try keep(try browser.screenshot(), "page-\(width)-\(isDark ? "dark" : "light").png")
+        }
+    }
+
+    /// Leaves a picture in .build/screenshots, for people.
+    private func keep(_ picture: Data, _ name: String) throws {
+        let directory = (0..<3).reduce(URL(filePath: #filePath)) { url, _ in url.deletingLastPathComponent() }
+            .appending(path: ".build/screenshots")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        try picture.write(to: directory.appending(path: name))
+        // The signature of PNG, and more than nothing.
+        #expect(picture.starts(with: [0x89, 0x50, 0x4E, 0x47]) && picture.count > 10_000)
+    }
+}
