@@ -17,19 +17,11 @@ struct DormouseServe: AsyncParsableCommand {
         abstract: "Serve the VMs that are kept: REST at a UNIX socket, and by TLS over the network.",
         discussion:
             "docs/serve.md has the requests, and openapi.json, which the server itself gives at /v1/openapi.json.",
-        subcommands: [Serve.self, MakeToken.self], defaultSubcommand: Serve.self)
+        subcommands: [MakeToken.self])
 
     /// Exit codes of sysexits.h, as `dormouse` has them.
     static let usage = ArgumentParser.ExitCode(64)
     static let hostFailed = ArgumentParser.ExitCode(70)
-
-    static func say(_ words: String) {
-        _ = writeAll(Array("dormouse-serve: \(words)\n".utf8), to: STDERR_FILENO)
-    }
-}
-
-struct Serve: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Serve, until this process is ended. (default)")
 
     @Option(
         help: ArgumentHelp(
@@ -98,6 +90,10 @@ struct Serve: AsyncParsableCommand {
         }
     }
 
+    static func say(_ words: String) {
+        _ = writeAll(Array("dormouse-serve: \(words)\n".utf8), to: STDERR_FILENO)
+    }
+
     private func network() throws -> HostServer.Network? {
         guard let listen, let certificate, let privateKey else { return nil }
         let (host, port) = try Place.address(listen)
@@ -117,13 +113,13 @@ struct MakeToken: ParsableCommand {
     @Argument(help: "A name for the token, by which the log calls whoever has it.")
     var name: String
 
-    @Option(help: ArgumentHelp("The list of hashes.", valueName: "file"))
-    var tokens: String
+    @Option(help: ArgumentHelp("The list of hashes, which is made if it is not there.", valueName: "file"))
+    var into: String
 
     func run() throws {
         do {
             let (token, line) = try TokenList.make(name: name)
-            try Place.append("\(line)\n", to: tokens)
+            try Place.append("\(line)\n", to: into)
             print(token)
         } catch let error as any AttributedError {
             DormouseServe.say("\(error)")

@@ -35,7 +35,7 @@ struct NetworkTests {
     /// Options of a server that takes a token, and that token.
     func tokenOptions(in directory: String) throws -> (options: [String], token: String) {
         try certificate("server", in: directory)
-        let made = try Program.run(Program.server, ["token", "me", "--tokens", "\(directory)/tokens"])
+        let made = try Program.run(Program.server, ["token", "me", "--into", "\(directory)/tokens"])
         #expect(made.exitCode == 0, "\(made.error)")
         let token = made.output.trimmingCharacters(in: .newlines)
         return (network(directory, ["--tokens", "\(directory)/tokens"]), token)

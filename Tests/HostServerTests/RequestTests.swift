@@ -1,6 +1,7 @@
 // Requests that are wrong, or meant to do harm: each gets a clear answer, or its connection ends, and the server goes on.
 
-import FoundationEssentials
+import Foundation
+import Glibc
 import HostSupport
 import TestSupport
 import Testing
@@ -124,5 +125,17 @@ struct RequestTests {
             Program.server, ["--store", server.store, "--socket", "\(server.directory)/socket"])
         #expect(second.exitCode == 64 && second.error.contains("another server has"), "\(second.error)")
         try server.expect(200, "GET", "/v1/vms")
+    }
+
+    @Test("`dormouse serve` becomes the server that is beside it, with its options, and says so where there is none")
+    func command() throws {
+        let help = try Program.run(Program.dormouse, ["serve", "--help"])
+        #expect(help.exitCode == 0 && help.output.contains("--client-authorities"), "\(help.error)")
+        let wrong = try Program.run(Program.dormouse, ["serve", "--socket", "/nowhere/socket", "--listen", "x:1"])
+        #expect(wrong.exitCode == 64, "\(wrong.error)")
+        let alone = try TemporaryFile(Array(try Data(contentsOf: Program.dormouse)))
+        chmod(alone.path, 0o700)
+        let missing = try Program.run(URL(filePath: alone.path), ["serve"], environment: ["PATH": "/nowhere"])
+        #expect(missing.exitCode == 64 && missing.error.contains("there is no dormouse-serve"), "\(missing.error)")
     }
 }
