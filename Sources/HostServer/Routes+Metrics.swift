@@ -25,6 +25,7 @@ extension MetricsText {
     init(_ vms: [VMSummary], in store: VMStore, _ history: LifeHistory) throws {
         let running = vms.filter { $0.process != nil }.compactMap { try? store.vm($0.name) }
         addStates(vms)
+        addRuns(vms)
         addStatistics(VMStatistics.of(running, interval: .zero))
         addFigures(try history.figures())
     }
@@ -43,6 +44,31 @@ extension MetricsText {
         for vm in vms {
             if let generation = vm.generation { sample("dormouse_vm_generation", ["vm": vm.name], generation) }
         }
+    }
+
+    private mutating func addRuns(_ vms: [VMSummary]) {
+        let runs = vms.compactMap { vm in vm.figures.map { (vm.name, $0) } }
+        family(
+            "dormouse_vm_firmware_calls_total", "counter", "Calls of the firmware that a guest has made in this run.")
+        for (name, run) in runs { sample("dormouse_vm_firmware_calls_total", ["vm": name], run.firmwareCalls) }
+        for (kind, help, value) in Self.diskFamilies {
+            let family = "dormouse_vm_disk_\(kind)_total"
+            self.family(family, "counter", help)
+            for (name, run) in runs {
+                for (index, disk) in run.disks.enumerated() {
+                    sample(family, ["vm": name, "disk": "\(index)"], disk[keyPath: value])
+                }
+            }
+        }
+    }
+
+    private static var diskFamilies: [(kind: String, help: String, value: KeyPath<RunFigures.Disk, UInt64>)] {
+        [
+            ("reads", "Requests to read a disk in this run.", \.reads),
+            ("writes", "Requests to write to a disk in this run, discards included.", \.writes),
+            ("flushes", "Requests to flush a disk in this run.", \.flushes),
+            ("failures", "Requests to a disk in this run that the host could not do.", \.failures),
+        ]
     }
 
     private mutating func addStatistics(_ vms: [VMStatistics]) {

@@ -18,6 +18,8 @@ struct VMSummary: Codable, Sendable {
     /// Counted up for each boot that is to be clean.
     var generation: UInt64?
     var lastEnd: VMState.End?
+    /// What its run has done so far, if it runs.
+    var figures: RunFigures?
     /// What may be done with it now.
     var verbs: [String] = []
 
@@ -31,7 +33,9 @@ struct VMSummary: Codable, Sendable {
         do throws(HostError) {
             let phase = try VMPhase(vm)
             if case .running(let holder) = phase { process = Int(holder) }
-            state = phase.state(of: vm, patience: Self.patience)
+            let reply = phase.reply(of: vm, patience: Self.patience)
+            state = phase.state(of: vm, reply)
+            figures = reply?.figures
             words = phase.words
             let known = try vm.state()
             generation = known.generation

@@ -35,6 +35,8 @@ struct MetricsTests {
         #expect(first[#"dormouse_vm_refusals_total{vm="sleeper",reason="environment"}"#] == 1)
         #expect(first[#"dormouse_vm_resume_duration_seconds_count{vm="sleeper"}"#] == 0)
         #expect(try #require(first[#"dormouse_vm_memory_bytes{vm="idle"}"#]) > 0)
+        // This guest calls nobody.
+        #expect(first[#"dormouse_vm_firmware_calls_total{vm="idle"}"#] == 0)
         #expect(first[#"dormouse_vm_memory_bytes{vm="sleeper"}"#] == nil)
 
         try server.expect(200, "PATCH", "/v1/vms/sleeper", #"{"cpus": 1}"#)

@@ -32,15 +32,19 @@ public struct ControlReply: Codable, Sendable, Hashable {
     public var isPaused: Bool?
     /// The name of a `LifeState`; of a run that does not say it, nobody knows.
     public var state: String?
+    /// What the run has done so far; of one that does not say it, nobody knows.
+    public var figures: RunFigures?
 
     public init(
-        done: Bool, detail: String, isSuspended: Bool? = nil, isPaused: Bool? = nil, state: LifeState? = nil
+        done: Bool, detail: String, isSuspended: Bool? = nil, isPaused: Bool? = nil, state: LifeState? = nil,
+        figures: RunFigures? = nil
     ) {
         self.done = done
         self.detail = detail
         self.isSuspended = isSuspended
         self.isPaused = isPaused
         self.state = state?.rawValue
+        self.figures = figures
     }
 }
 

@@ -16,11 +16,24 @@ public enum VMPhase: Sendable {
 
     /// The name of the state, as `dormouse status` and `list` print it. That of a running one its process says, which
     /// may be of another version.
+    public func state(of vm: VM) -> String { state(of: vm, reply(of: vm)) }
+
+    /// What the process of a running VM says of it; nil if there is none, or if it gives no answer.
     ///
-    /// - Parameter patience: how long the process has to say it, in milliseconds; nil: as long as for any verb.
-    public func state(of vm: VM, patience: Int? = nil) -> String {
+    /// - Parameter patience: how long it has for that, in milliseconds; nil: as long as for any verb.
+    public func reply(of vm: VM, patience: Int? = nil) -> ControlReply? {
+        guard case .running = self else { return nil }
+        return try? vm.tell(.status, patience: patience)
+    }
+
+    /// The name of the state.
+    ///
+    /// - Parameters:
+    ///   - vm: the VM.
+    ///   - reply: what its process said.
+    public func state(of vm: VM, _ reply: ControlReply?) -> String {
         guard case .running = self else { return name }
-        guard let reply = try? vm.tell(.status, patience: patience) else { return Self.silentState(of: vm).rawValue }
+        guard let reply else { return Self.silentState(of: vm).rawValue }
         if let state = reply.state { return state }
         if reply.isSuspended == true { return LifeState.suspended.rawValue }
         return reply.isPaused == true ? LifeState.paused.rawValue : name

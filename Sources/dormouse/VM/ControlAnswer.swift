@@ -19,7 +19,7 @@ enum ControlAnswer {
         case .status:
             return ControlReply(
                 done: true, detail: machine.stateWords, isSuspended: machine.isSuspended, isPaused: machine.isPaused,
-                state: life.current)
+                state: life.current, figures: RunFigures(of: machine))
         case .wait: return ControlReply(done: true, detail: "you will be told")
         case .wake:
             machine.wake(.host)
