@@ -13,7 +13,7 @@ import Testing
 
 @Suite("VMs that start with their host", .needs(Guest.areBuilt, Guest.missing))
 struct EnableTests {
-    private static let units = ["dormouse@.service", "dormouse.target", "dormouse.slice"]
+    private static let units = ["dormouse@.service", "dormouse.target", "dormouse.slice", "dormouse-serve.service"]
 
     /// The units of this tree, for the executable that was built.
     private static func install(in root: String, at place: String = "usr/lib/systemd/system") throws {
@@ -47,7 +47,7 @@ struct EnableTests {
     func verifies() async throws {
         let root = try TemporaryDirectory()
         try Self.install(in: root.path)
-        for unit in ["dormouse@vm.service", "dormouse.target", "dormouse.slice"] {
+        for unit in ["dormouse@vm.service", "dormouse.target", "dormouse.slice", "dormouse-serve.service"] {
             #expect(try await Self.verified(unit, in: root.path) == "")
         }
         let path = "\(root.path)/usr/lib/systemd/system/dormouse@.service"
