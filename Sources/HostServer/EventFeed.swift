@@ -5,22 +5,40 @@
 
 import KeptVMs
 
-/// How far somebody has read: `web:12,db:4`.
+/// How far somebody has read: `web:12:1f3a77c0,db:4:09e2b14d`.
 struct EventCursor: Sendable {
-    var numbers: [String: UInt64] = [:]
+    /// A place in the events of one VM.
+    struct Place: Sendable {
+        var number: UInt64 = 0
+        /// The beginning of the VM's identity: one of the same name may be another one. Empty if nobody knows.
+        var tag = ""
+
+        /// Digits of an identity.
+        static let tagLength = 8
+    }
+
+    var places: [String: Place] = [:]
 
     init() {}
 
     /// Nil if it is none of ours.
     init?(_ text: String) {
         for part in text.split(separator: ",") {
-            let pair = part.split(separator: ":", omittingEmptySubsequences: false)
-            guard pair.count == 2, VMStore.isName(String(pair[0])), let number = UInt64(pair[1]) else { return nil }
-            numbers[String(pair[0])] = number
+            let fields = part.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+            guard (2...3).contains(fields.count), VMStore.isName(fields[0]), let number = UInt64(fields[1]) else {
+                return nil
+            }
+            let tag = fields.count > 2 ? fields[2] : ""
+            guard tag.isEmpty || tag.count == Place.tagLength, tag.allSatisfy(\.isHexDigit) else { return nil }
+            places[fields[0]] = Place(number: number, tag: tag)
         }
     }
 
-    var text: String { numbers.sorted { $0.key < $1.key }.map { "\($0.key):\($0.value)" }.joined(separator: ",") }
+    var text: String {
+        places.sorted { $0.key < $1.key }
+            .map { name, place in "\(name):\(place.number)" + (place.tag.isEmpty ? "" : ":\(place.tag)") }
+            .joined(separator: ",")
+    }
 }
 
 /// What is read.
@@ -51,7 +69,7 @@ struct EventFeed: Sendable {
                 kind: "missed", data: "{\"first\":\(gap.first),\"last\":\(gap.last),\"vm\":\"\(gap.name)\"}")
         }
         for (name, entry) in entries {
-            cursor.numbers[name] = entry.event.number
+            cursor.places[name]?.number = entry.event.number
             // Names have no letters that JSON would have otherwise.
             events.append(
                 ServerSentEvent(
@@ -63,7 +81,7 @@ struct EventFeed: Sendable {
     /// The same, as values.
     mutating func nextEvents() throws -> [(name: String, event: VMEvent)] {
         let entries = try read().entries
-        for (name, entry) in entries { cursor.numbers[name] = entry.event.number }
+        for (name, entry) in entries { cursor.places[name]?.number = entry.event.number }
         return entries.map { ($0.name, $0.entry.event) }
     }
 
@@ -73,8 +91,8 @@ struct EventFeed: Sendable {
     private mutating func read() throws -> (entries: [(name: String, entry: EventLog.Entry)], missed: [Gap]) {
         let names = try name.map { [$0] } ?? store.names()
         // One of the same name that comes later is another one.
-        let gone = Set(cursor.numbers.keys).subtracting(names)
-        for name in gone where self.name == nil { cursor.numbers[name] = nil }
+        let gone = Set(cursor.places.keys).subtracting(names)
+        for name in gone where self.name == nil { cursor.places[name] = nil }
         var new: [(name: String, entry: EventLog.Entry)] = []
         var missed: [Gap] = []
         for name in names {
@@ -84,8 +102,7 @@ struct EventFeed: Sendable {
             if let stamp, stamps[name] == stamp { continue }
             stamps[name] = stamp
             let all = try log.entries()
-            var known = cursor.numbers[name] ?? 0
-            if let last = all.last, last.event.number < known { known = 0 }
+            let known = known(of: vm, all)
             let entries = all.filter { $0.event.number > known }
             if let first = entries.first?.event.number, first > known + 1, known > 0 {
                 missed.append((name, known + 1, first - 1))
@@ -94,5 +111,16 @@ struct EventFeed: Sendable {
         }
         // Of equal times, a VM's own stay in their order.
         return (new.sorted { $0.entry.event.time < $1.entry.event.time }, missed)
+    }
+
+    /// The number of the last event of a VM that was read: none of one that was made since, by the same name.
+    private mutating func known(of vm: VM, _ entries: [EventLog.Entry]) -> UInt64 {
+        let tag = String((try? vm.state().identity)?.prefix(EventCursor.Place.tagLength) ?? "")
+        let place = cursor.places[vm.name] ?? EventCursor.Place()
+        let isOther = !place.tag.isEmpty && !tag.isEmpty && place.tag != tag
+        let isBehind = entries.last.map { $0.event.number < place.number } ?? false
+        let number = isOther || isBehind ? 0 : place.number
+        cursor.places[vm.name] = EventCursor.Place(number: number, tag: tag.isEmpty ? place.tag : tag)
+        return number
     }
 }

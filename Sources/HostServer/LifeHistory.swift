@@ -91,8 +91,12 @@ final class LifeHistory: Sendable {
     /// The figures of all VMs that there are, with what happened since the last look.
     func figures() throws -> [String: LifeFigures] {
         try known.withLock { known in
-            for (name, event) in try known.feed.nextEvents() { known.figures[name, default: LifeFigures()].add(event) }
-            let names = Set(known.feed.cursor.numbers.keys)
+            for (name, event) in try known.feed.nextEvents() {
+                // Another one by the same name.
+                if event.number == 1 { known.figures[name] = nil }
+                known.figures[name, default: LifeFigures()].add(event)
+            }
+            let names = Set(known.feed.cursor.places.keys)
             known.figures = known.figures.filter { names.contains($0.key) }
             return known.figures
         }

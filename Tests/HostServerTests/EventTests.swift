@@ -54,6 +54,36 @@ struct EventTests {
         #expect(own.map(\.state) == ["defined", "starting", "running", "powered-off"])
     }
 
+    @Test("Of a VM that was removed and made again all is told, and what is not kept any more is said to be missed")
+    func gaps() throws {
+        let server = try TestServer()
+        try server.make("vm", .systemOff2)
+        try server.expect(200, "POST", "/v1/vms/vm/start")
+        try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60")
+        let last = try #require(try states(server, "/v1/events").last?.id)
+        try server.expect(204, "DELETE", "/v1/vms/vm?force=true")
+        try server.make("vm", .systemOff2)
+        // As many events as the other one had, and more.
+        for _ in 0..<2 {
+            try server.expect(200, "POST", "/v1/vms/vm/start")
+            try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60")
+        }
+        let again = try states(server, "/v1/events", headers: ["Last-Event-ID: \(last)"]).map(\.1)
+        #expect(again.first == State(vm: "vm", number: 1, state: "defined") && again.count > 5)
+
+        let line = #"{"cause":"x","number":9,"state":"later","time":"2026-11-30T10:00:00.000Z"}"#
+        try Data("\(line)\n".utf8).write(to: URL(filePath: "\(server.store)/vm/events.jsonl"))
+        let reader = try server.events("/v1/events?follow=false&after=vm:2")
+        struct Gap: Decodable, Equatable {
+            var vm: String
+            var first: Int
+            var last: Int
+        }
+        #expect(try reader.next("missed").decoded(Gap.self) == Gap(vm: "vm", first: 3, last: 8))
+        // A state of a later version is handed on as it is.
+        #expect(try reader.next("state").decoded(State.self) == State(vm: "vm", number: 9, state: "later"))
+    }
+
     @Test("One who wants only what comes is not told what was")
     func fromNow() throws {
         let server = try TestServer()
@@ -124,14 +154,17 @@ struct EventTests {
 struct EventCursorTests {
     @Test(
         "What is no cursor is told from one",
-        arguments: ["web", "web:", ":1", "web:-1", "web:1:2", "../x:1", "web:99999999999999999999999"])
+        arguments: [
+            "web", "web:", ":1", "web:-1", "web:1:2", "../x:1", "web:99999999999999999999999", "web:1:12",
+            "web:1:xxxxxxxx",
+        ])
     func wrong(_ text: String) {
         #expect(EventCursor(text) == nil)
     }
 
     @Test("A cursor is read as it was written")
     func roundTrip() {
-        #expect(EventCursor("web.1:12,db:4")?.text == "db:4,web.1:12")
+        #expect(EventCursor("web.1:12:1f3a77c0,db:4")?.text == "db:4,web.1:12:1f3a77c0")
         #expect(EventCursor("")?.text == "")
     }
 }
