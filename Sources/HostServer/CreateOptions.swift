@@ -8,12 +8,14 @@ enum CreateOptions {
         "model", "kernel", "kernel-format", "initrd", "memory", "append", "psci-version", "conduit", "psci", "firmware",
         "uefi-vars", "hardware-signature", "generation-id", "uuid", "hostname", "user", "sleep-button", "clock",
         "console", "watchdog", "on-change", "hibernate-for", "on-expiry", "disk-hash", "hibernate",
+        "user-data",
     ]
-    private static let lists = ["disk", "net", "ssh-key"]
+    private static let lists = ["disk", "net", "ssh-key", "package", "run"]
+    private static let flags = ["agent", "cloud-init"]
     private static let numbers = ["cpus": 1...64, "seed": 0...Int(Int32.max)]
 
     /// All keys, and the VM's name.
-    static let keys = (["name"] + texts + lists + numbers.keys).sorted()
+    static let keys = (["name"] + texts + lists + flags + numbers.keys).sorted()
 
     /// The options of `dormouse create`.
     static func arguments(_ fields: RequestBodyFields) throws(Problem) -> [String] {
@@ -25,6 +27,7 @@ enum CreateOptions {
         for key in lists {
             for text in try fields.texts(key) { arguments.append("--\(key)=\(text)") }
         }
+        for key in flags where try fields.flag(key) { arguments.append("--\(key)") }
         for (key, range) in numbers.sorted(by: { $0.key < $1.key }) {
             if let number = try fields.number(key, in: range) { arguments.append("--\(key)=\(number)") }
         }

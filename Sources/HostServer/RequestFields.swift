@@ -3,37 +3,11 @@
 //
 // Responsible for: bounds and types. Not responsible for: what a value means, which `dormouse` says.
 
+import Bytes
 import FoundationEssentials
 import HTTPTypes
 import Hummingbird
 import NIOCore
-
-/// A value of JSON.
-enum JSONValue: Decodable, Sendable {
-    case null
-    case bool(Bool)
-    case number(Double)
-    case text(String)
-    case array([JSONValue])
-    case object([String: JSONValue])
-
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if container.decodeNil() {
-            self = .null
-        } else if let value = try? container.decode(Bool.self) {
-            self = .bool(value)
-        } else if let value = try? container.decode(Double.self) {
-            self = .number(value)
-        } else if let value = try? container.decode(String.self) {
-            self = .text(value)
-        } else if let value = try? container.decode([JSONValue].self) {
-            self = .array(value)
-        } else {
-            self = .object(try container.decode([String: JSONValue].self))
-        }
-    }
-}
 
 /// The fields of a body, an object of JSON.
 struct RequestBodyFields: Sendable {
@@ -65,7 +39,7 @@ struct RequestBodyFields: Sendable {
     /// A text; nil if it is not there.
     func text(_ key: String, length: ClosedRange<Int> = 1...4096) throws(Problem) -> String? {
         guard let value = values[key] else { return nil }
-        guard case .text(let text) = value else { throw Problem(.invalid, "\"\(key)\" has to be text") }
+        guard case .string(let text) = value else { throw Problem(.invalid, "\"\(key)\" has to be text") }
         return try Self.check(text, key, length)
     }
 
@@ -77,7 +51,7 @@ struct RequestBodyFields: Sendable {
         }
         var texts: [String] = []
         for item in items {
-            guard case .text(let text) = item else { throw Problem(.invalid, "\"\(key)\" has to be texts") }
+            guard case .string(let text) = item else { throw Problem(.invalid, "\"\(key)\" has to be texts") }
             texts.append(try Self.check(text, key, 1...4096))
         }
         return texts
@@ -95,7 +69,7 @@ struct RequestBodyFields: Sendable {
     /// A whole number; nil if it is not there.
     func number(_ key: String, in range: ClosedRange<Int>) throws(Problem) -> Int? {
         guard let value = values[key] else { return nil }
-        guard case .number(let number) = value, let whole = Int(exactly: number), range.contains(whole) else {
+        guard let whole = value.wholeNumber, range.contains(whole) else {
             throw Problem(
                 .invalid, "\"\(key)\" has to be a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
@@ -105,7 +79,7 @@ struct RequestBodyFields: Sendable {
     /// Whether something is wanted; false if it is not there.
     func flag(_ key: String) throws(Problem) -> Bool {
         guard let value = values[key] else { return false }
-        guard case .bool(let flag) = value else { throw Problem(.invalid, "\"\(key)\" has to be true or false") }
+        guard case .boolean(let flag) = value else { throw Problem(.invalid, "\"\(key)\" has to be true or false") }
         return flag
     }
 
@@ -119,6 +93,17 @@ struct RequestBodyFields: Sendable {
                 "\"\(key)\" has to have \(length.lowerBound) to \(length.upperBound) characters, none of them zero")
         }
         return text
+    }
+}
+
+extension JSONValue {
+    /// A number without a fraction, however it is written.
+    var wholeNumber: Int? {
+        switch self {
+        case .integer(let number): Int(exactly: number)
+        case .number(let number): Int(exactly: number)
+        default: nil
+        }
     }
 }
 

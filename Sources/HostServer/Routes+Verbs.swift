@@ -1,5 +1,6 @@
 // Routes that change something: each is a verb of `dormouse`, with what the caller says as its options.
 
+import Bytes
 import HTTPTypes
 import Hummingbird
 import KeptVMs
@@ -93,7 +94,8 @@ extension Route {
         _ = try call.query()
         let fields = try await call.fields()
         try fields.allow([
-            "onChange", "fresh", "acceptDiskChange", "discardImage", "verifyDisks", "waitFor", "timeout",
+            "onChange", "fresh", "acceptDiskChange", "discardImage", "verifyDisks", "waitFor", "waitForAgent",
+            "timeout",
         ])
         var options = ["--detach"]
         if let policy = try fields.word("onChange", of: ["refuse", "clean", "keep"]) {
@@ -103,6 +105,7 @@ extension Route {
         if try fields.flag("acceptDiskChange") { options.append("--accept-disk-change") }
         if try fields.flag("discardImage") { options.append("--discard-image") }
         if try fields.flag("verifyDisks") { options.append("--verify-disks") }
+        if try fields.flag("waitForAgent") { options.append("--wait-for-agent") }
         if let text = try fields.text("waitFor", length: 1...256) { options.append("--wait-for=\(text)") }
         if let seconds = try fields.number("timeout", in: timeouts) { options.append("--timeout=\(seconds)") }
         let answer = try await call.run(.start, options, unfinished: unsaid)
@@ -112,8 +115,8 @@ extension Route {
     @Sendable static func hibernateVM(_ call: Call) async throws -> Response {
         _ = try call.query()
         let fields = try await call.fields()
-        try fields.allow(["timeout", "then", "wake"])
-        var options: [String] = []
+        try fields.allow(["timeout", "then", "by", "wake"])
+        var options = try way(fields)
         if let seconds = try fields.number("timeout", in: timeouts) { options.append("--timeout=\(seconds)") }
         if let then = try fields.word("then", of: ["nothing", "stop", "kill"]) { options.append("--then=\(then)") }
         if try fields.flag("wake") { options.append("--wake") }
@@ -123,11 +126,16 @@ extension Route {
     @Sendable static func stopVM(_ call: Call) async throws -> Response {
         _ = try call.query()
         let fields = try await call.fields()
-        try fields.allow(["timeout", "then"])
-        var options: [String] = []
+        try fields.allow(["timeout", "then", "by"])
+        var options = try way(fields)
         if let seconds = try fields.number("timeout", in: timeouts) { options.append("--timeout=\(seconds)") }
         if let then = try fields.word("then", of: ["nothing", "kill"]) { options.append("--then=\(then)") }
         return try await call.outcome(try await call.run(.stop, options))
+    }
+
+    /// Who in the guest is asked.
+    private static func way(_ fields: RequestBodyFields) throws(Problem) -> [String] {
+        try fields.word("by", of: ["automatic", "agent", "button"]).map { ["--by=\($0)"] } ?? []
     }
 
     @Sendable static func killVM(_ call: Call) async throws -> Response {
@@ -188,11 +196,11 @@ extension Route {
     private static func settingValue(_ key: String, _ value: JSONValue) throws(Problem) -> String {
         switch value {
         case .null: return ""
-        case .bool(let flag): return "\(flag)"
-        case .number(let number):
-            guard let whole = Int(exactly: number) else { break }
+        case .boolean(let flag): return "\(flag)"
+        case .integer, .number:
+            guard let whole = value.wholeNumber else { break }
             return "\(whole)"
-        case .text(let text):
+        case .string(let text):
             guard !text.isEmpty, text.utf8.count <= 4096, !text.unicodeScalars.contains("\0") else { break }
             return text
         case .array, .object: break
