@@ -20,7 +20,9 @@ public enum VMPhase: Sendable {
 
     /// What the process of a running VM says of it; nil if there is none, or if it gives no answer.
     ///
-    /// - Parameter patience: how long it has for that, in milliseconds; nil: as long as for any verb.
+    /// - Parameters:
+    ///   - vm: the VM.
+    ///   - patience: how long it has for that, in milliseconds; nil: as long as for any verb.
     public func reply(of vm: VM, patience: Int? = nil) -> ControlReply? {
         guard case .running = self else { return nil }
         return try? vm.tell(.status, patience: patience)
