@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a static executable is made of, from the map that its linker wrote: an SPDX 2.3 document, and the licences.
 
-    components.py --map FILE --executable FILE --scratch DIRECTORY … --sbom FILE --licences DIRECTORY
+    components.py --name NAME --map FILE --executable FILE --scratch DIRECTORY … --sbom FILE --licences DIRECTORY
 
 Every object and archive that the linker took something from belongs to a package of Package.resolved, to Swift, or to a
 Debian package of this machine; one that belongs to nothing is an error. On standard output come the source packages of
@@ -45,6 +45,13 @@ CONTAINED = {
     "tomlkit": (
         "toml++", "Sources/CTOML/Sources/toml.hpp", r"^// toml\+\+ v([0-9.]+)",
         "https://github.com/marzer/tomlplusplus", "MIT"),
+    "swift-nio": (
+        "llhttp", "Sources/CNIOLLHTTP/include/c_nio_llhttp.h",
+        r"LLHTTP_VERSION_MAJOR (\d+)\n#define LLHTTP_VERSION_MINOR (\d+)\n#define LLHTTP_VERSION_PATCH (\d+)",
+        "https://github.com/nodejs/llhttp", "MIT"),
+    "swift-nio-ssl": (
+        "BoringSSL", "Sources/CNIOBoringSSL/hash.txt", r"revision ([0-9a-f]{40})",
+        "https://boringssl.googlesource.com/boringssl", "Apache-2.0"),
 }
 
 
@@ -55,12 +62,14 @@ class Component:
         self.name, self.version, self.location, self.license = name, version, location, license_
         self.purl, self.comment, self.source, self.licence_files = purl, comment, source, list(licence_files)
         self.contains = []
+        # What it is called in the document: one that two packages have inside them is there twice.
+        self.key = name
         # A licence that is in the head of a source.
         self.notice = ""
 
     @property
     def id(self):
-        return "SPDXRef-Package-" + re.sub(r"[^A-Za-z0-9.-]", "-", self.name)
+        return "SPDXRef-Package-" + re.sub(r"[^A-Za-z0-9.-]", "-", self.key)
 
     def spdx(self):
         entry = {
@@ -140,7 +149,8 @@ def swift_packages(files, scratch, resolved):
             match = re.search(pattern, (checkout / file_name).read_text(encoding="utf-8"), re.MULTILINE)
             if not match:
                 sys.exit(f"components.py: {file_name} of {identity} does not say which {name} it is")
-            inner = Component(name, match.group(1), location, license_, comment=f"A copy in {identity}.")
+            inner = Component(name, ".".join(match.groups()), location, license_, comment=f"A copy in {identity}.")
+            inner.key = f"{identity}-{name}"
             inner.notice = leading_comment(checkout / file_name)
             component.contains.append(inner)
         components[identity] = component
@@ -245,7 +255,7 @@ def libraries(files, options):
 
 def document(options, components, digest):
     created = datetime.datetime.fromtimestamp(options.epoch, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    own = Component("dormouse", options.version, "NOASSERTION", "Apache-2.0")
+    own = Component(options.name, options.version, "NOASSERTION", "Apache-2.0")
     entry = own.spdx()
     entry["primaryPackagePurpose"] = "APPLICATION"
     entry["checksums"] = [{"algorithm": "SHA256", "checksumValue": digest}]
@@ -260,7 +270,7 @@ def document(options, components, digest):
         "spdxVersion": "SPDX-2.3",
         "dataLicense": "CC0-1.0",
         "SPDXID": "SPDXRef-DOCUMENT",
-        "name": f"dormouse-{options.version}-{options.architecture}",
+        "name": f"{options.name}-{options.version}-{options.architecture}",
         "documentNamespace": "urn:uuid:" + str(uuid.uuid5(uuid.NAMESPACE_OID, digest)),
         "creationInfo": {"created": created, "creators": ["Tool: dormouse-scripts-package"]},
         "packages": packages,
@@ -285,6 +295,7 @@ def write_licences(directory, components):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--name", required=True, help="what the executable is called")
     parser.add_argument("--version", required=True)
     parser.add_argument("--architecture", required=True)
     parser.add_argument("--epoch", required=True, type=int, help="the document's time, in seconds since 1970")
