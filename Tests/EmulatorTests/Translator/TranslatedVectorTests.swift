@@ -192,10 +192,11 @@ private enum Host: String, CaseIterable {
                 == SIMD4<UInt32>(0xB003_61A3, 0x9617_7A9C, 0xB410_FF61, 0xF200_15AD))
     }
 
-    /// Some instructions, often those that the translator does together, in the way that it can and in others. Few
-    /// registers, so that operands are often the same.
+    /// Some instructions, often those that the translator does together, in the way that it can and in others. Mostly of
+    /// few registers, so that operands are often the same; now and then of more than the host has.
     private static func draw(_ random: inout SeededGenerator) -> [UInt32] {
-        func register() -> UInt32 { UInt32(random.below(5)) }
+        let count = random.oneIn(3) ? 24 : 5
+        func register() -> UInt32 { UInt32(random.below(count)) }
         let (a, b, c, d) = (register(), register(), register(), register())
         /// A register that ought to be `usual`, and now and then is another.
         func mostly(_ usual: UInt32) -> UInt32 { random.oneIn(6) ? register() : usual }
