@@ -84,7 +84,10 @@ public struct GuestAgent {
 
     /// Has the agent carry out a command that has no answer unless it fails, such as to hibernate the guest.
     ///
-    /// - Parameter milliseconds: how long it has to say that it failed.
+    /// - Parameters:
+    ///   - command: such as `guest-suspend-disk`.
+    ///   - arguments: an object of JSON; nil: there are none.
+    ///   - milliseconds: how long it has to say that it failed.
     public mutating func tell(
         _ command: String, _ arguments: [String: JSONValue]? = nil, milliseconds: Int
     ) throws(GuestAgentError) {
