@@ -83,7 +83,8 @@ struct UEFITests {
         }
         for (words, change) in [
             ("virt-1 has no flash", { $0.model = .virt1 }), ("UEFI needs 128 MiB", { $0.memoryByteCount = 64 << 20 }),
-            ("no UEFI firmware", { $0.uefi?.code = none.path }), ("no variables", { $0.uefi?.variables = none.path }),
+            ("no firmware that is executed in place", { $0.uefi?.code = none.path }),
+            ("no variables", { $0.uefi?.variables = none.path }),
             ("No such file", { $0.uefi?.code = "/nowhere" }),
             ("does not fit a flash", { $0.uefi?.variables = short.path }),
             ("an initrd without a kernel", { $0.initrd = none.path }), ("nothing to start", { $0.uefi = nil }),
