@@ -1,6 +1,7 @@
 import Bytes
 import Foundation
 import HostSupport
+import Synchronization
 import Testing
 
 @testable import KeptVMs
@@ -143,6 +144,26 @@ struct GuestAgentTests {
             return try agent.call("guest-ping", milliseconds: Self.patience)
         }
         #expect(value == true)
+    }
+
+    @Test("A guest that says something for ever is not listened to for longer than one that says nothing")
+    func flood() throws {
+        let line = try Line()
+        let isOver = Atomic(false)
+        let done = DispatchSemaphore(value: 0)
+        // Answers to questions that nobody asked, which are passed over.
+        let piece = [UInt8]((0..<2048).flatMap { _ in [0xFF] + Array("{\"return\": 0}\n".utf8) })
+        try HostThread.start {
+            let interest = SocketInterest(socket: line.guest, reads: false, writes: true)
+            while !isOver.load(ordering: .relaxed) {
+                _ = StreamSocket.wait([interest], until: .now.advanced(by: .milliseconds(50)))
+                _ = line.guest.send(piece[...])
+            }
+            done.signal()
+        }
+        #expect(throws: GuestAgentError.silent) { try GuestAgent(line.host, milliseconds: 200) }
+        isOver.store(true, ordering: .relaxed)
+        done.wait()
     }
 
     @Test("A line without an end is given up when it is longer than any answer")

@@ -147,6 +147,8 @@ public struct GuestAgent {
     /// A line without its end. What else is in the same piece is left for the next one.
     private mutating func readLine(until deadline: ContinuousClock.Instant) throws(GuestAgentError) -> [UInt8] {
         while true {
+            // A guest that never stops would be read for ever.
+            guard ContinuousClock.now < deadline else { throw .silent }
             if let end = unheard.firstIndex(of: UInt8(ascii: "\n")) {
                 defer { unheard.removeFirst(end + 1) }
                 return Array(unheard[..<end])
