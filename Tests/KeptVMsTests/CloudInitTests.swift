@@ -97,6 +97,9 @@ struct CloudInitTests {
             seed.commands = [command]
             #expect(throws: CloudInitError.self) { try seed.check() }
         }
+        // Each is short enough, and all of them are more than a copy could read again.
+        seed.commands = [String](repeating: String(repeating: "a", count: 16 << 10), count: 65)
+        #expect(throws: CloudInitError.userDataSize(limit: 1 << 20)) { try seed.files(GuestSetup(), instance: "i") }
         seed.commands = [String](repeating: "a", count: 257)
         #expect(throws: CloudInitError.tooMany(limit: 256)) { try seed.check() }
     }

@@ -72,10 +72,15 @@ public struct CloudInitSeed: Sendable, Hashable {
     ///   - instance: what tells this machine from its copies: cloud-init does once what it is told for each.
     func files(_ setup: GuestSetup, instance: String) throws -> [String: [UInt8]] {
         let metaData = MetaData(instanceID: instance, localHostname: setup.hostname)
+        let userData =
+            try userData ?? Array("#cloud-config\n\(StableJSON.text(of: config(setup), indented: true))\n".utf8)
+        // Many commands may be more than is read again for a copy.
+        guard userData.count <= Self.userDataLimit else {
+            throw CloudInitError.userDataSize(limit: Self.userDataLimit)
+        }
         return [
             Self.metaDataName: try StableJSON.bytes(of: metaData, indented: true) + [UInt8(ascii: "\n")],
-            Self.userDataName: try userData
-                ?? Array("#cloud-config\n\(StableJSON.text(of: config(setup), indented: true))\n".utf8),
+            Self.userDataName: userData,
         ]
     }
 
@@ -179,7 +184,7 @@ public enum CloudInitError: Error, Hashable, CustomStringConvertible {
         case .userData:
             "it is nothing that cloud-init knows: it has to begin with #cloud-config, with #! as a script does, or as "
                 + "another of its formats"
-        case .userDataSize(let limit): "it is larger than \(limit >> 20) MiB"
+        case .userDataSize(let limit): "what cloud-init is told is larger than \(limit >> 20) MiB"
         }
     }
 }
