@@ -49,6 +49,7 @@ extension VM {
         }
         DurableFile.synchronizeDirectory(of: renamed.path)
         // Before this it is a VM that was moved, which is as good.
+        state.movePaths(to: renamed.path)
         state.home = renamed.path
         try renamed.write(state)
         return renamed

@@ -74,7 +74,7 @@ public struct VM: Sendable {
     public func state() throws(HostError) -> VMState {
         guard Self.isThere(statePath) else { throw .state(name: name, path: statePath, reason: "it is not there") }
         let bytes = try Self.read(statePath, limit: 16 << 20)
-        let state: VMState
+        var state: VMState
         do {
             state = try JSONDecoder().decode(VMState.self, from: Data(bytes))
         } catch { throw .state(name: name, path: statePath, reason: "it is not what Dormouse wrote") }
@@ -82,6 +82,8 @@ public struct VM: Sendable {
             throw .state(
                 name: name, path: statePath, reason: "schema \(state.schema) is not known to this version of Dormouse")
         }
+        // The directory may have been moved since.
+        state.movePaths(to: path)
         return state
     }
 

@@ -209,13 +209,21 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
     ///
     /// - Parameter directory: where files are whose paths do not begin with a slash.
     func placed(in directory: String) -> VMConfiguration {
-        func path(_ path: String) -> String { path.hasPrefix("/") || path.isEmpty ? path : "\(directory)/\(path)" }
-        var placed = self
-        placed.kernel = kernel.map(path)
-        placed.initrd = initrd.map(path)
-        placed.uefiCode = uefiCode.map(path)
-        for index in (disks ?? []).indices { placed.disks?[index].path = path(disks?[index].path ?? "") }
-        return placed
+        withPaths { $0.hasPrefix("/") || $0.isEmpty ? $0 : "\(directory)/\($0)" }
+    }
+
+    /// The same with the files of a directory that has another name now.
+    func moved(from old: String, to new: String) -> VMConfiguration {
+        withPaths { $0.hasPrefix("\(old)/") ? new + $0.dropFirst(old.count) : $0 }
+    }
+
+    private func withPaths(_ path: (String) -> String) -> VMConfiguration {
+        var changed = self
+        changed.kernel = kernel.map(path)
+        changed.initrd = initrd.map(path)
+        changed.uefiCode = uefiCode.map(path)
+        for index in (disks ?? []).indices { changed.disks?[index].path = path(disks?[index].path ?? "") }
+        return changed
     }
 
     static func value<Value: RawRepresentable<String> & CaseIterable>(

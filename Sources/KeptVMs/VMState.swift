@@ -123,3 +123,13 @@ extension VMState {
         return Set(facts.compactMap { $0.flatMap { Fingerprint($0) } })
     }
 }
+
+extension VMState {
+    /// Names the files in the VM's directory by another place of that: a guest that is to find what it left finds them.
+    mutating func movePaths(to path: String) {
+        guard let home, home != path else { return }
+        if let old = run?.configuration { run?.configuration = old.moved(from: home, to: path) }
+        if let old = hibernation?.configuration { hibernation?.configuration = old.moved(from: home, to: path) }
+        if let old = lost?.slept?.configuration { lost?.slept?.configuration = old.moved(from: home, to: path) }
+    }
+}

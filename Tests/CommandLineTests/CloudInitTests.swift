@@ -27,6 +27,13 @@ struct CloudInitTests {
         #expect(try await Command.run(["rename", TestVM.name, "other"] + store).exitCode == 0)
         let resumed = try await Command.run(["start", "other"] + store)
         #expect(resumed.exitCode == 40 && !resumed.error.contains("refus"), "\(resumed.error)")
+        // Also in the environment that it left, which has the disk by its place then.
+        #expect(try await Command.run(["set", "other", "cpus=2"] + store).exitCode == 0)
+        #expect(try await Command.run(["start", "other", "--on-change", "keep"] + store).exitCode == 40)
+        #expect(try await Command.shell("mv \"$1/other\" \"$1/moved\"", vm.store).exitCode == 0)
+        #expect(try await Command.run(["start", "moved", "--on-change", "keep"] + store).exitCode == 40)
+        #expect(try await Command.shell("mv \"$1/moved\" \"$1/other\"", vm.store).exitCode == 0)
+        #expect(try await Command.run(["set", "other", "cpus=1"] + store).exitCode == 0)
         #expect(
             try await Command.shell(
                 "printf x | dd of=\"$1/other/cloud-init.iso\" bs=1 seek=40000 conv=notrunc", vm.store
