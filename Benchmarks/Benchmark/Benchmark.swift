@@ -1,5 +1,5 @@
-// How long a Debian kernel takes to boot, to hibernate, to resume and to compute, and how fast its disk is; what it
-// costs, and what it costs on QEMU and on the machine itself.
+// How long a Debian kernel takes to boot, to hibernate, to resume, to compute and to make processes, and how fast its
+// disk is; what it costs, and what it costs on QEMU and on the machine itself.
 //
 // Benchmarks/README.md describes the measurements. The monitors take turns within each round, so that whatever the host
 // does besides meets all of them.
@@ -14,23 +14,23 @@ struct Benchmark: ParsableCommand {
 
     /// What can be measured for itself.
     enum Part: String, ExpressibleByArgument, CaseIterable {
-        case boot, compute, disk
+        case boot, compute, processes, disk
     }
 
     @Option(help: "The dormouse to measure.") var dormouse: String
     @Option(help: "Another dormouse, such as an older one, that takes turns with it; ratios are to this one then.")
     var before: String?
     @Option(help: "The guest, a directory that scripts/fetch-guests made.") var guest: String
-    @Option(help: "An initramfs with the programs that compute and use the disk.") var programsInitrd: String
-    @Option(help: "The compute programs for this machine.") var native: String
+    @Option(help: "An initramfs with the programs.") var programsInitrd: String
+    @Option(help: "The directory of the programs for this machine.") var native: String
     @Option(
         help: ArgumentHelp(
             "The engine of Dormouse's CPU. May be repeated: each is measured. (default: Dormouse's own)",
             valueName: "engine"))
     var engine: [String] = []
-    @Option(help: "Measure only this: boot (with hibernation and resume), compute or disk.") var only: Part?
+    @Option(help: "Measure only this: boot (with hibernation and resume), compute, processes or disk.") var only: Part?
     @Option(
-        help: ArgumentHelp("Only these compute programs, separated by commas.", valueName: "names"),
+        help: ArgumentHelp("Only these programs, separated by commas.", valueName: "names"),
         transform: { $0.split(separator: ",").map(String.init) })
     var programs: [String] = []
     @Option(help: "How often everything is measured.") var rounds = 5
@@ -52,8 +52,9 @@ struct Benchmark: ParsableCommand {
     func run() throws {
         let guest = Guest(
             directory: URL(filePath: guest), programsInitrd: URL(filePath: programsInitrd), memoryMebibytes: memory)
-        let native = NativePrograms(executable: URL(filePath: native))
-        let programs = try native.select(self.programs)
+        let native = NativePrograms(directory: URL(filePath: native))
+        let sets = ProgramSet.allCases.filter { set in Part(rawValue: set.rawValue).map(measures) ?? false }
+        let programs = try native.select(self.programs, of: sets)
         let ours = Dormouse.all(executable: URL(filePath: dormouse), engines: engine)
         var monitors: [any Monitor] = ours
         var baseline: String?
@@ -74,8 +75,7 @@ struct Benchmark: ParsableCommand {
         if host.load >= 1 { note("the load of this machine is \(host.load): what follows says little") }
 
         var results = Results(
-            host: host, memoryMebibytes: memory, programs: measures(.compute) ? programs : [],
-            measured: ours.map(\.name), baseline: baseline)
+            host: host, memoryMebibytes: memory, programs: programs, measured: ours.map(\.name), baseline: baseline)
         for round in 1...rounds {
             for monitor in monitors {
                 var measurement = Measurement()
@@ -83,9 +83,9 @@ struct Benchmark: ParsableCommand {
                     note("round \(round) of \(rounds): \(monitor.name), boot")
                     try measurement.measureBoot(of: guest, on: monitor)
                 }
-                if measures(.compute) {
-                    note("round \(round) of \(rounds): \(monitor.name), compute")
-                    try measurement.measure(programs, in: guest, on: monitor)
+                for (set, names) in programs {
+                    note("round \(round) of \(rounds): \(monitor.name), \(set.rawValue)")
+                    try measurement.measure(names, of: set, in: guest, on: monitor)
                 }
                 if measures(.disk) {
                     note("round \(round) of \(rounds): \(monitor.name), disk")
@@ -93,8 +93,8 @@ struct Benchmark: ParsableCommand {
                 }
                 try results.add(measurement, of: monitor.name)
             }
-            if measures(.compute) && !withoutNative {
-                note("round \(round) of \(rounds): \(native.name), compute")
+            if !programs.isEmpty && !withoutNative {
+                note("round \(round) of \(rounds): \(native.name)")
                 try results.add(native.measure(programs), of: native.name)
             }
         }

@@ -1,5 +1,4 @@
-// One round of one monitor: boot and power off, boot and hibernate, resume; the compute programs; and a disk in each
-// format.
+// One round of one monitor: boot and power off, boot and hibernate, resume; programs; and a disk in each format.
 
 import Foundation
 
@@ -60,12 +59,12 @@ struct Measurement: Codable {
         }
     }
 
-    /// The compute programs, in one run of the guest.
-    mutating func measure(_ programs: [String], in guest: Guest, on monitor: any Monitor) throws {
+    /// Programs of a set, in one run of the guest.
+    mutating func measure(_ programs: [String], of set: ProgramSet, in guest: Guest, on monitor: any Monitor) throws {
         var guest = guest
         guest.initrd = guest.programsInitrd
         let process = try Scratch.use { scratch in
-            let test = "compute dormouse.programs=\(programs.joined(separator: ","))"
+            let test = "\(set.rawValue) dormouse.programs=\(programs.joined(separator: ","))"
             return try run(test, of: guest, on: monitor, scratch, countsMemory: false)
         }
         try add(programs, of: process)

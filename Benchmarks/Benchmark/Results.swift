@@ -31,7 +31,7 @@ struct Host: Codable {
 struct Results {
     let host: Host
     let memoryMebibytes: Int
-    let programs: [String]
+    let programs: [ProgramSet: [String]]
     /// The monitors that are compared with the baseline: ours.
     let measured: [String]
     let baseline: String?
@@ -40,7 +40,7 @@ struct Results {
     private var names: [String] = []
     private var checksums: [String: (value: String, by: String)] = [:]
 
-    init(host: Host, memoryMebibytes: Int, programs: [String], measured: [String], baseline: String?) {
+    init(host: Host, memoryMebibytes: Int, programs: [ProgramSet: [String]], measured: [String], baseline: String?) {
         self.host = host
         self.memoryMebibytes = memoryMebibytes
         self.programs = programs
@@ -95,8 +95,9 @@ struct Results {
         quotient(seconds(program, of: other), seconds(program, of: name))
     }
 
-    /// The geometric mean of all programs' speeds.
-    private func meanSpeed(of name: String, against other: String) -> Double? {
+    /// The geometric mean of the speeds of a set's programs.
+    private func meanSpeed(_ set: ProgramSet, of name: String, against other: String) -> Double? {
+        let programs = programs[set] ?? []
         let speeds = programs.compactMap { speed($0, of: name, against: other) }
         guard !speeds.isEmpty, speeds.count == programs.count else { return nil }
         return exp(speeds.map(log).reduce(0, +) / Double(speeds.count))
@@ -116,7 +117,8 @@ struct Results {
             \(host.date), \(host.processor), \(host.cores) cores, \(host.system), load before \(host.load)
             Linux \(host.guest), 1 CPU, \(memoryMebibytes) MiB; \(versions.joined(separator: "; "))
             """
-        return ([heading] + [bootTable(), programTable(), diskTable()].compactMap { $0 }).joined(separator: "\n\n")
+        let tables = [bootTable()] + ProgramSet.allCases.map(programTable) + [diskTable()]
+        return ([heading] + tables.compactMap { $0 }).joined(separator: "\n\n")
     }
 
     private var roundCount: Int { rounds[names[0]]?.count ?? 0 }
@@ -134,9 +136,9 @@ struct Results {
         return Self.table(["median of \(roundCount)"] + monitors + ratioTitles, rows)
     }
 
-    /// Medians in seconds, and our speed as multiples of the others'; nil if no program was run.
-    private func programTable() -> String? {
-        guard !programs.isEmpty else { return nil }
+    /// Medians in seconds, and our speed as multiples of the others'; nil if no program of the set was run.
+    private func programTable(_ set: ProgramSet) -> String? {
+        guard let programs = programs[set] else { return nil }
         let others = names.filter { !measured.contains($0) }
         let pairs = measured.flatMap { name in others.map { (name: name, other: $0) } }
         var rows = programs.map { program in
@@ -145,7 +147,7 @@ struct Results {
         }
         rows.append(
             ["geometric mean"] + names.map { _ in "" }
-                + pairs.map { Self.text(meanSpeed(of: $0.name, against: $0.other), prefix: "× ") })
+                + pairs.map { Self.text(meanSpeed(set, of: $0.name, against: $0.other), prefix: "× ") })
         return Self.table(
             ["seconds, median of \(roundCount)"] + names + pairs.map { "speed of \($0.name) to \($0.other)" }, rows)
     }
@@ -207,7 +209,8 @@ extension Results {
         var ratios: [String: [String: Double]]
         /// By the name of ours, then of the other, then of the program: above one is quicker.
         var speeds: [String: [String: [String: Double]]]
-        var geometricMeans: [String: [String: Double]]
+        /// The same of a set of programs.
+        var geometricMeans: [String: [String: [String: Double]]]
         /// MiB in a second, by the name of the monitor, of the format and of the pattern.
         var disks: [String: [String: [String: Double]]]
         var rounds: [String: [Measurement]]
@@ -219,18 +222,25 @@ extension Results {
             Dictionary(uniqueKeysWithValues: keys.compactMap { key in value(key).map { (key, $0) } })
         }
         let quantities = Quantity.allCases.map(\.rawValue)
+        let programNames = programs.values.flatMap(\.self)
         func quantity(_ name: String, _ value: (Quantity) -> Double?) -> Double? {
             Quantity(rawValue: name).flatMap(value)
         }
         let contents = File(
             host: host, memoryMebibytes: memoryMebibytes,
             medians: each(names) { name in each(quantities) { quantity($0) { median($0, of: name) } } },
-            programSeconds: each(names) { name in each(programs) { seconds($0, of: name) } },
+            programSeconds: each(names) { name in each(programNames) { seconds($0, of: name) } },
             ratios: each(measured) { name in each(quantities) { quantity($0) { ratio($0, of: name) } } },
             speeds: each(measured) { name in
-                each(others) { other in each(programs) { speed($0, of: name, against: other) } }
+                each(others) { other in each(programNames) { speed($0, of: name, against: other) } }
             },
-            geometricMeans: each(measured) { name in each(others) { meanSpeed(of: name, against: $0) } },
+            geometricMeans: each(measured) { name in
+                each(others) { other in
+                    each(ProgramSet.allCases.map(\.rawValue)) { set in
+                        ProgramSet(rawValue: set).flatMap { meanSpeed($0, of: name, against: other) }
+                    }
+                }
+            },
             disks: each(names) { name in
                 each(DiskImage.Format.allCases.map(\.rawValue)) { format in
                     each(DiskPattern.allCases.map(\.rawValue)) { pattern in
