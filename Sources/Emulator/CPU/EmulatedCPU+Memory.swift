@@ -50,6 +50,7 @@ extension EmulatedCPU {
     func locate(_ tagged: UInt64, isWrite: Bool, privilege: AccessPrivilege) -> Location? {
         let address = withoutTag(tagged)
         let page = address & TLBGeometry.pageMask
+        let context = context
         let entry = context.entry(privilege, address)
         if (isWrite ? entry.writeTag : entry.readTag) == page {
             // Safe: an entry that is there was made for a page of memory.
@@ -75,7 +76,7 @@ extension EmulatedCPU {
                 }
                 return .memory(pointer + Int(address & ~TLBGeometry.pageMask))
             }
-            fill(entry, page: page, translation, host: pointer, isWrite: isWrite, privilege: privilege)
+            fill(entry, in: context, page: page, translation, host: pointer, isWrite: isWrite, privilege: privilege)
             return .memory(pointer + Int(address & ~TLBGeometry.pageMask))
         }
     }
@@ -89,14 +90,16 @@ extension EmulatedCPU {
         guard let contents = memory.contents(at: physicalPage, count: 1 << 12) else { return nil }
         // Safe: the entry has no tag for writes.
         let pointer = UnsafeMutableRawPointer(mutating: contents)
-        fill(entry, page: page, translation, host: pointer, isWrite: false, isROM: true, privilege: privilege)
+        fill(
+            entry, in: context, page: page, translation, host: pointer, isWrite: false, isROM: true,
+            privilege: privilege)
         context.holdsROM = true
         return pointer
     }
 
     private func fill(
-        _ entry: TLBEntry, page: UInt64, _ translation: Translation, host: UnsafeMutableRawPointer, isWrite: Bool,
-        isROM: Bool = false, privilege: AccessPrivilege
+        _ entry: TLBEntry, in context: TranslationContext, page: UInt64, _ translation: Translation,
+        host: UnsafeMutableRawPointer, isWrite: Bool, isROM: Bool = false, privilege: AccessPrivilege
     ) {
         let physicalPage = translation.physicalAddress & TLBGeometry.pageMask
         let isEL1 = privilege != .el0

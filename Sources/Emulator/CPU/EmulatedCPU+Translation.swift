@@ -128,23 +128,29 @@ extension EmulatedCPU {
 ///
 /// Safe: addresses are checked to be in memory and are multiples of 8, so that the host's atomics apply.
 struct WalkMemory: DescriptorMemory {
-    let memory: GuestMemory
+    private let guest: Unmanaged<GuestMemory>
+
+    /// Safe: a walk ends before its caller, which has the memory. Counting references would take as long as a load.
+    init(memory: GuestMemory) { guest = .passUnretained(memory) }
 
     @inline(__always)
     func loadDescriptor(at address: UInt64) -> UInt64? {
-        guard let pointer = memory.pointer(at: address, count: 8) else { return loadDescriptorFromROM(at: address) }
+        let pointer = guest._withUnsafeGuaranteedRef { $0.pointer(at: address, count: 8) }
+        guard let pointer else { return loadDescriptorFromROM(at: address) }
         return HostAtomics.load(pointer, as: UInt64.self)
     }
 
     /// Firmware that runs from flash has its first tables there.
     @inline(never)
     private func loadDescriptorFromROM(at address: UInt64) -> UInt64? {
-        guard let pointer = memory.contents(at: address, count: 8) else { return nil }
+        let contents = guest._withUnsafeGuaranteedRef { $0.contents(at: address, count: 8) }
+        guard let pointer = contents else { return nil }
         return HostAtomics.load(UnsafeMutableRawPointer(mutating: pointer), as: UInt64.self)
     }
 
     func compareExchangeDescriptor(at address: UInt64, expected: UInt64, desired: UInt64) -> Bool? {
-        guard let pointer = memory.pointer(at: address, count: 8) else { return nil }
+        let pointer = guest._withUnsafeGuaranteedRef { $0.pointer(at: address, count: 8) }
+        guard let pointer else { return nil }
         return HostAtomics.compareExchange(pointer, expected: expected, desired: desired) == expected
     }
 }

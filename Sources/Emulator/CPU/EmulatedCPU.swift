@@ -17,7 +17,8 @@ public final class EmulatedCPU: DebuggableCPU, @unchecked Sendable {
     let configuration: BackendConfiguration
     let codeCache: CodeCache
     #if arch(x86_64)
-    let translator: Translator?
+    /// Safe: it is the machine's, which outlives its CPUs. Nobody wants to count a reference at each way in.
+    let translator: Unmanaged<Translator>?
     #endif
     /// Whether blocks become host code when they are hot.
     let translatesHotBlocks: Bool
@@ -114,7 +115,7 @@ public final class EmulatedCPU: DebuggableCPU, @unchecked Sendable {
         isAlone = configuration.cpuCount == 1
         builder = BlockBuilder(for: configuration.model)
         #if arch(x86_64)
-        translator = vm.translator
+        translator = vm.translator.map(Unmanaged.passUnretained)
         translatesHotBlocks = translator != nil
         #else
         translatesHotBlocks = false

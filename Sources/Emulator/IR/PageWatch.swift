@@ -7,8 +7,10 @@ import Synchronization
 
 /// The pages of a machine's memory.
 ///
+/// A class, so that a look at a page counts no references of what this is made of.
+///
 /// Safe to share between threads: the bytes never move, and are only accessed as atomics.
-struct PageWatch: @unchecked Sendable {
+final class PageWatch: @unchecked Sendable {
     private let memory: GuestMemory
     private let bytes: HostMapping
 

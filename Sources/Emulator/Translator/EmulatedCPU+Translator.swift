@@ -20,7 +20,7 @@ extension EmulatedCPU {
             state.setWord(CPUState.Offset.exitLink, 0)
             return nil
         }
-        return runTranslated(block, translator)
+        return translator._withUnsafeGuaranteedRef { runTranslated(block, $0) }
     }
 
     @inline(never)
