@@ -74,6 +74,10 @@ public struct CPUState: @unchecked Sendable {
         public static let userMask = 0x3FC
         /// System registers and the software TLB's pointers, from here on: see `CPUState+System`.
         public static let system = 0x400
+        /// The instruction pages of the address space in use: see `TranslationContext`.
+        public static let instructionPages = 0xFE8
+        /// `KnownBlocks.base`.
+        public static let knownBlocks = 0xFF0
         /// UInt64: not 0 if some slot of `recentPages` is in use.
         public static let recentPagesInUse = 0xFF8
         /// Where accesses in loops of translated code went last: see `RecentPages`.

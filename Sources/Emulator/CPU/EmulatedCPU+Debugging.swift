@@ -155,7 +155,7 @@ extension EmulatedCPU {
         debugger = DebuggerView(debuggerOrders.withLock(\.self))
         pendingWatchpoint = nil
         if hadWatchpoints || debugger.hasWatchpoints { invalidateAllTranslations() }
-        for context in contexts { context.invalidateJumpCache() }
+        forgetBlocks()
     }
 
     /// Whether the CPU stops before the instruction at its PC; it does so when it looks at its requests next.

@@ -51,6 +51,7 @@ extension EmulatedCPU {
         context.lastUse = contextUses
         state.setUserTable(context.table(.el0))
         state.setWord(CPUState.Offset.jumpCache, UInt64(UInt(bitPattern: context.jumpCache)))
+        state.setWord(CPUState.Offset.instructionPages, UInt64(UInt(bitPattern: context.instructionPages)))
     }
 
     /// Makes room in the software TLB. Between blocks: each sets the table that it uses.

@@ -42,6 +42,7 @@ public final class EmulatedCPU: DebuggableCPU, @unchecked Sendable {
     @exclusivity(unchecked) var context: TranslationContext
     @exclusivity(unchecked) var contextUses: UInt64 = 0
     @exclusivity(unchecked) var recentPages: RecentPages
+    let knownBlocks = KnownBlocks()
 
     /// Where a block outside the code cache is (of a stepped instruction, or of a page that is written all the time),
     /// and whether an instruction is being stepped.
@@ -279,7 +280,13 @@ public final class EmulatedCPU: DebuggableCPU, @unchecked Sendable {
     /// Forgets every block's address.
     func releaseBlocks() {
         forgetLinks()
+        forgetBlocks()
+    }
+
+    /// Forgets where blocks are, but for the one that is executed.
+    func forgetBlocks() {
         for context in contexts { context.invalidateJumpCache() }
+        knownBlocks.forget()
     }
 
     // MARK: Counting

@@ -137,7 +137,9 @@ extension EmulatedCPU {
         }
         let entry = JumpCache.entry(pc, mode: mode, in: context.jumpCache)
         let block: Block
-        if let found = codeCache.find(physical, mode: mode) {
+        if let known = knownBlocks.find(physical, mode: mode), known.isValid {
+            block = known
+        } else if let found = codeCache.find(physical, mode: mode) {
             block = found
         } else if contendedFetches > 0, physical & TLBGeometry.pageMask == contendedPage {
             contendedFetches -= 1
@@ -153,12 +155,14 @@ extension EmulatedCPU {
         // The PC is aligned, without a tag, and translates: `fetchAddress` has seen to it.
         entry[0] = pc
         entry[1] = UInt64(UInt(bitPattern: block.base))
-        context.noteExecuted(pc, mode: mode)
+        context.noteExecuted(mode: mode)
+        // A debugger's breakpoints are at virtual addresses, and blocks that end before one are not for everybody.
+        if !debugger.isActive { knownBlocks.insert(block, at: physical, mode: mode) }
         return block
     }
 
     /// The exception level by which translations of instruction addresses are told apart.
-    private static func fetchLevel(isEL0: Bool) -> UInt64 { isEL0 ? 0 : 1 }
+    static func fetchLevel(isEL0: Bool) -> UInt64 { isEL0 ? 0 : 1 }
 
     /// The physical page that holds the instruction at `pc`; nil after an instruction abort.
     private func fetchPage(_ pc: UInt64, isEL0: Bool) -> PhysicalAddress? {

@@ -121,7 +121,7 @@ final class TranslationContext {
     private let largePages: AddressFilter
     /// Tables that may hold anything, by `AccessPrivilege`.
     @exclusivity(unchecked) private var filled = InlineArray<3, Bool>(repeating: true)
-    /// Which pages may have entries in the jump cache.
+    /// Which pages may have entries in the jump cache: those that instructions were fetched from.
     private let executedPages: AddressFilter
     /// Whether the part of the jump cache for a mode, and the instruction pages, may hold anything.
     @exclusivity(unchecked) private var hasExecuted = InlineArray<4, Bool>(repeating: false)
@@ -234,13 +234,17 @@ final class TranslationContext {
 
     // MARK: Instruction pages
 
-    private var instructionPages: UnsafeMutableRawPointer { memory + AccessPrivilege.count * Self.initialTableBytes }
+    /// Where instructions are fetched from. Translated code looks here, too: see `TranslatorStubs`.
+    var instructionPages: UnsafeMutableRawPointer { memory + AccessPrivilege.count * Self.initialTableBytes }
+    /// `address >> instructionPageShift & instructionPageMask` is the byte offset of an address's entry.
+    static let instructionPageShift = UInt8(TLBGeometry.pageShift) - 4
+    static let instructionPageMask = UInt64(instructionPageBytes - 16)
 
     /// Two words: the key (virtual page | exception level, or all ones), and the physical page. Of the key's low twelve
     /// bits, which are ours, only the lowest is ever looked for: no address has the key of an empty entry.
     private func instructionPage(_ address: UInt64) -> UnsafeMutablePointer<UInt64> {
-        let index = Int(truncatingIfNeeded: address >> TLBGeometry.pageShift) & (Self.instructionPageCount - 1)
-        return (instructionPages + index * 16).assumingMemoryBound(to: UInt64.self)
+        let offset = address >> UInt64(Self.instructionPageShift) & Self.instructionPageMask
+        return (instructionPages + Int(truncatingIfNeeded: offset)).assumingMemoryBound(to: UInt64.self)
     }
 
     /// The physical page that instructions at `address` are fetched from at exception level `level`, if it is known.
@@ -254,14 +258,14 @@ final class TranslationContext {
         entry[0] = address & TLBGeometry.pageMask | level
         entry[1] = physical & TLBGeometry.pageMask
         hasFetched = true
+        // From here on translated code may put the page's blocks into the jump cache.
+        executedPages.insert(address, sizeLog2: TLBGeometry.pageShift)
+        noteExecuted(mode: BlockMode(isEL0: level == 0, stackIsMisaligned: false))
         noteSize(sizeLog2, at: address)
     }
 
-    /// Remembers that the jump cache got an entry for `address` at `mode`.
-    func noteExecuted(_ address: UInt64, mode: BlockMode) {
-        executedPages.insert(address, sizeLog2: TLBGeometry.pageShift)
-        hasExecuted[mode.index] = true
-    }
+    /// Remembers that the jump cache may get entries for `mode`, of pages that are known.
+    func noteExecuted(mode: BlockMode) { hasExecuted[mode.index] = true }
 
     // MARK: Filling
 
@@ -293,23 +297,22 @@ final class TranslationContext {
             displacements[index] = 0
             filled[index] = false
         }
-        if hasFetched { memset(instructionPages, 0xFF, Self.instructionPageBytes) }
-        hasFetched = false
-        memset(memory + Self.victimOffset, 0xFF, Self.victimBytes)
         invalidateJumpCache()
+        if hasFetched {
+            memset(instructionPages, 0xFF, Self.instructionPageBytes)
+            executedPages.removeAll()
+            hasFetched = false
+        }
+        for mode in BlockMode.all { hasExecuted[mode.index] = false }
+        memset(memory + Self.victimOffset, 0xFF, Self.victimBytes)
         largeSizes = 0
         largePages.removeAll()
         holdsROM = false
     }
 
+    /// The pages that instructions are fetched from stay known, and may get entries again at any time.
     func invalidateJumpCache() {
-        var anything = false
-        for mode in BlockMode.all where hasExecuted[mode.index] {
-            hasExecuted[mode.index] = false
-            JumpCache.invalidateAll(mode: mode, in: jumpCache)
-            anything = true
-        }
-        if anything { executedPages.removeAll() }
+        for mode in BlockMode.all where hasExecuted[mode.index] { JumpCache.invalidateAll(mode: mode, in: jumpCache) }
     }
 
     /// Drops what translates `address`.

@@ -64,6 +64,7 @@ extension EmulatedCPU {
     func prepareForTranslator() {
         state.setWord(CPUState.Offset.cpu, UInt64(UInt(bitPattern: Unmanaged.passUnretained(self).toOpaque())))
         state.setWord(CPUState.Offset.codeBase, UInt64(UInt(bitPattern: codeCache.base)))
+        state.setWord(CPUState.Offset.knownBlocks, UInt64(UInt(bitPattern: knownBlocks.base)))
         state.storeVectorConstants()
     }
 }

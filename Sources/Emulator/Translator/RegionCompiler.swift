@@ -443,7 +443,7 @@ struct RegionCompiler {
         // The region's mode says in which part, for any address: see `JumpCache`.
         let part = Int32(JumpCache.offset(of: region.mode))
         assembler.arithmetic(.cmp, .rax, .memory(.rcx, part))
-        assembler.jump(if: .ne).resolve(to: stubs.lookUpUnlinked)
+        assembler.jump(if: .ne).resolve(to: stubs.find(region.mode))
         assembler.move(.rdx, .memory(.rcx, part + 8))
         assembler.arithmetic(.and, .register(.rax), constant: -0x1000)
         assembler.store(.rax, state(CPUState.Offset.pageOfPC))

@@ -27,6 +27,10 @@ struct TranslatorStubs: @unchecked Sendable {
     private(set) var lookUp: UnsafeMutableRawPointer
     /// The same, when no link is to be made: the entry of every block that is not translated, too.
     private(set) var lookUpUnlinked: UnsafeMutableRawPointer
+    /// By whether they are for EL0: jump to the code for the address in RAX, which is stored and for which the jump cache
+    /// has nothing in the entry that RCX leads to.
+    private var findForEL0: UnsafeMutableRawPointer
+    private var findForEL1: UnsafeMutableRawPointer
     /// Leaves for the interpreter: RSI the operation and RDX the block, from the state block's `codeBase`.
     private(set) var resume: UnsafeMutableRawPointer
     /// Calls the helper of an operation, or leaves for the interpreter. Changes all scratch and guest registers.
@@ -68,6 +72,11 @@ struct TranslatorStubs: @unchecked Sendable {
         for register in Self.saved.reversed() { assembler.pop(register) }
         assembler.returnToCaller()
 
+        findForEL0 = assembler.cursor
+        Self.emitFind(&assembler, BlockMode(isEL0: true, stackIsMisaligned: false), otherwise: lookUpUnlinked)
+        findForEL1 = assembler.cursor
+        Self.emitFind(&assembler, BlockMode(isEL0: false, stackIsMisaligned: false), otherwise: lookUpUnlinked)
+
         resume = assembler.cursor
         Self.emitExitOperation(&assembler)
         assembler.move(.rax, constant: UInt64(TranslatorExit.resume))
@@ -89,6 +98,55 @@ struct TranslatorStubs: @unchecked Sendable {
         Self.emitRecall(&assembler, tag: TLBEntry.Offset.writeTag)
 
         end = assembler.cursor
+    }
+
+    /// Where code of `mode` goes whose jump cache has nothing for an address. A misaligned SP is rare: the dispatcher does.
+    func find(_ mode: BlockMode) -> UnsafeMutableRawPointer {
+        if mode.stackIsMisaligned { return lookUpUnlinked }
+        return mode.isEL0 ? findForEL0 : findForEL1
+    }
+
+    /// What `EmulatedCPU.findBlock` does where everything is known: the address's page, and the block there. A tagged
+    /// address is that of no page. The block may have been dropped: its host code leads out then.
+    private static func emitFind(
+        _ assembler: inout Assembler, _ mode: BlockMode, otherwise: UnsafeMutableRawPointer
+    ) {
+        assembler.test(.register(.rax), constant: 3, wide: false)
+        assembler.jump(if: .ne, to: otherwise)
+        // The address's page, and the exception level.
+        assembler.move(.rdi, .rax)
+        assembler.arithmetic(.and, .register(.rdi), constant: -0x1000)
+        assembler.move(.r8, .rdi)
+        let level = EmulatedCPU.fetchLevel(isEL0: mode.isEL0)
+        if level != 0 { assembler.arithmetic(.or, .register(.r8), constant: Int32(level)) }
+        assembler.move(.rdx, .rax)
+        assembler.shift(.shr, .rdx, by: TranslationContext.instructionPageShift)
+        assembler.arithmetic(
+            .and, .register(.rdx), constant: Int32(TranslationContext.instructionPageMask), wide: false)
+        assembler.arithmetic(.add, .rdx, state(CPUState.Offset.instructionPages))
+        assembler.arithmetic(.cmp, .r8, .memory(.rdx))
+        assembler.jump(if: .ne, to: otherwise)
+        // The address in memory.
+        assembler.move(.rsi, .rax)
+        assembler.arithmetic(.and, .register(.rsi), constant: 0xFFF, wide: false)
+        assembler.arithmetic(.or, .rsi, .memory(.rdx, 8))
+        // See `KnownBlocks`: the place, and the key.
+        assembler.move(.rdx, .rsi)
+        assembler.shift(.shr, .rdx, by: KnownBlocks.foldShift)
+        assembler.arithmetic(.xor, .rdx, .register(.rsi))
+        assembler.shift(.shl, .rdx, by: 2)
+        assembler.arithmetic(.and, .register(.rdx), constant: Int32(KnownBlocks.indexMask), wide: false)
+        assembler.arithmetic(.add, .rdx, state(CPUState.Offset.knownBlocks))
+        if mode.rawValue != 0 { assembler.arithmetic(.or, .register(.rsi), constant: Int32(mode.rawValue)) }
+        assembler.not(.rsi, wide: true)
+        assembler.arithmetic(.cmp, .rsi, .memory(.rdx))
+        assembler.jump(if: .ne, to: otherwise)
+        assembler.move(.rdx, .memory(.rdx, 8))
+        let part = Int32(JumpCache.offset(of: mode))
+        assembler.store(.rax, .memory(.rcx, part))
+        assembler.store(.rdx, .memory(.rcx, part + 8))
+        assembler.store(.rdi, state(CPUState.Offset.pageOfPC))
+        assembler.jump(through: .memory(.rdx, Int32(Block.Offset.hostCode)))
     }
 
     /// What `recallRead` and `recallWrite` are given in RCX.
