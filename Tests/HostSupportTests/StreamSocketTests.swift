@@ -22,4 +22,37 @@ struct StreamSocketTests {
         #expect(try end(ofClientThatResets: true) == ECONNRESET)
         #expect(try end(ofClientThatResets: false) == 0)
     }
+
+    private func line(_ socket: StreamSocket) -> String? {
+        guard case .text(let text) = socket.readLine(milliseconds: 0) else { return nil }
+        return text
+    }
+
+    @Test("What comes behind a line stays for whoever reads next, and a line may come in pieces and be long")
+    func lines() throws {
+        let (one, other) = try StreamSocket.pair()
+        let long = String(repeating: "long ", count: 3000)
+        for piece in ["one\ntwo\n", "thr", "ee\n\nrest"] {
+            #expect(one.send(Array(piece.utf8)[...]) == piece.utf8.count)
+        }
+        #expect(line(other) == "one")
+        #expect(line(other) == "two")
+        #expect(line(other) == "three")
+        #expect(line(other) == "")
+        guard case .bytes(let rest) = other.readAvailable(limit: 100) else { return #expect(Bool(false)) }
+        #expect(String(decoding: rest, as: UTF8.self) == "rest")
+        #expect(one.write(line: long))
+        #expect(line(other) == long)
+        #expect(line(other) == nil)
+    }
+
+    @Test("Bytes without an end of a line are none, however many there are, and what is behind them is not lost")
+    func endless() throws {
+        let (one, other) = try StreamSocket.pair()
+        let bytes = [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 16) + Array("\nnext\n".utf8)
+        #expect(one.send(bytes[...]) == bytes.count)
+        #expect(line(other) == nil)
+        #expect(line(other) == "")
+        #expect(line(other) == "next")
+    }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Machine
 import Synchronization
 import Testing
@@ -52,6 +53,29 @@ struct ControlClientTests {
         #expect(suspended.outcome == .noReaction("the guest was woken from suspend to RAM, pressed"))
         let awake = try outcome(of: .stop, timeoutSeconds: 1, isSuspended: false, suspends: false)
         #expect(awake.pressed == 1)
+    }
+
+    @Test("VMs are asked at once: none is waited for before the others have been asked")
+    func atOnce() throws {
+        let (first, second) = (try TestStore(), try TestStore())
+        let vms = [try first.make(), try second.make()]
+        let others = try vms.map { try $0.lock() }
+        let asked = Mutex(0)
+        let servers = try vms.map { vm in
+            try ControlServer(vm) { _ in
+                asked.withLock { $0 += 1 }
+                // An answer needs that everybody was asked.
+                while asked.withLock({ $0 }) < vms.count { sched_yield() }
+                return ControlReply(done: true, detail: vm.path, state: .suspended)
+            }
+        }
+        for server in servers { try server.start() }
+        let phases = try vms.map { try VMPhase($0) }
+        let pending = zip(vms, phases).map { $1.ask($0) }
+        let replies = try pending.map { try #require(try $0?.reply()) }
+        #expect(replies.map(\.detail) == vms.map(\.path))
+        #expect(zip(phases, replies).map { $0.state(of: vms[0], $1) } == ["suspended", "suspended"])
+        withExtendedLifetime((others, servers)) {}
     }
 
     @Test("A guest that does nothing has not reacted")

@@ -238,6 +238,8 @@ public final class StreamSocket: Sendable {
     }
 
     private static let longestLine = 1 << 16
+    /// Bytes of a line that are looked at together.
+    private static let chunkByteCount = 1024
 
     /// Reads a line, for at most `milliseconds`.
     ///
@@ -245,6 +247,8 @@ public final class StreamSocket: Sendable {
     public func readLine(milliseconds: Int?) -> Line {
         let deadline = milliseconds.map { ContinuousClock.now.advanced(by: .milliseconds($0)) }
         var line: [UInt8] = []
+        // Safe, for both calls of `recv`: it fills at most as many bytes as there are, and says how many it did.
+        var chunk = [UInt8](repeating: 0, count: Self.chunkByteCount)
         while line.count < Self.longestLine {
             let left = deadline.map { max(0, Int32(clamping: Self.milliseconds(ContinuousClock.now.duration(to: $0)))) }
             var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
@@ -252,13 +256,17 @@ public final class StreamSocket: Sendable {
             let ready = poll(&polled, 1, left ?? -1)
             if ready < 0 && errno == EINTR { continue }
             guard ready > 0 else { return .timeout }
-            var byte: UInt8 = 0
-            // Safe: one byte is read into one byte.
-            let count = recv(descriptor, &byte, 1, 0)
+            // What is behind the line stays where it is: it is for whoever reads next.
+            let count = chunk.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, Int32(MSG_PEEK)) }
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { return .end }
-            if byte == UInt8(ascii: "\n") { return .text(String(decoding: line, as: UTF8.self)) }
-            line.append(byte)
+            let end = chunk[..<count].firstIndex(of: UInt8(ascii: "\n"))
+            let taken = min(end.map { $0 + 1 } ?? count, Self.longestLine - line.count)
+            // Safe: no more than was there a moment ago, and nobody else reads.
+            let read = chunk.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, taken, 0) }
+            guard read == taken else { return .end }
+            line += chunk[..<(end.map { min($0, taken) } ?? taken)]
+            if let end, end < taken { return .text(String(decoding: line, as: UTF8.self)) }
         }
         return .end
     }

@@ -103,23 +103,52 @@ extension VM {
     ///   - verb: what is asked for.
     ///   - patience: how long the VM has to answer, in milliseconds; nil: 10 s.
     public func tell(_ verb: ControlVerb, patience: Int? = nil) throws(HostError) -> ControlReply {
-        try send(verb, patience: patience ?? Self.lineMilliseconds).1
+        try send(verb, patience: patience).1
     }
 
-    private func send(
-        _ verb: ControlVerb, patience: Int = lineMilliseconds
-    ) throws(HostError) -> (StreamSocket, ControlReply) {
+    /// Asks for something that does not end the run, and does not wait for the answer: many VMs can be asked at once.
+    ///
+    /// - Parameters:
+    ///   - verb: what is asked for.
+    ///   - patience: how long the VM has to answer, in milliseconds; nil: 10 s.
+    public func begin(_ verb: ControlVerb, patience: Int? = nil) throws(HostError) -> PendingReply {
         let socket: StreamSocket
         do throws(StreamSocketError) {
             socket = try .connected(directory: path, name: "control")
         } catch { throw .notRunning(name: name) }
         guard socket.write(line: verb.rawValue) else { throw .control(name: name, reason: "it is gone") }
-        switch socket.readLine(milliseconds: patience) {
+        return PendingReply(name: name, socket: socket, patience: patience ?? Self.lineMilliseconds)
+    }
+
+    private func send(_ verb: ControlVerb, patience: Int? = nil) throws(HostError) -> (StreamSocket, ControlReply) {
+        let pending = try begin(verb, patience: patience)
+        return (pending.socket, try pending.reply())
+    }
+}
+
+/// What a running VM was asked for, and has yet to answer.
+public struct PendingReply: Sendable {
+    fileprivate let name: String
+    fileprivate let socket: StreamSocket
+    private let patience: Int
+    private let deadline: ContinuousClock.Instant
+
+    fileprivate init(name: String, socket: StreamSocket, patience: Int) {
+        self.name = name
+        self.socket = socket
+        self.patience = patience
+        deadline = .now.advanced(by: .milliseconds(patience))
+    }
+
+    /// Waits for the answer, until the VM has had its time since it was asked.
+    public func reply() throws(HostError) -> ControlReply {
+        let rest = max(0, Int((deadline - .now) / .milliseconds(1)))
+        switch socket.readLine(milliseconds: rest) {
         case .text(let line):
             guard let reply = ControlReply(line: line) else {
                 throw .control(name: name, reason: "it said something that is not understood")
             }
-            return (socket, reply)
+            return reply
         case .end: throw .control(name: name, reason: "it is gone")
         case .timeout: throw .control(name: name, reason: "no answer within \(patience) ms")
         }

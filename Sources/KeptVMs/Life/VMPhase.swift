@@ -28,6 +28,14 @@ public enum VMPhase: Sendable {
         return try? vm.tell(.status, patience: patience)
     }
 
+    /// Asks the process of a running VM how it is, for `state(of:_:)`; nil if there is none, or if it cannot be asked.
+    ///
+    /// - Parameter vm: the VM.
+    public func ask(_ vm: VM) -> PendingReply? {
+        guard case .running = self else { return nil }
+        return try? vm.begin(.status)
+    }
+
     /// The name of the state.
     ///
     /// - Parameters:

@@ -18,13 +18,40 @@ struct List: ParsableCommand {
     func run() throws {
         Command.run {
             let store = try storeOptions.location
-            let entries = try store.names().map { Entry(name: $0, in: store) }
+            let entries = Self.entries(try store.names(), in: store)
             if json {
                 Output.print(try StableJSON.text(of: entries, indented: true))
             } else {
                 for entry in entries { Output.print("\(entry.name)\t\(entry.words)") }
             }
             return entries.contains { $0.state == Entry.broken } ? .usage : .poweredOff
+        }
+    }
+
+    /// VMs whose processes are asked at once: each takes a file descriptor until it has answered.
+    private static let askedAtOnce = 128
+
+    private static func entries(_ names: [String], in store: VMStore) -> [Entry] {
+        var entries: [Entry] = []
+        for start in stride(from: 0, to: names.count, by: askedAtOnce) {
+            let looks = names[start..<min(names.count, start + askedAtOnce)].map { Look(name: $0, in: store) }
+            entries += looks.map { Entry($0, in: store) }
+        }
+        return entries
+    }
+
+    /// A first look at a VM. The process of one that runs has been asked how it is, and answers while others are asked.
+    private struct Look {
+        var name: String
+        var found: Result<(vm: VM, phase: VMPhase, reply: PendingReply?), HostError>
+
+        init(name: String, in store: VMStore) {
+            self.name = name
+            do throws(HostError) {
+                let vm = try store.vm(name)
+                let phase = try VMPhase(vm)
+                found = .success((vm, phase, phase.ask(vm)))
+            } catch { found = .failure(error) }
         }
     }
 
@@ -44,18 +71,17 @@ struct List: ParsableCommand {
         /// Whose service manager starts it, if one does.
         var enabled: UnitScope?
 
-        init(name: String, in store: VMStore) {
-            self.name = name
+        init(_ look: Look, in store: VMStore) {
+            name = look.name
             path = "\(store.path)/\(name)"
             do throws(HostError) {
-                let vm = try store.vm(name)
-                let phase = try VMPhase(vm)
+                let (vm, phase, pending) = try look.found.get()
                 // A VM whose configuration is damaged cannot be started, however its last run ended.
                 _ = try vm.configuration()
-                state = phase.state(of: vm)
+                lastEnd = try vm.state().lastEnd
+                state = phase.state(of: vm, try? pending?.reply())
                 words = phase.words
                 if case .running(let holder) = phase { process = Int(holder) }
-                lastEnd = try vm.state().lastEnd
                 enabled = vm.enabledScope
             } catch {
                 state = Self.broken
