@@ -127,15 +127,14 @@ extension VMConfiguration {
         _ table: TOMLTable, _ keys: [ConfigurationKey], _ place: ConfigurationPlace
     ) throws(VMConfigurationError) {
         for name in table.keys.sorted() {
-            let words = place.words(name)
             guard let key = keys.first(where: { $0.name == name }) else {
                 throw VMConfigurationError(
-                    "\(words) is no key; "
+                    "\(place.words(name)) is no key; "
                         + (nearest(to: name, in: place.section).map { "do you mean \($0)?" }
                             ?? "there are \(keys.map(\.name).joined(separator: ", "))"))
             }
             guard let value = table[name], try isRight(value, key, place) else {
-                throw VMConfigurationError("\(words) has to be \(key.value.words)")
+                throw VMConfigurationError("\(place.words(name)) has to be \(key.value.words)")
             }
         }
         for key in keys where key.isRequired && !table.contains(key: key.name) {
@@ -204,6 +203,7 @@ struct ConfigurationPlace {
     }
 
     /// The key, with its line if that can be told: a key may be written in other ways than at the beginning of a line.
+    /// The text is searched for that, so it is for errors only.
     func words(_ key: String) -> String {
         line(of: key).map { "line \($0): \(path(key))" } ?? path(key)
     }
