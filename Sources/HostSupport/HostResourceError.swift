@@ -9,6 +9,7 @@ public struct HostResourceError: AttributedError, Equatable {
         case thread = "start a thread"
         case pipe = "make a pipe"
         case process = "start a process"
+        case watch = "watch files"
     }
 
     public var resource: Resource

@@ -19,11 +19,13 @@ public struct EventLog: Sendable {
     /// Bytes that are read of a file at most: nobody but us writes longer ones.
     private static let readLimit = 4 << 20
 
+    private let directory: String
     private let path: String
     private let earlierPath: String
     private let byteLimit: Int
 
     init(_ vm: VM, byteLimit: Int = Self.byteLimit) {
+        directory = vm.path
         path = "\(vm.path)/\(Self.name)"
         earlierPath = "\(vm.path)/\(Self.earlierName)"
         self.byteLimit = byteLimit
@@ -50,6 +52,16 @@ public struct EventLog: Sendable {
         // Safe: `stat` fills in the structure and does not keep its address.
         guard unsafe stat(path, &status) == 0 else { return nil }
         return Stamp(device: UInt64(status.st_dev), file: UInt64(status.st_ino), size: Int(status.st_size))
+    }
+
+    /// Has `watch` tell of events to come.
+    ///
+    /// - Parameter watch: who tells.
+    /// - Returns: whether it will.
+    public func tell(_ watch: FileWatch) -> Bool {
+        // There may be no event yet, and then there is another file.
+        watch.add(.file(path))
+        return watch.add(.directory(directory))
     }
 
     /// The events with a number above `number`, the oldest first.

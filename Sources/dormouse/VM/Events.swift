@@ -1,7 +1,7 @@
 // `dormouse events`: which states VMs came into, when and why.
 
 import ArgumentParser
-import Glibc
+import HostSupport
 import KeptVMs
 
 struct Events: ParsableCommand {
@@ -33,34 +33,53 @@ struct Events: ParsableCommand {
         guard after == nil || names.count == 1 else { throw ValidationError("--after needs the name of one VM") }
     }
 
-    /// How often events that are followed are looked at, in microseconds.
-    private static let pollMicroseconds: useconds_t = 200_000
-
     func run() throws {
         Command.run {
             let store = try storeOptions.location
             // Those that are named have to be there; of the others, one that went meanwhile is none.
             for name in names { _ = try store.vm(name) }
-            var last: [String: UInt64] = [:]
-            if let after, let name = names.first { last[name] = after }
+            var reader = Reader()
+            if let after, let name = names.first { reader.last[name] = after }
+            guard follow else {
+                try printNext(store, &reader)
+                return .poweredOff
+            }
+            var follower = Follower()
             while true {
-                try printNext(store, &last)
-                guard follow else { return .poweredOff }
-                usleep(Self.pollMicroseconds)
+                // Of VMs that are made, the store's directory tells.
+                try follower.prepare { watch in
+                    let areTold = try (names.isEmpty ? store.names() : names).map { name in
+                        (try? store.vm(name))?.events.tell(watch) ?? true
+                    }
+                    return watch.add(.directory(store.path)) && areTold.allSatisfy { $0 }
+                }
+                try printNext(store, &reader)
+                follower.wait()
             }
         }
     }
 
-    private func printNext(_ store: VMStore, _ last: inout [String: UInt64]) throws {
+    /// How far the events were read.
+    private struct Reader {
+        /// The number of the last one of each VM.
+        var last: [String: UInt64] = [:]
+        /// The logs as they were when they were read.
+        var stamps: [String: EventLog.Stamp] = [:]
+    }
+
+    private func printNext(_ store: VMStore, _ reader: inout Reader) throws {
         var entries: [(name: String, entry: EventLog.Entry)] = []
         for name in names.isEmpty ? try store.names() : names {
             guard let vm = try? store.vm(name) else { continue }
-            let known = last[name] ?? 0
+            let stamp = vm.events.stamp
+            if let stamp, reader.stamps[name] == stamp { continue }
+            reader.stamps[name] = stamp
+            let known = reader.last[name] ?? 0
             let new = try vm.events.entries(after: known)
             if let first = new.first?.event.number, first > known + 1, known > 0 || after != nil {
                 Message.write("the events of VM \(name) from \(known + 1) to \(first - 1) are not kept any more")
             }
-            if let number = new.last?.event.number { last[name] = number }
+            if let number = new.last?.event.number { reader.last[name] = number }
             entries += new.filter(isWanted).map { (name, $0) }
         }
         // Of equal times, a VM's own stay in their order.

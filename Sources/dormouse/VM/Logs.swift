@@ -2,7 +2,6 @@
 
 import ArgumentParser
 import Bytes
-import Glibc
 import KeptVMs
 
 struct Logs: ParsableCommand {
@@ -42,9 +41,6 @@ struct Logs: ParsableCommand {
         }
     }
 
-    /// How often a log that is followed is looked at, in microseconds.
-    private static let pollMicroseconds: useconds_t = 100_000
-
     func run() throws {
         Command.run {
             let vm = try vmOptions.vm()
@@ -60,7 +56,9 @@ struct Logs: ParsableCommand {
             }
             if let tail { lines = lines.suffix(tail) }
             lines = try printAll(lines)
+            var follower = Follower()
             while follow {
+                follower.prepare { vm.tellOfLog($0) }
                 // Before the last look, so that nothing of its end is missed.
                 let isRunning = vm.user != nil
                 let entries = try reader.next()
@@ -69,7 +67,7 @@ struct Logs: ParsableCommand {
                 if entries.isEmpty {
                     guard isRunning else { break }
                     if let rest = assembler.takeRest(), isWanted(rest) { try printAll([rest]) }
-                    usleep(Self.pollMicroseconds)
+                    follower.wait()
                 }
             }
             if let rest = assembler.takeRest(), isWanted(rest) { try printAll([rest]) }
