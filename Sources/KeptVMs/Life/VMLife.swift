@@ -43,13 +43,15 @@ public final class VMLife: Sendable {
         let resting = known?.restingState
         let lastState = last?.lifeState ?? resting ?? .defined
         state = Mutex(State(state: lastState, number: last?.number ?? 0, failure: failure))
-        guard let resting, last != nil, lastState.isLive == true || lastState == .reset, resting != lastState else {
-            return
-        }
+        guard let resting, last != nil, resting != lastState, !Self.restsOtherwise.contains(lastState) else { return }
         record(
             resting, cause: "noted later: the process that had the VM was gone without a word of it",
             exitCode: resting == .unknown ? nil : known?.lastEnd?.exitCode)
     }
+
+    /// Last events beside which `state.json` may say something else: a refused start changes nothing there, a copy begins
+    /// with what it may have to resume, and what a later version tells, nobody knows.
+    private static let restsOtherwise: Set<LifeState> = [.refused, .defined, .other]
 
     /// The state that it is in.
     public var current: LifeState { state.withLock(\.state) }

@@ -86,6 +86,17 @@ struct LifeTests {
         // It was killed between its state and its event.
         #expect(life(vm).current == .crashed)
         #expect(try vm.events.entries().last?.event.exitCode == 33)
+
+        // A verb was, which changed what does not run.
+        state.lastEnd = VMState.End(kind: "powered-off", exitCode: 0, words: "powered off", time: "0")
+        try vm.write(state)
+        #expect(life(vm).current == .poweredOff)
+        #expect(try vm.events.entries().last?.event.lifeState == .poweredOff)
+        // A start that was refused changed nothing, which is no secret.
+        let refused = life(vm)
+        refused.move(to: .starting, cause: "asked for")
+        refused.move(to: .refused, cause: "another machine")
+        #expect(life(vm).current == .refused)
     }
 
     @Test("A line that was being written when the host failed is no event, and its number is the next one's")
