@@ -65,6 +65,23 @@ extension DiskReader {
     }
 }
 
+extension DiskReader {
+    /// FICLONE of linux/fs.h: _IOW(0x94, 9, int).
+    private static let clone: UInt = 0x4004_9409
+
+    /// Gives a file that is there and empty the disk's bytes in the room that they have already, where the file system
+    /// can (Btrfs, XFS): ioctl_ficlonerange(2). The two are two files all the same.
+    ///
+    /// - Parameter disk: the file.
+    /// - Returns: whether it has them now. One that does not stays empty. A disk of several files is none to share.
+    /// - Throws: why they are not on stable storage.
+    public func share(with disk: HostDisk) throws(DiskImageError) -> Bool {
+        guard let descriptor = fileOfItsOwn, ioctl(disk.descriptor, Self.clone, descriptor) == 0 else { return false }
+        guard fsync(disk.descriptor) == 0 else { throw .failed(operation: "write", path: path, errno: errno) }
+        return true
+    }
+}
+
 extension [UInt8] {
     /// Whether all of `range` is zero.
     fileprivate func isZero(_ range: Range<Int>) -> Bool {

@@ -82,6 +82,8 @@ public enum DiskImageError: AttributedError, Equatable {
     case alreadyThere(path: String)
     /// A file that is in another format.
     case foreign(path: String, ForeignFormat)
+    /// Beside a device there is no place for a file.
+    case noPlace(path: String)
     /// An overlay of something else.
     case otherBacking(path: String, backing: String?, wanted: String)
     case failed(operation: String, path: String, errno: Int32)
@@ -135,6 +137,7 @@ public enum DiskImageError: AttributedError, Equatable {
         case .foreign(let path, let format): "disk image \(path) \(format.words), or say what it is"
         case .otherBacking(let path, let backing, let wanted):
             "disk image \(path) is an overlay of \(backing ?? "nothing"), and not of \(wanted); name another file"
+        case .noPlace(let path): "\(path) is a device, beside which there is no place for a copy; name a directory"
         case .alreadyThere(let path): "\(path) exists; name another file, or remove it"
         case .failed(let operation, let path, let code):
             "cannot \(operation) disk image \(path): \(String(cString: strerror(code))); check the host's storage"

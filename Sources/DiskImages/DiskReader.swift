@@ -14,6 +14,7 @@ public final class DiskReader: Sendable {
     /// Of the disk, rounded up to whole sectors.
     public let byteCount: UInt64
     private let content: Content
+    private let disk: HostDisk
 
     /// Opens the disk at `path`.
     ///
@@ -26,6 +27,7 @@ public final class DiskReader: Sendable {
         self.format = try DiskFormat.found(disk, path: path, named: format)
         try disk.lockImage(at: path, exclusively: false)
         self.path = path
+        self.disk = disk
         switch self.format {
         case .raw:
             content = .raw(HostImageFile(disk, path: path))
@@ -50,6 +52,15 @@ public final class DiskReader: Sendable {
         case .qcow2(let image): try image.read(into: &bytes, range, at: offset)
         }
     }
+
+    /// The open file that has all of the disk, and nothing else; nil if it is a device, or has others behind it.
+    var fileOfItsOwn: Int32? {
+        if case .qcow2(let image) = content, !image.backingFiles.isEmpty { return nil }
+        return disk.isBlockDevice ? nil : disk.descriptor
+    }
+
+    /// Whether it is a block device of the host.
+    public var isBlockDevice: Bool { disk.isBlockDevice }
 
     /// Where the next byte from `offset` on is that need not be zero; nil if there is none.
     ///

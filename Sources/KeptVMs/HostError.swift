@@ -23,6 +23,8 @@ public enum HostError: AttributedError {
     case cannotRestore(name: String, reason: String)
     case copyDisks(name: String, count: Int, given: Int)
     case sameDisk(path: String, name: String)
+    /// Its disk cannot be what two VMs have in common.
+    case cannotShare(name: String)
     case setting(name: String, reason: String)
     /// Nothing on the host makes a disk for cloud-init.
     case noSeedMaker
@@ -74,6 +76,9 @@ public enum HostError: AttributedError {
             "\(path) cannot be made: \(maker) cannot be started (\(reason)); install it anew"
         case .seedDisk(let path, let maker, .ended(let code)):
             "\(path) cannot be made: \(maker) failed (exit code \(code)); what it says is above"
+        case .cannotShare(let name):
+            "VM \(name) has a guest to resume, or may have, on the disks that the copy would share; copy all of them, or "
+                + "start it and let it power off first"
         case .setting(let name, let reason):
             "nothing is set in VM \(name): \(reason)"
         case .sameDisk(let path, let name):

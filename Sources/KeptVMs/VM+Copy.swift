@@ -44,6 +44,20 @@ extension VM {
     }
 }
 
+extension VM {
+    /// Has the VM write to overlays from its next start on. What is below them is not written any more.
+    fileprivate func goOn(inOverlays disks: [CopiedDisk], _ indices: [Int]) throws(HostError) {
+        var settings: [String] = []
+        for (index, disk) in zip(indices, disks) {
+            guard let path = disk.ownersPath else { continue }
+            settings += ["disk[\(index + 1)].path=\(path)", "disk[\(index + 1)].format=\(disk.format.rawValue)"]
+        }
+        guard !settings.isEmpty else { return }
+        try set(settings)
+        for disk in disks { disk.protectOriginal() }
+    }
+}
+
 extension VMStore {
     /// Makes another VM like `vm`, with an identity, a generation id, a UUID and network addresses of its own, on other
     /// disks.
@@ -54,31 +68,82 @@ extension VMStore {
     /// - Parameters:
     ///   - vm: what is copied.
     ///   - name: the other one's.
-    ///   - disks: instead of those that the guest may write, in their order.
-    public func copy(_ vm: VM, to name: String, disks: [String]) throws(HostError) -> VM {
+    ///   - disks: instead of those that the guest may write.
+    ///   - progress: called while much of a disk is copied.
+    /// - Returns: the other one, and the disks that were made for it.
+    public func copy(
+        _ vm: VM, to name: String, disks: CopiedDisks, progress: DiskProgress = { _, _, _ in }
+    ) throws(HostError) -> (vm: VM, disks: [CopiedDisk]) {
         let lock = try vm.lock()
         defer { withExtendedLifetime(lock) {} }
+        guard Self.isName(name) else { throw .badName(name) }
+        let path = "\(self.path)/\(name)"
+        guard !FileManager.default.fileExists(atPath: path) else { throw .exists(name: name, path: path) }
         let source = try vm.state()
         var configuration = try vm.configuration()
         let writable = (configuration.disks ?? []).indices.filter { configuration.disks?[$0].readonly == false }
-        guard writable.count == disks.count else {
-            throw .copyDisks(name: vm.name, count: writable.count, given: disks.count)
-        }
-        for (index, path) in zip(writable, disks) {
-            if let old = configuration.disks?[index].path, Self.isSameFile(old, path) {
-                throw .sameDisk(path: path, name: vm.name)
+        let made = try make(disks, of: vm, source, configuration, writable, for: name, progress)
+        do throws(HostError) {
+            if case .made(let paths) = disks {
+                for (index, path) in zip(writable, paths) { configuration.disks?[index].path = path }
             }
-            configuration.disks?[index].path = path
+            for (index, disk) in zip(writable, made) {
+                configuration.disks?[index].path = disk.path
+                configuration.disks?[index].format = disk.format.rawValue
+            }
+            if configuration.generationID != nil { configuration.generationID = Self.randomIdentity() }
+            if configuration.uuid != nil { configuration.uuid = SystemUUID.text(of: Self.randomUUID()) }
+            for index in (configuration.networks ?? []).indices {
+                configuration.networks?[index].mac = Self.randomMAC()
+            }
+            let seed = try vm.seedForCopy(&configuration)
+            // Before there is a copy that relies on it.
+            try vm.goOn(inOverlays: made, writable)
+            let copy = try create(name, configuration, variables: vm.variablesPath, seed: seed) {
+                [configuration] state in
+                guard let slept = Self.leftImage(source, configuration) else { return }
+                // Another generation than that of the image: its kernel is to leave it alone.
+                state.generation = max(source.generation, slept.record.generation) + 1
+                state.hibernation = slept
+            }
+            return (copy, made)
+        } catch {
+            // What the VM itself goes on in by now stays.
+            let own = Set((try? vm.configuration())?.disks?.map(\.path) ?? [])
+            for disk in made where disk.ownersPath.map({ !own.contains($0) }) ?? true { disk.remove() }
+            throw error
         }
-        if configuration.generationID != nil { configuration.generationID = Self.randomIdentity() }
-        if configuration.uuid != nil { configuration.uuid = SystemUUID.text(of: Self.randomUUID()) }
-        for index in (configuration.networks ?? []).indices { configuration.networks?[index].mac = Self.randomMAC() }
-        let seed = try vm.seedForCopy(&configuration)
-        return try create(name, configuration, variables: vm.variablesPath, seed: seed) { [configuration] state in
-            guard let slept = Self.leftImage(source, configuration) else { return }
-            // Another generation than that of the image: its kernel is to leave it alone.
-            state.generation = max(source.generation, slept.record.generation) + 1
-            state.hibernation = slept
+    }
+
+    /// The disks that are made for a copy; none if somebody made them.
+    private func make(
+        _ disks: CopiedDisks, of vm: VM, _ source: VMState, _ configuration: VMConfiguration, _ writable: [Int],
+        for name: String, _ progress: DiskProgress
+    ) throws(HostError) -> [CopiedDisk] {
+        let originals = writable.compactMap { configuration.disks?[$0] }
+        var made: [CopiedDisk] = []
+        do throws(HostError) {
+            switch disks {
+            case .made(let paths):
+                guard paths.count == originals.count else {
+                    throw .copyDisks(name: vm.name, count: originals.count, given: paths.count)
+                }
+                for (disk, path) in zip(originals, paths) where Self.isSameFile(disk.path, path) {
+                    throw .sameDisk(path: path, name: vm.name)
+                }
+            case .overlays(let directory):
+                // A guest that is resumed finds the disk that it left, and an image that is put back goes where it was.
+                guard source.hibernation == nil, source.run == nil, source.lost == nil else {
+                    throw .cannotShare(name: vm.name)
+                }
+                for disk in originals { made.append(try .overlay(of: disk, (vm.name, name), in: directory)) }
+            case .full(let directory):
+                for disk in originals { made.append(try .full(disk, name, in: directory, progress: progress)) }
+            }
+            return made
+        } catch {
+            for disk in made { disk.remove() }
+            throw error
         }
     }
 

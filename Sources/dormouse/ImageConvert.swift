@@ -64,9 +64,11 @@ extension Image {
                 try QEMUConversion.run(source, from: foreign, to: temporary.path, as: format)
             } else {
                 let disk = try HostDisk(path: temporary.path, forWriting: true)
-                let message = CopyMessage(source)
+                let message = CopyMessage()
                 try DiskReader(path: source, format: from.flatMap(DiskFormat.init))
-                    .copy(to: disk, path: target, as: format) { message.note(done: $0, total: $1) }
+                    .copy(to: disk, path: target, as: format) {
+                        message.note(path: source, done: $0, total: $1)
+                    }
             }
             // Without force, what came there meanwhile stays.
             let isDone =
@@ -127,14 +129,12 @@ private enum QEMUConversion {
 }
 
 /// A line now and then while a disk is copied.
-private final class CopyMessage {
+final class CopyMessage {
     private static let interval = Duration.seconds(5)
-    private let path: String
     private var last = ContinuousClock.now
 
-    init(_ path: String) { self.path = path }
-
-    func note(done: UInt64, total: UInt64) {
+    /// Notes that so many bytes of the disk at `path` are copied.
+    func note(path: String, done: UInt64, total: UInt64) {
         let now = ContinuousClock.now
         guard now - last >= Self.interval, total > 0 else { return }
         last = now

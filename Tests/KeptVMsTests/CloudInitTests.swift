@@ -116,7 +116,7 @@ struct CloudInitTests {
         machine.guest.hostname = "den"
         let vm = try test.store.create("vm", VMConfiguration(machine, hibernation: .init()), seed: seed)
         #expect(try vm.configuration().machine().disks.map(\.path) == ["\(vm.path)/cloud-init.iso"])
-        let copy = try test.store.copy(vm, to: "copy", disks: [])
+        let copy = try test.store.copy(vm, to: "copy", disks: .made([])).vm
         #expect(try copy.configuration().machine().disks.map(\.path) == ["\(copy.path)/cloud-init.iso"])
         func file(_ vm: VM, _ name: String) throws -> String {
             String(decoding: try VM.read("\(vm.path)/cloud-init/\(name)", limit: 1 << 20), as: UTF8.self)

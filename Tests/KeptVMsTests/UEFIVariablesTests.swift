@@ -41,7 +41,7 @@ struct UEFIVariablesTests {
         fseek(handle, 0x100, SEEK_SET)
         fputc(0x77, handle)
         fclose(handle)
-        let copy = try test.store.copy(vm, to: "copy", disks: [])
+        let copy = try test.store.copy(vm, to: "copy", disks: .made([])).vm
         #expect(copy.variablesPath != vm.variablesPath)
         #expect(FileManager.default.contents(atPath: copy.variablesPath)?[0x100] == 0x77)
     }

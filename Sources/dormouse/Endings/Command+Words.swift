@@ -66,7 +66,8 @@ extension Command {
         case .notRunning(let name): " with `dormouse start \(name)`"
         case .noConfiguration(let name, _): ": `dormouse repair \(name)` makes one of what is remembered"
         case .state(let name, _, _): ": `dormouse repair \(name)` makes a new one"
-        case .copyDisks: ", with --disk"
+        case .copyDisks: ", with --disk; or --full copies them, and --overlay shares them"
+        case .cannotShare: " (--full)"
         default: nil
         }
     }
