@@ -25,6 +25,8 @@ extension Route {
         Route(.post, "/v1/vms/{name}/start", startVM),
         Route(.post, "/v1/vms/{name}/hibernate", hibernateVM),
         Route(.post, "/v1/vms/{name}/stop", stopVM),
+        Route(.post, "/v1/vms/{name}/pause") { try await $0.plain(.pause) },
+        Route(.post, "/v1/vms/{name}/unpause") { try await $0.plain(.unpause) },
         Route(.post, "/v1/vms/{name}/kill", killVM),
         Route(.post, "/v1/vms/{name}/rename", renameVM),
         Route(.post, "/v1/vms/{name}/copy", copyVM),

@@ -5,7 +5,7 @@ import KeptVMs
 
 /// What changes something about a VM.
 enum Verb: String, CaseIterable, Sendable {
-    case start, hibernate, stop, kill
+    case start, hibernate, stop, pause, unpause, kill
     case bump, discard, repair, rename, copy, set, remove
     case restoreImage = "restore-image"
 
@@ -20,7 +20,7 @@ enum Verb: String, CaseIterable, Sendable {
 
     var prerequisite: Prerequisite {
         switch self {
-        case .hibernate, .stop, .kill: .runs
+        case .hibernate, .stop, .pause, .unpause, .kill: .runs
         case .start, .bump, .discard, .repair, .rename, .copy, .remove, .restoreImage: .rests
         case .set: .nothing
         }

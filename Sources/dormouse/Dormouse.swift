@@ -13,9 +13,9 @@ struct Dormouse: ParsableCommand {
         version: version,
         subcommands: [
             Run.self, Create.self, Start.self, List.self, Inspect.self, Status.self, Console.self, Logs.self,
-            Events.self, Stats.self, SetValue.self, Wait.self, Stop.self, Hibernate.self, Kill.self, Enable.self,
-            Disable.self, Bump.self, Discard.self, RestoreImage.self, Copy.self, Rename.self, Remove.self,
-            Repair.self, Agent.self, SSH.self, CopyFiles.self, Serve.self, Image.self,
+            Events.self, Stats.self, SetValue.self, Wait.self, Stop.self, Hibernate.self, Pause.self, Unpause.self,
+            Kill.self, Enable.self, Disable.self, Bump.self, Discard.self, RestoreImage.self, Copy.self, Rename.self,
+            Remove.self, Repair.self, Agent.self, SSH.self, CopyFiles.self, Serve.self, Image.self,
             Conformance.self, Psci.self,
             QEMU.self,
         ])

@@ -119,7 +119,7 @@ private final class TestGuest: Sendable {
 
     private func react(to verb: ControlVerb, _ state: inout State) -> (ControlReply, (@Sendable () -> Void)?) {
         switch verb {
-        case .wait, .sendBreak: return (ControlReply(done: true, detail: ""), nil)
+        case .wait, .sendBreak, .pause, .unpause: return (ControlReply(done: true, detail: ""), nil)
         case .status: return (ControlReply(done: true, detail: "", isSuspended: state.isSuspended), nil)
         case .wake:
             state.isSuspended = false

@@ -9,7 +9,8 @@ const state = { name: null, vms: [], console: null, figures: [], streams: new Ab
 
 // What verbs are called here. Those that need a name or a disk are the command line's.
 const titles = {
-  start: "Start", hibernate: "Hibernate", stop: "Power off", kill: "Kill", bump: "Boot clean next time",
+  start: "Start", hibernate: "Hibernate", stop: "Power off", pause: "Pause", unpause: "Go on", kill: "Kill",
+  bump: "Boot clean next time",
   discard: "Discard the hibernation image", "restore-image": "Restore the image", repair: "Repair", remove: "Remove",
 };
 // What is lost by them is lost.
@@ -141,7 +142,8 @@ function showVM() {
   if (!vm) return;
   byID("vm-name").textContent = vm.name;
   byID("vm-words").textContent = `${vm.state}: ${vm.words}`;
-  const verbs = vm.verbs.filter((verb) => titles[verb]);
+  const useless = vm.state === "paused" ? "pause" : "unpause";
+  const verbs = vm.verbs.filter((verb) => titles[verb] && verb !== useless);
   // Those that are there stay, so that whoever is at one stays there.
   if (byID("verbs").dataset.verbs === verbs.join()) return;
   byID("verbs").dataset.verbs = verbs.join();

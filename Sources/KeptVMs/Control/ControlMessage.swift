@@ -12,12 +12,24 @@ public enum ControlVerb: String, Sendable, CaseIterable {
     case hibernate
     /// Wake the guest from suspend to RAM.
     case wake
+    /// Hold the guest where it is.
+    case pause
+    /// Let a guest go on that was held by `pause`.
+    case unpause
     /// Send a break to the guest's UART.
     case sendBreak = "break"
     /// Say how it is, and end nothing.
     case status
     /// Say how it ends, when it does.
     case wait
+
+    /// Whether whoever says it waits for the end of the run, too.
+    var mayEndRun: Bool {
+        switch self {
+        case .stop, .hibernate, .wake, .sendBreak, .wait: true
+        case .status, .pause, .unpause: false
+        }
+    }
 }
 
 /// The answer to a verb.

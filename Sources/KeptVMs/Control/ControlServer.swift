@@ -120,7 +120,7 @@ public final class ControlServer: Sendable {
             caller.write(line: ControlReply(done: false, detail: "say one of: \(verbs)").line)
             return
         }
-        guard caller.write(line: answer(verb).line), verb != .status else { return }
+        guard caller.write(line: answer(verb).line), verb.mayEndRun else { return }
         waiting.withLock { waiting in
             if waiting.count < limits.waiters { waiting.append(caller) }
         }

@@ -18,6 +18,8 @@ public final class VMLife: Sendable {
         var generation: UInt64?
         var fingerprint: String?
         var failure: HostError?
+        /// Somebody paused it, and has not let it go on.
+        var isHeld = false
     }
 
     private let log: EventLog
@@ -84,6 +86,23 @@ public final class VMLife: Sendable {
         }
     }
 
+    /// Notes that somebody paused the guest.
+    public func hold() {
+        state.withLock { $0.isHeld = true }
+        move(to: .paused, cause: "it was paused, as asked")
+    }
+
+    /// Notes that a guest goes on that somebody paused.
+    ///
+    /// - Parameter next: the state that it comes into; nil if it is paused for another reason, too.
+    public func release(to next: LifeState?) {
+        state.withLock { $0.isHeld = false }
+        if let next { move(to: next, cause: "it goes on, as asked") }
+    }
+
+    /// Whether somebody paused the guest, and has not let it go on.
+    public var isHeld: Bool { state.withLock(\.isHeld) }
+
     /// Goes on to the state that `state.json` says now, whatever was before: what was damaged is repaired.
     func settle(_ next: LifeState, cause: String) {
         guard next != current else { return }
@@ -119,6 +138,8 @@ extension VMLife {
             case .suspended: move(to: .suspended, cause: "the guest suspended to RAM", call: "SYSTEM_SUSPEND")
             // What ends is told of by its end.
             case .woken(.end): break
+            // It wakes when it goes on.
+            case .woken where isHeld: break
             case .woken(let reason): move(to: .running, cause: "the guest was woken: \(reason.rawValue)")
             }
         }
@@ -131,6 +152,7 @@ extension VMLife {
             switch trouble.event {
             case .failed: break
             case .held: move(to: .paused, cause: trouble.words)
+            case .released where isHeld: break
             case .released: move(to: .running, cause: trouble.words)
             }
         }

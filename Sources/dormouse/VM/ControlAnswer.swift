@@ -18,12 +18,25 @@ enum ControlAnswer {
         switch verb {
         case .status:
             return ControlReply(
-                done: true, detail: machine.stateWords, isSuspended: machine.isSuspended, isPaused: machine.isPaused,
+                done: true, detail: stateWords(machine, life), isSuspended: machine.isSuspended,
+                isPaused: machine.isPaused,
                 state: life.current, figures: RunFigures(of: machine))
         case .wait: return ControlReply(done: true, detail: "you will be told")
         case .wake:
             machine.wake(.host)
             return ControlReply(done: true, detail: "woken")
+        case .pause:
+            // As QEMU's stop does it: the guest finds nothing of it but another time of day.
+            guard machine.pause(clock: .standsStill) else {
+                return ControlReply(done: false, detail: "the guest is paused already", isPaused: true)
+            }
+            life.hold()
+            machine.waitUntilPaused(milliseconds: pauseMilliseconds)
+            return ControlReply(done: true, detail: "paused", isPaused: true)
+        case .unpause:
+            guard machine.resume() else { return ControlReply(done: false, detail: "nobody has paused the guest") }
+            life.release(to: machine.isPaused ? nil : machine.isSuspended ? .suspended : .running)
+            return ControlReply(done: true, detail: stateWords(machine, life), isPaused: machine.isPaused)
         case .sendBreak:
             return switch machine.sendBreak() {
             case .sent: ControlReply(done: true, detail: "a break was sent")
@@ -49,11 +62,14 @@ enum ControlAnswer {
             return ControlReply(done: true, detail: words)
         }
     }
-}
 
-extension VirtualMachine {
-    fileprivate var stateWords: String {
-        if isPaused { return "paused, because the host cannot do what a disk was asked for" }
-        return isSuspended ? "suspended to RAM" : "running"
+    /// How long a guest's cores have to stand still, in milliseconds. One that waits for whoever reads its console does
+    /// not, and does nothing either.
+    private static let pauseMilliseconds: UInt64 = 1000
+
+    private static func stateWords(_ machine: VirtualMachine, _ life: VMLife) -> String {
+        if life.isHeld { return "paused" }
+        if machine.isPaused { return "paused, because the host cannot do what a disk was asked for" }
+        return machine.isSuspended ? "suspended to RAM" : "running"
     }
 }

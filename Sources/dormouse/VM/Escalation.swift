@@ -79,8 +79,9 @@ struct Escalation {
     /// How long an agent has to say that it is there, and that it cannot do what it was asked for.
     private static let agentMilliseconds = 2000
 
-    /// Asks in the way that was chosen, and waits.
+    /// Asks in the way that was chosen, and waits. A guest that somebody paused goes on for that.
     private func ask(_ verb: ControlVerb, waking wakes: Bool = false) throws(HostError) -> Step {
+        if let reply = try? vm.tell(.unpause), reply.done { say("was paused, and goes on for that") }
         if let step = try askAgent(verb) { return step }
         return try press(verb, waking: wakes)
     }
