@@ -30,7 +30,9 @@ extension VM {
             let configuration: VMConfiguration
             if let slept { configuration = slept.configuration } else { configuration = try self.configuration() }
             let machine = try machine(configuration, state)
-            let headers = try Self.savedHeaders(machine)
+            // Of a discard that was killed, some may be off their disks.
+            let begun = state.lost.flatMap { $0.isChanging == true ? $0 : nil }
+            let headers = if let begun { begun.headers } else { try Self.savedHeaders(machine) }
             guard !headers.isEmpty || slept?.isCertain == false else { throw .nothingToDiscard(name: name) }
             if !headers.isEmpty {
                 let changes = DiskComparison(
@@ -38,11 +40,12 @@ extension VM {
                 ).changes
                 let paths = (configuration.disks ?? []).map(\.path)
                 // Kept before anything is written.
-                state.lost = VMState.Lost(
-                    slept: slept, headers: headers,
-                    written: paths.indices.filter { index in changes.contains { $0.disk == index } }.map { paths[$0] })
+                let written = paths.indices.filter { index in changes.contains { $0.disk == index } }
+                state.lost = begun ?? VMState.Lost(slept: slept, headers: headers, written: written.map { paths[$0] })
+                state.lost?.isChanging = true
                 try write(state)
                 try Self.discardImages(machine)
+                state.lost?.isChanging = nil
                 state.lost?.disks = try VMRun.disks(configuration, as: .sampled)
             }
             state.hibernation = nil
@@ -60,8 +63,8 @@ extension VM {
             if let path = lost.written.first {
                 throw .cannotRestore(name: name, reason: "\(path) was written since the guest hibernated")
             }
-            // Nor by anybody else.
-            if let left = lost.disks {
+            // Nor by anybody else, unless it was a process of ours that was killed at this.
+            if let left = lost.disks, lost.isChanging != true {
                 let configuration: VMConfiguration
                 if let slept = lost.slept {
                     configuration = slept.configuration
@@ -79,12 +82,23 @@ extension VM {
                 throw .cannotRestore(name: name, reason: "nobody knows what the run after it wrote")
             }
             let disks = if let slept = lost.slept { slept.configuration.disks } else { try configuration().disks }
+            state.lost?.isChanging = true
+            try write(state)
+            var isAnyBack = lost.isChanging == true
             do throws(ImageHeaderError) {
                 for header in lost.headers {
                     let disk = disks?.first { $0.path == header.path }
                     try HibernationImage.restore(header.header, onDiskAt: header.path, format: disk?.diskFormat)
+                    isAnyBack = true
                 }
-            } catch { throw .cannotRestore(name: name, reason: "\(error)") }
+            } catch {
+                // One that is not whole is not written, and all is as it was.
+                if !isAnyBack {
+                    state.lost?.isChanging = nil
+                    try write(state)
+                }
+                throw .cannotRestore(name: name, reason: "\(error)")
+            }
             if var slept = lost.slept {
                 // The disks are as the guest left them, by their content; the host's file system says otherwise now.
                 slept.record.disks = try VMRun.disks(slept.configuration)

@@ -51,6 +51,8 @@ public final class VMRun: Sendable {
                     slept: plan.known, headers: plan.imageHeaders, written: plan.changedDisks, wasToResume: wasToResume)
             }
         }
+        // Whatever is on the disks: the run decides what becomes of it.
+        state.lost?.isChanging = nil
         state.home = plan.vm.path
         state.generation = plan.generation
         state.hibernation = nil

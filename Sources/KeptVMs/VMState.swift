@@ -85,6 +85,9 @@ public struct VMState: Codable, Hashable, Sendable {
         public var wasToResume: Bool?
         /// The disks as they were left since, by us or by the last run; nil if nobody looked.
         public var disks: [DiskFingerprint]?
+        /// The images are being taken off the disks, or put back. Who finds this comes after a process that was killed
+        /// at it, and nobody knows which disk has what.
+        public var isChanging: Bool?
 
         /// The first page of a swap area with an image.
         public struct Header: Codable, Hashable, Sendable {

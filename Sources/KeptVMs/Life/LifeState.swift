@@ -78,6 +78,7 @@ public enum LifeState: String, Sendable, Hashable, CaseIterable {
 extension VMState {
     /// How the VM is while no process has it.
     public var restingState: LifeState {
+        if lost?.isChanging == true { return .unknown }
         if hibernation?.isCertain == true { return .hibernated }
         if run != nil { return .unknown }
         guard let lastEnd else { return .defined }
