@@ -92,9 +92,12 @@ enum Command {
     static let environment = Environment.inherit.updating(["SWIFT_BACKTRACE": "enable=no"])
 
     /// Runs it with `arguments`, and nothing on standard input.
-    static func run(_ arguments: [String]) async throws -> Finished {
+    static func run(_ arguments: [String]) async throws -> Finished { try await run(executable, arguments) }
+
+    /// Runs another program in the same way.
+    static func run(_ program: Executable, _ arguments: [String]) async throws -> Finished {
         let result = try await Subprocess.run(
-            executable, arguments: Arguments(arguments), environment: environment,
+            program, arguments: Arguments(arguments), environment: environment,
             output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
         return Finished(result.terminationStatus, output: result.standardOutput, error: result.standardError)
     }

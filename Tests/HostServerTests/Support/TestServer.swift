@@ -35,6 +35,7 @@ enum Program {
     static let curl = tool("curl")
     static let openssl = tool("openssl")
     static let promtool = tool("promtool")
+    static let strace = tool("strace")
 
     /// One of Debian's; nil if it is not there.
     static func tool(_ name: String) -> URL? {
@@ -62,6 +63,8 @@ enum Guest: String, CaseIterable {
 final class TestServer {
     let directory: String
     private var process = Process()
+    /// Whether the server is a child of that.
+    private var isChild = false
     private let options: [String]
     /// The port at which it serves by TLS.
     private(set) var port: Int?
@@ -86,18 +89,27 @@ final class TestServer {
     }
 
     /// Starts a server, and waits until it takes requests.
-    func start() throws {
+    func start() throws { try #require(try start(under: nil), "the server ended") }
+
+    /// Starts a server, and waits until it takes requests.
+    ///
+    /// - Parameter launcher: a program that runs it as a child, and its options; nil: it is started itself.
+    /// - Returns: false if it ended instead.
+    func start(under launcher: (program: URL, options: [String])?) throws -> Bool {
         process = Process()
+        isChild = launcher != nil
         let messages = Pipe()
-        process.executableURL = Program.server
-        process.arguments = ["--store", store, "--socket", "\(directory)/socket"] + options
+        process.executableURL = launcher?.program ?? Program.server
+        process.arguments =
+            (launcher.map { $0.options + [Program.server.path] } ?? [])
+            + ["--store", store, "--socket", "\(directory)/socket"] + options
         process.standardInput = FileHandle.nullDevice
         process.standardError = messages
         try process.run()
         var text = ""
         while !text.contains("serves the VMs of") || !text.hasSuffix("\n") {
             let more = messages.fileHandleForReading.availableData
-            try #require(!more.isEmpty, "the server ended: \(text)")
+            if more.isEmpty { return false }
             text += String(decoding: more, as: UTF8.self)
         }
         port = text.firstMatch(of: /by TLS at port (\d+)/).flatMap { Int($0.1) }
@@ -105,13 +117,27 @@ final class TestServer {
         messages.fileHandleForReading.readabilityHandler = {
             if $0.availableData.isEmpty { $0.readabilityHandler = nil }
         }
+        return true
     }
 
     /// Ends the server at once.
     func kill() {
         guard process.isRunning else { return }
+        if isChild { for child in Self.descendants(of: process.processIdentifier) { Glibc.kill(child, SIGKILL) } }
         Glibc.kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
+    }
+
+    /// The processes that one has started, and those that they have.
+    private static func descendants(of process: pid_t) -> [pid_t] {
+        let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task")) ?? []
+        let children = tasks.flatMap { task in
+            let path = "/proc/\(process)/task/\(task)/children"
+            return ((try? String(contentsOfFile: path, encoding: .utf8)) ?? "").split(separator: " ").compactMap {
+                pid_t($0)
+            }
+        }
+        return children + children.flatMap { descendants(of: $0) }
     }
 
     // MARK: Requests

@@ -1,0 +1,257 @@
+// SIGKILL at every step of every verb: what is known afterwards is right, or "unknown", and nobody else is disturbed.
+//
+// Steps are system calls that change something outside the process, or tell somebody: strace(1) kills it as it enters
+// the N-th call of one kind, for each kind and each N, until the verb gets through. So the states between all of them
+// are seen, and nothing in Dormouse knows of it. In every run those before a file gets its name, which are those where
+// the state changes; nightly all of them.
+
+import FoundationEssentials
+import Glibc
+import Subprocess
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("SIGKILL at every step", .serialized, .needs(Guest.areBuilt && KillPoint.canBeMade, KillPoint.whyNot))
+struct KillPointTests {
+    /// A verb, and what may be known of the VM `vm` when it was killed.
+    struct Verb: Sendable, CustomTestStringConvertible {
+        var words: [String]
+        var exitCode: Int32 = 0
+        var guest: (guest: Guest, append: String) = (.systemOff2, "end=off2")
+        /// What is done before it; each with its exit code.
+        var before: [(words: [String], exitCode: Int32)] = []
+        /// Whether the VM is made by the verb.
+        var makes = false
+        /// Whether the VM runs. It is its own process, which goes on when the verb is killed.
+        var isRunning = false
+        /// The states that the VM may be in; nil: there is no such VM.
+        var allowed: Set<String?>
+        /// The state once the verb was repeated.
+        var after: String?
+        /// Another name that the VM may have instead, or what the verb makes.
+        var other: String?
+
+        var testDescription: String {
+            (words + (before.first.map { ["after", $0.words[0]] } ?? [])).joined(separator: " ")
+        }
+    }
+
+    private static let start = (words: ["start", "vm"], exitCode: Int32(40))
+    private static let idle = (guest: Guest.idle, append: "seconds=600")
+    private static let sleeper = (guest: Guest.sleeper, append: "cycles=1")
+
+    static let verbs: [Verb] = [
+        Verb(words: ["create", "vm"], makes: true, allowed: [nil, "defined"], after: "defined"),
+        Verb(
+            words: ["start", "vm"], exitCode: 40, allowed: ["defined", "unknown", "hibernated"], after: "hibernated"),
+        Verb(
+            words: ["start", "vm"], exitCode: 40, before: [start], allowed: ["unknown", "hibernated"],
+            after: "hibernated"),
+        Verb(
+            words: ["start", "vm"], guest: (.idle, "seconds=0"), allowed: ["defined", "unknown", "powered-off"],
+            after: "powered-off"),
+        Verb(words: ["rename", "vm", "new"], before: [start], allowed: [nil, "hibernated"], after: nil, other: "new"),
+        Verb(words: ["rm", "vm", "--force"], before: [start], allowed: [nil, "hibernated"], after: nil),
+        Verb(words: ["copy", "vm", "new", "--overlay"], allowed: ["defined"], after: "defined", other: "new"),
+        Verb(
+            words: ["copy", "vm", "new", "--full"], before: [start], allowed: ["hibernated"], after: "hibernated",
+            other: "new"),
+        Verb(
+            words: ["set", "vm", "hibernation.on-change=keep"], before: [start], allowed: ["hibernated"],
+            after: "hibernated"),
+        Verb(words: ["bump", "vm"], before: [start], allowed: ["hibernated"], after: "hibernated"),
+        Verb(
+            words: ["discard", "vm"], guest: sleeper, before: [start],
+            allowed: ["hibernated", "unknown", "powered-off"], after: "powered-off"),
+        Verb(
+            words: ["kill", "vm"], guest: idle, isRunning: true, allowed: ["running", "unknown"], after: "unknown"),
+        Verb(
+            words: ["kill", "vm", "--signal", "TERM"], guest: idle, isRunning: true,
+            allowed: ["running", "powered-off"], after: "powered-off"),
+        Verb(words: ["pause", "vm"], guest: idle, isRunning: true, allowed: ["running", "paused"], after: "paused"),
+        Verb(
+            words: ["repair", "vm"], before: [start, (["break"], 0)], allowed: ["broken", "defined"],
+            after: "defined"),
+    ]
+
+    @Test(
+        "A verb that is killed leaves what was true before it, what is true after it, or the unknown", arguments: verbs)
+    func kill(verb: Verb) async throws {
+        let fixture = try await Fixture(verb)
+        for call in KillPoint.calls {
+            var number = 1
+            while true {
+                try await fixture.reset()
+                if verb.isRunning { try await fixture.begin() }
+                let others = try await fixture.digest()
+                let point = KillPoint(call: call, number: number)
+                let killed = try await point.run(fixture.arguments(verb.words))
+                guard killed.signal == SIGKILL else {
+                    #expect(killed.exitCode == verb.exitCode, "\(point): \(killed.error)")
+                    if verb.isRunning { _ = try await fixture.run(["kill", "vm"]) }
+                    break
+                }
+                let comment: Comment = "killed before \(point)"
+                let states = try await fixture.states()
+                #expect(verb.allowed.contains(states["vm"]), "\(states), \(comment)")
+                #expect(states["bystander"] == "hibernated", comment)
+                if verb.words[0] == "rename" { #expect((states["vm"] == nil) != (states["new"] == nil), comment) }
+                let known: Set = ["vm", "bystander", verb.other ?? "vm"]
+                #expect(known.isSuperset(of: states.keys), "\(states), \(comment)")
+                for (name, state) in states {
+                    let status = try await fixture.run(["status", name]).output.split(separator: "\n").first ?? ""
+                    // One that runs may have come further meanwhile.
+                    let isRight =
+                        verb.isRunning && name == "vm" ? verb.allowed.contains(String(status)) : status == state
+                    #expect(isRight || state == "broken", "\(status), \(state), \(comment)")
+                    let inspected = try await fixture.run(["inspect", name, "--json"])
+                    #expect(inspected.exitCode == (state == "broken" ? 64 : 0), "\(inspected.error), \(comment)")
+                }
+                let repeated = try await fixture.run(fixture.arguments(verb.words, isBare: true))
+                let settled = try await fixture.states()
+                #expect(settled["vm"] == verb.after, "\(repeated.error), \(comment)")
+                if verb.after == nil, let other = verb.other { #expect(settled[other] != nil, comment) }
+                #expect(try await fixture.digest() == others, comment)
+                if verb.after == "paused" { _ = try await fixture.run(["kill", "vm"]) }
+                for name in settled.keys where name != "bystander" {
+                    let state = verb.after == "paused" ? "unknown" : settled[name] ?? ""
+                    try await fixture.check(name, state, comment)
+                }
+                number += 1
+            }
+        }
+    }
+}
+
+/// A place at which a process is killed.
+struct KillPoint: CustomStringConvertible {
+    var call: String
+    var number: Int
+
+    var description: String { "\(call) \(number)" }
+
+    static let isNightly = ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] == "1"
+    /// Calls that change what others see.
+    ///
+    /// Names in one line are of one call, in several forms; not every architecture has each of them.
+    static let calls =
+        ["?rename,?renameat,?renameat2", "?link,?linkat"]
+        + (isNightly
+            ? [
+                "?mkdir,?mkdirat", "write", "pwrite64", "pwritev", "ftruncate", "fsync", "fdatasync",
+                "?unlink,?unlinkat", "?rmdir", "?chmod,?fchmodat", "fchmod", "connect", "sendto", "fallocate",
+            ] : [])
+
+    private static let strace = "/usr/bin/strace"
+    static let whyNot: Comment = "there are no bare-metal guests, or no strace: run Guests/build and scripts/setup"
+    static var canBeMade: Bool { access(strace, X_OK) == 0 }
+
+    /// Runs Dormouse until it is killed there, or to its end.
+    func run(_ arguments: [String]) async throws -> Finished {
+        try await Command.run(
+            .path(FilePath(Self.strace)),
+            ["-f", "-qq", "-o", "/dev/null", "-e", "trace=\(call)", "-e", "inject=\(call):signal=KILL:when=\(number)"]
+                + ["--", Command.path.string] + arguments)
+    }
+}
+
+/// A store with the VM that something is done to, and a bystander; and how both were.
+private final class Fixture: Sendable {
+    private let directory: TemporaryDirectory
+    private let verb: KillPointTests.Verb
+    private var work: String { "\(directory.path)/work" }
+    private var store: String { "\(work)/store" }
+
+    init(_ verb: KillPointTests.Verb) async throws {
+        directory = try TemporaryDirectory()
+        self.verb = verb
+        try FileManager.default.createDirectory(atPath: work, withIntermediateDirectories: true)
+        for name in ["vm", "bystander"] {
+            try Data(count: 1 << 20).write(to: URL(filePath: "\(work)/\(name).img"))
+        }
+        try await expect(0, arguments(["create", "bystander"]))
+        try await expect(40, ["start", "bystander"])
+        if !verb.makes { try await expect(0, arguments(["create", "vm"])) }
+        for step in verb.before {
+            if step.words == ["break"] {
+                try Data("{".utf8).write(to: URL(filePath: "\(store)/vm/state.json"))
+            } else {
+                try await expect(step.exitCode, step.words)
+            }
+        }
+        try await shell(#"cp -a "$1/work" "$1/as-it-was""#)
+    }
+
+    private func expect(_ code: Int32, _ words: [String]) async throws {
+        let finished = try await run(words)
+        try #require(finished.exitCode == code, "\(words): \(finished.error)")
+    }
+
+    private func shell(_ script: String) async throws {
+        try #require(try await Command.shell(script, directory.path).exitCode == 0)
+    }
+
+    /// Makes everything as it was, but for the number of the disks' files, which says nothing.
+    func reset() async throws { try await shell(#"rm -rf "$1/work" && cp -a "$1/as-it-was" "$1/work""#) }
+
+    /// Starts the VM, which runs on.
+    func begin() async throws {
+        try await expect(0, ["start", "vm", "--detach", "--wait-for", "idle", "--timeout", "600"])
+    }
+
+    /// What is given to the command.
+    ///
+    /// - Parameter isBare: without the store, which `run` adds.
+    func arguments(_ words: [String], isBare: Bool = false) -> [String] {
+        var words = words
+        if words[0] == "create" {
+            let guest: (guest: Guest, append: String) = words[1] == "vm" ? verb.guest : (.systemOff2, "end=off2")
+            words += [
+                "--kernel", guest.guest.path, "--append", guest.append, "--memory", "64", "--disk",
+                "\(work)/\(words[1]).img",
+            ]
+        }
+        return isBare ? words : words + ["--store", store]
+    }
+
+    func run(_ words: [String]) async throws -> Finished {
+        try await Command.run(words.contains("--store") ? words : words + ["--store", store])
+    }
+
+    /// The state of each VM.
+    func states() async throws -> [String: String] {
+        struct Entry: Decodable {
+            var name: String
+            var state: String
+        }
+        let listed = try await run(["list", "--json"])
+        let entries = try JSONDecoder().decode([Entry].self, from: Data(listed.output.utf8))
+        return Dictionary(uniqueKeysWithValues: entries.map { ($0.name, $0.state) })
+    }
+
+    /// What the bystander's files are.
+    func digest() async throws -> String {
+        try await Command.shell(
+            #"cd "$1/work" && find store/bystander bystander.img -type f -print0 | sort -z | xargs -0 sha256sum"#,
+            directory.path
+        ).output
+    }
+
+    /// That the events of a VM are whole and come to its state, and that its next user leaves nothing behind of what a
+    /// killed process did not finish.
+    func check(_ name: String, _ state: String, _ comment: Comment) async throws {
+        struct Event: Decodable {
+            var number: Int
+            var state: String
+        }
+        #expect(try await run(["bump", name]).exitCode == 0, comment)
+        let events = try await run(["events", name, "--json"]).output.split(separator: "\n")
+            .map { try JSONDecoder().decode(Event.self, from: Data($0.utf8)) }
+        #expect(events.map(\.number) == Array(1...max(1, events.count)), comment)
+        // A copy is made, and may have something to resume.
+        #expect(events.last?.state == state || events.count == 1, "\(events), \(state), \(comment)")
+        let left = try await Command.shell(#"find "$1/work" -name ".dormouse-*" -path "*/store/*""#, directory.path)
+        #expect(left.output.isEmpty, comment)
+    }
+}
