@@ -157,9 +157,8 @@ private final class Server {
     /// Asks for everything once.
     func ask() throws {
         for path in ["v1/vms", "v1/vms/vm", "v1/vms/vm/logs?tail=10", "v1/events?follow=false", "metrics"] {
-            let body = try Command.tool(
+            try Command.tool(
                 "curl", ["-sS", "--fail", "--max-time", "600", "--unix-socket", socket, "http://localhost/\(path)"])
-            #expect(!body.isEmpty, "\(path)")
         }
     }
 

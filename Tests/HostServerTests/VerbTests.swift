@@ -66,7 +66,7 @@ struct VerbTests {
         }
         try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
         #expect(try server.vm("vm").state == "running")
-        #expect(try Set(server.vm("vm").verbs) == ["stop", "hibernate", "kill", "set"])
+        #expect(try Set(server.vm("vm").verbs) == ["stop", "hibernate", "pause", "unpause", "kill", "set"])
         try server.expect(409, "POST", "/v1/vms/vm/start")
         try server.expect(409, "DELETE", "/v1/vms/vm?force=true")
         try server.expect(409, "POST", "/v1/vms/vm/rename", #"{"name": "other"}"#)
