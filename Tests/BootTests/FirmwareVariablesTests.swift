@@ -46,6 +46,36 @@ struct FirmwareVariablesTests {
         #expect(variables.hibernateLocation == place)
     }
 
+    @Test("A variable that is being replaced counts until its successor is whole, wherever the power went meanwhile")
+    func replaced() throws {
+        func text(_ variables: [UInt8]...) -> String? {
+            FirmwareVariables(flash: Self.flash(variables.flatMap(\.self)))?.hibernateLocation
+        }
+        func location(_ text: String, _ state: UInt8) -> [UInt8] {
+            Self.variable("HibernateLocation", Self.utf16(text), state: state)
+        }
+        #expect(text(location("old", 0x3E)) == "old")
+        // Only its header is valid.
+        #expect(text(location("old", 0x3E), location("new", 0x7F)) == "old")
+        #expect(text(location("old", 0x3E), location("new", 0x3F)) == "new")
+        #expect(text(location("old", 0x3C), location("new", 0x3F)) == "new")
+        // Its place was taken by a reclaim, which puts those that are whole first.
+        #expect(text(location("new", 0x3F), location("old", 0x3E)) == "new")
+    }
+
+    @Test(
+        "Behind a header that the power's failure left in part, edk2 goes on right behind the header", arguments: 2...60
+    )
+    func torn(byteCount: Int) throws {
+        let whole = Self.variable("Another", [1, 2, 3], state: 0xFF)
+        let header = Array(whole.prefix(byteCount)) + [UInt8](repeating: 0xFF, count: 60 - byteCount)
+        let next = Self.variable("HibernateLocation", Self.utf16("x"))
+        let variables = try #require(
+            FirmwareVariables(flash: Self.flash(Self.variable("First", [1]) + header + next)))
+        #expect(variables.all.map(\.name).first == "First")
+        #expect(variables.hibernateLocation == "x")
+    }
+
     @Test("A flash without a store has none, one that was never used has no variables")
     func empty() throws {
         #expect(FirmwareVariables(flash: []) == nil)

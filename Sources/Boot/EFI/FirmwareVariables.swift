@@ -25,7 +25,7 @@ public struct FirmwareVariable: Sendable, Hashable {
 
 /// All variables of a flash.
 public struct FirmwareVariables: Sendable {
-    /// In the order in which they were written.
+    /// One of each name and vendor, in the order in which they were written.
     public let all: [FirmwareVariable]
 
     private enum GUID {
@@ -54,8 +54,10 @@ public struct FirmwareVariables: Sendable {
         static let nameSize = 36
         static let dataSize = 40
         static let vendor = 44
-        /// Written whole; the second one has a successor that may not be whole.
-        static let validStates: [UInt8] = [0x3F, 0x3E]
+        /// Written whole.
+        static let added: UInt8 = 0x3F
+        /// The same, and a successor is being written.
+        static let beingReplaced: UInt8 = 0x3E
     }
 
     /// What of a flash is read at most.
@@ -74,32 +76,58 @@ public struct FirmwareVariables: Sendable {
         let size = Int(flash.littleEndian(at: store + Volume.storeSizeOffset, as: UInt32.self))
         let end = min(flash.count, store + size)
         var offset = store + Volume.storeHeaderByteCount
-        var variables: [FirmwareVariable] = []
+        var found: [Found] = []
         while offset + Header.byteCount <= end,
             flash.littleEndian(at: offset, as: UInt16.self) == Header.startID
         {
+            let state = flash[offset + Header.state]
+            let attributes = flash.littleEndian(at: offset + Header.attributes, as: UInt32.self)
+            var nameSize = flash.littleEndian(at: offset + Header.nameSize, as: UInt32.self)
+            var dataSize = flash.littleEndian(at: offset + Header.dataSize, as: UInt32.self)
+            // The power went while the header was written: edk2 goes on right behind it, and puts the next one there.
+            if state == .max || [attributes, nameSize, dataSize].contains(.max) { (nameSize, dataSize) = (0, 0) }
             let name = offset + Header.byteCount
-            let nameSize = Int(flash.littleEndian(at: offset + Header.nameSize, as: UInt32.self))
-            let dataSize = Int(flash.littleEndian(at: offset + Header.dataSize, as: UInt32.self))
-            guard nameSize + dataSize <= end - name else { break }
-            if Header.validStates.contains(flash[offset + Header.state]) {
-                let units = stride(from: name, to: name + nameSize - 1, by: 2).map {
+            let data = name + Int(nameSize)
+            guard Int(nameSize) + Int(dataSize) <= end - name else { break }
+            if state == Header.added || state == Header.beingReplaced {
+                let units = stride(from: name, to: data - 1, by: 2).map {
                     flash.littleEndian(at: $0, as: UInt16.self)
                 }
-                variables.append(
-                    FirmwareVariable(
-                        name: String(decoding: units.prefix { $0 != 0 }, as: UTF16.self),
-                        vendor: Array(flash[offset + Header.vendor..<offset + Header.vendor + 16]),
-                        attributes: flash.littleEndian(at: offset + Header.attributes),
-                        data: Array(flash[name + nameSize..<name + nameSize + dataSize])))
+                let variable = FirmwareVariable(
+                    name: String(decoding: units.prefix { $0 != 0 }, as: UTF16.self),
+                    vendor: Array(flash[offset + Header.vendor..<offset + Header.vendor + 16]),
+                    attributes: attributes, data: Array(flash[data..<data + Int(dataSize)]))
+                found.append(Found(variable: variable, isWholeForSure: state == Header.added))
             }
-            offset = (name + nameSize + dataSize + 3) & ~3
+            offset = (data + Int(dataSize) + 3) & ~3
         }
-        all = variables
+        all = Self.current(found)
+    }
+
+    /// A variable, as it stands in the flash.
+    private struct Found {
+        struct ID: Hashable {
+            var name: String
+            var vendor: [UInt8]
+        }
+
+        var variable: FirmwareVariable
+        /// It is not being replaced.
+        var isWholeForSure: Bool
+        var id: ID { ID(name: variable.name, vendor: variable.vendor) }
+    }
+
+    /// What edk2 finds: one that is being replaced counts as long as the new one is not whole.
+    private static func current(_ found: [Found]) -> [FirmwareVariable] {
+        var seen = Set<Found.ID>()
+        let whole = Set(found.filter(\.isWholeForSure).map(\.id))
+        return found.filter {
+            ($0.isWholeForSure || !whole.contains($0.id)) && seen.insert($0.id).inserted
+        }.map(\.variable)
     }
 
     /// Where systemd wrote that the guest hibernated to, as systemd says it: an object of JSON.
     public var hibernateLocation: String? {
-        all.last { $0.name == "HibernateLocation" && $0.vendor == GUID.systemd.bytes }?.text
+        all.first { $0.name == "HibernateLocation" && $0.vendor == GUID.systemd.bytes }?.text
     }
 }
