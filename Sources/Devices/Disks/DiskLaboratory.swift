@@ -60,6 +60,11 @@ public final class DiskLaboratory: Sendable {
         }
     }
 
+    /// Has what is written to `storage` in the log, if there is one.
+    public func recording(_ storage: any FlashStorage) -> any FlashStorage {
+        log.map { RecordedFlashStorage(storage, log: $0) } ?? storage
+    }
+
     var hasPower: Bool { hasPowerFlag.load(ordering: .acquiring) }
 
     // MARK: Requests

@@ -29,7 +29,7 @@ extension DiskLog {
                 media[disk] += caches[disk].append(write)
             case .flush(let disk) where disk < diskCount:
                 media[disk] += caches[disk].removeAll()
-            case .read, .write, .flush, .console: break
+            case .read, .write, .flush, .flashWrite, .console: break
             }
         }
         for disk in media.indices { media[disk] += caches[disk].writes.survivors(cut.unflushed) }
@@ -39,5 +39,24 @@ extension DiskLog {
             media[disk].append(write.prefix(sectors: sectors))
         }
         return media
+    }
+
+    /// What a flash holds whose power goes at the entry at `position`.
+    ///
+    /// - Parameters:
+    ///   - position: of the first entry that is not done.
+    ///   - tornBytes: how many of its first bytes are there all the same, if it is a write to the flash.
+    ///   - initial: what the flash held at the start of the run.
+    public func flash(after position: Int, tornBytes: Int = 0, initial: [UInt8]) -> [UInt8] {
+        var flash = initial
+        func write(_ entry: Entry, _ count: Int) {
+            guard case .flashWrite(let offset, let bytes) = entry, offset <= UInt64(flash.count) else { return }
+            let start = Int(offset)
+            let done = bytes.prefix(min(count, flash.count - start))
+            flash.replaceSubrange(start..<start + done.count, with: done)
+        }
+        for entry in entries.prefix(max(0, position)) { write(entry, .max) }
+        if entries.indices.contains(position) { write(entries[position], tornBytes) }
+        return flash
     }
 }

@@ -1,12 +1,12 @@
-// The log of a run: what the guest asked of its disks, in order, and what it said meanwhile.
+// The log of a run: what the guest asked of its disks and wrote to its flash, in order, and what it said meanwhile.
 //
-// Responsible for: the entries, and their form in a file. What the disks hold after a power cut at any point of it is
-// in `DiskLog+Cut`; writing it while a machine runs in `DiskLogWriter`. A file may be cut off or be no log at all: both
-// are errors.
+// Responsible for: the entries, and their form in a file. What the disks and the flash hold after a power cut at any
+// point of it is in `DiskLog+Cut`; writing it while a machine runs in `DiskLogWriter`. A file may be cut off or be no log
+// at all: both are errors.
 //
 // The file: 8 bytes of magic, then entries of a 24-byte header (kind, disk, 6 bytes of zero, first sector, bytes; in
 // little endian) and, for writes and the console, so many bytes. Zeros that are written are a kind of their own, without
-// the bytes.
+// the bytes. A write to the flash has its first byte's offset where a disk's has its sector.
 
 import Bytes
 
@@ -17,6 +17,8 @@ public struct DiskLog: Sendable {
         case write(disk: Int, DiskWrite)
         /// The guest's, or the machine's own at the end of a run.
         case flush(disk: Int)
+        /// A word, a buffer or a block of the flash with UEFI's variables is changed: so it is from that offset on.
+        case flashWrite(offset: UInt64, bytes: [UInt8])
         /// The guest wrote this to its console.
         case console([UInt8])
     }
@@ -55,6 +57,10 @@ public struct DiskLog: Sendable {
             let bytes = try payload
             rest = rest.dropFirst(bytes.count)
             return .console(bytes)
+        case .flashWrite:
+            let bytes = try payload
+            rest = rest.dropFirst(bytes.count)
+            return .flashWrite(offset: header.sector, bytes: bytes)
         case .write:
             let bytes = try payload
             guard bytes.count.isMultiple(of: Int(DiskFile.sectorByteCount)) else { throw .damaged }
@@ -71,7 +77,7 @@ public struct DiskLog: Sendable {
     struct Header {
         enum Kind: UInt8 {
             case read = 1
-            case write, flush, console, zeroes
+            case write, flush, console, zeroes, flashWrite
         }
 
         static let byteCount = 24
@@ -126,6 +132,8 @@ extension DiskLog.Entry {
             }
         case .flush(let disk):
             return DiskLog.Header(.flush, disk: disk).bytes
+        case .flashWrite(let offset, let bytes):
+            return DiskLog.Header(.flashWrite, sector: offset, byteCount: bytes.count).bytes + bytes
         case .console(let text):
             return DiskLog.Header(.console, byteCount: text.count).bytes + text
         }

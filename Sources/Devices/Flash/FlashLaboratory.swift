@@ -1,6 +1,6 @@
-// A host that loses its power while a guest writes to its flash.
+// A host that loses its power while a guest writes to its flash, and one that keeps a log of what is written.
 //
-// Responsible for: what of a write is in the file then. Not responsible for: telling the machine, nor for disks, which
+// Responsible for: what of a write is in the file then, and in the log. Not responsible for: telling the machine, nor for disks, which
 // have a laboratory of their own.
 
 import Synchronization
@@ -53,5 +53,22 @@ public final class FailingFlashStorage: FlashStorage {
         if !torn.isEmpty { try storage.write(torn, at: offset) }
         powerCut()
         throw .noPower
+    }
+}
+
+/// Storage whose writes are logged once they are done.
+final class RecordedFlashStorage: FlashStorage {
+    private let storage: any FlashStorage
+    private let log: DiskLogWriter
+
+    init(_ storage: any FlashStorage, log: DiskLogWriter) {
+        self.storage = storage
+        self.log = log
+    }
+
+    func write(_ bytes: [UInt8], at offset: Int) throws(FlashFileError) {
+        try storage.write(bytes, at: offset)
+        // A log that is not whole fails the run at the next flush of a disk.
+        try? log.append(.flashWrite(offset: UInt64(offset), bytes: bytes))
     }
 }

@@ -6,7 +6,7 @@
 //   disk0.unflushed=lose         what a power cut leaves of unflushed writes: lose, keep or reorder:SEED
 //   disk0.write#9=EIO            the host's storage fails so: EIO or ENOSPC; also read# and flush#
 //   disk0.write#9=short:2        2 sectors of the write are done, then it fails
-//   disks.record=FILE            what the guest does to its disks is logged
+//   disks.record=FILE            what the guest does to its disks, and to UEFI's variables, is logged
 
 import Devices
 import Machine

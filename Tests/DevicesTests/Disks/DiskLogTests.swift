@@ -12,6 +12,7 @@ struct DiskLogTests {
         .write(disk: 0, DiskWrite(sector: 3, bytes: [UInt8](repeating: 5, count: 1024))), .flush(disk: 0),
         .write(disk: 1, DiskWrite(sector: 0, bytes: [])), .flush(disk: 29),
         .write(disk: 2, DiskWrite(sector: 9, zeroedSectorCount: DiskWrite.maximumZeroedSectorCount)),
+        .flashWrite(offset: 0x4_0003, bytes: [1, 2, 3]),
     ]
     private static let bytes = DiskLog.magic + entries.flatMap(\.bytes)
 

@@ -96,7 +96,7 @@ extension DiskLog.Entry {
     var disk: Int? {
         switch self {
         case .read(let disk, _, _), .write(let disk, _), .flush(let disk): disk
-        case .console: nil
+        case .flashWrite, .console: nil
         }
     }
 
@@ -106,7 +106,7 @@ extension DiskLog.Entry {
         case .read: "read"
         case .write: "write"
         case .flush: "flush"
-        case .console: ""
+        case .flashWrite, .console: ""
         }
     }
 }

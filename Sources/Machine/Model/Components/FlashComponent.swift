@@ -59,6 +59,7 @@ struct FlashComponent: Component {
             let rom = parts.memory.roms.first(where: { $0.range == registers })
         else { return MadeComponent() }
         var storage = try load(uefi, into: rom, &parts)
+        if let kept = storage, let laboratory = parts.diskLaboratory { storage = laboratory.recording(kept) }
         if let good = storage, let fault = parts.configuration.laboratory.flash {
             let power = parts.flashPower
             storage = FailingFlashStorage(good, fault: fault) { power.isCut() }
