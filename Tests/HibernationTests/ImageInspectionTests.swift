@@ -52,6 +52,18 @@ struct ImageInspectionTests {
         #expect(try inspect(disk).verdict == .whole)
     }
 
+    @Test(
+        "The kernel that an image is of is found without its checksum", arguments: SyntheticImage.Compression.allCases)
+    func kernel(compression: SyntheticImage.Compression) throws {
+        let (disk, map, _) = try disk(SyntheticImage(compression: compression))
+        let image = try #require(try HibernationImage.find(onDiskAt: disk.path))
+        #expect(image.kernel(onDiskAt: disk.path)?.release == SyntheticImage.release)
+        // Without a map nothing is, and a disk that is gone has none.
+        disk.write([UInt8](repeating: 0xFF, count: 4096), at: Int(map[0]) * 4096)
+        #expect(image.kernel(onDiskAt: disk.path) == nil)
+        #expect(image.kernel(onDiskAt: "/nonexistent") == nil)
+    }
+
     @Test("A checksum that is not to be looked at costs no reading, and the kernel's name is unknown")
     func structureOnly() throws {
         let (disk, _, entries) = try disk()

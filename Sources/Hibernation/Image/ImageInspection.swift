@@ -109,3 +109,43 @@ public struct ImageInspection: Sendable, Equatable {
         guard sum == expected else { throw .damage(.checksum(expected: expected, found: sum)) }
     }
 }
+
+extension HibernationImage {
+    /// What of its memory is looked at for the kernel's name: that is in the kernel itself, somewhere. Half a second.
+    private static let nameSearchByteCount: UInt64 = 256 << 20
+
+    /// The kernel that wrote the image, and that can be resumed from it; nil if its name is not found at the beginning,
+    /// or if the image cannot be read.
+    ///
+    /// - Parameters:
+    ///   - path: of the disk that it is on.
+    ///   - format: what the disk is; nil if it is what it looks like.
+    public func kernel(onDiskAt path: String, format: DiskFormat? = nil) -> KernelName? {
+        try? RawDisk.withDisk(at: path, format: format, for: .readingAlone) { disk throws(RawDiskError) in
+            do throws(ImageCheckFailure) {
+                return try kernel(on: disk)
+            } catch {
+                // Whatever is wrong with it, it has no name that could be relied on.
+                return nil
+            }
+        }
+    }
+
+    private func kernel(on disk: RawDisk) throws(ImageCheckFailure) -> KernelName? {
+        let map = try SwapMap.read(of: self, on: disk)
+        guard let first = map.firstEntry else { return nil }
+        let pages = try AreaPages(self, on: disk)
+        let information = ImageInformation(page: try pages.read(first))
+        if let kernel = information.kernel { return kernel }
+        var data = try ImageData(map, in: pages, compression: compression)
+        var byteCount: UInt64 = 0
+        while byteCount < Self.nameSearchByteCount, try data.next() {
+            let count = data.output.count
+            byteCount += UInt64(count)
+            if let kernel = KernelName.find(build: information.build, in: data.output.bytes, count: count) {
+                return kernel
+            }
+        }
+        return nil
+    }
+}

@@ -6,6 +6,8 @@ import Hibernation
 /// Whether one disk has a hibernation image of its guest.
 public struct HibernationFinding: Sendable {
     public var path: String
+    /// What the disk is; nil if it is what it looks like.
+    public let format: DiskFormat?
     /// The images; none if there is none, or if the disk could not be read.
     public var images: [HibernationImage] = []
     /// What nobody looked into.
@@ -24,6 +26,7 @@ public struct HibernationFinding: Sendable {
     ///   - selection: where to look.
     public init(path: String, format: DiskFormat? = nil, _ selection: SwapSelection = .all) {
         self.path = path
+        self.format = format
         do throws(RawDiskError) {
             let search = try SwapSearch.stoppedDisk(at: path, format: format, selection)
             images = search.images

@@ -29,8 +29,8 @@ struct Inspect: ParsableCommand {
         if json {
             let inspection = Inspection(
                 name: vm.name, path: vm.path, phase: phase.name, configuration: configuration, state: try vm.state(),
-                environment: plan?.environment, nextStart: plan?.report(), hibernateLocation: vm.hibernateLocation,
-                enabled: vm.enabledScope)
+                environment: plan?.environment, nextStart: plan?.report(), images: Self.images(plan),
+                hibernateLocation: vm.hibernateLocation, enabled: vm.enabledScope)
             Output.print(try StableJSON.text(of: inspection, indented: true))
             return .poweredOff
         }
@@ -45,6 +45,10 @@ struct Inspect: ParsableCommand {
                 "\(verb) by \(record.call.function) on core \(record.call.core), generation \(record.generation), "
                     + "hardware signature \(record.hardwareSignature), Dormouse \(record.dormouse)")
         }
+        for image in Self.images(plan) {
+            let kernel = image.kernelRelease.map { "Linux \($0)" } ?? "a kernel whose name is not found"
+            Output.print("Hibernation image on disk \(image.disk), of \(kernel)")
+        }
         if let scope = vm.enabledScope { Output.print("Starts with the \(scope.words)") }
         if let location = vm.hibernateLocation { Output.print("UEFI's variable HibernateLocation: \(location)") }
         guard let plan else { return .poweredOff }
@@ -56,6 +60,24 @@ struct Inspect: ParsableCommand {
         for line in plan.words + (plan.refusalCode == nil ? [] : [plan.refusalWords]) { Output.print("  \(line)") }
         return .poweredOff
     }
+
+    private static func images(_ plan: StartPlan?) -> [FoundImage] {
+        (plan?.findings ?? []).flatMap { finding in
+            finding.images.map { image in
+                FoundImage(
+                    disk: finding.path,
+                    kernelRelease: image.kernel(onDiskAt: finding.path, format: finding.format)?.release)
+            }
+        }
+    }
+}
+
+/// A hibernation image that the next start finds.
+private struct FoundImage: Encodable {
+    /// Its path.
+    var disk: String
+    /// Of the kernel that wrote it: the guest is resumed by no other.
+    var kernelRelease: String?
 }
 
 private struct Inspection: Encodable {
@@ -66,6 +88,7 @@ private struct Inspection: Encodable {
     var state: VMState
     var environment: Environment?
     var nextStart: RunReport.VM?
+    var images: [FoundImage]
     /// systemd's variable of UEFI.
     var hibernateLocation: String?
     /// Whose service manager starts it, if one does.
