@@ -19,6 +19,24 @@ extension EndToEnd {
             "/sys/firmware/efi/efivars/\(variable)-6f1c5f3e-0a4d-4f7e-9d57-1d3c5a7b9e20"
         }
 
+        /// What Debian's tools say of variables.
+        private static let tools = #"""
+            efibootmgr | grep -v BootCurrent; bootctl reboot-to-firmware; \
+            efivar --print --name 4a67b082-0a4c-41cf-b6c7-440b29bb8c4f-LoaderConfigTimeout | tail -n 1; \
+            efivar --print --name 6f1c5f3e-0a4d-4f7e-9d57-1d3c5a7b9e20-tool | tail -n 1
+            """#
+        /// Has them write variables.
+        private static func write(timeout: Int, tool: String) -> String {
+            #"""
+            set -e; bootctl set-timeout \#(timeout); efibootmgr --quiet --timeout \#(timeout); \
+            printf '\#(tool)' >/run/value; \
+            efivar --write --name 6f1c5f3e-0a4d-4f7e-9d57-1d3c5a7b9e20-tool --datafile /run/value
+            """#
+        }
+        /// An entry that UEFI tries before all others: the boot loader that is there.
+        private static let createEntry =
+            #"efibootmgr --quiet --create --disk /dev/vda --part 1 --label Dormouse --loader '\EFI\BOOT\BOOTAA64.EFI'"#
+
         /// What stays over a hibernation: the memory of the kernel and of a process, and who runs.
         private static let remember = """
             head -c 8388608 /dev/urandom >/dev/shm/random; \
@@ -44,6 +62,11 @@ extension EndToEnd {
             // GRUB is what UEFI started.
             #expect(try debian.ssh("efibootmgr").contains("BootCurrent: "))
             try debian.ssh(Self.write("first"))
+            try debian.ssh(Self.write(timeout: 7, tool: "before") + ";" + Self.createEntry)
+            let told = try debian.ssh(Self.tools)
+            #expect(
+                told.contains("Timeout: 7 seconds") && told.contains("* Dormouse") && told.contains("|7..."), "\(told)")
+            #expect(told.contains("|before "), "\(told)")
             let before = try debian.ssh(Self.remember)
             let note = debian.vm.scratch.file("note")
             try "from the host\n".write(to: note, atomically: true, encoding: .utf8)
@@ -57,6 +80,11 @@ extension EndToEnd {
             let second = try debian.start("2-resume")
             #expect(try debian.ssh(Self.recall) == before)
             #expect(try debian.ssh(Self.read("first")) == "first")
+            #expect(try debian.ssh(Self.tools) == told)
+            try debian.ssh(Self.write(timeout: 2, tool: "after"))
+            let changed = try debian.ssh(Self.tools)
+            #expect(changed.contains("Timeout: 2 seconds") && changed.contains("|2..."), "\(changed)")
+            #expect(changed.contains("|after "), "\(changed)")
             #expect(try debian.ssh("cat /dev/shm/note") == "from the host")
             try debian.ssh(Self.write("second"))
             #expect(try debian.vm.command("hibernate", arguments: ["--timeout", "250"]) == 0)
@@ -69,6 +97,10 @@ extension EndToEnd {
             #expect(try !before.contains(debian.ssh("cat /proc/sys/kernel/random/boot_id")))
             #expect(try debian.ssh("dmesg").contains("PM: Suspend image hardware signature mismatch"))
             #expect(try debian.ssh(Self.read("first") + ";" + Self.read("second")) == "firstsecond")
+            #expect(try debian.ssh(Self.tools) == changed)
+            // The entry that was created is what UEFI started.
+            let entry = try debian.ssh("efibootmgr | sed -n 's/^Boot\\(....\\)[*] Dormouse.*/\\1/p'")
+            #expect(try debian.ssh("efibootmgr").contains("BootCurrent: \(entry)\n"))
             #expect(try debian.vm.command("stop", arguments: ["--timeout", "250"]) == 0)
             #expect(try third.waitForEnd().report?.vm?.start == "clean")
         }
