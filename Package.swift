@@ -217,7 +217,8 @@ let package = Package(
             swiftSettings: common),
         // Runs the executable as a user does; the modules only where there is no command for it.
         .testTarget(
-            name: "EndToEndTests", dependencies: ["CExtendedAttributes", "Devices", "Hibernation", "TestSupport"],
+            name: "EndToEndTests",
+            dependencies: ["Boot", "Bytes", "CExtendedAttributes", "Devices", "Hibernation", "TestSupport"],
             swiftSettings: common),
     ],
     swiftLanguageModes: [.v6]

@@ -6,7 +6,7 @@ import Testing
 /// PyPI's `qemu.qmp`.
 public enum PythonQMP {
     /// Where scripts/setup puts Python's packages.
-    private static let packages: String = {
+    public static let packages: String = {
         let environment = ProcessInfo.processInfo.environment
         let caches = environment["XDG_CACHE_HOME"] ?? NSHomeDirectory() + "/.cache"
         return (environment["DORMOUSE_CACHE"] ?? caches + "/dormouse") + "/python"

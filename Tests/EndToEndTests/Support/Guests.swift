@@ -55,6 +55,8 @@ enum LinuxGuest: String, CaseIterable {
 /// Debian's UEFI, as scripts/fetch-guests left it.
 enum UEFI {
     static let code = LinuxGuest.directory.appending(path: "uefi/AAVMF_CODE.fd")
+    /// Of its variables.
+    static let template = LinuxGuest.directory.appending(path: "uefi/AAVMF_VARS.fd")
     static let isThere = FileManager.default.isReadableFile(atPath: code.path)
     static let whyNot: Comment = "there is no UEFI in \(LinuxGuest.directory.path): run scripts/fetch-guests"
 
