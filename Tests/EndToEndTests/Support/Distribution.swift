@@ -61,9 +61,13 @@ struct DistributionVM {
 
     /// Starts it; its firmware runs when this returns.
     ///
-    /// - Parameter word: What the firmware says first.
-    func start(_ name: String, saying word: String = "UEFI firmware") throws -> DormouseRun {
-        let run = try vm.start(name)
+    /// - Parameters:
+    ///   - word: What the firmware says first.
+    ///   - options: Others of `dormouse start`.
+    func start(
+        _ name: String, saying word: String = "UEFI firmware", options: [String] = []
+    ) throws -> DormouseRun {
+        let run = try vm.start(name, options)
         try run.waitForConsole(word)
         return run
     }
@@ -82,6 +86,13 @@ struct DistributionVM {
         let (code, output, error) = try Command.run(
             Dormouse.executable, ["ssh"] + vm.store + options + ["vm", command])
         return (code, String(decoding: output, as: UTF8.self), error)
+    }
+
+    /// What `dormouse inspect` prints.
+    func inspect() throws -> String {
+        let (code, output, error) = try Command.run(Dormouse.executable, ["inspect", "vm"] + vm.store)
+        guard code == 0 else { throw DormouseRun.Failure("inspect: exit code \(code), \(error)") }
+        return String(decoding: output, as: UTF8.self)
     }
 
     /// Copies files by `dormouse cp`.
