@@ -77,5 +77,76 @@ extension EndToEnd {
                     }, "\(cut)")
             }
         }
+
+        @Test(
+            "Wherever the power goes while Debian writes variables, each is old or new, unless all are being rewritten",
+            .enabled(if: Distribution.isWanted, Distribution.notWanted),
+            .needs(Distribution.isThere, Distribution.whyNot), .needs(Distribution.hasSSH, Distribution.noSSH),
+            .needs(VirtFirmware.isThere, VirtFirmware.whyNot))
+        func distribution() throws {
+            let debian = try DistributionVM("flash-debian", firmware: "acpi", cpus: 1)
+            let scratch = debian.vm.scratch
+            let initial = try FlashRecording.contents(of: debian.vm.variables)
+            let log = scratch.file("flash.log")
+            let run = try debian.start("1-recorded", options: ["--lab", "disks.record=\(log.path)"])
+            let kernel = try debian.ssh("uname -r")
+            try debian.ssh(
+                """
+                echo dormouse: writing >/dev/ttyAMA0
+                for value in first another; do
+                    printf $value >/run/value
+                    efivar --write --name \(Self.vendor.lowercased())-Dormouse --datafile /run/value
+                done
+                bootctl set-timeout 7 && bootctl set-timeout 8
+                """)
+            _ = try debian.run("systemctl hibernate")
+            #expect(try run.waitForEnd().exitCode == ExitCode.hibernated)
+
+            let recording = try FlashRecording(log, initial: initial, after: "dormouse: writing")
+            let found = try #require(recording.variables(after: recording.writes.count))
+            // Another reader finds the same; of two variables with one name it has one.
+            let others = try VirtFirmware.variables(debian.vm.variables)
+            #expect(others.count > 10 && others.allSatisfy { found[$0.key] == $0.value })
+            let place = try #require(found.first { $0.key.hasPrefix("HibernateLocation ") })
+            #expect(utf16(place.value).contains(kernel))
+            let timeout = "LoaderConfigTimeout 4A67B082-0A4C-41CF-B6C7-440B29BB8C4F"
+            let stages: [String: [[UInt8]]] = [
+                Self.id: [Array("first".utf8), Array("another".utf8)],
+                timeout: ["7", "8"].map { Array($0.utf8) + [0, 0, 0] },
+                place.key: [place.value],
+            ]
+            let before = try #require(recording.variables(after: 0))
+            var reached = stages.mapValues { _ in 0 }
+            for cut in recording.cuts() {
+                // What is longer than 256 bytes edk2 writes by erasing the block and writing all of it again.
+                guard let variables = recording.variables(cut), !recording.isRewriting(cut, before.keys) else {
+                    continue
+                }
+                for (id, values) in stages {
+                    let stage = variables[id].map { value in values.firstIndex(of: value).map { $0 + 1 } } ?? 0
+                    let now = try #require(stage, "\(cut): \(id)")
+                    let last = reached[id, default: 0]
+                    #expect(now == last || now == last + 1, "\(cut): \(id) is \(now) after \(last)")
+                    reached[id] = max(last, now)
+                }
+                #expect(before.allSatisfy { stages[$0.key] != nil || variables[$0.key] == $0.value }, "\(cut)")
+            }
+            #expect(reached == stages.mapValues(\.count))
+            // The firmware reads some of them.
+            let cuts = recording.cuts().filter { !recording.isRewriting($0, before.keys) }
+            for index in 0..<12 {
+                let cut = cuts[index * (cuts.count - 1) / 11]
+                let expected = try #require(recording.variables(cut))
+                let booted = try Self.boot(recording.flash(cut), scratch, "2-\(index)")
+                for id in stages.keys { #expect(booted[id] == expected[id], "\(cut): \(id)") }
+            }
+        }
+
+        private func utf16(_ bytes: [UInt8]) -> String {
+            String(
+                decoding: stride(from: 0, to: bytes.count - 1, by: 2).map {
+                    UInt16(bytes[$0]) | UInt16(bytes[$0 + 1]) << 8
+                }, as: UTF16.self)
+        }
     }
 }
