@@ -14,7 +14,7 @@ struct Benchmark: ParsableCommand {
 
     /// What can be measured for itself.
     enum Part: String, ExpressibleByArgument, CaseIterable {
-        case boot, compute, processes, disk
+        case boot, compute, processes, disk, distribution
     }
 
     @Option(help: "The dormouse to measure.") var dormouse: String
@@ -28,7 +28,14 @@ struct Benchmark: ParsableCommand {
             "The engine of Dormouse's CPU. May be repeated: each is measured. (default: Dormouse's own)",
             valueName: "engine"))
     var engine: [String] = []
-    @Option(help: "Measure only this: boot (with hibernation and resume), compute, processes or disk.") var only: Part?
+    @Option(
+        help: ArgumentHelp(
+            "A directory with a distribution's disk, its kernel and initrd, and UEFI's code and variables.",
+            valueName: "directory"))
+    var distribution: String?
+    @Option(
+        help: "Measure only this: boot (with hibernation and resume), compute, processes, disk or distribution.")
+    var only: Part?
     @Option(
         help: ArgumentHelp("Only these programs, separated by commas.", valueName: "names"),
         transform: { $0.split(separator: ",").map(String.init) })
@@ -52,6 +59,7 @@ struct Benchmark: ParsableCommand {
     func run() throws {
         let guest = Guest(
             directory: URL(filePath: guest), programsInitrd: URL(filePath: programsInitrd), memoryMebibytes: memory)
+        let distribution = distribution.map { Distribution(directory: URL(filePath: $0), memoryMebibytes: memory) }
         let native = NativePrograms(directory: URL(filePath: native))
         let sets = ProgramSet.allCases.filter { set in Part(rawValue: set.rawValue).map(measures) ?? false }
         let programs = try native.select(self.programs, of: sets)
@@ -90,6 +98,10 @@ struct Benchmark: ParsableCommand {
                 if measures(.disk) {
                     note("round \(round) of \(rounds): \(monitor.name), disk")
                     try measurement.measureDisks(of: guest, on: monitor, maker: URL(filePath: dormouse))
+                }
+                if let distribution, measures(.distribution) {
+                    note("round \(round) of \(rounds): \(monitor.name), distribution")
+                    try measurement.measure(distribution, on: monitor)
                 }
                 try results.add(measurement, of: monitor.name)
             }

@@ -27,9 +27,13 @@ struct MeasuredProcess {
 
     /// Runs a program to its end.
     ///
-    /// - Parameter guestByteCount: the size of the guest's RAM, by which its mapping is known; nil if there is no
-    ///   guest.
-    init(_ executable: URL, _ arguments: [String], guestByteCount: Int? = nil) throws {
+    /// - Parameters:
+    ///   - guestByteCount: the size of the guest's RAM, by which its mapping is known; nil if there is no guest.
+    ///   - lastLine: it is ended when it has written a line with this.
+    init(
+        _ executable: URL, _ arguments: [String], guestByteCount: Int? = nil,
+        endingWith lastLine: String? = nil
+    ) throws {
         let clock = ContinuousClock()
         let start = clock.now
         func seconds() -> Double { (clock.now - start) / .seconds(1) }
@@ -50,6 +54,7 @@ struct MeasuredProcess {
                 while let end = pending.firstIndex(of: UInt8(ascii: "\n")) {
                     let text = String(decoding: pending[..<end].filter { $0 != UInt8(ascii: "\r") }, as: UTF8.self)
                     lines.append((text, now))
+                    if let lastLine, text.contains(lastLine) { kill(pid, SIGTERM) }
                     pending.removeSubrange(...end)
                 }
             }

@@ -6,6 +6,7 @@ import Foundation
 enum Quantity: String, CaseIterable, Codable {
     case bootToInit, bootToEnd, bootCPU, hibernateToEnd, hibernateCPU, resumeToResumed, resumeToEnd, resumeCPU
     case instructions, mips, overhead
+    case uefiToKernel, uefiToLogin, uefiCPU, kernelToLogin, kernelCPU
 
     var title: String {
         switch self {
@@ -20,6 +21,11 @@ enum Quantity: String, CaseIterable, Codable {
         case .instructions: "guest instructions of a boot, 10^6"
         case .mips: "guest MIPS in a boot, per CPU second"
         case .overhead: "memory over the guest's RAM, MiB"
+        case .uefiToKernel: "distribution: start of UEFI to kernel, s"
+        case .uefiToLogin: "distribution: start of UEFI to login, s"
+        case .uefiCPU: "  CPU time of it, s"
+        case .kernelToLogin: "distribution: start of kernel to login, s"
+        case .kernelCPU: "  CPU time of it, s"
         }
     }
 }
@@ -88,6 +94,31 @@ struct Measurement: Codable {
         }
     }
 
+    /// A distribution's disk, from the start to where somebody may log in: by UEFI and its boot loader, and by its
+    /// kernel alone. Each on a new copy of the disk, with a flash that nobody has used.
+    mutating func measure(_ distribution: Distribution, on monitor: any Monitor) throws {
+        for way in Distribution.Way.allCases {
+            let process = try Scratch.use { scratch in
+                let disk = try scratch.copy(distribution.disk)
+                let variables = try scratch.copy(distribution.variables)
+                return try MeasuredProcess(
+                    monitor.executable,
+                    monitor.arguments(distribution, by: way, disk: disk, variables: variables),
+                    endingWith: Distribution.login)
+            }
+            let login = try process.seconds(to: Distribution.login)
+            switch way {
+            case .uefi:
+                self[.uefiToKernel] = try process.seconds(to: Distribution.kernelStarts)
+                self[.uefiToLogin] = login
+                self[.uefiCPU] = process.cpuSeconds
+            case .kernel:
+                self[.kernelToLogin] = login
+                self[.kernelCPU] = process.cpuSeconds
+            }
+        }
+    }
+
     /// Takes the results of `programs` from what a process printed.
     mutating func add(_ programs: [String], of process: MeasuredProcess) throws {
         for result in process.lines.compactMap({ ProgramResult(line: $0.text) }) {
@@ -142,6 +173,15 @@ struct Scratch {
         try handle.truncate(atOffset: byteCount)
         try handle.close()
         return disk
+    }
+
+    /// A copy of a file, as sparse.
+    func copy(_ file: URL) throws -> URL {
+        let copy = directory.appending(path: file.lastPathComponent)
+        let process = try MeasuredProcess(
+            URL(filePath: "/bin/cp"), ["--sparse=always", file.path, copy.path])
+        guard process.exitCode == 0 else { throw MeasurementError(description: process.ending) }
+        return copy
     }
 
     /// An empty disk in a format, made by `dormouse image create`.

@@ -47,6 +47,9 @@ protocol Monitor {
     var executable: URL { get }
     /// How it is told to run `test` in `guest` with one CPU and one disk, the console on standard output.
     func arguments(_ guest: Guest, test: String, disk: DiskImage, report: URL) -> [String]
+    /// How it is told to start a distribution from a copy of its disk with one CPU, the console on standard output.
+    func arguments(_ distribution: Distribution, by way: Distribution.Way, disk: URL, variables: URL)
+        -> [String]
 }
 
 struct Dormouse: Monitor {
@@ -71,6 +74,23 @@ struct Dormouse: Monitor {
             "--memory", String(guest.memoryMebibytes), "--append", guest.commandLine(test), "--no-reboot",
             "--report", report.path,
         ] + (engine.map { ["--engine", $0] } ?? [])
+    }
+
+    func arguments(_ distribution: Distribution, by way: Distribution.Way, disk: URL, variables: URL)
+        -> [String]
+    {
+        var words = [
+            "run", "--model", "virt-2", "--disk", "\(disk.path),format=raw", "--cpus", "1",
+            "--memory", String(distribution.memoryMebibytes), "--no-reboot",
+        ]
+        switch way {
+        case .uefi:
+            words += ["--firmware", "uefi=\(distribution.code.path)", "--uefi-vars", variables.path]
+        case .kernel:
+            words += ["--kernel", distribution.kernel.path, "--initrd", distribution.initrd.path]
+            words += ["--firmware", "dt", "--append", Distribution.commandLine]
+        }
+        return words + (engine.map { ["--engine", $0] } ?? [])
     }
 }
 
@@ -100,6 +120,27 @@ struct QEMU: Monitor {
             "-drive", "file=\(disk.file.path),format=\(disk.format.rawValue),if=none,id=disk",
             "-device", "virtio-blk-device,drive=disk",
         ]
+    }
+
+    func arguments(_ distribution: Distribution, by way: Distribution.Way, disk: URL, variables: URL)
+        -> [String]
+    {
+        var words = [
+            "-M", "virt,gic-version=3", "-accel", "tcg", "-cpu", "cortex-a57", "-smp", "1",
+            "-m", String(distribution.memoryMebibytes), "-global", "virtio-mmio.force-legacy=false",
+            "-display", "none", "-serial", "stdio", "-monitor", "none", "-nic", "none", "-no-reboot",
+            "-drive", "file=\(disk.path),format=raw,if=none,id=disk", "-device",
+            "virtio-blk-device,drive=disk",
+        ]
+        switch way {
+        case .uefi:
+            words += ["-drive", "if=pflash,format=raw,readonly=on,file=\(distribution.code.path)"]
+            words += ["-drive", "if=pflash,format=raw,file=\(variables.path)"]
+        case .kernel:
+            words += ["-kernel", distribution.kernel.path, "-initrd", distribution.initrd.path]
+            words += ["-append", Distribution.commandLine]
+        }
+        return words
     }
 }
 

@@ -129,7 +129,10 @@ struct Results {
         guard !monitors.isEmpty else { return nil }
         let compared = baseline == nil ? [] : measured
         let ratioTitles = compared.map { "\($0) / \(baseline ?? "")" }
-        let rows = Quantity.allCases.map { quantity in
+        let quantities = Quantity.allCases.filter { quantity in
+            monitors.contains { median(quantity, of: $0) != nil }
+        }
+        let rows = quantities.map { quantity in
             [quantity.title] + monitors.map { Self.text(median(quantity, of: $0)) }
                 + compared.map { Self.text(ratio(quantity, of: $0), prefix: "× ") }
         }
