@@ -1,8 +1,8 @@
 // SIGKILL of the server, or of the process by which it does something, at every step of a request: strace(1) kills
 // whichever comes to the N-th system call of one kind.
 //
-// What KillPointTests of the command line do with verbs alone. In every run before a file gets its name, nightly at more
-// of them.
+// What KillPointTests of the command line do with verbs alone. In every run before a file gets its name, nightly at
+// more of them.
 
 import Foundation
 import TestSupport

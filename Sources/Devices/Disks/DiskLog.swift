@@ -1,12 +1,12 @@
 // The log of a run: what the guest asked of its disks and wrote to its flash, in order, and what it said meanwhile.
 //
 // Responsible for: the entries, and their form in a file. What the disks and the flash hold after a power cut at any
-// point of it is in `DiskLog+Cut`; writing it while a machine runs in `DiskLogWriter`. A file may be cut off or be no log
-// at all: both are errors.
+// point of it is in `DiskLog+Cut`; writing it while a machine runs in `DiskLogWriter`. A file may be cut off or be no
+// log at all: both are errors.
 //
 // The file: 8 bytes of magic, then entries of a 24-byte header (kind, disk, 6 bytes of zero, first sector, bytes; in
-// little endian) and, for writes and the console, so many bytes. Zeros that are written are a kind of their own, without
-// the bytes. A write to the flash has its first byte's offset where a disk's has its sector.
+// little endian) and, for writes and the console, so many bytes. Zeros that are written are a kind of their own,
+// without the bytes. A write to the flash has its first byte's offset where a disk's has its sector.
 
 import Bytes
 

@@ -1,7 +1,7 @@
 // A host that loses its power while a guest writes to its flash, and one that keeps a log of what is written.
 //
-// Responsible for: what of a write is in the file then, and in the log. Not responsible for: telling the machine, nor for disks, which
-// have a laboratory of their own.
+// Responsible for: what of a write is in the file then, and in the log. Not responsible for: telling the machine, nor
+// for disks, which have a laboratory of their own.
 
 import Synchronization
 

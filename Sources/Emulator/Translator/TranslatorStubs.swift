@@ -27,8 +27,8 @@ struct TranslatorStubs: @unchecked Sendable {
     private(set) var lookUp: UnsafeMutableRawPointer
     /// The same, when no link is to be made: the entry of every block that is not translated, too.
     private(set) var lookUpUnlinked: UnsafeMutableRawPointer
-    /// By whether they are for EL0: jump to the code for the address in RAX, which is stored and for which the jump cache
-    /// has nothing in the entry that RCX leads to.
+    /// By whether they are for EL0: jump to the code for the address in RAX, which is stored and for which the jump
+    /// cache has nothing in the entry that RCX leads to.
     private var findForEL0: UnsafeMutableRawPointer
     private var findForEL1: UnsafeMutableRawPointer
     /// Leaves for the interpreter: RSI the operation and RDX the block, from the state block's `codeBase`.
@@ -100,7 +100,8 @@ struct TranslatorStubs: @unchecked Sendable {
         end = assembler.cursor
     }
 
-    /// Where code of `mode` goes whose jump cache has nothing for an address. A misaligned SP is rare: the dispatcher does.
+    /// Where code of `mode` goes whose jump cache has nothing for an address. A misaligned SP is rare: the dispatcher
+    /// does.
     func find(_ mode: BlockMode) -> UnsafeMutableRawPointer {
         if mode.stackIsMisaligned { return lookUpUnlinked }
         return mode.isEL0 ? findForEL0 : findForEL1

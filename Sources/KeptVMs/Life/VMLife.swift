@@ -51,8 +51,8 @@ public final class VMLife: Sendable {
             exitCode: resting == .unknown ? nil : known?.lastEnd?.exitCode)
     }
 
-    /// Last events beside which `state.json` may say something else: a refused start changes nothing there, a copy begins
-    /// with what it may have to resume, and what a later version tells, nobody knows.
+    /// Last events beside which `state.json` may say something else: a refused start changes nothing there, a copy
+    /// begins with what it may have to resume, and what a later version tells, nobody knows.
     private static let restsOtherwise: Set<LifeState> = [.refused, .defined, .other]
 
     /// The state that it is in.

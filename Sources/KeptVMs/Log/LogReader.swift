@@ -87,7 +87,8 @@ extension VM {
     /// - Parameter watch: who tells.
     /// - Returns: whether it will.
     public func tellOfLog(_ watch: FileWatch) -> Bool {
-        // Whoever has the VM has this file open, which is closed however its process ends: a moment before its lock goes.
+        // Whoever has the VM has this file open, which is closed however its process ends: a moment before its lock
+        // goes.
         watch.add(.file(lockPath))
         watch.add(.file(LogFiles(self).current))
         return watch.add(.directory(path))

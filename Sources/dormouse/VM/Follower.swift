@@ -1,8 +1,8 @@
 // How a command that follows a file waits for more of it: until the host says that there may be, and a moment longer.
 //
 // Responsible for: that a command that follows what does not happen does nothing, and that one that follows what
-// happens all the time looks ten times a second. Where the host tells nothing it looks as often. Not responsible for: what is
-// followed.
+// happens all the time looks ten times a second. Where the host tells nothing it looks as often. Not responsible for:
+// what is followed.
 
 import Glibc
 import HostSupport

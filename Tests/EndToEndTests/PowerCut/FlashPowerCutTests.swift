@@ -1,5 +1,5 @@
-// The host's power goes while UEFI's variables are written. One run is recorded; what the flash holds after a cut at any
-// write follows from the log, and is read by our reader, and for some of the cuts by the firmware itself.
+// The host's power goes while UEFI's variables are written. One run is recorded; what the flash holds after a cut at
+// any write follows from the log, and is read by our reader, and for some of the cuts by the firmware itself.
 
 import Devices
 import Foundation

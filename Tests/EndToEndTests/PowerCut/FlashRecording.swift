@@ -1,4 +1,5 @@
-// What was written to a flash in a run that was recorded once, and what it holds after a power cut at any of the writes.
+// What was written to a flash in a run that was recorded once, and what it holds after a power cut at any of the
+// writes.
 
 import Devices
 import Foundation
