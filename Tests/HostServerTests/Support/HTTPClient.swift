@@ -19,6 +19,9 @@ struct Reply {
     }
 }
 
+/// The server ended the connection before the whole answer.
+struct NoAnswer: Error {}
+
 /// A connection to a server.
 final class HTTPConnection {
     /// How long a test waits for what has to come.
@@ -52,7 +55,6 @@ final class HTTPConnection {
     }
 
     /// Waits for more; false at the end.
-    @discardableResult
     private func hear() throws -> Bool {
         let deadline = ContinuousClock.now.advanced(by: Self.patience)
         while !isAtEnd {
@@ -68,10 +70,13 @@ final class HTTPConnection {
         return false
     }
 
+    /// Waits for more, which has to come.
+    private func hearMore() throws { if try !hear() { throw NoAnswer() } }
+
     /// The head of the answer, which is taken off.
     func head() throws -> Reply {
         let end = Array("\r\n\r\n".utf8)
-        while bytes.firstRange(of: end) == nil { try #require(try hear(), "there is no answer") }
+        while bytes.firstRange(of: end) == nil { try hearMore() }
         let range = try #require(bytes.firstRange(of: end))
         let lines = String(decoding: bytes[..<range.lowerBound], as: UTF8.self).split(separator: "\r\n")
         bytes.removeFirst(range.upperBound)
@@ -90,7 +95,7 @@ final class HTTPConnection {
         while bytes.firstRange(of: newline) == nil { if try !hear() { return nil } }
         let range = try #require(bytes.firstRange(of: newline))
         let count = try #require(Int(String(decoding: bytes[..<range.lowerBound], as: UTF8.self), radix: 16))
-        while bytes.count < range.upperBound + count + 2 { try #require(try hear(), "a piece is not whole") }
+        while bytes.count < range.upperBound + count + 2 { try hearMore() }
         let piece = Array(bytes[range.upperBound..<(range.upperBound + count)])
         bytes.removeFirst(range.upperBound + count + 2)
         return count == 0 ? nil : piece
@@ -100,7 +105,7 @@ final class HTTPConnection {
     func reply() throws -> Reply {
         var reply = try head()
         if let count = reply.headers["content-length"].flatMap({ Int($0) }) {
-            while bytes.count < count { try #require(try hear(), "the body is not whole") }
+            while bytes.count < count { try hearMore() }
             reply.body = Array(bytes.prefix(count))
             bytes.removeFirst(count)
         } else if reply.headers["transfer-encoding"] == "chunked" {
