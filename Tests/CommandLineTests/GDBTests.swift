@@ -5,7 +5,7 @@ import Subprocess
 import TestSupport
 import Testing
 
-@Suite("Debugging with GDB", .needs(GDB.isThere, GDB.whyNot), .timeLimit(.minutes(10)))
+@Suite("Debugging with GDB", .needs(GDB.isThere, GDB.whyNot), .timeLimit(.minutes(30)))
 struct GDBTests {
     private let directory: TemporaryDirectory
     private var socket: String { directory.path + "/gdb" }

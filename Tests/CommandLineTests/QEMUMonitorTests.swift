@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("QEMU's monitors", .needs(Guest.areBuilt, Guest.missing), .timeLimit(.minutes(10)))
+@Suite("QEMU's monitors", .needs(Guest.areBuilt, Guest.missing), .timeLimit(.minutes(30)))
 struct QEMUMonitorTests {
     private let directory: TemporaryDirectory
     private var socket: String { directory.path + "/qmp" }

@@ -3,7 +3,7 @@
 import TestSupport
 import Testing
 
-@Suite("Semihosting", .timeLimit(.minutes(5)))
+@Suite("Semihosting", .timeLimit(.minutes(30)))
 struct SemihostingTests {
     private let directory: TemporaryDirectory
 

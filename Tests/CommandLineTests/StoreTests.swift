@@ -149,7 +149,7 @@ struct StoreTests {
         #expect(try await vm.start().kind == "resume")
     }
 
-    @Test("After callers took every descriptor, the control socket answers again", .timeLimit(.minutes(2)))
+    @Test("After callers took every descriptor, the control socket answers again", .timeLimit(.minutes(30)))
     func descriptors() async throws {
         let vm = try await TestVM(.idle, append: "seconds=60", disks: 1)
         // Fewer than the silent callers that are heard at once.

@@ -96,9 +96,11 @@ enum Command {
 
     /// Runs another program in the same way.
     static func run(_ program: Executable, _ arguments: [String]) async throws -> Finished {
-        let result = try await Subprocess.run(
-            program, arguments: Arguments(arguments), environment: environment,
-            output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+        let result = try await Slots.programs.withOne {
+            try await Subprocess.run(
+                program, arguments: Arguments(arguments), environment: environment,
+                output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+        }
         return Finished(result.terminationStatus, output: result.standardOutput, error: result.standardError)
     }
 
@@ -106,11 +108,13 @@ enum Command {
     /// has read everything ends the library's process.
     static func run(_ arguments: [String], input: String) async throws -> Finished {
         let directory = try TemporaryDirectory()
-        let file = try FileDescriptor.open(FilePath(try directory.file("input", input.utf8)), .readOnly)
-        let result = try await Subprocess.run(
-            executable, arguments: Arguments(arguments), environment: environment,
-            input: .fileDescriptor(file, closeAfterSpawningProcess: true),
-            output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+        let path = FilePath(try directory.file("input", input.utf8))
+        let result = try await Slots.programs.withOne {
+            try await Subprocess.run(
+                executable, arguments: Arguments(arguments), environment: environment,
+                input: .fileDescriptor(try .open(path, .readOnly), closeAfterSpawningProcess: true),
+                output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+        }
         return Finished(result.terminationStatus, output: result.standardOutput, error: result.standardError)
     }
 
@@ -140,9 +144,11 @@ enum Command {
     /// A conversation of PyPI's `qemu.qmp` with a monitor, as `PythonQMP` describes it, by lines.
     static func converse(_ address: String, _ actions: [String]) async throws -> [String] {
         let environment = PythonQMP.environment.map { "\($0.key)=\($0.value)" }
-        let result = try await Subprocess.run(
-            .name("env"), arguments: Arguments(environment + ["python3"] + PythonQMP.arguments(address, actions)),
-            output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+        let result = try await Slots.programs.withOne {
+            try await Subprocess.run(
+                .name("env"), arguments: Arguments(environment + ["python3"] + PythonQMP.arguments(address, actions)),
+                output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+        }
         #expect(result.terminationStatus == .exited(0), "\(result.standardError)")
         return result.standardOutput.split(separator: "\n").map(String.init)
     }
@@ -159,9 +165,11 @@ enum Command {
 
     /// Runs `script` in the shell, where `$0` is the executable, with the rest of the arguments as `$1` and on.
     static func shell(_ script: String, _ arguments: String...) async throws -> Finished {
-        let result = try await Subprocess.run(
-            .path("/bin/sh"), arguments: Arguments(["-c", script, path.string] + arguments), environment: environment,
-            output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+        let result = try await Slots.programs.withOne {
+            try await Subprocess.run(
+                .path("/bin/sh"), arguments: Arguments(["-c", script, path.string] + arguments),
+                environment: environment, output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+        }
         return Finished(result.terminationStatus, output: result.standardOutput, error: result.standardError)
     }
 }
