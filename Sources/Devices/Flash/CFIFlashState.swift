@@ -8,8 +8,8 @@ import Hypervisor
 
 /// What a command does to the contents.
 enum CFIChange: Equatable {
-    /// Clears bits: those that are zero in `bytes`.
-    case program(offset: Int, bytes: [UInt8])
+    /// Clears bits: those that are zero in `bytes`, which came as one word or by the buffer.
+    case program(offset: Int, bytes: [UInt8], isBuffered: Bool)
     /// Sets all bits of the block at `offset`.
     case erase(offset: Int)
 }
@@ -63,7 +63,7 @@ struct CFIFlashState: Codable, Sendable {
         case .command: begin(code, offset: offset, geometry)
         case .word:
             expected = .command
-            return .program(offset: offset, bytes: Self.bytes(value, size))
+            return .program(offset: offset, bytes: Self.bytes(value, size), isBuffered: false)
         case .eraseConfirmation:
             expected = .command
             if code == CFICommand.confirm { return .erase(offset: geometry.block(of: offset)) }
@@ -150,7 +150,7 @@ struct CFIFlashState: Codable, Sendable {
             let start = word.offset - first
             bytes.replaceSubrange(start..<start + word.size, with: Self.bytes(word.value, word.size))
         }
-        return .program(offset: first, bytes: bytes)
+        return .program(offset: first, bytes: bytes, isBuffered: true)
     }
 
     private static func bytes(_ value: UInt64, _ size: Int) -> [UInt8] {

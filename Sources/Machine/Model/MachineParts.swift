@@ -60,6 +60,8 @@ struct MachineParts {
     var disks: [BlockDevice] = []
     /// Where UEFI's variables last.
     var flashFiles: [FlashFile] = []
+    /// Those that the guest may write.
+    var flashes: [CFIFlash] = []
     /// By index in the configuration.
     var networks: [Int: NetworkDevice] = [:]
 

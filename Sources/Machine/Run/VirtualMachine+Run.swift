@@ -78,9 +78,13 @@ extension VirtualMachine {
             } catch { throw .disk(error) }
         }
         endTimes.withLock { $0.flush = BootClock.now - flushStart }
-        let end = end.withLock { end in
-            defer { end = nil }
-            return end ?? .stopped(.host("the machine stopped without a reason"))
+        let end = takeStop() ?? .stopped(.host("the machine stopped without a reason"))
+        for flash in flashes {
+            if case .stopped(.powerCut) = end {
+                flash.losePower()
+                continue
+            }
+            do throws(FlashFileError) { try flash.flush() } catch { throw .flash(error) }
         }
         keepsMemory.store(end.isWarmReset, ordering: .releasing)
         return end

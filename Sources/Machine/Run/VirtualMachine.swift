@@ -42,6 +42,8 @@ public final class VirtualMachine: @unchecked Sendable {
     let networks: [NetworkDevice]
     let shares: [NinePDevice]
     let flashFiles: [FlashFile]
+    /// Those that the guest may write.
+    let flashes: [CFIFlash]
     /// Set if something is to go wrong with the disks, or is to be logged.
     let diskLaboratory: DiskLaboratory?
     let entropy: any EntropySource
@@ -184,6 +186,7 @@ public final class VirtualMachine: @unchecked Sendable {
         networks = configuration.networks.indices.compactMap { made.networks[$0] }
         shares = made.shares
         flashFiles = made.flashFiles
+        flashes = made.flashes
         imageWatch = ImageWatch(diskCount: configuration.disks.count)
 
         var parts = BackendConfiguration(

@@ -11,6 +11,7 @@ final class TestFlashStorage: FlashStorage {
     struct State {
         var contents: [UInt8]
         var writes = 0
+        var lastWrite: Range<Int>?
         var fails = false
         /// What the guest would have read while the last write was under way.
         var romDuringWrite: [UInt8] = []
@@ -29,6 +30,7 @@ final class TestFlashStorage: FlashStorage {
             state.contents.replaceSubrange(offset..<offset + bytes.count, with: bytes)
             state.romDuringWrite = rom.read(offset: UInt64(offset), count: bytes.count) ?? []
             state.writes += 1
+            state.lastWrite = offset..<offset + bytes.count
             return true
         }
         guard isDone else { throw .failed(operation: "write", path: "nowhere", errno: 5) }

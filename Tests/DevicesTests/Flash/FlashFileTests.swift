@@ -25,6 +25,7 @@ struct FlashFileTests {
             for (offset, value) in [(0x40000, 0x20_0020), (0x40000, 0xD0_00D0), (0x40003, 0x40), (0x40003, 0xFE)] {
                 flash.write(offset: UInt64(offset), size: offset == 0x40003 ? 1 : 4, value: UInt64(value), cpu: 0)
             }
+            try flash.flush()
         }
         #expect(disk.read(at: 0x40000, count: 4) == [0xFF, 0xFF, 0xFF, 0xFE])
         #expect(disk.read(at: 0x7FFFC, count: 4) == [0xFF, 0xFF, 0xFF, 0xFF])

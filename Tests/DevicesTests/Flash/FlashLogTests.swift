@@ -9,7 +9,7 @@ import Testing
 
 @Suite("The log of a flash")
 struct FlashLogTests {
-    /// A driver at work: both blocks are erased, and programmed by word and by buffer.
+    /// A driver at work: both blocks are erased, which is stored then, and programmed by word and by buffer.
     private static func work(_ bench: FlashBench, _ flash: CFIFlash) {
         func store(_ value: UInt32, at offset: Int) {
             flash.write(offset: UInt64(offset), size: 4, value: UInt64(value), cpu: 0)
@@ -17,6 +17,7 @@ struct FlashLogTests {
         for block in [0, CFIFlash.blockByteCount] {
             store(0x20_0020, at: block)
             store(0xD0_00D0, at: block)
+            try? flash.flush()
             for index in 0..<4 {
                 store(0x40_0040, at: block + 12 * index)
                 store(0x0102_0304 &* UInt32(index + 1), at: block + 12 * index)

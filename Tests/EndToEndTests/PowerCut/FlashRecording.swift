@@ -69,12 +69,6 @@ struct FlashRecording {
 
     func variables(after write: Int) -> [String: [UInt8]]? { variables(FlashCut(write: write)) }
 
-    /// Whether the block with the variables was erased, and not all of `names` are there again.
-    func isRewriting(_ cut: FlashCut, _ names: some Sequence<String>) -> Bool {
-        guard let variables = variables(cut) else { return true }
-        return !names.allSatisfy { variables[$0] != nil }
-    }
-
     static func contents(of file: URL) throws -> [UInt8] {
         let handle = try FileHandle(forReadingFrom: file)
         defer { try? handle.close() }

@@ -65,6 +65,7 @@ struct FlashComponent: Component {
             storage = FailingFlashStorage(good, fault: fault) { power.isCut() }
         }
         let flash = CFIFlash(rom: rom, storage: storage)
+        if storage != nil { parts.flashes.append(flash) }
         return MadeComponent(devices: [flash], state: flash, reset: { flash.reset() })
     }
 
