@@ -1,8 +1,9 @@
 // Whose a file is and what may be done with it, as the guest sees it.
 //
-// Responsible for: the three ways in which QEMU's shares have that: as it is on the host (`none`, `passthrough`), or
-// kept in extended attributes (`mapped`), so that a user's own files are a guest's files of any owner. The names of the
-// attributes and their form are QEMU's, so that both can share a directory. Not responsible for: sizes and times.
+// Responsible for: the ways in which QEMU's shares have that: as it is on the host (`none`, `passthrough`), or kept in
+// extended attributes (`mapped`) or in files of their own (`mapped-file`, see `MetadataFiles`), so that a user's own
+// files are a guest's files of any owner. The names of the attributes and their form are QEMU's, so that both can share
+// a directory. Not responsible for: sizes and times.
 //
 // Follows QEMU's documentation of -fsdev ("Invocation") and its hw/9pfs for names of attributes.
 
@@ -18,6 +19,11 @@ public enum NinePSecurityModel: String, Sendable, CaseIterable {
     case passthrough
     /// In extended attributes.
     case mapped
+    /// In files of their own, in a directory that the guest does not see.
+    case mappedFile = "mapped-file"
+
+    /// Whether files are this user's, and what the guest takes for owners and modes is kept elsewhere.
+    var isMapped: Bool { self == .mapped || self == .mappedFile }
 }
 
 /// What is kept of a file.
@@ -31,6 +37,14 @@ struct FileOwnership: Equatable {
     var kind: UInt32 { mode & UInt32(S_IFMT) }
 
     static let permissions: UInt32 = 0o7777
+}
+
+extension FileOwnership {
+    /// What the host has.
+    init(_ status: stat) {
+        self.init(
+            uid: status.st_uid, gid: status.st_gid, mode: UInt32(status.st_mode), device: UInt64(status.st_rdev))
+    }
 }
 
 /// Keeps ownership in attributes.
@@ -79,18 +93,33 @@ enum MappedOwnership {
 extension NinePSecurityModel {
     /// Whose a file is.
     func ownership(of file: HostFile, _ status: stat) -> FileOwnership {
-        guard self != .mapped else { return MappedOwnership.read(file, status) }
-        return FileOwnership(
-            uid: status.st_uid, gid: status.st_gid, mode: UInt32(status.st_mode), device: UInt64(status.st_rdev))
+        switch self {
+        case .mapped: MappedOwnership.read(file, status)
+        case .mappedFile: MetadataFiles.read(file, status)
+        case .none, .passthrough: FileOwnership(status)
+        }
     }
 
     /// Gives a file that was just made to whom it belongs.
-    func give(_ file: HostFile, _ ownership: FileOwnership) throws(LinuxError) {
-        guard self != .mapped else {
-            let isDevice = [S_IFCHR, S_IFBLK].contains(mode_t(ownership.kind))
+    ///
+    /// - Parameters:
+    ///   - file: what was made.
+    ///   - ownership: whose it is.
+    ///   - place: where it was made.
+    func give(_ file: HostFile, _ ownership: FileOwnership, _ place: HostPlace) throws(LinuxError) {
+        let isDevice = [S_IFCHR, S_IFBLK].contains(mode_t(ownership.kind))
+        switch self {
+        case .mapped:
             return try MappedOwnership.write(
                 file, uid: ownership.uid, gid: ownership.gid, mode: ownership.mode,
                 device: isDevice ? ownership.device : nil)
+        case .mappedFile:
+            return try MetadataFiles.write(
+                .place(place), of: file,
+                KeptOwnership(
+                    uid: ownership.uid, gid: ownership.gid, mode: ownership.mode,
+                    device: isDevice ? ownership.device : nil), isNew: true)
+        case .none, .passthrough: break
         }
         let result = fchownat(file.descriptor, "", ownership.uid, ownership.gid, LinuxFlag.emptyPath)
         if self == .passthrough { try LinuxError.check(result) }
@@ -100,20 +129,22 @@ extension NinePSecurityModel {
     }
 
     func setMode(_ mode: UInt32, of file: HostFile) throws(LinuxError) {
-        guard self == .mapped else {
+        guard isMapped else {
             return try LinuxError.check(chmod(file.path, mode_t(mode & FileOwnership.permissions)))
         }
-        let kind = MappedOwnership.read(file, try file.status).kind
-        try MappedOwnership.write(file, mode: kind | mode & FileOwnership.permissions)
+        let mode = ownership(of: file, try file.status).kind | mode & FileOwnership.permissions
+        if self == .mapped { return try MappedOwnership.write(file, mode: mode) }
+        try MetadataFiles.write(file.origin, of: file, KeptOwnership(mode: mode))
     }
 
     /// nil: that one stays what it is.
     func setOwner(uid: UInt32?, gid: UInt32?, of file: HostFile) throws(LinuxError) {
-        guard self == .mapped else {
+        guard isMapped else {
             let result = fchownat(
                 file.descriptor, "", uid ?? .max, gid ?? .max, LinuxFlag.emptyPath | AT_SYMLINK_NOFOLLOW)
             return try LinuxError.check(result)
         }
-        try MappedOwnership.write(file, uid: uid, gid: gid)
+        if self == .mapped { return try MappedOwnership.write(file, uid: uid, gid: gid) }
+        try MetadataFiles.write(file.origin, of: file, KeptOwnership(uid: uid, gid: gid))
     }
 }

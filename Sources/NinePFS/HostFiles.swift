@@ -18,14 +18,31 @@ enum LinuxFlag {
     static let emptyPath: Int32 = 0x1000
 }
 
+/// An entry of a directory, by its name.
+struct HostPlace {
+    let directory: HostFile
+    let name: [UInt8]
+}
+
 /// A descriptor, closed with the object.
 final class HostFile {
+    /// By what it was found.
+    enum Origin {
+        /// It is the directory that is shared.
+        case root
+        case place(HostPlace)
+        /// It is open to be used, whatever has become of its name.
+        case unknown
+    }
+
     let descriptor: Int32
+    let origin: Origin
 
     /// Throws what the host said, if there is none.
-    init(_ descriptor: Int32) throws(LinuxError) {
+    init(_ descriptor: Int32, _ origin: Origin = .unknown) throws(LinuxError) {
         guard descriptor >= 0 else { throw .last }
         self.descriptor = descriptor
+        self.origin = origin
     }
 
     deinit { close(descriptor) }
@@ -43,7 +60,9 @@ final class HostFile {
 
     /// An entry of this directory, whatever it is, and not where it leads if it is a link.
     func entry(_ name: [UInt8]) throws(LinuxError) -> HostFile {
-        try HostFile(openat(descriptor, cString(name), LinuxFlag.path | O_NOFOLLOW | O_CLOEXEC))
+        try HostFile(
+            openat(descriptor, cString(name), LinuxFlag.path | O_NOFOLLOW | O_CLOEXEC),
+            .place(HostPlace(directory: self, name: name)))
     }
 
     /// A directory in this directory.
@@ -73,7 +92,7 @@ struct HostFiles {
 
     /// - Parameter path: of a directory; links in it are followed, as whoever shares it says where it is.
     init(path: String) throws(LinuxError) {
-        root = try HostFile(open(path, LinuxFlag.path | O_DIRECTORY | O_CLOEXEC))
+        root = try HostFile(open(path, LinuxFlag.path | O_DIRECTORY | O_CLOEXEC), .root)
     }
 
     /// What is at a place, whatever it is.

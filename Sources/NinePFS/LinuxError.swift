@@ -19,6 +19,7 @@ struct LinuxError: Error, Equatable {
     static let notPermitted = Self(code: EPERM)
     static let isDirectory = Self(code: EISDIR)
     static let notDirectory = Self(code: ENOTDIR)
+    static let notEmpty = Self(code: ENOTEMPTY)
     static let tooManyOpen = Self(code: EMFILE)
     static let tooManyFids = Self(code: ENFILE)
     static let noSpace = Self(code: ENOSPC)

@@ -67,8 +67,16 @@ struct NinePQid: Hashable {
 /// Reads the fields of a request, in their order.
 struct NinePReader {
     private var rest: ArraySlice<UInt8>
+    /// What no name of the client's may be.
+    private let isReserved: ([UInt8]) -> Bool
 
-    init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
+    /// - Parameters:
+    ///   - bytes: of a message, behind its header.
+    ///   - isReserved: whether there is an entry of this name, perhaps, that the client has nothing to do with.
+    init(_ bytes: ArraySlice<UInt8>, isReserved: @escaping ([UInt8]) -> Bool) {
+        rest = bytes
+        self.isReserved = isReserved
+    }
 
     mutating func number<Number: FixedWidthInteger>(_ type: Number.Type = Number.self) throws(LinuxError) -> Number {
         Number(littleEndianBytes: try bytes(Number.bitWidth / 8))
@@ -83,8 +91,14 @@ struct NinePReader {
     /// A string: its length, and its bytes, which need not be text.
     mutating func string() throws(LinuxError) -> [UInt8] { Array(try bytes(Int(try number(UInt16.self)))) }
 
-    /// The name of an entry of a directory.
+    /// The name of an entry of a directory. One that is reserved is that of nothing.
     mutating func name() throws(LinuxError) -> [UInt8] {
+        let name = try anyName()
+        guard !isReserved(name) else { throw .noEntry }
+        return name
+    }
+
+    private mutating func anyName() throws(LinuxError) -> [UInt8] {
         let name = try string()
         guard !name.isEmpty, !name.contains(0), !name.contains(UInt8(ascii: "/")) else { throw .noEntry }
         guard name.count <= FileNode.nameLimit else { throw .nameTooLong }
@@ -93,7 +107,8 @@ struct NinePReader {
 
     /// The name of an entry that is made or taken away: not one of those that every directory has.
     mutating func newName() throws(LinuxError) -> [UInt8] {
-        let name = try name()
+        let name = try anyName()
+        guard !isReserved(name) else { throw .invalid }
         guard name != FileNode.this, name != FileNode.above else { throw .exists }
         return name
     }

@@ -154,6 +154,7 @@ extension NinePSession {
         for name in path {
             let isName = !name.isEmpty && name.count <= FileNode.nameLimit && !name.contains(0)
             guard isName, !name.contains(UInt8(ascii: "/")), name != FileNode.this, name != FileNode.above,
+                !isReserved(name),
                 let next = try? node.child(name)
             else { return nil }
             node = next

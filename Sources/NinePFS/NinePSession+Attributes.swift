@@ -28,9 +28,9 @@ extension NinePSession {
         let fid = try fid(&reader)
         let file = try file(fid)
         let status = try file.status
-        let ownership = model.ownership(of: file, status)
+        let ownership = ownership(of: fid, file, status)
         reply.append(Self.basicMask)
-        reply.append(qid(status, file))
+        reply.append(qid(status, ownership))
         reply.append(ownership.mode)
         reply.append(ownership.uid)
         reply.append(ownership.gid)
@@ -47,6 +47,39 @@ extension NinePSession {
         reply.append(UInt64(0))
     }
 
+    /// Whose a fid's file is.
+    private func ownership(of fid: Fid, _ file: HostFile, _ status: stat) -> FileOwnership {
+        guard model == .mappedFile, let open = fid.file else { return model.ownership(of: file, status) }
+        if let named = named(fid, open) { open.ownership = model.ownership(of: named, status) }
+        return open.ownership
+    }
+
+    /// An open file by the name that it has now; nil if it has none any more.
+    private func named(_ fid: Fid, _ open: OpenFile) -> HostFile? {
+        guard let named = try? files.file(fid.node), let status = try? named.status,
+            let opened = try? open.file.status, status.st_ino == opened.st_ino, status.st_dev == opened.st_dev
+        else { return nil }
+        return named
+    }
+
+    /// Sets the mode, the owner or both; nil: that one stays what it is.
+    private func setOwnership(
+        of fid: Fid, _ file: HostFile, mode: UInt32?, uid: UInt32?, gid: UInt32?
+    ) throws(LinuxError) {
+        var file = file
+        if model == .mappedFile, let open = fid.file {
+            guard let named = named(fid, open) else {
+                if let mode { open.ownership.mode = open.ownership.kind | mode & FileOwnership.permissions }
+                open.ownership.uid = uid ?? open.ownership.uid
+                open.ownership.gid = gid ?? open.ownership.gid
+                return
+            }
+            file = named
+        }
+        if let mode { try model.setMode(mode, of: file) }
+        if uid != nil || gid != nil { try model.setOwner(uid: uid, gid: gid, of: file) }
+    }
+
     func setAttributes(_ reader: inout NinePReader) throws(LinuxError) {
         try checkWritable()
         let fid = try fid(&reader)
@@ -59,11 +92,10 @@ extension NinePSession {
         let modificationTime = try time(&reader, valid, Attribute.modificationTime, Attribute.modificationTimeIsSet)
         func has(_ attribute: UInt32) -> Bool { valid & attribute != 0 }
         let file = try file(fid)
-        if has(Attribute.mode) { try model.setMode(mode, of: file) }
-        if has(Attribute.uid) || has(Attribute.gid) {
-            try model.setOwner(
-                uid: has(Attribute.uid) ? uid : nil, gid: has(Attribute.gid) ? gid : nil, of: file)
-        } else if valid == Attribute.changeTime {
+        try setOwnership(
+            of: fid, file, mode: has(Attribute.mode) ? mode : nil, uid: has(Attribute.uid) ? uid : nil,
+            gid: has(Attribute.gid) ? gid : nil)
+        if valid == Attribute.changeTime {
             // Which sets that time.
             _ = fchownat(file.descriptor, "", .max, .max, LinuxFlag.emptyPath | AT_SYMLINK_NOFOLLOW)
         }

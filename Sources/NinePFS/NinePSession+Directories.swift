@@ -25,8 +25,9 @@ extension NinePSession {
         var data = NinePWriter(type: 0, tag: 0)
         let start = data.bytes.count
         try entries.forEach(from: offset) { entry in
+            guard !isReserved(entry.name) else { return true }
             guard data.bytes.count - start + Self.entryByteCount + entry.name.count <= count else { return false }
-            let type = model == .mapped && entry.type != EntryType.directory ? EntryType.unknown : entry.type
+            let type = model.isMapped && entry.type != EntryType.directory ? EntryType.unknown : entry.type
             let kind: NinePQid.Kind =
                 switch type {
                 case EntryType.directory: .directory
@@ -54,7 +55,7 @@ extension NinePSession {
         let gid = try reader.number(UInt32.self)
         try checkWritable()
         let directory = try files.directory(parent.node)
-        let hostMode = model == .mapped ? MappedOwnership.directoryMode : mode_t(mode)
+        let hostMode = model.isMapped ? MappedOwnership.directoryMode : mode_t(mode)
         try LinuxError.check(mkdirat(directory.descriptor, cString(name), hostMode))
         let made = FileOwnership(uid: parent.user, gid: gid, mode: UInt32(S_IFDIR) | mode, device: 0)
         reply.append(try finish(made, name, in: directory, parent.node))
@@ -71,7 +72,7 @@ extension NinePSession {
         let directory = try files.directory(parent.node)
         let made = FileOwnership(
             uid: parent.user, gid: gid, mode: UInt32(S_IFLNK) | 0o777, device: 0)
-        if model == .mapped {
+        if model.isMapped {
             try makeFile(name, in: directory, contents: target)
         } else {
             try LinuxError.check(symlinkat(cString(target), directory.descriptor, cString(name)))
@@ -92,10 +93,10 @@ extension NinePSession {
         if kind == 0 { kind = S_IFREG }
         switch kind {
         case S_IFREG, S_IFIFO, S_IFSOCK: break
-        case S_IFCHR, S_IFBLK: guard model == .mapped else { throw .notPermitted }
+        case S_IFCHR, S_IFBLK: guard model.isMapped else { throw .notPermitted }
         default: throw .invalid
         }
-        if model == .mapped {
+        if model.isMapped {
             try makeFile(name, in: directory)
         } else {
             let permissions = mode_t(mode & FileOwnership.permissions)
@@ -146,6 +147,14 @@ extension NinePSession {
         let to = try files.directory(parent.node)
         try LinuxError.check(linkat(from.descriptor, cString(old.node.name), to.descriptor, cString(name), 0))
         parent.node.remove(name)
+        guard model == .mappedFile else { return }
+        do throws(LinuxError) {
+            try MetadataFiles.link(
+                HostPlace(directory: from, name: old.node.name), HostPlace(directory: to, name: name))
+        } catch {
+            unlinkat(to.descriptor, cString(name), 0)
+            throw error
+        }
     }
 
     func readLink(_ reader: inout NinePReader, _ reply: inout NinePWriter) throws(LinuxError) {
@@ -191,8 +200,15 @@ extension NinePSession {
         let to = try files.directory(directory)
         // The host says the same of what is below itself.
         if directory.isBelow(try parent.child(name)) { throw .invalid }
+        if model == .mappedFile, (try? from.directory(name)) != nil, let replaced = try? to.directory(newName) {
+            // As far as the guest sees it may be empty.
+            try MetadataFiles.removeAll(in: replaced)
+        }
         try LinuxError.check(renameat(from.descriptor, cString(name), to.descriptor, cString(newName)))
         parent.move(name, to: directory, newName)
+        if model == .mappedFile {
+            try MetadataFiles.move(HostPlace(directory: from, name: name), HostPlace(directory: to, name: newName))
+        }
     }
 
     func unlinkEntry(_ reader: inout NinePReader) throws(LinuxError) {
@@ -216,7 +232,10 @@ extension NinePSession {
     private func unlink(_ name: [UInt8], of parent: FileNode, isDirectory: Bool) throws(LinuxError) {
         try checkWritable()
         let directory = try files.directory(parent)
+        // As far as the guest sees there is nothing else in it.
+        if isDirectory, model == .mappedFile { try MetadataFiles.removeAll(in: directory.directory(name)) }
         try LinuxError.check(unlinkat(directory.descriptor, cString(name), isDirectory ? AT_REMOVEDIR : 0))
         parent.remove(name)
+        if model == .mappedFile { MetadataFiles.remove(HostPlace(directory: directory, name: name)) }
     }
 }

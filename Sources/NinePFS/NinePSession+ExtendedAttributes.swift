@@ -73,7 +73,7 @@ extension NinePSession {
     private func isGuests(_ name: some Collection<UInt8>) -> Bool {
         switch model {
         case .passthrough: true
-        case .none: name.starts(with: Self.userPrefix)
+        case .none, .mappedFile: name.starts(with: Self.userPrefix)
         case .mapped: name.starts(with: Self.userPrefix) && !name.starts(with: Self.mappedPrefix)
         }
     }

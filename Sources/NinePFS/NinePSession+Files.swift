@@ -60,17 +60,19 @@ extension NinePSession {
     /// Opens what is there.
     func open(_ file: HostFile, _ flags: UInt32) throws(LinuxError) -> OpenFile {
         let status = try file.status
-        let kind = mode_t(model.ownership(of: file, status).kind)
+        let ownership = model.ownership(of: file, status)
+        let kind = mode_t(ownership.kind)
         guard kind == S_IFDIR else {
             // What the guest takes for a device or a link is a file of the host's if it is mapped.
             guard kind == S_IFREG else { throw kind == S_IFLNK ? .isLoop : .noDevice }
             guard flags & Flag.directory == 0 else { throw .notDirectory }
             if isWriting(flags) { try checkWritable() }
-            return OpenFile(try file.opened(hostFlags(flags)), flags: flags, counter: openFiles)
+            return OpenFile(try file.opened(hostFlags(flags)), flags: flags, ownership, counter: openFiles)
         }
         guard flags & Flag.accessMask == Flag.readOnly else { throw .isDirectory }
         let opened = try file.opened(O_RDONLY | O_DIRECTORY)
-        return OpenFile(opened, flags: flags, entries: try DirectoryEntries(opened, status), counter: openFiles)
+        return OpenFile(
+            opened, flags: flags, entries: try DirectoryEntries(opened, status), ownership, counter: openFiles)
     }
 
     func create(_ reader: inout NinePReader, _ reply: inout NinePWriter) throws(LinuxError) {
@@ -82,7 +84,7 @@ extension NinePSession {
         try checkOpen(fid)
         try checkWritable()
         let directory = try files.directory(fid.node)
-        let hostMode = model == .mapped ? MappedOwnership.fileMode : mode_t(mode)
+        let hostMode = model.isMapped ? MappedOwnership.fileMode : mode_t(mode)
         // Made by nobody else: what is there already may be anything.
         let descriptor = openat(
             directory.descriptor, cString(name), hostFlags(flags) | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, hostMode)
@@ -94,12 +96,12 @@ extension NinePSession {
             return reply.append(Self.noPreference)
         }
         let file = try HostFile(descriptor)
-        try give(
-            file, FileOwnership(uid: fid.user, gid: gid, mode: UInt32(S_IFREG) | mode, device: 0), name, in: directory)
+        let made = FileOwnership(uid: fid.user, gid: gid, mode: UInt32(S_IFREG) | mode, device: 0)
+        try give(file, made, name, in: directory)
         // What had the name before is something else.
         fid.node.remove(name)
         fid.node = try fid.node.child(name)
-        fid.file = OpenFile(file, flags: flags, counter: openFiles)
+        fid.file = OpenFile(file, flags: flags, made, counter: openFiles)
         reply.append(try qid(of: file))
         reply.append(Self.noPreference)
     }
@@ -108,7 +110,8 @@ extension NinePSession {
     func give(
         _ file: HostFile, _ ownership: FileOwnership, _ name: [UInt8], in directory: HostFile
     ) throws(LinuxError) {
-        do throws(LinuxError) { try model.give(file, ownership) } catch {
+        let place = HostPlace(directory: directory, name: name)
+        do throws(LinuxError) { try model.give(file, ownership, place) } catch {
             unlinkat(directory.descriptor, cString(name), mode_t(ownership.kind) == S_IFDIR ? AT_REMOVEDIR : 0)
             throw error
         }

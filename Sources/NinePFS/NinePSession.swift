@@ -31,11 +31,17 @@ final class NinePSession {
         let flags: UInt32
         /// Set if it is a directory.
         let entries: DirectoryEntries?
+        /// Whose it was when that was looked at last: where this is kept by names, nothing else tells of one without.
+        var ownership: FileOwnership
 
         private let counter: OpenCounter
 
-        init(_ file: HostFile, flags: UInt32, entries: DirectoryEntries? = nil, counter: OpenCounter) {
+        init(
+            _ file: HostFile, flags: UInt32, entries: DirectoryEntries? = nil, _ ownership: FileOwnership,
+            counter: OpenCounter
+        ) {
             self.file = file
+            self.ownership = ownership
             self.flags = flags & ~(Flag.truncate | Flag.create | Flag.exclusive)
             self.entries = entries
             self.counter = counter
@@ -89,7 +95,7 @@ final class NinePSession {
         do throws(LinuxError) {
             guard message.count <= Int(messageSize) else { throw .tooLong }
             guard let request = NinePMessage(rawValue: type) else { throw .notSupported }
-            var reader = NinePReader(message[NinePMessage.headerByteCount...])
+            var reader = NinePReader(message[NinePMessage.headerByteCount...], isReserved: isReserved)
             var reply = NinePWriter(type: type &+ 1, tag: tag)
             try carryOut(request, &reader, &reply, limit: min(limit, Int(messageSize)))
             if reply.bytes.count <= min(limit, Int(messageSize)) { return reply.message }
@@ -214,15 +220,21 @@ final class NinePSession {
         return try files.file(fid.node)
     }
 
+    /// Whether a name is none of the client's: what owners and modes are kept in.
+    func isReserved(_ name: [UInt8]) -> Bool { model == .mappedFile && MetadataFiles.isReserved(name) }
+
     func checkWritable() throws(LinuxError) { if isReadOnly { throw .readOnly } }
 
     // MARK: Qids
 
-    func qid(of file: HostFile) throws(LinuxError) -> NinePQid { qid(try file.status, file) }
+    func qid(of file: HostFile) throws(LinuxError) -> NinePQid {
+        let status = try file.status
+        return qid(status, model.ownership(of: file, status))
+    }
 
-    func qid(_ status: stat, _ file: HostFile) -> NinePQid {
+    func qid(_ status: stat, _ ownership: FileOwnership) -> NinePQid {
         let kind: NinePQid.Kind =
-            switch mode_t(model.ownership(of: file, status).kind) {
+            switch mode_t(ownership.kind) {
             case S_IFDIR: .directory
             case S_IFLNK: .symbolicLink
             default: .file

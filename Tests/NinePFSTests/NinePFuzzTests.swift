@@ -31,6 +31,9 @@ struct NinePFuzzTests {
         String(repeating: "n", count: 255), String(repeating: "n", count: 256),
     ]
 
+    /// What `mapped-file` keeps for itself, and the same in other letters.
+    private static let reservedNames = [".virtfs_metadata", ".VirtFS_metadata", ".virtfs_metadata_root"]
+
     /// The fields that messages of a type have: w a word, l a long, b a byte, o flags of open, s a name, f a fid, d
     /// data, n names.
     private static func form(_ type: UInt8) -> String {
@@ -72,7 +75,7 @@ struct NinePFuzzTests {
         }
     }
 
-    private func message(_ random: inout Numbers) -> [UInt8] {
+    private func message(_ random: inout Numbers, _ names: [String]) -> [UInt8] {
         let type = Self.types.randomElement(using: &random)!
         var body: [UInt8] = []
         for field in Self.form(type) {
@@ -85,11 +88,11 @@ struct NinePFuzzTests {
                 body += usual.randomElement(using: &random)!.littleEndianBytes
             case "b": body.append(UInt8.random(in: 0..<4, using: &random))
             case "h": body += UInt16.random(in: 0..<4, using: &random).littleEndianBytes
-            case "s": body += Field.text(Self.names.randomElement(using: &random)!).bytes
+            case "s": body += Field.text(names.randomElement(using: &random)!).bytes
             case "n":
                 let count = UInt16.random(in: 0..<4, using: &random)
                 body += count.littleEndianBytes
-                for _ in 0..<count { body += Field.text(Self.names.randomElement(using: &random)!).bytes }
+                for _ in 0..<count { body += Field.text(names.randomElement(using: &random)!).bytes }
             default:
                 let data = [UInt8](repeating: 0x77, count: Int.random(in: 0..<200, using: &random))
                 body += UInt32(data.count).littleEndianBytes + data
@@ -108,12 +111,41 @@ struct NinePFuzzTests {
         return message
     }
 
-    @Test("Whatever is said, nothing outside is touched or told", arguments: [NinePSecurityModel.none, .mapped])
+    /// That nobody but the server wrote what owners and modes are kept in, below a directory.
+    private func checkMetadata(_ directory: URL) throws {
+        let line = try Regex("virtfs\\.(uid|gid|mode|rdev)=-?[0-9]+")
+        var count = 0
+        for path in try FileManager.default.subpathsOfDirectory(atPath: directory.path()) {
+            let parts = path.split(separator: "/")
+            #expect(!parts.contains(".VirtFS_metadata"), "\(path)")
+            guard let place = parts.firstIndex(where: { $0.hasPrefix(".virtfs_metadata") }) else { continue }
+            if parts[place] == ".virtfs_metadata_root" {
+                #expect(parts.count == 1, "\(path)")
+            } else if place == parts.count - 1 {
+                continue
+            } else {
+                #expect(place == parts.count - 2 && !parts[place + 1].hasPrefix(".virtfs_metadata"), "\(path)")
+            }
+            // Of a name that is no text Foundation finds no file.
+            guard !path.contains("\u{FFFD}") else { continue }
+            let text = try String(contentsOf: directory.appending(path: path), encoding: .utf8)
+            for found in text.split(separator: "\n") {
+                #expect(try line.wholeMatch(in: found) != nil, "\(path): \(found)")
+            }
+            count += 1
+        }
+        #expect(count > 0)
+    }
+
+    @Test(
+        "Whatever is said, nothing outside is touched or told",
+        arguments: [NinePSecurityModel.none, .mapped, .mappedFile])
     func random(model: NinePSecurityModel) throws {
         let client = try NinePClient(model)
         let outside = client.outside.appending(path: "secret")
         let files = FileManager.default
-        var random = Numbers(state: model == .none ? 1 : 2)
+        var random = Numbers(state: model == .none ? 1 : model == .mapped ? 2 : 3)
+        let names = Self.names + (model == .mappedFile ? Self.reservedNames : [])
         var done: Set<UInt8> = []
         for round in 0..<20000 {
             if round % 400 == 0 {
@@ -127,7 +159,7 @@ struct NinePFuzzTests {
                 }
             }
             let limit = Bool.random(using: &random) ? 1 << 16 : Int.random(in: 11..<200, using: &random)
-            let message = message(&random)
+            let message = message(&random, names)
             let answer = client.server.answer(message, limit: limit)
             guard message.count >= 7 else {
                 #expect(answer.isEmpty)
@@ -138,12 +170,15 @@ struct NinePFuzzTests {
             #expect(answer[4] == 7 || answer[4] == message[4] &+ 1)
             if answer[4] != 7 { done.insert(message[4]) }
             #expect(answer.firstRange(of: Array("hidden".utf8)) == nil, "\(message)")
+            // What owners and modes are kept in.
+            #expect(answer.firstRange(of: Array("virtfs.mode=".utf8)) == nil, "\(message)")
             if round % 500 == 0 {
                 #expect(try String(contentsOf: outside, encoding: .utf8) == "hidden")
                 #expect(try files.contentsOfDirectory(atPath: client.outside.path()) == ["secret"])
                 #expect(try files.contentsOfDirectory(atPath: client.base.path()).sorted() == ["outside", "share"])
             }
         }
+        if model == .mappedFile { try checkMetadata(client.share) }
         // Most of what there is was done now and then.
         #expect(
             done.isSuperset(of: [8, 12, 14, 16, 18, 24, 26, 40, 72, 74, 76, 104, 110, 116, 118, 120, 30, 32]), "\(done)"
