@@ -20,9 +20,11 @@ struct QEMUShareTests {
         let virtme = try QEMULine.machine(
             "-device", "virtio-9p-device,fsdev=virtfs0,mount_tag=ROOTFS", "-fsdev",
             "local,id=virtfs0,path=/,security_model=none,readonly=on,multidevs=remap", "-device",
-            "virtio-9p-pci,fsdev=v1,mount_tag=x", "-fsdev", "local,id=v1,path=/b,security_model=passthrough")
+            "virtio-9p-pci,fsdev=v1,mount_tag=x", "-fsdev", "local,id=v1,path=/b,security_model=passthrough",
+            "-virtfs", "local,path=/c,mount_tag=c,security_model=mapped-file")
         #expect(
             virtme.machine.shares == [
+                ShareConfiguration(path: "/c", tag: "c", securityModel: .mappedFile),
                 ShareConfiguration(path: "/", tag: "ROOTFS", isReadOnly: true),
                 ShareConfiguration(path: "/b", tag: "x", securityModel: .passthrough),
             ])
@@ -36,7 +38,7 @@ struct QEMUShareTests {
             (["-virtfs", "local,mount_tag=t,security_model=none"], "-virtfs needs path="),
             (["-virtfs", "local,path=/,security_model=none"], "-virtfs needs mount_tag="),
             (["-virtfs", "local,path=/,mount_tag=t"], "security_model= is not to be had"),
-            (["-virtfs", "local,path=/,mount_tag=t,security_model=mapped-file"], "security_model=mapped-file"),
+            (["-virtfs", "local,path=/,mount_tag=t,security_model=squash"], "security_model=squash is not"),
             (
                 ["-virtfs", "local,path=/,mount_tag=t,security_model=none,fmode=0600"],
                 "-virtfs fmode=0600 is not taken"

@@ -101,7 +101,7 @@ enum QEMU {
 
 extension Trait where Self == ConditionTrait {
     /// Skips a test where there is no QEMU.
-    fileprivate static var needsQEMU: Self {
+    static var needsQEMU: Self {
         .needs(QEMU.path != nil, "qemu-system-aarch64 is missing; install qemu-system-arm")
     }
 }

@@ -125,6 +125,118 @@ extension EndToEnd {
             #expect(sum == String(decoding: expected, as: UTF8.self))
         }
 
+        /// A root whose init makes files in the share w, below a directory named on the command line, and lists all
+        /// that is in the share.
+        private static func makeLister(_ root: URL) throws {
+            let files = FileManager.default
+            for directory in ["bin", "proc", "dev", "w"] {
+                try files.createDirectory(at: root.appending(path: directory), withIntermediateDirectories: true)
+            }
+            try files.copyItem(
+                at: LinuxGuest.directory.appending(path: "busybox"), to: root.appending(path: "bin/busybox"))
+            let script = """
+                #!/bin/busybox sh
+                export PATH=/bin
+                [ -e /bin/sh ] || /bin/busybox --install -s /bin
+                mount -t proc proc /proc
+                mount -t 9p -o trans=virtio,version=9p2000.L w /w || echo "not mounted"
+                cd /w
+                for word in $(cat /proc/cmdline); do
+                    case $word in make=*) who=${word#*=} ;; *) continue ;; esac
+                    mkdir $who
+                    echo "from $who" >$who/moved
+                    mv $who/moved $who/file
+                    chown 12:34 $who/file
+                    chmod 4751 $who/file
+                    ln $who/file $who/hard
+                    chmod 2640 $who/hard
+                    ln -s /nowhere/at/all $who/link
+                    mknod $who/null c 1 3
+                    mkfifo -m 604 $who/fifo
+                    mkdir -m 1770 $who/directory $who/gone
+                    echo inner >$who/directory/inner
+                    chown 5:4294967290 $who/directory/inner
+                    echo old >$who/gone/old
+                    rm $who/gone/old
+                    rmdir $who/gone
+                done
+                find * | sort | while read name; do
+                    stat -c 'found %n: %F %a %u %g %t,%T' $name
+                done
+                for name in */link; do echo "link $name: $(readlink $name)"; done
+                for name in */file */hard */directory/inner; do echo "contents $name: $(cat $name)"; done
+                poweroff -f
+
+                """
+            try Data(script.utf8).write(to: root.appending(path: "init"))
+            for file in ["init", "bin/busybox"] {
+                try files.setAttributes(
+                    [.posixPermissions: 0o755], ofItemAtPath: root.appending(path: file).path)
+            }
+        }
+
+        @Test(
+            "What mapped-file keeps is found by QEMU's guest as Dormouse's made it, and the other way round",
+            .enabled(if: Distribution.isWanted, Distribution.notWanted),
+            .needs(hasModules, modulesMissing), .needsQEMU)
+        func mappedFile() throws {
+            let qemu = try #require(QEMU.path)
+            let scratch = try Scratch("qemu-share-mapped-file")
+            let (root, shared) = (scratch.file("root"), scratch.file("shared"))
+            try Self.makeLister(root)
+            try FileManager.default.createDirectory(at: shared, withIntermediateDirectories: true)
+            let devices = [
+                "-fsdev", "local,id=r,path=\(root.path),security_model=none", "-device",
+                "virtio-9p-device,fsdev=r,mount_tag=/dev/root", "-fsdev",
+                "local,id=w,path=\(shared.path),security_model=mapped-file", "-device",
+                "virtio-9p-device,fsdev=w,mount_tag=w",
+            ]
+            func found(_ console: String) -> [String] {
+                console.split(whereSeparator: \.isNewline).map(String.init).filter { line in
+                    ["found ", "link ", "contents "].contains { line.hasPrefix($0) }
+                }
+            }
+            let words = "root root=/dev/root rootfstype=9p rootflags=trans=virtio,version=9p2000.L rw"
+            let first = try Self.start(words + " make=dormouse", devices, scratch.file("1-dormouse")).waitForEnd()
+            #expect(first.guestFailure == nil)
+            let made = found(first.console)
+            for line in [
+                "found dormouse/file: regular file 2640 12 34 0,0", "found dormouse/hard: regular file 2640 12 34 0,0",
+                "found dormouse/link: symbolic link 777 0 0 0,0", "link dormouse/link: /nowhere/at/all",
+                "found dormouse/null: character special file 644 0 0 1,3", "found dormouse/fifo: fifo 604 0 0 0,0",
+                "found dormouse/directory: directory 1770 0 0 0,0", "contents dormouse/hard: from dormouse",
+                "found dormouse/directory/inner: regular file 644 5 4294967290 0,0",
+            ] {
+                #expect(made.contains(line), "\(line)")
+            }
+            #expect(made.count == 8 + 1 + 3, "\(made)")
+
+            let output = scratch.file("2-qemu.console")
+            _ = FileManager.default.createFile(atPath: output.path, contents: nil)
+            let process = Process()
+            process.executableURL = qemu
+            process.arguments =
+                [
+                    "-M", "virt,gic-version=3", "-cpu", "max", "-m", "512", "-display", "none", "-serial",
+                    "stdio", "-nic", "none", "-no-reboot", "-kernel", Self.guest.kernel.path, "-initrd",
+                    Self.guest.initrd.path, "-append", "console=ttyAMA0 panic=1 dormouse.test=\(words) make=qemu",
+                ] + devices
+            process.standardInput = FileHandle.nullDevice
+            process.standardOutput = try FileHandle(forWritingTo: output)
+            process.standardError = process.standardOutput
+            try process.run()
+            process.waitUntilExit()
+            let second = found(String(decoding: try Data(contentsOf: output), as: UTF8.self))
+            #expect(process.terminationStatus == 0)
+            // What Dormouse made is what QEMU finds, and QEMU made the same.
+            #expect(second.filter { $0.contains(" dormouse") } == made)
+            func renamed(_ lines: [String]) -> [String] { lines.map { $0.replacing("qemu", with: "dormouse") } }
+            #expect(renamed(second.filter { $0.contains(" qemu") }) == made)
+
+            let third = try Self.start(words, devices, scratch.file("3-dormouse")).waitForEnd()
+            #expect(found(third.console) == second)
+        }
+
         @Test(
             "Linux reads, makes, moves and removes files of a share, and the host finds them so; a read-only one stays",
             .needs(hasModules, modulesMissing))

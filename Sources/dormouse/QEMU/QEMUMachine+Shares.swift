@@ -54,9 +54,12 @@ extension QEMUMachine {
         case "none"?: share.securityModel = .none
         case "passthrough"?: share.securityModel = .passthrough
         case "mapped"?, "mapped-xattr"?: share.securityModel = .mapped
+        case "mapped-file"?: share.securityModel = .mappedFile
         case let model:
             throw QEMUError(
-                option, "security_model=\(model ?? "") is not to be had; say none, passthrough, mapped or mapped-xattr")
+                option,
+                "security_model=\(model ?? "") is not to be had; say none, passthrough, mapped, mapped-xattr or "
+                    + "mapped-file")
         }
         share.isReadOnly = try list.takeSwitch("readonly") ?? false
         try list.ignore("multidevs", "remap", "warn")
