@@ -56,6 +56,8 @@ extension VMConfiguration {
         ConfigurationKey("append", .text(example: "console=ttyAMA0")),
         ConfigurationKey("firmware", .text(example: "acpi"), isRequired: false),
         ConfigurationKey("uefi-code", .text(example: "/usr/share/AAVMF/AAVMF_CODE.fd"), isRequired: false),
+        ConfigurationKey("boot", .texts(example: "disk0"), isRequired: false),
+        ConfigurationKey("boot-menu", .number(example: 5), isRequired: false),
         ConfigurationKey("generation-id", .text(example: "00112233445566778899aabbccddeeff"), isRequired: false),
         ConfigurationKey("uuid", .text(example: "00112233-4455-4677-8899-aabbccddeeff"), isRequired: false),
         ConfigurationKey("console", .text(example: "pl011")),

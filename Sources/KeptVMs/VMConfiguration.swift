@@ -30,6 +30,10 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
     public var firmware: String?
     /// UEFI's code, if the machine has UEFI.
     public var uefiCode: String?
+    /// What UEFI starts before all else, such as `disk1`; its own order if it is not there.
+    public var boot: [String]?
+    /// Seconds that UEFI waits for a key; as long as it does itself if it is not there.
+    public var bootMenu: Int?
     /// 32 hexadecimal digits, if the machine has a generation id.
     public var generationID: String?
     /// The system's UUID, if it is set.
@@ -54,6 +58,8 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         case kernelFormat = "kernel-format"
         case initrd, append, firmware
         case uefiCode = "uefi-code"
+        case boot
+        case bootMenu = "boot-menu"
         case generationID = "generation-id"
         case uuid, console, clock, seed, watchdog, psci, hibernation
         case disks = "disk"
@@ -133,6 +139,8 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         append = machine.commandLine
         firmware = machine.hardwareDescription.rawValue
         uefiCode = machine.uefi?.code
+        boot = machine.bootOrder.isEmpty ? nil : machine.bootOrder.map(\.description)
+        bootMenu = machine.bootMenuWait
         generationID = machine.generationID.map(GenerationID.text(of:))
         uuid = machine.uuid.map(SystemUUID.text(of:))
         console = machine.console.rawValue
@@ -177,6 +185,13 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
             throw VMConfigurationError("there is neither a key kernel nor a key uefi-code; give what is to be started")
         }
         machine.uefi = uefiCode.map { UEFIConfiguration(code: $0) }
+        for text in boot ?? [] {
+            guard let device = BootDevice(text) else {
+                throw VMConfigurationError("boot has \"\(text)\", which is no device such as \"disk0\" or \"net0\"")
+            }
+            machine.bootOrder.append(device)
+        }
+        machine.bootMenuWait = bootMenu
         if let generationID {
             guard let bytes = GenerationID.bytes(of: generationID) else {
                 throw VMConfigurationError("generation-id = \"\(generationID)\" is not 32 hexadecimal digits")

@@ -80,6 +80,10 @@ public struct MachineConfiguration: Sendable {
     public var hardwareDescription = HardwareDescription.deviceTree
     /// UEFI, which starts the guest; nil: the kernel is started as it is.
     public var uefi: UEFIConfiguration?
+    /// What UEFI starts before all else that it finds; empty: it has an order of its own.
+    public var bootOrder: [BootDevice] = []
+    /// Seconds that UEFI waits for a key that leads to its menu; nil: it knows itself.
+    public var bootMenuWait: Int?
     /// With ACPI, the FACS's hardware signature: a guest takes its hibernation image only if it is the same. 0: it
     /// checks nothing.
     public var hardwareSignature: UInt32 = 0
@@ -156,6 +160,7 @@ public enum MachineError: AttributedError {
     case notVariables(path: String)
     /// Firmware that hands no ACPI tables on, for a machine that is described by them.
     case noACPIFirmware(path: String)
+    case boot(BootOrderError)
     case flash(FlashFileError)
     case bootPlan(BootPlanError)
     case disk(DiskFileError)
@@ -211,6 +216,7 @@ public enum MachineError: AttributedError {
             "\(path) has no variables of UEFI; name a copy of the firmware's own template, such as AAVMF_VARS.fd"
         case .noACPIFirmware(let path):
             "\(path) is U-Boot, which hands no ACPI tables on; describe the machine by a device tree"
+        case .boot(let error): error.description
         case .flash(let error): error.description
         case .bootPlan(let error): error.description
         case .disk(let error): error.description
@@ -242,7 +248,7 @@ public enum MachineError: AttributedError {
         case .cpuCount, .memorySize, .tooManyDisks, .generationID, .uuid, .watchdogButton, .file, .kernel,
             .initrdForFlatImage, .bootPlan,
             .laboratoryFlash, .nothingToStart, .initrdWithoutKernel, .flatImageWithUEFI, .noUEFI, .notFirmware,
-            .notVariables, .noACPIFirmware,
+            .notVariables, .noACPIFirmware, .boot,
             .memory, .backend, .laboratoryDisk, .sameDisk, .diskLog, .network, .port, .share, .guest:
             false
         }

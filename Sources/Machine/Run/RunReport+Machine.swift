@@ -115,6 +115,8 @@ extension RunReport.Configuration {
         firmware = configuration.hardwareDescription.rawValue
         uefiCode = configuration.uefi?.code
         uefiVariables = configuration.uefi?.variables
+        bootOrder = configuration.bootOrder.isEmpty ? nil : configuration.bootOrder.map(\.description)
+        bootMenu = configuration.bootMenuWait
         hardwareSignature =
             configuration.hardwareDescription == .acpi ? hexadecimal(configuration.hardwareSignature) : nil
         generationID = configuration.generationID.map(GenerationID.text(of:))

@@ -207,6 +207,10 @@ public struct RunReport: Codable, Sendable {
         /// UEFI's files; nil if there is none, and for variables that are forgotten.
         public var uefiCode: String?
         public var uefiVariables: String?
+        /// What UEFI was told to start before all else; nil: nothing.
+        public var bootOrder: [String]?
+        /// Seconds that UEFI was told to wait for a key.
+        public var bootMenu: Int?
         /// In hexadecimal; none with a device tree.
         public var hardwareSignature: String?
         /// 32 hexadecimal digits, if the machine has one.

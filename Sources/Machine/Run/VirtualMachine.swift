@@ -247,6 +247,7 @@ public final class VirtualMachine: @unchecked Sendable {
         if configuration.watchdog == .hibernate, !configuration.hasButtons { throw .watchdogButton }
         try configuration.checkPorts()
         try configuration.checkShares()
+        try configuration.checkBootOrder()
         try configuration.guest.check(model)
         guard configuration.laboratory.flash == nil || configuration.uefi != nil else { throw .laboratoryFlash }
         for disk in configuration.laboratory.disks.keys.sorted() where !configuration.disks.indices.contains(disk) {

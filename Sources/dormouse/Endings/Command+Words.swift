@@ -40,6 +40,8 @@ extension Command {
         case .noUEFI: " (--firmware uefi --model virt-2)"
         case .notVariables: " with --uefi-vars"
         case .noACPIFirmware: " (--firmware uefi=CODE,dt)"
+        case .boot(.menuWait): " (--boot-menu)"
+        case .boot: " (--boot)"
         case .bootPlan(.notEnoughMemory), .bootPlan(.notEnoughMemoryForUEFI): " with --memory"
         case .bootPlan(.flatImageWithACPI): " (--firmware)"
         case .disk(.foreign): " with ,format=raw behind its path"

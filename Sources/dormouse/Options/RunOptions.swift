@@ -102,6 +102,19 @@ struct MachineOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "What UEFI starts before all else that it finds: disks and networks in their order, such as disk1,disk0,net0. "
+                + "(default: its own order)", valueName: "devices"),
+        transform: BootOrderArgument.init)
+    var boot: BootOrderArgument?
+
+    @Option(
+        help: ArgumentHelp(
+            "How many seconds UEFI waits for a key that leads to its menu, 0 to 65. (default: its own)",
+            valueName: "seconds"))
+    var bootMenu: Int?
+
+    @Option(
+        help: ArgumentHelp(
             "With ACPI: the signature by which the guest knows the machine that it hibernated on. (default: 0, none)",
             valueName: "hex"),
         transform: ACPIArgument.signature)
@@ -178,6 +191,12 @@ struct MachineOptions: ParsableArguments {
         guard uefiVars == nil || firmware.hasUEFI else {
             throw ValidationError("--uefi-vars means nothing without --firmware uefi: give both or neither")
         }
+        guard boot == nil || firmware.hasUEFI else {
+            throw ValidationError("--boot means nothing without --firmware uefi: give both or neither")
+        }
+        guard bootMenu == nil || firmware.hasUEFI else {
+            throw ValidationError("--boot-menu means nothing without --firmware uefi: give both or neither")
+        }
         guard initrd != "" else { throw ValidationError("--initrd has no value: name a file, or leave it out") }
         guard seed == nil || clock == .instructions else {
             throw ValidationError("--seed means nothing without --clock=instructions: give both or neither")
@@ -219,6 +238,8 @@ struct MachineOptions: ParsableArguments {
         if firmware.hasUEFI, let code = firmware.foundCode {
             machine.uefi = UEFIConfiguration(code: code, variables: uefiVars)
         }
+        machine.bootOrder = boot?.devices ?? []
+        machine.bootMenuWait = bootMenu
         machine.hardwareSignature = hardwareSignature ?? 0
         machine.generationID = generationID?.bytes
         machine.uuid = uuid?.bytes
@@ -352,6 +373,21 @@ private enum LaboratoryArgument {
             try laboratory.add(argument: argument)
         } catch { throw ValidationError(error.description) }
         return laboratory
+    }
+}
+
+/// An order of booting on the command line.
+struct BootOrderArgument: Sendable {
+    var devices: [BootDevice]
+
+    init(_ argument: String) throws {
+        devices = []
+        for text in argument.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let device = BootDevice(String(text)) else {
+                throw ValidationError("give disks and networks with commas between, such as disk1,disk0,net0")
+            }
+            devices.append(device)
+        }
     }
 }
 

@@ -91,13 +91,19 @@ extension QEMUMachine {
             guard !order.isEmpty, order.utf8.allSatisfy({ (UInt8(ascii: "a")...UInt8(ascii: "p")).contains($0) }) else {
                 throw QEMUError("boot", "\(key)=\(order) is no order: say letters of drives, such as \(key)=c")
             }
-            warnings.append("-boot \(key)=\(order): firmware has an order of its own, and a kernel needs none")
+            warnings.append("-boot \(key)=\(order): firmware takes an order by bootindex=, and a kernel needs none")
         }
-        if try list.takeSwitch("menu") == true {
-            throw QEMUError("boot", "menu=on is not to be had; press Escape when the firmware starts")
+        let hasMenu = try list.takeSwitch("menu") == true
+        let time = list.take("splash-time")
+        if let time, Int(time).map((0...Int(UInt16.max)).contains) != true {
+            throw QEMUError("boot", "splash-time=\(time) is no time: say milliseconds, up to \(UInt16.max)")
+        }
+        if hasMenu {
+            // Firmware's seconds, as edk2 rounds them. Without a time it waits for three.
+            bootMenuWait = min(time.flatMap { Int($0) }.map { ($0 + 999) / 1000 } ?? 3, BootOrderError.menuWaitLimit)
         }
         _ = try list.takeSwitch("strict")
-        for key in ["splash", "splash-time", "reboot-timeout"] { _ = list.take(key) }
+        for key in ["splash", "reboot-timeout"] { _ = list.take(key) }
         try list.finish()
     }
 

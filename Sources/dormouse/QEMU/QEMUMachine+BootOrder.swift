@@ -1,14 +1,17 @@
 // What a QEMU command line says of the order in which firmware starts devices: `bootindex=` of -device.
 //
-// Responsible for: taking an order that is the firmware's anyhow, and refusing another one. Firmware is told of an
-// order by fw_cfg (`bootorder`), which edk2 heeds on a machine with PCI alone (docs/uefi.md).
+// Responsible for: taking an order, and telling whether it is one that firmware has anyhow: it is told of another one
+// only, which takes a root bridge that is otherwise not there (docs/uefi.md).
+
+import Machine
 
 /// Who has which place in the order.
 struct QEMUBootOrder {
     enum Device: Equatable {
         /// By its path.
         case disk(String)
-        case network
+        /// By its index among the machine's.
+        case network(Int)
     }
 
     private var devices: [Int: Device] = [:]
@@ -26,24 +29,19 @@ struct QEMUBootOrder {
         }
     }
 
-    /// - Parameter disks: the paths of the disks, in their order, which is the firmware's.
-    func check(_ disks: [String]) throws(QEMUError) {
-        var next = 0
-        for (index, device) in devices.sorted(by: { $0.key < $1.key }) {
-            guard case .disk(let path) = device else {
-                if next < disks.count {
-                    throw QEMUError(
-                        "device", "bootindex=\(index) of a network is not to be had: firmware starts disks before it")
-                }
-                continue
+    /// The order; empty if it is the firmware's own: disks as they are attached, and then networks.
+    ///
+    /// - Parameters:
+    ///   - disks: the paths of the disks, in their order.
+    ///   - networkCount: how many networks there are.
+    func order(_ disks: [String], networkCount: Int) -> [BootDevice] {
+        let order = devices.sorted { $0.key < $1.key }.compactMap { _, device -> BootDevice? in
+            switch device {
+            case .disk(let path): disks.firstIndex(of: path).map { .disk($0) }
+            case .network(let index): .network(index)
             }
-            guard next < disks.count, disks[next] == path else {
-                throw QEMUError(
-                    "device",
-                    "bootindex=\(index) is not to be had: without PCI firmware heeds no order, and starts disks as they "
-                        + "are attached, \(disks.first ?? "") first; give them in that order")
-            }
-            next += 1
         }
+        let firmwares = disks.indices.map { BootDevice.disk($0) } + (0..<networkCount).map { .network($0) }
+        return firmwares.starts(with: order) ? [] : order
     }
 }

@@ -112,7 +112,7 @@ extension QEMUMachine {
             throw QEMUError("device", "netdev=\(id) is not to be found: name the id of a -netdev")
         }
         network.mac = try mac(&list, "device")
-        try bootOrder.take(&list, of: .network)
+        try bootOrder.take(&list, of: .network(machine.networks.count))
         machine.networks.append(network)
     }
 }

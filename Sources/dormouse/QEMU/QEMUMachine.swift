@@ -58,6 +58,8 @@ struct QEMUMachine {
     var fsdevs: [String: ShareConfiguration] = [:]
     var watchdog = QEMUWatchdog()
     var bootOrder = QEMUBootOrder()
+    /// Seconds that firmware waits for a key, if it is told.
+    var bootMenuWait: Int?
     /// Sources of entropy, by their id.
     var entropySources: Set<String> = []
     /// Whether what is written to disks is lost, and those for which it is in any case, by their paths.
@@ -189,7 +191,11 @@ struct QEMUMachine {
         }
         machine.disks = slots.sorted { $0.key < $1.key }.map(\.value)
         // A kernel that is given is started before any device.
-        if hasFirmware, kernel == nil { try bootOrder.check(machine.disks.map(\.path)) }
+        if hasFirmware, kernel == nil {
+            machine.bootOrder = bootOrder.order(machine.disks.map(\.path), networkCount: machine.networks.count)
+        }
+        // QEMU has its settings for any firmware, or none.
+        if hasFirmware { machine.bootMenuWait = bootMenuWait }
         guard serials.count <= 1 else { throw QEMUError("serial", "is given twice: there is one serial port") }
         serial = serials.first ?? defaultSerial
         try checkMonitors()

@@ -82,6 +82,12 @@ struct ConfigurationFormsTests {
             "uefi", ["--firmware", "uefi=/code.fd,dt"], toml: ["uefi-code = '/code.fd'"],
             report: [#""uefiCode":"/code.fd""#], besides: ["--model", "virt-2"]),
         Field(
+            "bootOrder", ["--boot", "disk1,net"], toml: ["boot = [ 'disk1', 'net0' ]"],
+            report: [#""bootOrder":["disk1","net0"]"#], besides: ["--firmware", "uefi=/code.fd"]),
+        Field(
+            "bootMenuWait", ["--boot-menu", "5"], toml: ["boot-menu = 5"], report: [#""bootMenu":5"#],
+            besides: ["--firmware", "uefi=/code.fd"]),
+        Field(
             "generationID", ["--generation-id", "00112233445566778899aabbccddeeff"],
             toml: ["generation-id = '00112233445566778899aabbccddeeff'"],
             report: [#""generationID":"00112233445566778899aabbccddeeff""#]),

@@ -30,7 +30,11 @@ struct ComponentTests {
         machine.shares = [ShareConfiguration(path: "/tmp", tag: "share")]
         machine.ports = [ConsolePort(number: 0, isConsole: true), ConsolePort(number: 1, name: "org.agent")]
         // What only a later model has.
-        if model.flash != nil { machine.uefi = UEFIConfiguration(code: "/code.fd") }
+        if model.flash != nil {
+            machine.uefi = UEFIConfiguration(code: "/code.fd")
+            machine.bootOrder = [.disk(0)]
+            machine.bootMenuWait = 5
+        }
         return machine
     }
 
@@ -148,6 +152,11 @@ struct ComponentTests {
         of(FwCfgComponent.self, "credentials", model: .virt2) {
             $0.credentials = [GuestCredential(name: "a", value: "b")]
         },
+        of(FwCfgComponent.self, "bootOrder", model: .virt2) { $0.bootOrder = nil },
+        of(FwCfgComponent.self, "bootMenuWait", model: .virt2) { $0.bootMenuWait = 6 },
+        of(RootBridgeComponent.self, "configuration", model: .virt2) { $0.configuration = elsewhere },
+        of(RootBridgeComponent.self, "ports", model: .virt2) { $0.ports = elsewhere },
+        of(RootBridgeComponent.self, "memory", model: .virt2) { $0.memory = elsewhere },
         of(WatchdogComponent.self, "control") { $0.control = elsewhere },
         of(WatchdogComponent.self, "refresh") { $0.refresh = elsewhere },
         of(WatchdogComponent.self, "spi") { $0.spi = 100 },
@@ -244,6 +253,8 @@ struct ComponentTests {
         var configuration = Self.machine(firmware, try #require(MachineModel.all.first { $0.name == model }))
         configuration.networks = []
         configuration.uefi = nil
+        configuration.bootOrder = []
+        configuration.bootMenuWait = nil
         configuration.disks[0].path = disk.path
         let facts = configuration.environment(Self.files).facts
         let machine = try VirtualMachine(configuration, events: MachineEvents())

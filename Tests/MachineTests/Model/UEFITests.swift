@@ -89,6 +89,9 @@ struct UEFITests {
             ("does not fit a flash", { $0.uefi?.variables = short.path }),
             ("an initrd without a kernel", { $0.initrd = none.path }), ("nothing to start", { $0.uefi = nil }),
             ("flat code", { $0.kernelFormat = .flat }),
+            ("there is no disk0 to start from", { $0.bootOrder = [.disk(0)] }),
+            ("there is no net1", { $0.bootOrder = [.network(1)] }),
+            ("cannot wait 66 seconds", { $0.bootMenuWait = 66 }), ("cannot wait -1 seconds", { $0.bootMenuWait = -1 }),
             ("is no arm64 Linux Image", { $0.kernel = none.path }),
         ] as [(String, (inout MachineConfiguration) -> Void)] {
             let text = error(change)
@@ -138,6 +141,97 @@ struct UEFITests {
             #expect(item(0x14, 4) == [6, 0, 0, 0] && item(0x15, 6) == Array("quiet\0".utf8))
             #expect(item(0x19, 4) == [0, 0, 0, description == .acpi ? 5 : 2])
         }
+    }
+
+    @Test("An order of booting is had with UEFI alone, without a kernel, and each device once")
+    func bootOrderErrors() throws {
+        var machine = MachineConfiguration(kernel: nil, model: .virt2)
+        machine.disks = [DiskConfiguration(path: "/a")]
+        machine.bootOrder = [.disk(0)]
+        func error() -> MachineError? {
+            do throws(MachineError) {
+                try machine.checkBootOrder()
+                return nil
+            } catch { return error }
+        }
+        guard case .boot(.noUEFI) = error() else {
+            Issue.record("an order without UEFI")
+            return
+        }
+        machine.uefi = UEFIConfiguration(code: "/code.fd")
+        #expect(error() == nil)
+        machine.bootOrder = [.disk(0), .disk(0)]
+        guard case .boot(.twice(.disk(0))) = error() else {
+            Issue.record("a disk has two places")
+            return
+        }
+        machine.kernel = "/k"
+        guard case .boot(.kernel) = error() else {
+            Issue.record("a kernel is started before")
+            return
+        }
+    }
+
+    @Test("A device is named by its kind and its number, and the first one needs none")
+    func bootDevices() {
+        for (text, device) in [
+            ("disk0", .disk(0)), ("disk12", .disk(12)), ("disk", .disk(0)), ("net1", .network(1)), ("net", .network(0)),
+            ("", nil), ("disk-1", nil), ("disk+1", nil), ("diskette", nil), ("cd0", nil), ("network0", nil),
+            ("disk99999999999999999999", nil),
+        ] as [(String, BootDevice?)] {
+            #expect(BootDevice(text) == device, "\(text)")
+        }
+    }
+
+    @Test(
+        "fw_cfg has an order of booting by the slots of virtio-mmio, and a wait in milliseconds; the machine has a bus")
+    func bootOrder() throws {
+        let files = try Files()
+        let disks = try (0..<2).map { _ in try TemporaryFile([UInt8](repeating: 0, count: 4096)) }
+        defer { withExtendedLifetime(disks) {} }
+        var configuration = files.machine
+        configuration.disks = disks.map { DiskConfiguration(path: $0.path) }
+        let plain = configuration.environment(try MeasuredFiles(of: configuration)).facts
+        #expect(!plain.keys.contains { $0.hasPrefix("pci.") || $0.hasPrefix("fw-cfg.boot") })
+        configuration.bootOrder = [.disk(1), .disk(0)]
+        configuration.bootMenuWait = 7
+        let facts = configuration.environment(try MeasuredFiles(of: configuration)).facts
+        let new = facts.filter { plain[$0.key] != $0.value }
+        #expect(
+            new == [
+                "fw-cfg.boot-order": "disk1 disk0", "fw-cfg.boot-menu": "7", "pci.configuration": "0x3f000000",
+                "pci.ports": "0x3eff0000", "pci.memory": "0x10000000",
+            ])
+        let machine = try VirtualMachine(configuration, events: MachineEvents())
+        defer { machine.close() }
+        let device = try #require(machine.components.flatMap(\.devices).compactMap { $0 as? FwCfg }.first)
+        func item(_ key: UInt16, _ count: Int) -> [UInt8] {
+            device.write(offset: 8, size: 2, value: UInt64(key.byteSwapped), cpu: 0)
+            return (0..<count).map { _ in UInt8(truncatingIfNeeded: device.read(offset: 0, size: 1, cpu: 0)) }
+        }
+        // FW_CFG_BOOT_MENU; then the directory: a count, and 64 bytes for each file with its name at 8.
+        #expect(item(0x0E, 2) == [1, 0])
+        let count = Int(item(0x19, 4)[3])
+        let directory = Array(item(0x19, 4 + 64 * count).dropFirst(4))
+        func file(_ name: String) -> [UInt8]? {
+            for start in stride(from: 0, to: directory.count, by: 64) {
+                let entry = directory[start..<start + 64]
+                guard entry.dropFirst(8).starts(with: Array(name.utf8) + [0]) else { continue }
+                let size = entry.prefix(4).reduce(0) { $0 << 8 | Int($1) }
+                let key = entry.dropFirst(4).prefix(2).reduce(UInt16(0)) { $0 << 8 | UInt16($1) }
+                return item(key, size)
+            }
+            return nil
+        }
+        // Paths as QEMU writes them (docs/specs/fw_cfg.rst, hw/core/sysbus.c): virtio-mmio from 0xa000000 on, 512 bytes
+        // each; a NUL at the end, which edk2 insists on.
+        let lines = "/virtio-mmio@000000000a000200/disk@0,0\n/virtio-mmio@000000000a000000/disk@0,0\0"
+        #expect(file("bootorder") == Array(lines.utf8))
+        #expect(file("etc/boot-menu-wait") == [0x58, 0x1B])
+        // Nobody answers on the bus.
+        let bus = try #require(machine.components.flatMap(\.devices).compactMap { $0 as? EmptyPCIBus }.first)
+        #expect(bus.read(offset: 0, size: 4, cpu: 0) == 0xFFFF_FFFF && bus.read(offset: 2, size: 2, cpu: 0) == 0xFFFF)
+        #expect(bus.read(offset: 0, size: 8, cpu: 0) == .max && bus.read(offset: 0, size: 1, cpu: 0) == 0xFF)
     }
 
     @Test("Firmware is found where distributions have it, with its template beside it")

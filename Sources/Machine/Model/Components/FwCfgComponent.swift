@@ -14,6 +14,10 @@ struct FwCfgComponent: Component {
     var hasTables: Bool
     /// What firmware installs as SMBIOS; nil: there is no firmware that would.
     var smbios: SMBIOS?
+    /// What firmware starts first; nil: what it would anyhow.
+    var bootOrder: BootOrderFile?
+    /// Seconds that firmware waits for a key; nil: as long as it would anyhow.
+    var bootMenuWait: Int?
     /// What the guest's operating system reads itself.
     var credentials: [GuestCredential]
 
@@ -25,6 +29,8 @@ struct FwCfgComponent: Component {
         let items = ["kernel": hasKernel, "smbios": smbios != nil, "tables": hasTables].filter(\.value).keys.sorted()
         var facts = ["base": hexadecimal(registers.lowerBound), "items": items.joined(separator: " ")]
         if let smbios { facts["smbios"] = "\(Fingerprint(of: smbios.tables))" }
+        if let bootOrder { facts["boot-order"] = bootOrder.devices.map(\.description).joined(separator: " ") }
+        if let bootMenuWait { facts["boot-menu"] = "\(bootMenuWait)" }
         if !credentials.isEmpty {
             let text = credentials.map { "\($0.name)=\(GuestCredential.base64($0.value))\n" }.joined()
             facts["credentials"] = "\(Fingerprint(of: Array(text.utf8)))"
@@ -44,7 +50,7 @@ struct FwCfgComponent: Component {
         var items = FwCfgItems()
         items.set(.cpuCount, to: UInt16(machine.cpuCount))
         items.set(.maximumCPUCount, to: UInt16(machine.cpuCount))
-        items.set(.bootMenu, to: UInt16(0))
+        items.set(.bootMenu, to: UInt16(bootMenuWait == nil ? 0 : 1))
         if hasKernel { Self.add(try GuestImage(machine), commandLine: machine.commandLine, to: &items) }
         let board = machine.model.board(machine, chosen: BoardDescription.Chosen())
         if hasTables, let files = ACPIFiles(of: board) {
@@ -55,6 +61,11 @@ struct FwCfgComponent: Component {
         if let smbios {
             items.add(SMBIOS.entryPointName, FwCfgItem(smbios.entryPoint()))
             items.add(SMBIOS.tablesName, FwCfgItem(smbios.tables))
+        }
+        if let bootOrder { items.add(BootOrderFile.name, FwCfgItem(bootOrder.bytes)) }
+        if let bootMenuWait {
+            items.add(
+                BootOrderFile.menuWaitName, FwCfgItem(UInt16(clamping: bootMenuWait * 1000).littleEndianBytes))
         }
         for credential in credentials { items.add(credential.fwCfgName, FwCfgItem(Array(credential.value.utf8))) }
         return items

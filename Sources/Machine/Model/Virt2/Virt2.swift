@@ -26,6 +26,11 @@ private enum Virt2 {
     static let flash = FlashLayout(code: 0..<0x0400_0000, variables: 0x0400_0000..<0x0800_0000)
     private static let fwCfgBase: PhysicalAddress = 0x0902_0000
 
+    /// Of a root bridge, where QEMU's board has them.
+    private static let pciMemory: Range<PhysicalAddress> = 0x1000_0000..<0x3EFF_0000
+    private static let pciPorts: Range<PhysicalAddress> = 0x3EFF_0000..<0x3F00_0000
+    private static let pciConfiguration: Range<PhysicalAddress> = 0x3F00_0000..<0x3F10_0000
+
     @Sendable static func components(_ machine: MachineConfiguration) -> MachineComponents {
         var list = MachineModel.virt1.components(machine)
         list.processors = ProcessorDescription(performanceINTID: performanceINTID, hasTopology: true)
@@ -51,11 +56,30 @@ private enum Virt2 {
             FwCfgComponent(
                 registers: fwCfgBase..<fwCfgBase + FwCfg.windowSize, hasKernel: hasUEFI && machine.kernel != nil,
                 hasTables: hasUEFI && machine.hardwareDescription == .acpi,
-                smbios: hasUEFI ? machine.smbios : nil,
+                smbios: hasUEFI ? machine.smbios : nil, bootOrder: bootOrder(machine, list),
+                bootMenuWait: hasUEFI ? machine.bootMenuWait : nil,
                 // Firmware passes them on with the rest; without it a guest reads them here.
                 credentials: hasUEFI ? [] : machine.guest.credentials))
         if hasUEFI { addFlash(to: &list) }
+        if hasUEFI, !machine.bootOrder.isEmpty {
+            list.devices.append(
+                RootBridgeComponent(configuration: pciConfiguration, ports: pciPorts, memory: pciMemory))
+        }
         return list
+    }
+
+    /// An order of booting, by the slots that its devices have.
+    private static func bootOrder(_ machine: MachineConfiguration, _ list: MachineComponents) -> BootOrderFile? {
+        guard machine.uefi != nil, !machine.bootOrder.isEmpty else { return nil }
+        let slots = list.devices.compactMap { $0 as? VirtioComponent }
+        return BootOrderFile(machine.bootOrder) { device in
+            let slot =
+                switch device {
+                case .disk(let index): index
+                case .network(let index): machine.model.networkSlot(index)
+                }
+            return slots.first { $0.slot == slot }?.registers
+        }
     }
 
     /// What a guest of UEFI finds otherwise.
