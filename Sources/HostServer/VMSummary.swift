@@ -37,7 +37,8 @@ struct VMSummary: Codable, Sendable {
             state = phase.state(of: vm, reply)
             figures = reply?.figures
             words = phase.words
-            let known = try vm.state()
+            // One that rests has been read whole by now.
+            let known = try vm.stateOutline()
             generation = known.generation
             lastEnd = known.lastEnd
             // A VM whose configuration is damaged cannot be started, however its last run ended.

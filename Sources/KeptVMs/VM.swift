@@ -72,19 +72,30 @@ public struct VM: Sendable {
     // MARK: State
 
     public func state() throws(HostError) -> VMState {
-        guard Self.isThere(statePath) else { throw .state(name: name, path: statePath, reason: "it is not there") }
-        let bytes = try Self.read(statePath, limit: 16 << 20)
-        var state: VMState
-        do {
-            state = try JSONDecoder().decode(VMState.self, from: Data(bytes))
-        } catch { throw .state(name: name, path: statePath, reason: "it is not what Dormouse wrote") }
-        guard state.schema == VMState.currentSchema else {
-            throw .state(
-                name: name, path: statePath, reason: "schema \(state.schema) is not known to this version of Dormouse")
-        }
+        var state = try read(VMState.self, schema: \.schema)
         // The directory may have been moved since.
         state.movePaths(to: path)
         return state
+    }
+
+    /// A part of the state. That it can be read does not say that all of it can.
+    public func stateOutline() throws(HostError) -> VMStateOutline { try read(VMStateOutline.self, schema: \.schema) }
+
+    private func read<Value: Decodable>(
+        _ type: Value.Type, schema: KeyPath<Value, Int>
+    ) throws(HostError) -> Value {
+        guard Self.isThere(statePath) else { throw .state(name: name, path: statePath, reason: "it is not there") }
+        let bytes = try Self.read(statePath, limit: 16 << 20)
+        let value: Value
+        do {
+            value = try JSONDecoder().decode(type, from: Data(bytes))
+        } catch { throw .state(name: name, path: statePath, reason: "it is not what Dormouse wrote") }
+        guard value[keyPath: schema] == VMState.currentSchema else {
+            throw .state(
+                name: name, path: statePath,
+                reason: "schema \(value[keyPath: schema]) is not known to this version of Dormouse")
+        }
+        return value
     }
 
     /// Replaces the state. When it returns, the new one is on stable storage.

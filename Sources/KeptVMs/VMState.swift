@@ -98,6 +98,13 @@ public struct VMState: Codable, Hashable, Sendable {
     }
 }
 
+/// What whoever lists many VMs wants of a state: most of that is an environment, which takes its time to be read.
+public struct VMStateOutline: Decodable, Sendable {
+    var schema: Int
+    public var generation: UInt64
+    public var lastEnd: VMState.End?
+}
+
 extension VMState {
     /// More places on one disk than a guest has swap areas.
     private static let maximumHeaderEnds = 16

@@ -35,7 +35,7 @@ public struct VMStore: Sendable {
 
     /// Whether something of a VM is there: what is damaged has to be found, to be repaired.
     private static func isVM(_ path: String) -> Bool {
-        [VM.configurationName, VM.stateName].contains { FileManager.default.fileExists(atPath: "\(path)/\($0)") }
+        [VM.configurationName, VM.stateName].contains { unsafe access("\(path)/\($0)", F_OK) == 0 }
     }
 
     /// Makes a VM. Its directory appears complete, or not at all.

@@ -7,6 +7,7 @@ import Machine
 
 struct List: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "list",
         abstract: "List the VMs that are kept, and how they are.",
         discussion: "Exit code 64 says that one of them is broken; its line says why.")
 
@@ -76,12 +77,17 @@ struct List: ParsableCommand {
             path = "\(store.path)/\(name)"
             do throws(HostError) {
                 let (vm, phase, pending) = try look.found.get()
-                // A VM whose configuration is damaged cannot be started, however its last run ended.
-                _ = try vm.configuration()
-                lastEnd = try vm.state().lastEnd
+                // One that rests has been read whole by now.
+                lastEnd = try vm.stateOutline().lastEnd
                 state = phase.state(of: vm, try? pending?.reply())
                 words = phase.words
-                if case .running(let holder) = phase { process = Int(holder) }
+                if case .running(let holder) = phase {
+                    process = Int(holder)
+                } else {
+                    // A VM whose configuration is damaged cannot be started, however its last run ended. For one that
+                    // runs it is the next start's.
+                    _ = try vm.configuration()
+                }
                 enabled = vm.enabledScope
             } catch {
                 state = Self.broken
