@@ -10,6 +10,7 @@ import PSCIConformance
 
 struct Conformance: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "conformance",
         abstract: "Check PSCI from the inside, with a guest made for that.",
         discussion: """
             Prints how many checks passed for each function, version and width. Exit codes: 0 all passed, 1 some did not, \

@@ -7,6 +7,8 @@ import Machine
 struct Dormouse: ParsableCommand {
     static let version = "0.1.0"
 
+    // Each command writes its name out. The parser makes those of all commands whenever it begins, and finding one by
+    // its type's takes a quarter of a millisecond.
     static let configuration = CommandConfiguration(
         commandName: "dormouse",
         abstract: "A virtual machine monitor for arm64 Linux guests that knows when its guest hibernates.",

@@ -11,11 +11,13 @@ import Machine
 
 struct Image: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "image",
         abstract: "Make and copy disks, and look at hibernation images on them.",
         subcommands: [Create.self, Convert.self, Inspect.self])
 
     struct Inspect: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "inspect",
             abstract: "Find the hibernation image on a disk, and check whether it is whole.",
             discussion: """
                 The disk as a whole, its MBR or GPT partitions and linear volumes of LVM are searched; what was not looked into \

@@ -11,6 +11,7 @@ import HostSupport
 extension Image {
     struct Convert: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "convert",
             abstract: "Copy a disk into a new one, in another format or the same.",
             discussion: """
                 The copy has room for what is not zero only, and has its name when it is whole. A disk with an overlay or a \

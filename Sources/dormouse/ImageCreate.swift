@@ -26,6 +26,7 @@ extension DiskFormat: ExpressibleByArgument {}
 extension Image {
     struct Create: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "create",
             abstract: "Make an empty disk, or an overlay of one.",
             discussion: "It needs room for what is written to it only. What is there is never replaced.")
 

@@ -23,6 +23,7 @@ struct Psci: ParsableCommand {
 
     struct Call: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "call",
             abstract: "Decode a call: the function id, and the arguments if they are given.")
 
         @Argument(
@@ -57,7 +58,8 @@ struct Psci: ParsableCommand {
     }
 
     struct State: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Decode a power_state, in both formats.")
+        static let configuration = CommandConfiguration(
+            commandName: "state", abstract: "Decode a power_state, in both formats.")
 
         @Argument(help: "The power_state, such as 0x1011033.")
         var powerState: String
@@ -76,6 +78,7 @@ struct Psci: ParsableCommand {
 
     struct Code: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "code",
             abstract: "Name a return code, as a number or as the register has it.")
 
         @Argument(parsing: .allUnrecognized, help: "The code, such as -3 or 0xfffffffd.")
@@ -97,6 +100,7 @@ struct Psci: ParsableCommand {
 
     struct Functions: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "functions",
             abstract: "List PSCI's functions with their ids and since when they are there.")
 
         func run() {

@@ -4,6 +4,7 @@ import ArgumentParser
 
 struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "run",
         abstract: "Boot a guest and run it until it ends.",
         discussion: """
             The guest's console is on standard input and output. On a terminal, Ctrl-A h lists the keys that are \

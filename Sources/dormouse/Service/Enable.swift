@@ -44,6 +44,7 @@ struct ServiceOptions: ParsableArguments {
 
 struct Enable: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "enable",
         abstract: "Have a VM start with its host and hibernate with it, by systemd.",
         discussion: """
             Makes the links of `systemctl enable dormouse@NAME.service`, and a drop-in with what is this VM's own: its store, and \
@@ -102,6 +103,7 @@ struct Enable: ParsableCommand {
 
 struct Disable: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "disable",
         abstract: "Have a VM not start with its host any more.",
         discussion: "Takes away what `dormouse enable` made. A VM that runs goes on, unless --now is said.")
 

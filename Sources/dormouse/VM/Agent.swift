@@ -7,6 +7,7 @@ import KeptVMs
 
 struct Agent: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "agent",
         abstract: "Have the agent in a running VM's guest do something, and print what it returns.",
         discussion: """
             The VM needs a port for QEMU's guest agent (create --agent), and its guest the agent (Debian: qemu-guest-agent). \

@@ -11,6 +11,7 @@ import Machine
 
 struct Console: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "console",
         abstract: "Read and write the console of a running VM.",
         discussion: """
             What the guest wrote lately comes first. Several may read at a time, and one may write. Ctrl-A d leaves the console, \

@@ -7,6 +7,7 @@ import Machine
 
 struct Stop: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "stop",
         abstract: "Press the power button of a running VM.",
         discussion: """
             Waits until the guest has powered off; one that is suspended to RAM is woken first. Exit code 0 says that it did, 53 \
@@ -38,6 +39,7 @@ struct Stop: ParsableCommand {
 
 struct Hibernate: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "hibernate",
         abstract: "Press the sleep button of a running VM.",
         discussion: """
             Waits until the guest has hibernated. Exit code 0 says that it did, 53 that it still runs, and any other how it ended \

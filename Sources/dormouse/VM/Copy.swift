@@ -7,6 +7,7 @@ import Machine
 
 struct Copy: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "copy",
         abstract: "Make another VM like one that is kept.",
         discussion: """
             The new VM has an identity, a generation id and network addresses of its own, and other disks than those that the \
@@ -75,6 +76,7 @@ struct Copy: ParsableCommand {
 
 struct Repair: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "repair",
         abstract: "Make a VM usable again whose files are damaged or gone.",
         discussion: """
             Writes vm.toml anew as the VM last ran, and a new state.json, each only if it cannot be used, and keeps what was there. \

@@ -8,6 +8,7 @@ import Machine
 
 struct Create: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "create",
         abstract: "Make a VM that is kept.",
         discussion: """
             Writes a directory with vm.toml, which you may edit, and starts nothing. The machine model and every function of \

@@ -6,6 +6,7 @@ import KeptVMs
 
 struct Events: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "events",
         abstract: "Print what happened to VMs.",
         discussion: """
             A line for each state that a VM came into: number, time, state, cause. The numbers of a VM have no gaps. Take a \

@@ -8,6 +8,7 @@ import Machine
 
 struct Bump: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "bump",
         abstract: "Make the next boot a clean one, by another hardware signature.")
 
     @OptionGroup var vmOptions: VMOptions
@@ -23,6 +24,7 @@ struct Bump: ParsableCommand {
 
 struct Discard: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "discard",
         abstract: "Take the hibernation image off a VM's disks.",
         discussion: "`dormouse restore-image` undoes it, as long as the disks were not written.")
 
@@ -40,6 +42,7 @@ struct Discard: ParsableCommand {
 
 struct RestoreImage: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "restore-image",
         abstract: "Put back a hibernation image that was discarded, or given up by the guest's kernel.")
 
     @OptionGroup var vmOptions: VMOptions

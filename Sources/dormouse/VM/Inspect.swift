@@ -10,6 +10,7 @@ import Machine
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "inspect",
         abstract: "Show a VM: its configuration, what its guest sees, how it ended, and what the next start would do.")
 
     @OptionGroup var vmOptions: VMOptions

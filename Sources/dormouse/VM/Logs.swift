@@ -6,6 +6,7 @@ import KeptVMs
 
 struct Logs: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "logs",
         abstract: "Print what a VM's console and Dormouse said.",
         discussion: """
             Lines of Dormouse's own begin with "dormouse: ". The last 20 MB are kept, in files in the VM's directory.

@@ -5,6 +5,7 @@ import KeptVMs
 
 struct Pause: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "pause",
         abstract: "Hold a running VM where it is.",
         discussion: """
             Its guest executes nothing, and is not told: its counter stands still, its time of day goes on. It is held until \
@@ -20,7 +21,7 @@ struct Pause: ParsableCommand {
 }
 
 struct Unpause: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Let a VM go on that was paused.")
+    static let configuration = CommandConfiguration(commandName: "unpause", abstract: "Let a VM go on that was paused.")
 
     @OptionGroup var vmOptions: VMOptions
 

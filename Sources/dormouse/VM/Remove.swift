@@ -37,6 +37,7 @@ struct Remove: ParsableCommand {
 
 struct Rename: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "rename",
         abstract: "Give a VM that does not run another name.",
         discussion: "Its guest sees nothing of that: a hibernated one is resumed as before.")
 

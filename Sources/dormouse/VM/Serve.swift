@@ -7,6 +7,7 @@ import HostSupport
 
 struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "serve",
         abstract: "Serve the VMs that are kept: REST at a UNIX socket, and by TLS over the network.",
         discussion: """
             A program of its own, dormouse-serve, which this becomes: `dormouse serve --help` prints its options, and docs/serve.md \

@@ -10,6 +10,7 @@ import Machine
 
 struct Start: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "start",
         abstract: "Start a VM, and resume its guest if it hibernated.",
         discussion: """
             A guest that hibernated is resumed if it will find what it left: the same machine, the same files, disks that nobody \

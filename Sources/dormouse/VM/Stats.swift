@@ -6,6 +6,7 @@ import KeptVMs
 
 struct Stats: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "stats",
         abstract: "Print what running VMs take of this host.",
         discussion: """
             A line for each: name, process, CPU time in seconds, how much of a core it takes now, memory in MiB, threads, open \

@@ -8,6 +8,7 @@ import Machine
 
 struct Wait: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "wait",
         abstract: "Wait until VMs have ended, and print the exit code of each.",
         discussion: """
             Of one that does not run, that of its last run is printed. Exit code 53 says that one still runs when the time is \
@@ -48,6 +49,7 @@ struct Wait: ParsableCommand {
 
 struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "status",
         abstract: "Print how a VM is, in a word.",
         discussion: """
             The word is \(list(LifeState.allCases.filter { $0 != .other }.map(\.rawValue))); take one that you do not know as \
@@ -74,6 +76,7 @@ struct Status: ParsableCommand {
 
 struct Kill: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "kill",
         abstract: "End the process of a VM at once, as a failure of its power would.",
         discussion: """
             Nothing is kept of how the guest was: what it had not written is lost, and `dormouse start` says what may be on its \
