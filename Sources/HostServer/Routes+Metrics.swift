@@ -51,12 +51,29 @@ extension MetricsText {
         family(
             "dormouse_vm_firmware_calls_total", "counter", "Calls of the firmware that a guest has made in this run.")
         for (name, run) in runs { sample("dormouse_vm_firmware_calls_total", ["vm": name], run.firmwareCalls) }
+        family(
+            "dormouse_vm_exits_total", "counter",
+            "How often a guest's CPUs have come back from its code in this run, by the reason.")
+        for (name, run) in runs {
+            for (reason, count) in (run.exits ?? [:]).sorted(by: { $0.key < $1.key }) {
+                sample("dormouse_vm_exits_total", ["vm": name, "reason": reason], count)
+            }
+        }
         for (kind, help, value) in Self.diskFamilies {
             let family = "dormouse_vm_disk_\(kind)_total"
             self.family(family, "counter", help)
             for (name, run) in runs {
                 for (index, disk) in run.disks.enumerated() {
                     sample(family, ["vm": name, "disk": "\(index)"], disk[keyPath: value])
+                }
+            }
+        }
+        for (kind, help, value) in Self.networkFamilies {
+            let family = "dormouse_vm_network_\(kind)_total"
+            self.family(family, "counter", help)
+            for (name, run) in runs {
+                for (index, network) in (run.networks ?? []).enumerated() {
+                    sample(family, ["vm": name, "network": "\(index)"], network[keyPath: value])
                 }
             }
         }
@@ -68,6 +85,15 @@ extension MetricsText {
             ("writes", "Requests to write to a disk in this run, discards included.", \.writes),
             ("flushes", "Requests to flush a disk in this run.", \.flushes),
             ("failures", "Requests to a disk in this run that the host could not do.", \.failures),
+        ]
+    }
+
+    private static var networkFamilies: [(kind: String, help: String, value: KeyPath<RunFigures.Network, UInt64>)] {
+        [
+            ("receive_bytes", "Bytes of frames that a guest has received from a network in this run.", \.receivedBytes),
+            ("receive_packets", "Frames that a guest has received from a network in this run.", \.receivedFrames),
+            ("transmit_bytes", "Bytes of frames that a network has taken from a guest in this run.", \.sentBytes),
+            ("transmit_packets", "Frames that a network has taken from a guest in this run.", \.sentFrames),
         ]
     }
 

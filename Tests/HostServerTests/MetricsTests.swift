@@ -1,6 +1,7 @@
 // `/metrics`: what Prometheus' own tool says of it, and that figures are of what happened.
 
 import Foundation
+import HostSupport
 import TestSupport
 import Testing
 
@@ -22,7 +23,10 @@ struct MetricsTests {
     func counting() throws {
         let server = try TestServer()
         try server.make("sleeper", .sleeper, append: "cycles=1", disk: true)
-        try server.make("idle", .idle, append: "seconds=600")
+        // A network at whose other end somebody listens, and which this guest does not use.
+        let network = try StreamSocket.listening(directory: server.directory, name: "network")
+        defer { withExtendedLifetime(network) {} }
+        try server.make("idle", .idle, append: "seconds=600", fields: #""net": ["passt=\#(server.directory)/network"]"#)
         try server.expect(200, "POST", "/v1/vms/idle/start", #"{"waitFor": "idle"}"#)
         try server.expect(200, "POST", "/v1/vms/sleeper/start")
         try server.expect(200, "GET", "/v1/vms/sleeper/wait?timeout=60")
@@ -37,6 +41,12 @@ struct MetricsTests {
         #expect(try #require(first[#"dormouse_vm_memory_bytes{vm="idle"}"#]) > 0)
         // This guest calls nobody.
         #expect(first[#"dormouse_vm_firmware_calls_total{vm="idle"}"#] == 0)
+        #expect(first[#"dormouse_vm_exits_total{vm="idle",reason="hypercall"}"#] == 0)
+        // It sleeps by WFI.
+        #expect(try #require(first[#"dormouse_vm_exits_total{vm="idle",reason="wait-for-interrupt"}"#]) > 0)
+        for kind in ["receive_bytes", "receive_packets", "transmit_bytes", "transmit_packets"] {
+            #expect(first["dormouse_vm_network_\(kind)_total{vm=\"idle\",network=\"0\"}"] == 0)
+        }
         #expect(first[#"dormouse_vm_memory_bytes{vm="sleeper"}"#] == nil)
 
         try server.expect(200, "PATCH", "/v1/vms/sleeper", #"{"cpus": 1}"#)
@@ -52,8 +62,13 @@ struct MetricsTests {
         "promtool finds nothing wrong", .needs(Program.promtool != nil, "promtool is not installed: run scripts/setup"))
     func promtool() throws {
         let server = try TestServer()
-        try server.make("vm", .systemOff2)
-        try server.expect(200, "POST", "/v1/vms/vm/start")
+        let network = try StreamSocket.listening(directory: server.directory, name: "network")
+        defer { withExtendedLifetime(network) {} }
+        try server.make("off", .systemOff2)
+        try server.expect(200, "POST", "/v1/vms/off/start")
+        try server.make(
+            "vm", .idle, append: "seconds=600", disk: true, fields: #""net": ["passt=\#(server.directory)/network"]"#)
+        try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
         let file = try TemporaryFile(try server.expect(200, "GET", "/metrics").body)
         let result = try Program.run(
             URL(filePath: "/bin/sh"), ["-c", "exec promtool check metrics <\"$0\"", file.path])

@@ -24,13 +24,35 @@ public struct RunFigures: Codable, Sendable, Hashable {
         }
     }
 
+    /// What went through a network device, seen from the guest: Ethernet frames, and their bytes.
+    public struct Network: Codable, Sendable, Hashable {
+        public var receivedFrames: UInt64
+        public var receivedBytes: UInt64
+        public var sentFrames: UInt64
+        public var sentBytes: UInt64
+
+        init(_ activity: NetworkActivity) {
+            receivedFrames = activity.receivedFrames
+            receivedBytes = activity.receivedBytes
+            sentFrames = activity.sentFrames
+            sentBytes = activity.sentBytes
+        }
+    }
+
     /// Calls of the firmware that the guest made.
     public var firmwareCalls: Int
+    /// How often its CPUs came back from guest code, by the name of an `ExitReason`; of a run of an earlier version,
+    /// nobody knows.
+    public var exits: [String: UInt64]?
     /// In the guest's order.
     public var disks: [Disk]
+    /// In the guest's order; of a run of an earlier version, nobody knows.
+    public var networks: [Network]?
 
     public init(of machine: VirtualMachine) {
         firmwareCalls = machine.firmwareCalls.count
+        exits = Dictionary(uniqueKeysWithValues: ExitReason.allCases.map { ($0.name, machine.exitCount($0)) })
         disks = zip(machine.configuration.disks, machine.diskActivity).map(Disk.init)
+        networks = machine.networkActivity.map(Network.init)
     }
 }

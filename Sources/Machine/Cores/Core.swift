@@ -13,6 +13,7 @@ final class Core: Sendable {
     /// Whether the back end waits for wake requests, and has to be called back from that.
     private let waitsInBackend: Bool
     let life = Mutex(CoreLife())
+    let exitCounts = ExitCounts()
     /// The host's number of the thread that runs it, or did so last; 0 before the first.
     let threadID = Atomic<Int32>(0)
     /// Whether it goes on although the guest is paused, for a debugger that lets some cores go on and not others.
@@ -31,6 +32,13 @@ final class Core: Sendable {
 
     /// What the core is doing now. From any thread.
     var activity: CoreActivity { life.withLock(\.activity) }
+
+    /// Runs guest code until the core comes back, and counts that. On the thread that runs the core.
+    func run(budget: Int?) -> Exit {
+        let exit = cpu.run(budget: budget)
+        exitCounts.add(exit)
+        return exit
+    }
 
     /// Moves the core's life on; returns what is to be done then.
     func move(_ event: CoreEvent) -> CoreAction {

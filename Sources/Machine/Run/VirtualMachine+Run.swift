@@ -113,6 +113,13 @@ extension VirtualMachine {
     /// What was asked of the disks since the machine was made, in their order.
     public var diskActivity: [DiskActivity] { disks.map(\.activity) }
 
+    /// What went through the network devices since the machine was made, in their order.
+    public var networkActivity: [NetworkActivity] { networks.map(\.activity) }
+
+    /// How often all cores came back from guest code for that reason since the machine was made. From any thread, at
+    /// any time.
+    public func exitCount(_ reason: ExitReason) -> UInt64 { cores.reduce(0) { $0 + $1.exitCounts[reason] } }
+
     /// What the guest asked of its firmware since the machine was made.
     public var firmwareCalls: FirmwareCallRecord { calls.withLock { $0 } }
 

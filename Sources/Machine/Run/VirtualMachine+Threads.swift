@@ -18,7 +18,7 @@ extension VirtualMachine {
             }
             let activity = core.activity
             if case .running = activity {
-                perform(core.move(.exit(core.cpu.run(budget: nil))), of: core)
+                perform(core.move(.exit(core.run(budget: nil))), of: core)
                 continue
             }
             switch nextEvent(core, activity) {

@@ -28,7 +28,7 @@ extension VirtualMachine {
         let activity = core.activity
         guard nextEvent(core, activity) == .now else { return }
         if activity != .running { perform(core.move(.woke), of: core) }
-        perform(core.move(.exit(core.cpu.run(budget: Self.quantum))), of: core)
+        perform(core.move(.exit(core.run(budget: Self.quantum))), of: core)
         // The clock only knows of the instructions that the CPU told it of; looking at the timers tells it.
         if watchdog != nil { _ = core.cpu.nextTimerDeadline }
     }

@@ -171,7 +171,16 @@ final class TestServer {
     // MARK: VMs
 
     /// Makes a VM by a request.
-    func make(_ name: String, _ guest: Guest, append: String = "", disk: Bool = false) throws {
+    ///
+    /// - Parameters:
+    ///   - name: its name.
+    ///   - guest: its kernel.
+    ///   - append: for the kernel's command line.
+    ///   - disk: whether it has an empty disk.
+    ///   - more: other fields of the request.
+    func make(
+        _ name: String, _ guest: Guest, append: String = "", disk: Bool = false, fields more: String = ""
+    ) throws {
         var fields = "\"name\": \"\(name)\", \"kernel\": \"\(guest.path)\", \"memory\": \"64M\""
         if !append.isEmpty { fields += ", \"append\": \"\(append)\"" }
         if disk {
@@ -179,6 +188,7 @@ final class TestServer {
             #expect(FileManager.default.createFile(atPath: path, contents: Data(count: 1 << 20)))
             fields += ", \"disk\": [\"\(path)\"]"
         }
+        if !more.isEmpty { fields += ", \(more)" }
         try expect(201, "POST", "/v1/vms", "{\(fields)}")
     }
 

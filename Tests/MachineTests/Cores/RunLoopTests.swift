@@ -32,6 +32,10 @@ struct RunLoopTests {
         // 1.3 as a number is no error code; the other conduit's call is undefined.
         #expect(happenings.dropFirst() == [.undefined(0), .ended(.poweredOff)])
         #expect(scripted.machine.firmwareCalls.count == 2)
+        // What came back is counted by its reason, answered or not.
+        let exits = ExitReason.allCases.filter { $0 != .budgetExhausted }.map { scripted.machine.exitCount($0) }
+        #expect(exits.reduce(0, +) == 3)
+        #expect(scripted.machine.exitCount(.hypercall) == 2 && scripted.machine.exitCount(.secureMonitorCall) == 1)
     }
 
     @Test("A guest's failure crashes the machine and stops every core", arguments: ClockKind.allCases)
@@ -39,6 +43,7 @@ struct RunLoopTests {
         let scripted = try ScriptedMachine(
             [[.call(.cpuOn(1, Self.one)), .computeUntil("never")], [.fail("no such instruction")]], clock: clock)
         #expect(try scripted.run() == .crashed("no such instruction"))
+        #expect(scripted.machine.exitCount(.failed) == 1)
     }
 
     @Test("Of cores that start the same core at once exactly one has its way", arguments: ClockKind.allCases)

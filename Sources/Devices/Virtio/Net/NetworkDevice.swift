@@ -106,6 +106,9 @@ public final class NetworkDevice: VirtioDevice {
         thread.wake()
     }
 
+    /// What went through it since it was made. Waits for frames that are being moved.
+    public var activity: NetworkActivity { port.activity }
+
     /// Ends the thread and closes the wire; the device answers no more. May be called again.
     public func stop() {
         thread.stop()

@@ -8,6 +8,19 @@ import HostSupport
 import Hypervisor
 import Synchronization
 
+/// What went through a network device, seen from the guest. What was dropped on the way does not count.
+public struct NetworkActivity: Sendable, Hashable {
+    /// Frames that the guest received.
+    public var receivedFrames: UInt64 = 0
+    /// Their bytes, as `EthernetFrame` counts them.
+    public var receivedBytes: UInt64 = 0
+    /// Frames of the guest that the network took.
+    public var sentFrames: UInt64 = 0
+    public var sentBytes: UInt64 = 0
+
+    public init() {}
+}
+
 /// The state of a network device.
 final class NetworkPort: Sendable {
     /// Frames in each direction that are moved before others get a turn.
@@ -26,6 +39,7 @@ final class NetworkPort: Sendable {
         var isParked = false
         /// What the guest was told of the link last.
         var isLinkSaidUp = true
+        var activity = NetworkActivity()
     }
 
     private let maximumFrameByteCount: Int
@@ -43,6 +57,8 @@ final class NetworkPort: Sendable {
 
     var isLinkUp: Bool { linkUp.load(ordering: .acquiring) }
     var generation: UInt32 { changes.load(ordering: .acquiring) }
+    /// Since the device was made.
+    var activity: NetworkActivity { state.withLock(\.activity) }
 
     // MARK: Queues
 
@@ -122,6 +138,8 @@ final class NetworkPort: Sendable {
                     state.transmitted = chain
                     return false
                 }
+                state.activity.sentFrames += 1
+                state.activity.sentBytes += UInt64(frame.count)
             }
             state.transmitted = nil
             state.transmit?.complete(chain, written: 0)
@@ -144,7 +162,12 @@ final class NetworkPort: Sendable {
             guard let frame = next else { return false }
             state.receivedFrame = nil
             guard frame.count >= EthernetFrame.headerByteCount, frame.count <= maximumFrameByteCount else { continue }
-            if state.receive.deliver(frame) == .waits {
+            switch state.receive.deliver(frame) {
+            case .delivered:
+                state.activity.receivedFrames += 1
+                state.activity.receivedBytes += UInt64(frame.count)
+            case .dropped: break
+            case .waits:
                 state.receivedFrame = frame
                 return false
             }

@@ -251,6 +251,34 @@ struct NetworkDeviceTests {
         #expect(bench.receive.takeUsed() == nil)
     }
 
+    @Test("What went through is counted both ways, and nothing that was lost")
+    func activity() throws {
+        let bench = try NetworkBench(withoutFeatures: NetFeature.mrgRxbuf)
+        #expect(bench.device.activity == NetworkActivity())
+        bench.send(frame(60, seed: 1))
+        // Too short, and waiting for a host that takes nothing.
+        bench.send(frame(13))
+        bench.driver.notify(1)
+        bench.work()
+        bench.backend.setBusy(true)
+        bench.send(frame(100, seed: 2))
+        bench.work()
+        #expect(bench.device.activity.sentFrames == 1 && bench.device.activity.sentBytes == 60)
+        bench.backend.setBusy(false)
+        bench.work()
+        #expect(bench.device.activity.sentFrames == 2 && bench.device.activity.sentBytes == 160)
+
+        bench.receive.add([bench.driver.writable(1526)])
+        bench.receive.add([bench.driver.writable(100)])
+        // One that fits, one too large for the buffer that is there, one too long, one that fits, one without a buffer.
+        for count in [1514, 200, 1519, 80, 70] { bench.backend.arrive(frame(count)) }
+        bench.work()
+        #expect(bench.device.activity.receivedFrames == 2 && bench.device.activity.receivedBytes == 1594)
+        bench.receive.add([bench.driver.writable(1526)])
+        bench.work()
+        #expect(bench.device.activity.receivedFrames == 3 && bench.device.activity.receivedBytes == 1664)
+    }
+
     @Test(
         "Frames that are none, or longer than the MTU allows, do not reach the guest", arguments: [0, 13, 1519, 65553])
     func wrongFrames(count: Int) throws {
