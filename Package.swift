@@ -102,6 +102,7 @@ let package = Package(
             ],
             resources: [
                 .embedInCode("openapi.json"), .embedInCode("Page/index.html"), .embedInCode("Page/page.js"),
+                .embedInCode("Page/terminal.js"), .embedInCode("Page/console.js"),
                 .embedInCode("Page/style.css"),
             ],
             swiftSettings: common),

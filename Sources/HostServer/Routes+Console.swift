@@ -22,6 +22,8 @@ extension Route {
         var writes: Bool
         /// Why not.
         var detail: String
+        /// Bytes of output that are of before; nil if nobody knows.
+        var old: Int?
     }
 
     @Sendable static func streamConsole(_ call: Call) async throws -> Response {
@@ -31,7 +33,7 @@ extension Route {
         let consoles = call.server.consoles
         return try call.stream("text/event-stream") { writer in
             let id = Hexadecimal.text(of: VMStore.randomGenerationID())
-            let opening = Opening(stream: id, writes: greeting.writes, detail: greeting.detail)
+            let opening = Opening(stream: id, writes: greeting.writes, detail: greeting.detail, old: greeting.old)
             let channel = try await connect(socket)
             try await channel.executeThenClose { inbound, _ in
                 if greeting.writes { consoles.add(id, vm: vm.name, channel.channel) }

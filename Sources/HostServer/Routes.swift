@@ -9,6 +9,12 @@ extension Route {
         Route(.get, "/page.js", isOpen: true) { _ in
             .page("text/javascript; charset=utf-8", PackageResources.page_js)
         },
+        Route(.get, "/terminal.js", isOpen: true) { _ in
+            .page("text/javascript; charset=utf-8", PackageResources.terminal_js)
+        },
+        Route(.get, "/console.js", isOpen: true) { _ in
+            .page("text/javascript; charset=utf-8", PackageResources.console_js)
+        },
         Route(.get, "/style.css", isOpen: true) { _ in .page("text/css; charset=utf-8", PackageResources.style_css) },
         Route(.get, "/v1/openapi.json") { _ in .json(bytes: PackageResources.openapi_json) },
         Route(.get, "/metrics", metrics),

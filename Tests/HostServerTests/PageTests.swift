@@ -9,7 +9,7 @@ import Testing
     .needs(Browser.isThere, Browser.whyNot), .needs(Guest.areBuilt, Guest.whyNot))
 struct PageTests {
     /// A server, and a browser that has the page of one of its VMs open, logged in.
-    private func page(_ fragment: String = "", _ prepare: (TestServer) throws -> Void) throws -> Browser {
+    func page(_ fragment: String = "", _ prepare: (TestServer) throws -> Void) throws -> Browser {
         var token = ""
         let server = try TestServer { directory in
             let (options, made) = try NetworkTests().tokenOptions(in: directory)
@@ -47,10 +47,11 @@ struct PageTests {
         // Idle says nothing to its firmware, and the page waits for nothing: another one starts it.
         try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
         try browser.wait(for: "\(text("list")) === 'vmrunning' && \(text("life")).includes('running')")
-        try browser.click("#list button")
-        try browser.wait(for: "\(text("console")).includes('idle')")
+        // Its console is there without a word.
+        try browser.wait(for: "\(text("console-screen")).includes('idle')")
         try browser.type("x\u{E007}", into: "#line")
         try browser.wait(for: "\(text("figures-words")).includes('memory')")
+        try browser.wait(for: "\(text("disk-words")).includes('no disk')")
         #expect(try browser.evaluate(String.self, text("said")) == "")
 
         _ = try browser.evaluate(Bool.self, "(window.confirm = () => true) && true")
@@ -87,10 +88,11 @@ struct PageTests {
         let browser = try page("#vm") { try $0.make("vm", .systemOff2) }
         try browser.wait(for: "\(text("vm-name")) === 'vm'")
         let unnamed = """
-            [...document.querySelectorAll('button, input, table, section, nav, pre, svg')].filter((element) => \
-            element.checkVisibility() && !(element.labels?.length || element.getAttribute('aria-label') || \
-            element.getAttribute('aria-labelledby') || element.caption || element.closest('nav') || \
-            element.textContent.trim())).map((element) => element.outerHTML)
+            [...document.querySelectorAll('button, input, table, section, nav, svg, [tabindex], [role]')] \
+            .filter((element) => element.checkVisibility() && !(element.labels?.length || \
+            element.getAttribute('aria-label') || element.getAttribute('aria-labelledby') || element.caption || \
+            ['said', 'connection'].includes(element.id) || element.closest('nav') || element.textContent.trim())) \
+            .map((element) => element.outerHTML)
             """
         #expect(try browser.evaluate([String].self, unnamed) == [])
         #expect(try browser.accessibility("#list button").label == "vm")
@@ -98,6 +100,8 @@ struct PageTests {
         #expect(try browser.accessibility("#said").role == "status")
         #expect(try browser.accessibility("#line").label == "Type")
         #expect(try browser.accessibility("nav").role == "navigation")
+        #expect(try browser.accessibility("#console").label == "Console")
+        #expect(try browser.accessibility("#console-spoken").role == "log")
 
         // By Tab from the beginning, each button and each field has its turn.
         _ = try browser.evaluate(Bool.self, "document.activeElement.blur() ?? true")
@@ -107,15 +111,85 @@ struct PageTests {
             visited.insert(try browser.evaluate(String.self, "document.activeElement.outerHTML"))
         }
         let reachable =
-            "[...document.querySelectorAll('button, input, pre')].filter((element) => "
+            "[...document.querySelectorAll('button, input, #console')].filter((element) => "
             + "element.checkVisibility() && !element.disabled).map((element) => element.outerHTML)"
         #expect(try Set(browser.evaluate([String].self, reachable)).subtracting(visited) == [])
     }
 
+    @Test("What is typed at the console goes to the guest in the order of the keys, and Shift+Tab ends that")
+    func typing() throws {
+        let browser = try page("#vm") { server in
+            try server.make("vm", .idle, append: "seconds=600")
+            try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
+        }
+        try browser.wait(for: "\(text("console-screen")).includes('idle') && view.writes")
+        // What is sent is looked at on its way: this guest reads nothing.
+        _ = try browser.evaluate(
+            Bool.self, "(window.sent = [], view.send = (text) => window.sent.push(text), view.box.focus(), true)")
+        // Before one wants it, keys are the browser's.
+        try browser.press("a")
+        try browser.press("\u{E007}")
+        try browser.wait(for: "view.isTyping")
+        // Enter, Tab, Escape, Backspace, arrows, Home, Delete, Page Up, F1, F5, as xterm's control sequences have them.
+        try browser.press("x\u{E007}\u{E004}\u{E00C}\u{E003}\u{E013}\u{E015}\u{E014}\u{E012}\u{E011}\u{E017}")
+        try browser.press("\u{E00E}\u{E031}\u{E035}é")
+        let (control, alt, shift) = ("\u{E009}", "\u{E00A}", "\u{E008}")
+        for (modifier, key) in [(control, "c"), (control, "["), (control, "\u{E014}"), (alt, "b")] {
+            try browser.press(key, holding: modifier)
+        }
+        let expected = [
+            "x", "\r", "\t", "\u{1B}", "\u{7F}", "\u{1B}[A", "\u{1B}[B", "\u{1B}[C", "\u{1B}[D", "\u{1B}[H",
+            "\u{1B}[3~", "\u{1B}[5~", "\u{1B}OP", "\u{1B}[15~", "é", "\u{3}", "\u{1B}", "\u{1B}[1;5C", "\u{1B}b",
+        ]
+        #expect(try browser.evaluate([String].self, "window.sent") == expected)
+        // DECCKM.
+        _ = try browser.evaluate(Bool.self, "(view.terminal.write('\\x1b[?1h'), window.sent = [], true)")
+        try browser.press("\u{E013}")
+        #expect(try browser.evaluate([String].self, "window.sent") == ["\u{1B}OA"])
+
+        try browser.press("\u{E004}", holding: shift)
+        try browser.wait(for: "!view.isTyping && document.activeElement.id === 'console'")
+        try browser.press("\u{E004}")
+        #expect(try browser.evaluate(Bool.self, "document.activeElement.closest('#keys') !== null"))
+    }
+
+    @Test("Lines of the guest are told to those who hear them, old ones and those of full-screen programs are not")
+    func hearing() throws {
+        let browser = try page("#vm") { server in
+            try server.make("vm", .idle, append: "seconds=600")
+            try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
+        }
+        try browser.wait(for: "\(text("console-screen")).includes('idle') && view.isLive")
+        func write(_ text: String) throws {
+            _ = try browser.evaluate(Bool.self, "(view.output(new TextEncoder().encode('\(text)')), true)")
+        }
+        #expect(try browser.evaluate(String.self, text("console-spoken")) == "")
+        try write(#"one\r\n\x1b[31mtwo\x1b[m\r\n\x1b[?1049hfull\r\nscreen\x1b[?1049llogin: "#)
+        try browser.wait(for: "\(text("console-spoken")) === 'onetwologin:'")
+        // An answer to a question is for what runs: what comes first of a stream was answered before.
+        _ = try browser.evaluate(Bool.self, "(window.answers = [], view.answer = (text) => answers.push(text), true)")
+        try write(#"\x1b[6n\x1b[c"#)
+        let row = try browser.evaluate(Int.self, "view.terminal.row") + 1
+        #expect(try browser.evaluate([String].self, "answers") == ["\u{1B}[\(row);8R", "\u{1B}[?1;2c"])
+        _ = try browser.evaluate(Bool.self, "(view.open({ writes: true, detail: '', old: 8 }), answers = [], true)")
+        try write(#"\x1b[6n\x1b[6n\x1b[5n"#)
+        #expect(try browser.evaluate([String].self, "answers") == ["\u{1B}[0n"])
+    }
+
     @Test("It fits narrow screens and wide ones, and text can be read in light and in dark", arguments: [360, 1280])
     func looks(width: Int) throws {
-        let browser = try page("#vm") { try $0.make("vm", .systemOff2) }
-        try browser.wait(for: "\(text("vm-name")) === 'vm'")
+        let browser = try page("#vm") { server in
+            try server.make("vm", .idle, append: "seconds=600", disk: true)
+            try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
+        }
+        try browser.wait(for: "\(text("console-screen")).includes('idle') && view.isLive")
+        // Each of the sixteen colours as ink, and as ground.
+        let colors = ((30...37).map { ($0, $0 + 10) } + (90...97).map { ($0, $0 + 10) })
+            .map { #"\x1b[\#($0.0)mink\x1b[m \x1b[\#($0.1)mground\x1b[m "# }.joined()
+        _ = try browser.evaluate(
+            Bool.self, "(view.output(new TextEncoder().encode('\\r\\n\(colors)\\x1b[7minverse\\x1b[m')), true)")
+        try browser.wait(for: "\(text("console-screen")).includes('inverse')")
+        try browser.wait(for: "\(text("disk-words")).includes('reads') && \(text("figures-words")).includes('memory')")
         try browser.click("#inspect")
         try browser.wait(for: "!document.getElementById('inspection').hidden")
         for isDark in [false, true] {
@@ -133,7 +207,8 @@ struct PageTests {
                     const color = getComputedStyle(element).backgroundColor;
                     return color === 'rgba(0, 0, 0, 0)' ? ground(element.parentElement) : color;
                   };
-                  return Math.min(...[...document.querySelectorAll('body, h2, td, th, button, #connection, pre, time')]
+                  const text = 'body, h2, td, th, button, time, #connection, #console, #console span, #console-hint';
+                  return Math.min(...[...document.querySelectorAll(text)]
                     .filter((element) => element.checkVisibility())
                     .map((element) => ratio(luminance(getComputedStyle(element).color), luminance(ground(element)))));
                 })()

@@ -5,7 +5,7 @@
 "use strict";
 
 const byID = (id) => document.getElementById(id);
-const state = { name: null, vms: [], console: null, figures: [], streams: new AbortController() };
+const state = { name: null, process: null, vms: [], console: null, figures: [], streams: new AbortController() };
 
 // What verbs are called here. Those that need a name or a disk are the command line's.
 const titles = {
@@ -122,16 +122,17 @@ async function follow() {
 function show(name) {
   state.streams.abort();
   state.streams = new AbortController();
-  Object.assign(state, { name, console: null, figures: [] });
+  Object.assign(state, { name, process: null, console: null, figures: [] });
   history.replaceState(null, "", `#${name}`);
   byID("vm").hidden = false;
   for (const id of ["refusal", "inspection"]) byID(id).hidden = true;
-  for (const id of ["said", "console", "figures-words"]) byID(id).textContent = "";
+  byID("said").textContent = "";
+  view.clear();
+  writes(null, "It does not run.");
   byID("life").replaceChildren();
   drawFigures();
   readList();
   readLife(name, state.streams.signal);
-  readConsole(name, state.streams.signal);
   readFigures(name, state.streams.signal);
   byID("vm").focus();
 }
@@ -142,6 +143,11 @@ function showVM() {
   if (!vm) return;
   byID("vm-name").textContent = vm.name;
   byID("vm-words").textContent = `${vm.state}: ${vm.words}`;
+  // Each run has a console of its own.
+  if (state.process !== (vm.process ?? null)) {
+    state.process = vm.process ?? null;
+    if (state.process !== null) readConsole(vm.name, state.process, state.streams.signal);
+  }
   const useless = vm.state === "paused" ? "pause" : "unpause";
   const verbs = vm.verbs.filter((verb) => titles[verb] && verb !== useless);
   // Those that are there stay, so that whoever is at one stays there.
@@ -168,7 +174,6 @@ async function act(verb, options = {}) {
     const path = `/v1/vms/${encodeURIComponent(name)}`;
     const outcome = verb === "remove" ? await ask("DELETE", path) : await ask("POST", `${path}/${verb}`, options);
     said.textContent = outcome ? outcome.words.join("; ") || "done" : "removed";
-    if (verb === "start") readConsole(name, state.streams.signal);
   } catch (error) {
     said.textContent = error.message;
     const reason = error.problem?.reason ?? "";
@@ -209,44 +214,105 @@ async function readLife(name, signal) {
 
 // MARK: Its console
 
-// What a terminal obeys is left out; what it shows stays.
-const plain = (text) => text.replace(/\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|.)|\r(?=\n)|[\x00\x07]/g, "");
-const consoleLength = 200000;
+const view = new ConsoleView(
+  {
+    box: byID("console"), history: byID("console-history"), screen: byID("console-screen"),
+    spoken: byID("console-spoken"), hint: byID("console-hint"),
+  },
+  { send: type, reply: type });
 
-async function readConsole(name, signal) {
-  const output = byID("console");
-  const decoder = new TextDecoder();
-  try {
-    for await (const [kind, data] of events(`/v1/vms/${encodeURIComponent(name)}/console?write=true`, signal)) {
-      if (kind === "open") {
-        output.textContent = "";
-        state.console = JSON.parse(data);
-        byID("line").disabled = !state.console.writes;
-        byID("line").placeholder = state.console.writes ? "" : state.console.detail;
-      } else if (kind === "output") {
-        const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
-        const isAtEnd = output.scrollTop + output.clientHeight >= output.scrollHeight - 40;
-        output.textContent = (output.textContent + plain(decoder.decode(bytes, { stream: true }))).slice(-consoleLength);
-        if (isAtEnd) output.scrollTop = output.scrollHeight;
-      } else if (kind === "end") {
-        state.console = null;
-        byID("line").disabled = true;
+// The stream of the console that is shown, if there is one; why not, or why it cannot be written to.
+function writes(stream, detail) {
+  state.console = stream;
+  const isDeaf = !(stream?.writes ?? false);
+  byID("line").disabled = isDeaf;
+  byID("line").placeholder = isDeaf ? detail : "";
+  for (const key of byID("keys").children) key.disabled = isDeaf;
+  if (isDeaf) view.close(detail);
+}
+
+async function readConsole(name, process, signal) {
+  const isShown = () => !signal.aborted && state.process === process;
+  while (isShown()) {
+    try {
+      for await (const [kind, data] of events(`/v1/vms/${encodeURIComponent(name)}/console?write=true`, signal)) {
+        if (!isShown()) return;
+        if (kind === "open") {
+          const stream = { ...JSON.parse(data), pending: new Uint8Array(), isBusy: false };
+          view.open({ ...stream, old: stream.old ?? Infinity });
+          writes(stream, stream.detail);
+        } else if (kind === "output") {
+          view.output(Uint8Array.from(atob(data), (character) => character.charCodeAt(0)));
+        } else if (kind === "end") {
+          writes(null, "The run has ended.");
+          return;
+        }
       }
+    } catch (error) {
+      if (!isShown()) return;
+      writes(null, error.message);
     }
-  } catch (error) {
-    if (signal.aborted) return;
-    state.console = null;
-    byID("line").disabled = true;
-    byID("line").placeholder = error.message;
+    // It begins, or the connection went.
+    await pause(1000);
   }
 }
 
+// Bytes in one request, and those that may wait; how often one is sent again to a guest that takes nothing.
+const pieceLength = 1 << 14;
+const pendingLength = 1 << 19;
+const attempts = 40;
+
+// Sends what is typed in the order in which it was, one request at a time.
 async function type(text) {
-  if (!state.console?.writes) return;
-  const reply = await fetch(`/v1/vms/${encodeURIComponent(state.name)}/console/${state.console.stream}`, {
-    method: "POST", headers: headers({ "Content-Type": "application/octet-stream" }), body: text,
-  });
-  if (!reply.ok) byID("said").textContent = (await reply.json()).detail;
+  const { name, console: stream } = state;
+  if (!stream?.writes) return;
+  const more = new TextEncoder().encode(text);
+  if (stream.pending.length + more.length > pendingLength) {
+    byID("said").textContent = "The guest does not take what was typed before.";
+    return;
+  }
+  const all = new Uint8Array(stream.pending.length + more.length);
+  all.set(stream.pending);
+  all.set(more, stream.pending.length);
+  stream.pending = all;
+  if (stream.isBusy) return;
+  stream.isBusy = true;
+  let attempt = 0;
+  try {
+    while (stream.pending.length > 0) {
+      const piece = stream.pending.slice(0, pieceLength);
+      const reply = await fetch(`/v1/vms/${encodeURIComponent(name)}/console/${stream.stream}`, {
+        method: "POST", headers: headers({ "Content-Type": "application/octet-stream" }), body: piece,
+      });
+      if (reply.ok) {
+        stream.pending = stream.pending.slice(piece.length);
+        attempt = 0;
+        continue;
+      }
+      const problem = await reply.json();
+      attempt += 1;
+      if (problem.reason !== "no-reaction" || attempt === attempts) throw new Error(problem.detail);
+      await pause(250);
+    }
+  } catch (error) {
+    stream.pending = new Uint8Array();
+    byID("said").textContent = error.message;
+  }
+  stream.isBusy = false;
+}
+
+// Keys that a screen has not, or that browsers keep for themselves.
+const extraKeys = [
+  ["Esc", "\x1b"], ["Tab", "\t"], ["Ctrl+C", "\x03"], ["Ctrl+D", "\x04"], ["Ctrl+W", "\x17"], ["Ctrl+Z", "\x1a"],
+  ["↑", "A", "Up"], ["↓", "B", "Down"], ["←", "D", "Left"], ["→", "C", "Right"],
+];
+
+function addKeys() {
+  byID("keys").replaceChildren(...extraKeys.map(([title, text, name]) => {
+    const key = button(title, () => type(name ? view.arrow(text) : text));
+    if (name) key.setAttribute("aria-label", name);
+    return key;
+  }));
 }
 
 // MARK: What it takes
@@ -254,11 +320,14 @@ async function type(text) {
 const looks = 60;
 
 async function readFigures(name, signal) {
+  const path = `/v1/vms/${encodeURIComponent(name)}`;
   while (!signal.aborted) {
-    if (state.vms.find((vm) => vm.name === name)?.process) {
+    if (!document.hidden && state.vms.find((vm) => vm.name === name)?.process) {
       try {
-        const look = await ask("GET", `/v1/vms/${encodeURIComponent(name)}/stats`, undefined, signal);
-        state.figures = [...state.figures, look].slice(-looks);
+        const [look, vm] = await Promise.all([
+          ask("GET", `${path}/stats`, undefined, signal), ask("GET", path, undefined, signal),
+        ]);
+        state.figures = [...state.figures, withRates(look, vm.figures?.disks ?? [])].slice(-looks);
         drawFigures();
       } catch { /* It has ended. */ }
     }
@@ -266,19 +335,39 @@ async function readFigures(name, signal) {
   }
 }
 
+// A look, with what was asked of the disks since the one before, in a second.
+function withRates(look, disks) {
+  const sum = (key) => disks.reduce((sum, disk) => sum + disk[key], 0);
+  const figure = { ...look, time: performance.now(), disks: disks.length, reads: sum("reads"), writes: sum("writes") };
+  const before = state.figures.at(-1);
+  const isSame = before?.process === figure.process && before.disks === figure.disks;
+  const rate = (key) => isSame
+    ? Math.max(0, ((figure[key] - before[key]) * 1000) / (figure.time - before.time)) : 0;
+  return { ...figure, readRate: rate("reads"), writeRate: rate("writes") };
+}
+
 function drawFigures() {
   const figures = state.figures;
   const last = figures.at(-1);
+  const nothing = "It does not run, or has not been looked at yet.";
   byID("figures-words").textContent = last
     ? `CPU ${Math.round(last.cpuShare * 100)} % of a core, memory ${Math.round(last.memoryByteCount / 1048576)} MiB, `
       + `${last.cpuSeconds.toFixed(1)} s of CPU in all`
-    : "It does not run, or has not been looked at yet.";
+    : nothing;
+  byID("disk-words").textContent = !last ? nothing : last.disks === 0 ? "It has no disk."
+    : `${Math.round(last.readRate)} reads and ${Math.round(last.writeRate)} writes a second, `
+      + `${last.reads} and ${last.writes} in all`;
   const line = (value, most) => figures
     .map((figure, index) => `${(index * 300) / (looks - 1)},${58 - (56 * value(figure)) / most}`).join(" ");
   const most = (value) => Math.max(1e-9, ...figures.map(value));
   const cpu = (figure) => figure.cpuShare, memory = (figure) => figure.memoryByteCount;
+  const reads = (figure) => figure.readRate, disk = (figure) => figure.writeRate;
   byID("figures-cpu").setAttribute("points", line(cpu, Math.max(1, most(cpu))));
   byID("figures-memory").setAttribute("points", line(memory, most(memory)));
+  // One scale for both, so that they can be compared.
+  const busiest = Math.max(1, most(reads), most(disk));
+  byID("figures-reads").setAttribute("points", line(reads, busiest));
+  byID("figures-writes").setAttribute("points", line(disk, busiest));
 }
 
 // MARK: What its guest sees
@@ -330,6 +419,7 @@ byID("typing").onsubmit = (event) => {
   byID("line").value = "";
 };
 byID("inspect").onclick = inspect;
+addKeys();
 
 function begin() {
   follow();

@@ -20,6 +20,9 @@ public struct ConsoleGreeting: Codable, Sendable, Hashable {
     public var writes: Bool
     /// For people.
     public var detail: String
+    /// Bytes that the guest wrote before, and that come first: a terminal answers no question in them. Of a run of an
+    /// earlier version, nobody knows.
+    public var old: Int?
 
     init(isOpen: Bool, writes: Bool = false, detail: String = "") {
         self.isOpen = isOpen

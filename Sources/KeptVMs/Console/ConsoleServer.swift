@@ -181,12 +181,14 @@ public final class ConsoleServer: Sendable {
 
     /// Answers what a client wants, once it has said it; false if it is to be left.
     private func greet(_ client: inout Client, _ others: [Client]) -> Bool {
-        guard let end = client.socket.unheard.firstIndex(of: UInt8(ascii: "\n")) else {
+        guard let newline = client.socket.unheard.firstIndex(of: UInt8(ascii: "\n")) else {
             return client.socket.unheard.count < limits.lineByteCount
         }
-        let line = String(decoding: client.socket.unheard[..<end], as: UTF8.self)
-        client.socket.unheard = client.socket.unheard[(end + 1)...]
-        let greeting = greeting(ConsoleRole(rawValue: line), others)
+        let line = String(decoding: client.socket.unheard[..<newline], as: UTF8.self)
+        client.socket.unheard = client.socket.unheard[(newline + 1)...]
+        var greeting = greeting(ConsoleRole(rawValue: line), others)
+        let (start, end) = backlog.withLock { ($0.start, $0.end) }
+        if greeting.isOpen { greeting.old = Int(end - start) }
         client.socket.pending = greeting.line
         guard greeting.isOpen else {
             _ = client.socket.send()
@@ -195,7 +197,7 @@ public final class ConsoleServer: Sendable {
         client.writes = greeting.writes
         if !greeting.writes { client.socket.unheard = [] }
         client.deadline = nil
-        client.position = backlog.withLock(\.start)
+        client.position = start
         return true
     }
 

@@ -113,6 +113,15 @@ final class Browser {
             #"{"actions":[{"type":"key","id":"keyboard","actions":[\#(actions.joined(separator: ","))]}]}"#)
     }
 
+    /// Presses a key while another one is held.
+    func press(_ key: String, holding modifier: String) throws {
+        let actions = [("keyDown", modifier), ("keyDown", key), ("keyUp", key), ("keyUp", modifier)]
+            .map { #"{"type":"\#($0.0)","value":"\#($0.1)"}"# }
+        _ = try command(
+            "POST", "/session/\(session)/actions",
+            #"{"actions":[{"type":"key","id":"keyboard","actions":[\#(actions.joined(separator: ","))]}]}"#)
+    }
+
     /// The value of an expression of the page's.
     func evaluate<Value: Decodable>(_ type: Value.Type, _ expression: String) throws -> Value {
         try value(
