@@ -3,6 +3,7 @@
 // Responsible for: where one is, as a text that a client keeps: the number of the last event of each VM. Not responsible
 // for: when somebody looks.
 
+import HostSupport
 import KeptVMs
 
 /// How far somebody has read: `web:12:1f3a77c0,db:4:09e2b14d`.
@@ -59,6 +60,12 @@ struct EventFeed: Sendable {
     /// Goes on behind all that there is.
     mutating func skip() throws {
         _ = try next()
+    }
+
+    /// Has `watch` tell of what is to come: of events, and of VMs that are made.
+    func tell(_ watch: FileWatch) throws {
+        for name in try name.map({ [$0] }) ?? store.names() { _ = (try? store.vm(name))?.events.tell(watch) }
+        if name == nil { watch.add(.directory(store.path)) }
     }
 
     /// What happened since, in the order of times, of each VM in its own.

@@ -5,12 +5,10 @@ import Hummingbird
 import KeptVMs
 
 extension Route {
-    /// How often logs of events are looked at.
-    private static let pause = Duration.milliseconds(200)
     /// Bytes of a position in a query; those of a header have the bound that all headers have.
     private static let longestPosition = 2048
-    /// Looks between two signs of life.
-    private static let quietLooks = 75
+    /// Between two signs of life.
+    private static let longestQuiet = Duration.seconds(15)
 
     @Sendable static func streamEvents(_ call: Call) async throws -> Response {
         try await streamEvents(call, of: nil)
@@ -39,24 +37,25 @@ extension Route {
         return try call.stream("text/event-stream") { writer in
             var feed = beginning
             try await writer.write(ServerSentEvent.beginning)
-            var quiet = 0
+            let signal = follows ? await ChangeSignal() : nil
+            var spoke = ContinuousClock.now
             while true {
                 let (next, events) = try await server.blocking { [feed] in
                     var feed = feed
+                    try signal?.prepare { try feed.tell($0) }
                     let events = try feed.next()
                     return (feed, events)
                 }
                 feed = next
-                quiet += 1
                 if !events.isEmpty {
                     try await writer.write(events.map(\.text).joined())
-                    quiet = 0
-                } else if quiet >= quietLooks {
+                    spoke = .now
+                } else if spoke.duration(to: .now) >= longestQuiet {
                     try await writer.write(ServerSentEvent.comment)
-                    quiet = 0
+                    spoke = .now
                 }
-                guard follows else { return }
-                try await Task.sleep(for: pause)
+                guard let signal else { return }
+                try await signal.wait()
             }
         }
     }

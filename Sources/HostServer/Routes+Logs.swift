@@ -51,7 +51,6 @@ private final class LogFeed: Sendable {
 }
 
 extension Route {
-    private static let logPause = Duration.milliseconds(200)
     /// Lines at once: of a log that is longer, the rest follows.
     private static let tails = 0...100_000
 
@@ -66,15 +65,21 @@ extension Route {
         let first = try await server.blocking { try feed.last(tail) }
         return try call.stream("application/x-ndjson") { writer in
             try await writer.write(try text(first))
-            while follows {
-                // Before the last look, so that nothing of its end is missed.
-                let (isRunning, lines) = try await server.blocking { (vm.user != nil, try feed.next()) }
+            guard follows else { return }
+            let signal = await ChangeSignal()
+            while true {
+                let (isRunning, lines) = try await server.blocking {
+                    signal.prepare { _ = vm.tellOfLog($0) }
+                    // Before the last look, so that nothing of its end is missed.
+                    let isRunning = vm.user != nil
+                    return (isRunning, try feed.next())
+                }
                 if let lines {
                     try await writer.write(try text(lines))
                 } else {
                     try await writer.write(try text(feed.rest()))
                     guard isRunning else { return }
-                    try await Task.sleep(for: logPause)
+                    try await signal.wait()
                 }
             }
         }

@@ -44,9 +44,22 @@ extension Route {
         let place = try call.server.streams.take()
         defer { withExtendedLifetime(place) {} }
         let deadline = ContinuousClock.now.advanced(by: .seconds(seconds))
+        let signal = await ChangeSignal()
         // Looked at, rather than asked for at its socket: one that begins or ends has none.
-        while try await call.server.blocking({ vm.user }) != nil, ContinuousClock.now < deadline {
-            try await Task.sleep(for: .milliseconds(50))
+        func isHeld() async throws -> Bool {
+            try await call.server.blocking {
+                signal.prepare { _ = vm.tellOfEnd($0) }
+                return vm.user != nil
+            }
+        }
+        while try await isHeld(), ContinuousClock.now < deadline {
+            // Until it is told, or until the deadline.
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await signal.wait() }
+                group.addTask { try await Task.sleep(until: deadline, clock: .continuous) }
+                try await group.next()
+                group.cancelAll()
+            }
         }
         struct Answer: Encodable {
             var ended: Bool

@@ -41,6 +41,14 @@ public final class FileWatch: Sendable {
         return inotify_add_watch(descriptor, path, UInt32(bitPattern: mask)) >= 0
     }
 
+    /// The descriptor once more, for who waits for several things: it can be read when something may have changed, and
+    /// what is read is for nobody. It is the caller's to close.
+    public func duplicate() throws(HostResourceError) -> Int32 {
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw HostResourceError(resource: .watch, errno: errno) }
+        return copy
+    }
+
     /// Waits until something may have changed, since the last call or since it was added.
     ///
     /// - Parameter milliseconds: how long at most.

@@ -87,10 +87,18 @@ extension VM {
     /// - Parameter watch: who tells.
     /// - Returns: whether it will.
     public func tellOfLog(_ watch: FileWatch) -> Bool {
+        _ = tellOfEnd(watch)
+        watch.add(.file(LogFiles(self).current))
+        return watch.add(.directory(path))
+    }
+
+    /// Has `watch` tell of the end of the process that has it.
+    ///
+    /// - Parameter watch: who tells.
+    /// - Returns: whether it will.
+    public func tellOfEnd(_ watch: FileWatch) -> Bool {
         // Whoever has the VM has this file open, which is closed however its process ends: a moment before its lock
         // goes.
         watch.add(.file(lockPath))
-        watch.add(.file(LogFiles(self).current))
-        return watch.add(.directory(path))
     }
 }

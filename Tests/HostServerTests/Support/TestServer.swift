@@ -70,6 +70,8 @@ final class TestServer {
     private(set) var port: Int?
 
     var store: String { "\(directory)/store" }
+    /// The number of the server's process, if nothing else runs it.
+    var processID: pid_t { process.processIdentifier }
 
     /// - Parameter options: of `dormouse-serve`, made in the directory that they are given.
     init(_ options: (String) throws -> [String] = { _ in [] }) throws {
