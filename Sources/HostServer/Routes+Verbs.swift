@@ -159,12 +159,28 @@ extension Route {
     @Sendable static func copyVM(_ call: Call) async throws -> Response {
         _ = try call.query()
         let fields = try await call.fields()
-        try fields.allow(["name", "disks"])
-        let disks = try fields.texts("disks").map { "--disk=\($0)" }
+        try fields.allow(["name", "disks", "by", "directory"])
+        let disks = try copiedDisks(fields)
         _ = try await call.vm()
         let name = try await call.newName(fields)
         _ = try await call.run(.copy, [name] + disks)
         return try await call.made(name)
+    }
+
+    /// Where a copy's disks come from.
+    private static func copiedDisks(_ fields: RequestBodyFields) throws(Problem) -> [String] {
+        let disks = try fields.texts("disks").map { "--disk=\($0)" }
+        let kind = try fields.word("by", of: ["full", "overlay"])
+        guard disks.isEmpty || kind == nil else {
+            throw Problem(.invalid, "give \"disks\" that are there already, or \"by\" to have them made")
+        }
+        guard let directory = try fields.text("directory") else { return disks + (kind.map { ["--\($0)"] } ?? []) }
+        guard let kind else { throw Problem(.invalid, "\"directory\" means nothing without \"by\"") }
+        // That of the server means nothing to whoever asks.
+        guard directory.hasPrefix("/") else {
+            throw Problem(.invalid, "\"directory\" has to begin with a slash")
+        }
+        return ["--\(kind)", "--directory=\(directory)"]
     }
 
     @Sendable static func removeVM(_ call: Call) async throws -> Response {

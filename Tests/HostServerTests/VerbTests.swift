@@ -101,6 +101,49 @@ struct VerbTests {
         #expect(try server.expect(200, "GET", "/v1/vms").decoded(List.self).vms.map(\.name) == ["three", "two"])
     }
 
+    @Test("A copy's disks are made in full or as overlays, where one wants them, or named")
+    func copies() throws {
+        let server = try TestServer()
+        try server.make("one", .sleeper, append: "cycles=1", disk: true)
+        func refused(_ fields: String) throws -> String {
+            try server.expect(422, "POST", "/v1/vms/one/copy", #"{"name": "other", \#(fields)}"#).decoded(
+                ProblemReply.self
+            ).detail
+        }
+        #expect(try refused(#""by": "magic""#).contains("full, overlay"))
+        #expect(try refused(#""by": "full", "disks": ["/tmp/x"]"#).contains("by"))
+        #expect(try refused(#""directory": "/tmp""#).contains("without"))
+        #expect(try refused(#""by": "full", "directory": "here""#).contains("slash"))
+        #expect(try refused(#""by": "full", "directory": "\#(server.directory)/none""#).contains("none"))
+        #expect(try refused(#""disks": []"#).contains("disk"))
+        try server.expect(404, "GET", "/v1/vms/other")
+
+        let original = "\(server.directory)/one.img"
+        try (Data("content".utf8) + Data(count: (1 << 20) - 7)).write(to: URL(filePath: original))
+        try server.expect(201, "POST", "/v1/vms/one/copy", #"{"name": "full", "by": "full"}"#)
+        let copy = try Data(contentsOf: URL(filePath: "\(server.directory)/one.full.img"))
+        #expect(try copy == Data(contentsOf: URL(filePath: original)))
+
+        let overlays = "\(server.directory)/overlays"
+        try FileManager.default.createDirectory(atPath: overlays, withIntermediateDirectories: false)
+        try server.expect(
+            201, "POST", "/v1/vms/one/copy", #"{"name": "over", "by": "overlay", "directory": "\#(overlays)"}"#)
+        // One for each of the two, in the format's own words (docs/interop/qcow2.txt of QEMU): "QFI", 0xFB.
+        let files = try FileManager.default.contentsOfDirectory(atPath: overlays).sorted()
+        #expect(files == ["one.one.qcow2", "one.over.qcow2"])
+        for file in files {
+            let bytes = try Data(contentsOf: URL(filePath: "\(overlays)/\(file)"))
+            #expect(bytes.starts(with: [0x51, 0x46, 0x49, 0xFB]))
+        }
+        // Each goes its own way from then on.
+        for name in ["one", "full", "over"] {
+            try server.expect(200, "POST", "/v1/vms/\(name)/start")
+            try server.expect(200, "GET", "/v1/vms/\(name)/wait?timeout=60")
+            #expect(try server.vm(name).state == "hibernated")
+        }
+        #expect(try Data(contentsOf: URL(filePath: original)) == copy)
+    }
+
     @Test("Whoever kills the server, the VM or both finds the state right or unknown, and VMs that run go on")
     func kills() throws {
         let server = try TestServer()
