@@ -56,7 +56,7 @@ struct SupervisionTests {
         "A manager that cannot be told is warned of, once, and the guest runs as without",
         arguments: [
             ("relative", nil, "neither a path nor an abstract name"), ("/nonexistent/notify", nil, "No such file"),
-            ("@dormouse-test-nobody", "200000", "refused"), ("@dormouse-test-nobody", "soon", "no time"),
+            ("@dormouse-test-nobody", "200000", "refused"),
         ] as [(String, String?, String)])
     func wrong(socket: String, watchdog: String?, words: String) async throws {
         let vm = try await TestVM()
@@ -66,6 +66,19 @@ struct SupervisionTests {
         #expect(run.exitCode == 40)
         #expect(run.errorLines.filter { $0.contains("NOTIFY_SOCKET") || $0.contains("WATCHDOG_USEC") }.count == 1)
         #expect(run.error.contains(words), "\(run.error)")
+    }
+
+    @Test("A manager whose time for the watchdog is none is told everything else")
+    func wrongWatchdog() async throws {
+        let manager = try NotificationSocket(isAbstract: true)
+        let vm = try await TestVM()
+        let run = try await Command.run(
+            ["start", TestVM.name, "--store", vm.store],
+            environment: Self.environment(manager.name, watchdog: "soon")
+        ) { _ in }
+        #expect(run.exitCode == 40 && run.error.contains("WATCHDOG_USEC is \"soon\""), "\(run.error)")
+        #expect(manager.receive() == "READY=1\nSTATUS=booted")
+        #expect(manager.receive() == "STOPPING=1\nSTATUS=hibernated")
     }
 
     @Test("passt is not asked to speak for its VM", .needsPasst)

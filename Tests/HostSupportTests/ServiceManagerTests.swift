@@ -26,18 +26,29 @@ struct ServiceManagerTests {
     }
 
     @Test(
-        "An address that is none is said, and so is a time",
+        "An address that is none is said",
         arguments: [
-            ("run/notify", nil, "run/notify"), ("vsock:2:1234", nil, "vsock:2:1234"), ("/", nil, "/"), ("@", nil, "@"),
-            ("/" + String(repeating: "n", count: 107), nil, "too long"), ("/run/n", "", "WATCHDOG_USEC"),
-            ("/run/n", "-1", "no time"), ("/run/n", "0", "no time"), ("/run/n", "soon", "soon"),
-            ("/run/n", "99999999999999999999", "no time"),
-        ] as [(String, String?, String)])
-    func wrong(socket: String, watchdog: String?, words: String) {
+            ("run/notify", "run/notify"), ("vsock:2:1234", "vsock:2:1234"), ("/", "/"), ("@", "@"),
+            ("/" + String(repeating: "n", count: 107), "too long"),
+        ])
+    func wrong(socket: String, words: String) {
         let error = #expect(throws: ServiceManager.Failure.self) {
-            try ServiceManager(socket: socket, watchdog: watchdog, watchdogProcess: nil, process: 1)
+            try ServiceManager(socket: socket, watchdog: nil, watchdogProcess: nil, process: 1)
         }
         #expect(error?.description.contains(words) == true, "\(error as Any)")
+    }
+
+    @Test(
+        "A time of the watchdog's that is none is said, and everything else is told",
+        arguments: ["", "-1", "0", "soon", "99999999999999999999"])
+    func wrongTime(watchdog: String) throws {
+        let socket = try NotificationSocket(isAbstract: true)
+        let manager = try #require(
+            try ServiceManager(socket: socket.name, watchdog: watchdog, watchdogProcess: nil, process: 1))
+        #expect(manager.watchdogInterval == nil)
+        #expect(manager.watchdogFailure?.description.contains("WATCHDOG_USEC is \"\(watchdog)\"") == true)
+        try manager.tell([("READY", "1")])
+        #expect(socket.receive() == "READY=1")
     }
 
     @Test("The longest name that a socket can have is taken")

@@ -17,8 +17,10 @@ public struct ServiceManager: Sendable {
     private let address: [UInt8]
     /// What the environment calls it.
     private let name: String
-    /// How often it wants to hear that the process is alive; nil if it does not.
+    /// How often it wants to hear that the process is alive; nil if it does not, or nobody can tell.
     public let watchdogInterval: Duration?
+    /// Why nobody can tell. All else is told as ever.
+    public let watchdogFailure: Failure?
 
     private static let variables = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]
     /// How long it may take to take a message.
@@ -54,7 +56,13 @@ public struct ServiceManager: Sendable {
         if address[0] == UInt8(ascii: "@") { address[0] = 0 }
         self.address = address
         name = socket
-        watchdogInterval = try Self.interval(watchdog, watchdogProcess, process)
+        do throws(Failure) {
+            watchdogInterval = try Self.interval(watchdog, watchdogProcess, process)
+            watchdogFailure = nil
+        } catch {
+            watchdogInterval = nil
+            watchdogFailure = error
+        }
     }
 
     private static func interval(
@@ -63,7 +71,9 @@ public struct ServiceManager: Sendable {
         guard let watchdog else { return nil }
         if let watchdogProcess, pid_t(watchdogProcess) != process { return nil }
         guard let microseconds = Int64(watchdog), microseconds > 0 else {
-            throw Failure(description: "WATCHDOG_USEC is \"\(watchdog)\", which is no time; nobody is told")
+            throw Failure(
+                description: "WATCHDOG_USEC is \"\(watchdog)\", which is no time; the service manager is not told "
+                    + "that this process is alive")
         }
         // Half of it, as sd_watchdog_enabled(3) recommends; what is shorter than this would only keep a CPU busy.
         return max(.microseconds(microseconds / 2), .milliseconds(10))

@@ -25,7 +25,7 @@ final class Supervision: Sendable {
     init(_ found: (manager: ServiceManager?, problem: String?), log: Logger) {
         manager = found.manager
         self.log = log
-        if let problem = found.problem { log.warning("\(problem)") }
+        if let problem = found.problem ?? found.manager?.watchdogFailure?.description { log.warning("\(problem)") }
     }
 
     /// The guest runs.
