@@ -44,12 +44,21 @@ public struct ConfigurationSetting: Sendable, Hashable {
 }
 
 extension VMConfiguration {
-    /// `text` with one value changed.
+    /// `text` with values changed, one after another. What comes of all of them can be used.
     ///
     /// - Parameters:
-    ///   - setting: the value.
     ///   - text: of a `vm.toml` that can be read.
-    public static func text(_ text: String, setting: ConfigurationSetting) throws(VMConfigurationError) -> String {
+    ///   - settings: the values.
+    public static func text(_ text: String, settings: [ConfigurationSetting]) throws(VMConfigurationError) -> String {
+        var changed = text
+        for setting in settings { changed = try Self.changed(changed, setting) }
+        _ = try VMConfiguration(toml: changed).machine()
+        return changed
+    }
+
+    private static func changed(
+        _ text: String, _ setting: ConfigurationSetting
+    ) throws(VMConfigurationError) -> String {
         let key = try key(of: setting)
         var place = ConfigurationPlace(text: text)
         if let section = setting.section { place = place.inside(section, number: setting.number) }
@@ -72,9 +81,7 @@ extension VMConfiguration {
         } else {
             throw VMConfigurationError("\(setting.name) is not there, so that it cannot be taken out")
         }
-        let changed = lines.joined(separator: "\n")
-        _ = try VMConfiguration(toml: changed).machine()
-        return changed
+        return lines.joined(separator: "\n")
     }
 
     private static func key(of setting: ConfigurationSetting) throws(VMConfigurationError) -> ConfigurationKey {
@@ -172,9 +179,9 @@ extension VM {
         let bytes = try Self.read(configurationPath, limit: 1 << 20)
         var text = String(decoding: bytes, as: UTF8.self)
         do throws(VMConfigurationError) {
-            for setting in settings {
-                text = try VMConfiguration.text(text, setting: try ConfigurationSetting(setting))
-            }
+            var values: [ConfigurationSetting] = []
+            for setting in settings { values.append(try ConfigurationSetting(setting)) }
+            text = try VMConfiguration.text(text, settings: values)
         } catch { throw .setting(name: name, reason: error.description) }
         try replaceConfiguration(text)
     }

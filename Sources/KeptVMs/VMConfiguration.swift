@@ -154,7 +154,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         disks = machine.disks.map(Disk.init)
     }
 
-    /// The machine; throws the reason why there is none, for people.
+    /// The machine; throws the reason why there is none on any host, for people.
     public func machine() throws(VMConfigurationError) -> MachineConfiguration {
         guard schema == Self.currentSchema else {
             throw VMConfigurationError("schema \(schema) is not known to this version of Dormouse")
@@ -217,6 +217,9 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         machine.networks = []
         for network in networks ?? [] { machine.networks.append(try network.network()) }
         try host?.check(machine)
+        do throws(MachineError) {
+            try machine.checkByItself()
+        } catch { throw VMConfigurationError(error.description) }
         return machine
     }
 

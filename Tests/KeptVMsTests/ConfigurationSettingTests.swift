@@ -17,7 +17,7 @@ struct ConfigurationSettingTests {
     }()
 
     private func set(_ setting: String, in text: String = Self.text) throws -> String {
-        try VMConfiguration.text(text, setting: try ConfigurationSetting(setting))
+        try VMConfiguration.text(text, settings: [try ConfigurationSetting(setting)])
     }
 
     @Test(
@@ -47,7 +47,7 @@ struct ConfigurationSettingTests {
         #expect(configuration.disks?.map(\.path) == ["/one", "/three"])
         configuration = try VMConfiguration(toml: try set("hibernation.expires-after=60d"))
         #expect(try configuration.hibernation.expirySeconds() == 60 * 86_400)
-        configuration = try VMConfiguration(toml: try set("guest.hostname=den"))
+        configuration = try VMConfiguration(toml: try set("guest.hostname=den", in: try set("model=virt-2")))
         #expect(configuration.guest?.hostname == "den")
         let odd = "tab\tquote\"back\\slash é"
         configuration = try VMConfiguration(toml: try set("append=\(odd)"))
@@ -75,6 +75,35 @@ struct ConfigurationSettingTests {
     func wrong(setting: String, words: String) throws {
         let error = try #require(throws: VMConfigurationError.self) { try set(setting) }
         #expect(words.isEmpty || error.description.contains(words), "\(error)")
+    }
+
+    @Test(
+        "What no host could start is not set",
+        arguments: [
+            ("cpus=0", "0 CPUs"), ("cpus=65", "65 CPUs"), ("memory=1M", "memory"), ("memory=513G", "memory"),
+            ("memory=3M", "memory"), ("disk[2].path=/one", "/one"), ("watchdog=hibernate", "button"),
+            ("append=\(String(repeating: "x", count: 2048))", "2048"), ("model=virt-9", "virt-9"),
+            ("uefi-code=/code", "virt-1"), ("guest.hostname=a b", "a b"), ("guest.ssh-keys=none", "none"),
+            ("generation-id=12", "12"), ("uuid=1", "1"),
+        ])
+    func impossible(setting: String, words: String) throws {
+        let linux = try set("kernel-format=linux")
+        let error = try #require(throws: VMConfigurationError.self) { try set(setting, in: linux) }
+        #expect(error.description.contains(words), "\(error)")
+    }
+
+    @Test("Flat code goes neither with ACPI nor with an initrd")
+    func flat() throws {
+        let flat = try set("kernel-format=flat")
+        #expect(throws: VMConfigurationError.self) { try set("firmware=acpi", in: flat) }
+        #expect(throws: VMConfigurationError.self) { try set("initrd=/i", in: flat) }
+    }
+
+    @Test("What only goes together is set together, in any order", arguments: [false, true])
+    func together(isReversed: Bool) throws {
+        let settings = try ["firmware=acpi", "watchdog=hibernate"].map { try ConfigurationSetting($0) }
+        let text = try VMConfiguration.text(Self.text, settings: isReversed ? settings.reversed() : settings)
+        #expect(try VMConfiguration(toml: text).machine().watchdog == .hibernate)
     }
 
     @Test("A value over several lines is left to its owner")

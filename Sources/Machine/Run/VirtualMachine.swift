@@ -226,33 +226,10 @@ public final class VirtualMachine: @unchecked Sendable {
 
     // MARK: Making
 
-    /// Throws if there is no such machine.
+    /// Throws if there is no such machine on this host.
     public static func check(_ configuration: MachineConfiguration) throws(MachineError) {
-        let model = configuration.model
-        guard (1...model.maximumCPUCount).contains(configuration.cpuCount) else {
-            throw .cpuCount(configuration.cpuCount, limit: model.maximumCPUCount)
-        }
-        let memory = configuration.memoryByteCount
-        guard memory >= 2 << 20, memory <= 256 << 30, memory % (2 << 20) == 0 else { throw .memorySize(memory) }
-        guard configuration.disks.count <= model.maximumDiskCount else {
-            throw .tooManyDisks(configuration.disks.count, limit: model.maximumDiskCount)
-        }
-        if let id = configuration.generationID, id.count != GenerationID.byteCount {
-            throw .generationID(byteCount: id.count)
-        }
-        if let uuid = configuration.uuid, uuid.count != SystemUUID.byteCount { throw .uuid(byteCount: uuid.count) }
-        try configuration.checkFirmware()
+        try configuration.checkByItself()
         try configuration.checkDisks()
-        try configuration.checkNetworks()
-        if configuration.watchdog == .hibernate, !configuration.hasButtons { throw .watchdogButton }
-        try configuration.checkPorts()
-        try configuration.checkShares()
-        try configuration.checkBootOrder()
-        try configuration.guest.check(model)
-        guard configuration.laboratory.flash == nil || configuration.uefi != nil else { throw .laboratoryFlash }
-        for disk in configuration.laboratory.disks.keys.sorted() where !configuration.disks.indices.contains(disk) {
-            throw .laboratoryDisk(disk)
-        }
     }
 
     private static func openDiskLog(_ laboratory: Laboratory) throws(MachineError) -> DiskLogWriter? {

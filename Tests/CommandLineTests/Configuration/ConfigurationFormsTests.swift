@@ -83,7 +83,8 @@ struct ConfigurationFormsTests {
             report: [#""uefiCode":"/code.fd""#], besides: ["--model", "virt-2"]),
         Field(
             "bootOrder", ["--boot", "disk1,net"], toml: ["boot = [ 'disk1', 'net0' ]"],
-            report: [#""bootOrder":["disk1","net0"]"#], besides: ["--firmware", "uefi=/code.fd"]),
+            report: [#""bootOrder":["disk1","net0"]"#],
+            besides: ["--firmware", "uefi=/code.fd", "--disk", "/a", "--disk", "/b", "--net", "user"]),
         Field(
             "bootMenuWait", ["--boot-menu", "5"], toml: ["boot-menu = 5"], report: [#""bootMenu":5"#],
             besides: ["--firmware", "uefi=/code.fd"]),
@@ -105,7 +106,8 @@ struct ConfigurationFormsTests {
                 "hostname = 'demo'", "user = 'dora'", "ssh-keys = [ 'ssh-ed25519 AAAAC3 dora@home' ]",
                 "sleep-button = 'guest'",
             ],
-            report: [#""guest":{"hostname":"demo","sleepButton":"guest","sshKeys":1,"user":"dora"}"#]),
+            report: [#""guest":{"hostname":"demo","sleepButton":"guest","sshKeys":1,"user":"dora"}"#],
+            besides: ["--model", "virt-2"]),
         Field(
             "clock", ["--clock", "instructions"], toml: ["clock = 'instructions'"], report: [#""clock":"instructions""#]
         ),
@@ -131,7 +133,9 @@ struct ConfigurationFormsTests {
     ]
 
     private static func machine(_ arguments: [String]) throws -> MachineConfiguration {
-        let kernel = arguments.contains("--kernel") ? [] : ["--kernel", "/k"]
+        // UEFI finds one on a disk.
+        let isFound = arguments.contains("uefi=/code.fd") && arguments.contains("--disk")
+        let kernel = arguments.contains("--kernel") || isFound ? [] : ["--kernel", "/k"]
         return try MachineOptions.parse(kernel + arguments).machine
     }
 
