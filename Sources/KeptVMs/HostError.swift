@@ -29,6 +29,8 @@ public enum HostError: AttributedError {
     /// Nothing on the host makes a disk for cloud-init.
     case noSeedMaker
     case seedDisk(path: String, maker: String, HostProgram.Failure)
+    /// The machine has no room for that disk.
+    case seedSlot(reason: String)
     /// Removing it would lose something.
     case wouldLose(name: String, what: String)
 
@@ -76,6 +78,8 @@ public enum HostError: AttributedError {
             "\(path) cannot be made: \(maker) cannot be started (\(reason)); install it anew"
         case .seedDisk(let path, let maker, .ended(let code)):
             "\(path) cannot be made: \(maker) failed (exit code \(code)); what it says is above"
+        case .seedSlot(let reason):
+            "with the disk by which cloud-init is told something there is no such machine: \(reason)"
         case .cannotShare(let name):
             "VM \(name) has a guest to resume, or may have, on the disks that the copy would share; copy all of them, or "
                 + "start it and let it power off first"

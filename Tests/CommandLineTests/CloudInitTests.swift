@@ -19,6 +19,19 @@ struct CloudInitTests {
         #expect(done.output.hasSuffix("600\n700\n600\n"), "\(done.output)")
     }
 
+    @Test("It counts among the disks that a machine may have")
+    func limit() async throws {
+        let directory = try TemporaryDirectory()
+        let sector = [UInt8](repeating: 0, count: 512)
+        let disks = try (0..<30).flatMap { ["--disk", try directory.file("disk\($0).img", sector)] }
+        let options = ["--kernel", Guest.idle.path, "--store", "\(directory.path)/store"]
+        let refused = try await Command.run(["create", "vm", "--cloud-init"] + disks + options)
+        #expect(refused.exitCode == 64 && refused.error.contains("31 disks are too many"), "\(refused.error)")
+        #expect(refused.errorLines.count == 1)
+        #expect(try await Command.run(["list", "--store", "\(directory.path)/store"]).output == "")
+        #expect(try await Command.run(["create", "vm", "--cloud-init"] + disks.dropLast(2) + options).exitCode == 0)
+    }
+
     @Test("A guest that hibernated finds it again, also when its VM was renamed, and misses it when it was changed")
     func life() async throws {
         let vm = try await TestVM(options: ["--cloud-init"])

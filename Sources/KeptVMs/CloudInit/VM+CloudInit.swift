@@ -3,6 +3,17 @@
 import DiskImages
 import Machine
 
+extension VMConfiguration {
+    /// The same with the disk for cloud-init, behind all others if it was not there.
+    fileprivate var withSeedDisk: VMConfiguration {
+        guard disks?.contains(where: { $0.path == SeedDisk.name }) != true else { return self }
+        var whole = self
+        let disk = DiskConfiguration(path: SeedDisk.name, isReadOnly: true, format: .raw)
+        whole.disks = (disks ?? []) + [Disk(disk)]
+        return whole
+    }
+}
+
 extension VM {
     /// Makes the disk in the VM's directory.
     ///
@@ -19,13 +30,12 @@ extension VM {
                 try configuration.guest?.setup() ?? GuestSetup(),
                 instance: configuration.uuid ?? configuration.generationID ?? VMStore.randomIdentity())
         } catch { throw .configuration(path: configurationPath, reason: "\(error)") }
+        let whole = configuration.withSeedDisk
+        do throws(VMConfigurationError) {
+            _ = try whole.machine()
+        } catch { throw .seedSlot(reason: error.description) }
         try SeedDisk.make(files, in: path)
-        var configuration = configuration
-        if configuration.disks?.contains(where: { $0.path == SeedDisk.name }) != true {
-            let disk = DiskConfiguration(path: SeedDisk.name, isReadOnly: true, format: .raw)
-            configuration.disks = (configuration.disks ?? []) + [VMConfiguration.Disk(disk)]
-        }
-        return configuration
+        return whole
     }
 
     /// What a copy's disk is made of, if this VM has such a disk; it is named in `configuration` as a file of the copy's
