@@ -58,6 +58,25 @@ struct FollowTests {
         #expect(followed.output.split(separator: "\n").count == 8, "\(followed.output)")
     }
 
+    @Test("Who follows the events of a VM by its name sees those of another one that has it later")
+    func remade() async throws {
+        let vm = try await TestVM(disks: 1)
+        #expect(try await vm.start().exitCode == 40)
+        let followed = try await Command.run(["events", "vm", "--follow", "--store", vm.store]) { running in
+            let hasHibernated = try await running.waits(for: "vm\t4\thibernated")
+            #expect(hasHibernated)
+            #expect(try await vm.run("rm", ["--force"]).exitCode == 0)
+            let options = ["--kernel", vm.kernel, "--append", "end=off2", "--memory", "64"]
+            #expect(try await vm.run("create", options).exitCode == 0)
+            #expect(try await running.waits(for: "vm\t1\tdefined", times: 2))
+            #expect(try await vm.start().exitCode == 40)
+            #expect(try await running.waits(for: "vm\t4\thibernated", times: 2))
+            running.send(SIGTERM)
+        }
+        #expect(followed.output.split(separator: "\n").count == 8, "\(followed.output)")
+        #expect(followed.error.contains("VM vm is another one from here on"))
+    }
+
     @Test(
         "Who follows a log sleeps until something is said, and until the run ends, however it does",
         arguments: [SIGTERM, SIGKILL])

@@ -44,6 +44,9 @@ public struct EventLog: Sendable {
         fileprivate var device: UInt64
         fileprivate var file: UInt64
         fileprivate var size: Int
+        /// The number of a file that was removed is soon another's.
+        fileprivate var seconds: Int
+        fileprivate var nanoseconds: Int
     }
 
     /// The log as it is now: whoever reads it again and again need not if this is the same. Nil if there is none.
@@ -51,7 +54,9 @@ public struct EventLog: Sendable {
         var status = stat()
         // Safe: `stat` fills in the structure and does not keep its address.
         guard unsafe stat(path, &status) == 0 else { return nil }
-        return Stamp(device: UInt64(status.st_dev), file: UInt64(status.st_ino), size: Int(status.st_size))
+        return Stamp(
+            device: UInt64(status.st_dev), file: UInt64(status.st_ino), size: Int(status.st_size),
+            seconds: Int(status.st_mtim.tv_sec), nanoseconds: Int(status.st_mtim.tv_nsec))
     }
 
     /// Has `watch` tell of events to come.

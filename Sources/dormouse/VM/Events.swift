@@ -39,10 +39,10 @@ struct Events: ParsableCommand {
             let store = try storeOptions.location
             // Those that are named have to be there; of the others, one that went meanwhile is none.
             for name in names { _ = try store.vm(name) }
-            var reader = Reader()
-            if let after, let name = names.first { reader.last[name] = after }
+            var cursors: [String: EventCursor] = [:]
+            if let after, let name = names.first { cursors[name] = EventCursor(after: after) }
             guard follow else {
-                try printNext(store, &reader)
+                try printNext(store, &cursors)
                 return .poweredOff
             }
             var follower = Follower()
@@ -54,34 +54,24 @@ struct Events: ParsableCommand {
                     }
                     return watch.add(.directory(store.path)) && areTold.allSatisfy { $0 }
                 }
-                try printNext(store, &reader)
+                try printNext(store, &cursors)
                 follower.wait()
             }
         }
     }
 
-    /// How far the events were read.
-    private struct Reader {
-        /// The number of the last one of each VM.
-        var last: [String: UInt64] = [:]
-        /// The logs as they were when they were read.
-        var stamps: [String: EventLog.Stamp] = [:]
-    }
-
-    private func printNext(_ store: VMStore, _ reader: inout Reader) throws {
+    private func printNext(_ store: VMStore, _ cursors: inout [String: EventCursor]) throws {
         var entries: [(name: String, entry: EventLog.Entry)] = []
         for name in names.isEmpty ? try store.names() : names {
             guard let vm = try? store.vm(name) else { continue }
-            let stamp = vm.events.stamp
-            if let stamp, reader.stamps[name] == stamp { continue }
-            reader.stamps[name] = stamp
-            let known = reader.last[name] ?? 0
-            let new = try vm.events.entries(after: known)
-            if let first = new.first?.event.number, first > known + 1, known > 0 || after != nil {
-                Message.write("the events of VM \(name) from \(known + 1) to \(first - 1) are not kept any more")
+            let step = try cursors[name, default: EventCursor()].next(vm.events)
+            if step.isAnother { Message.write("VM \(name) is another one from here on, with events of its own") }
+            if let missing = step.missing {
+                Message.write(
+                    "the events of VM \(name) from \(missing.lowerBound) to \(missing.upperBound) are not kept any more"
+                )
             }
-            if let number = new.last?.event.number { reader.last[name] = number }
-            entries += new.filter(isWanted).map { (name, $0) }
+            entries += step.entries.filter(isWanted).map { (name, $0) }
         }
         // Of equal times, a VM's own stay in their order.
         for (name, entry) in entries.sorted(by: { $0.entry.event.time < $1.entry.event.time }) {
