@@ -143,8 +143,9 @@ private final class Server {
     private let socket: String
 
     init(_ scratch: Scratch, store: [String]) throws {
-        // A socket's path is short.
-        socket = "/tmp/dormouse-cycles-\(ProcessInfo.processInfo.processIdentifier).sock"
+        // A socket's path is short. One of an earlier part is still there, and nobody listens at it.
+        let number = UInt32.random(in: .min ... .max)
+        socket = "/tmp/dormouse-cycles-\(ProcessInfo.processInfo.processIdentifier)-\(number).sock"
         process.executableURL = Dormouse.executable
         process.arguments = ["serve", "--socket", socket] + store
         process.standardInput = FileHandle.nullDevice
@@ -179,6 +180,7 @@ private final class Server {
     func end() {
         process.terminate()
         process.waitUntilExit()
+        for path in [socket, socket + ".lock"] { try? FileManager.default.removeItem(atPath: path) }
     }
 }
 
