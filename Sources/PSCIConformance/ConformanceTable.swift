@@ -33,6 +33,35 @@ public struct ConformanceTable {
     /// Checks that were made.
     public var count: Int { cells.values.reduce(0) { $0 + $1.passed + $1.failed } }
 
+    /// The checks of one function, at one version and in one width.
+    public struct Row: Sendable, Hashable, Encodable {
+        /// Such as `CPU_ON`.
+        public var function: String
+        /// Such as `1.3`.
+        public var version: String
+        /// `SMC32` or `SMC64`.
+        public var width: String
+        public var passed: Int
+        public var failed: Int
+    }
+
+    /// All that was counted, in the table's order.
+    public var rows: [Row] {
+        Function.allCases.flatMap { function in
+            versions.flatMap { version in
+                CallWidth.allCases.compactMap { width in
+                    cells[Key(version: version, width: width, function: function)].map { cell in
+                        Row(
+                            function: function.name.description, version: version.name, width: Self.name(of: width),
+                            passed: cell.passed, failed: cell.failed)
+                    }
+                }
+            }
+        }
+    }
+
+    private static func name(of width: CallWidth) -> String { width == .smc32 ? "SMC32" : "SMC64" }
+
     /// Adds the checks of a run.
     public mutating func add(_ lines: [ConformanceLine], version: Version) {
         if !versions.contains(version) { versions.append(version) }
@@ -50,7 +79,7 @@ public struct ConformanceTable {
             CallWidth.allCases.flatMap { width in
                 Function.allCases.filter { $0.interface == .psci }
                     .filter { cells[Key(version: version, width: width, function: $0)] == nil }
-                    .map { "\(width == .smc32 ? "SMC32" : "SMC64") \($0.name) at \(version.name)" }
+                    .map { "\(Self.name(of: width)) \($0.name) at \(version.name)" }
             }
         }
     }

@@ -1,6 +1,7 @@
 // `dormouse conformance`: runs the conformance guest at every version of PSCI, and prints what it found.
 
 import ArgumentParser
+import Bytes
 import Emulator
 import Glibc
 import HostSupport
@@ -14,7 +15,8 @@ struct Conformance: ParsableCommand {
         abstract: "Check PSCI from the inside, with a guest made for that.",
         discussion: """
             Prints how many checks passed for each function, version and width. Exit codes: 0 all passed, 1 some did not, \
-            64 wrong options or files, 70 internal error. The image also runs elsewhere: docs/psci.md says how.
+            64 wrong options or files, 70 internal error. As JSON it is an object, with every check that did not pass in words. \
+            The image also runs elsewhere: docs/psci.md says how.
             """)
 
     @Option(
@@ -52,6 +54,8 @@ struct Conformance: ParsableCommand {
     @Flag(help: "Print every check.")
     var verbose = false
 
+    @OptionGroup var output: FormatOptions
+
     func validate() throws {
         guard image != "", imageOut != "" else {
             throw ValidationError("give --image and --image-out the path of a file")
@@ -76,6 +80,11 @@ struct Conformance: ParsableCommand {
 
     private func check(_ image: String) throws(MachineError) -> ExitCode {
         var table = ConformanceTable()
+        var words: [String] = []
+        func report(_ lines: [ConformanceLine], _ machine: String) {
+            let new = self.words(lines, machine)
+            if output.isJSON { words += new } else { for line in new { Output.print(line) } }
+        }
         for version in versions.isEmpty ? Version.allCases : versions {
             let policy = Policy(psci, over: MachineModel.virt1.psci, version: version)
             let run = ConformanceRun(image: image, policy: policy, clock: clock, backend: EmulatorBackend())
@@ -88,18 +97,37 @@ struct Conformance: ParsableCommand {
             report(lines, "PSCI \(version.name), calls that end the run")
             table.add(lines, version: version)
         }
-        Output.print(table.text)
-        for gap in table.gaps { Output.print("not checked: \(gap)") }
-        Output.print("\(table.count) checks, \(table.failureCount) failed")
+        if output.isJSON {
+            let summary = Summary(
+                checks: table.count, failed: table.failureCount, notChecked: table.gaps, table: table.rows, lines: words
+            )
+            do {
+                Output.print(try StableJSON.text(of: summary, indented: true))
+            } catch { throw .host("what was found cannot be written as JSON: \(error)") }
+        } else {
+            Output.print(table.text)
+            for gap in table.gaps { Output.print("not checked: \(gap)") }
+            Output.print("\(table.count) checks, \(table.failureCount) failed")
+        }
         return table.failureCount == 0 && table.gaps.isEmpty ? .poweredOff : .checksFailed
     }
 
-    private func report(_ lines: [ConformanceLine], _ machine: String) {
-        for line in lines where verbose || !line.isPassed {
+    /// A line for each check that is to be told of.
+    private func words(_ lines: [ConformanceLine], _ machine: String) -> [String] {
+        lines.filter { verbose || !$0.isPassed }.map { line in
             let verdict = line.isSkipped ? "skipped" : line.isPassed ? "ok" : "FAILED"
-            Output.print(
-                "\(machine): \(verdict): \(line.width == .smc32 ? "SMC32" : "SMC64") \(line.function.name): \(line.text)"
-            )
+            let width = line.width == .smc32 ? "SMC32" : "SMC64"
+            return "\(machine): \(verdict): \(width) \(line.function.name): \(line.text)"
         }
+    }
+
+    private struct Summary: Encodable {
+        var checks: Int
+        var failed: Int
+        /// Functions that no check names.
+        var notChecked: [String]
+        var table: [ConformanceTable.Row]
+        /// Checks in words: those that did not pass, or all of them.
+        var lines: [String]
     }
 }

@@ -24,7 +24,8 @@ struct Image: ParsableCommand {
                 is named. Nothing is written.
 
                 Exit codes: 0 a whole image, 1 no image, 2 a torn one, 64 wrong options or files, 70 the disk cannot be \
-                read, or the report not be written. The last line on standard error says the same in words.
+                read, or the report not be written. The last line on standard error says the same in words. As JSON the report \
+                is an object: docs/image.md.
                 """)
 
         @Argument(help: "A disk image (raw or qcow2), or a block device.")
@@ -50,10 +51,9 @@ struct Image: ParsableCommand {
         @Option(
             help: ArgumentHelp(
                 "raw, qcow2: what the disk is, whatever it looks like.", valueName: "format"))
-        var format = DiskFormatArgument.auto
+        var diskFormat = DiskFormatArgument.auto
 
-        @Flag(help: "Print the report as JSON.")
-        var json = false
+        @OptionGroup var output: FormatOptions
 
         func validate() throws {
             guard !disk.isEmpty else { throw ValidationError("name a raw disk image, or a block device") }
@@ -68,8 +68,8 @@ struct Image: ParsableCommand {
             var selection = SwapSelection(partition: partition, resumeOffset: resumeOffset)
             selection.scansAllPages = scan
             let report = try ImageReport(
-                diskAt: disk, selection, readingData: !omitsChecksum, format: format.format)
-            if json {
+                diskAt: disk, selection, readingData: !omitsChecksum, format: diskFormat.format)
+            if output.isJSON {
                 Output.print(try StableJSON.text(of: report, indented: true))
             } else {
                 for line in report.lines { Output.print(line) }

@@ -101,10 +101,36 @@ struct Psci: ParsableCommand {
     struct Functions: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "functions",
-            abstract: "List PSCI's functions with their ids and since when they are there.")
+            abstract: "List PSCI's functions with their ids and since when they are there.",
+            discussion: "As JSON it is an array, with an object for each function.")
 
-        func run() {
-            for function in Function.allCases where function.interface == .psci {
+        @OptionGroup var output: FormatOptions
+
+        private struct Entry: Encodable {
+            var name: String
+            /// Ids, in hexadecimal.
+            var smc32: String
+            var smc64: String?
+            /// The version of PSCI.
+            var since: String?
+            var isMandatory: Bool
+
+            init(_ function: Function) {
+                name = function.name.description
+                smc32 = hexadecimal(FunctionID(function, .smc32).rawValue)
+                smc64 = function.exists(as: .smc64) ? hexadecimal(FunctionID(function, .smc64).rawValue) : nil
+                since = function.introduced?.name
+                isMandatory = function.isMandatory
+            }
+        }
+
+        func run() throws {
+            let functions = Function.allCases.filter { $0.interface == .psci }
+            if output.isJSON {
+                Output.print(try StableJSON.text(of: functions.map(Entry.init), indented: true))
+                return
+            }
+            for function in functions {
                 let smc64 =
                     function.exists(as: .smc64) ? hexadecimal(FunctionID(function, .smc64).rawValue) : "-         "
                 let since = function.introduced?.name ?? ""

@@ -63,11 +63,11 @@ struct ForeignDiskTests {
         }
         let inspected = try await Command.run(["image", "inspect", disk])
         #expect(inspected.exitCode == 64 && inspected.error.contains(foreign.name), "\(inspected.error)")
-        #expect(inspected.error.contains("--format raw"))
+        #expect(inspected.error.contains("--disk-format raw"))
 
         let insisted = try await Command.run(["run", "--kernel", kernel, "--disk", "\(disk),readonly=on,format=raw"])
         #expect(insisted.exitCode == 0, "\(insisted.error)")
-        #expect(try await Command.run(["image", "inspect", disk, "--format", "raw"]).exitCode == 1)
+        #expect(try await Command.run(["image", "inspect", disk, "--disk-format", "raw"]).exitCode == 1)
     }
 
     @Test("A kept VM keeps that its disk is raw, and one that is not is refused before anything is made")

@@ -60,13 +60,13 @@ struct Qcow2DiskTests {
     @Test("An image is found in a qcow2 as on a raw disk, discarded and looked for again", arguments: scripts)
     func images(script: String) async throws {
         let vm = try await VM(script, content: Self.addHeader)
-        let inspected = try await Command.run(["image", "inspect", vm.image, "--format", "qcow2", "--json"])
+        let inspected = try await Command.run(["image", "inspect", vm.image, "--disk-format", "qcow2", "--json"])
         let raw = try await Command.run(["image", "inspect", vm.raw, "--json"])
         // The header alone is no whole image: the same is said of both.
         #expect(inspected.exitCode == 2 && raw.exitCode == 2, "\(inspected.error)")
         #expect(inspected.output.replacing(vm.image, with: vm.raw) == raw.output)
         #expect(try await Command.run(["discard", "vm"] + vm.store).exitCode == 0)
-        #expect(try await Command.run(["image", "inspect", vm.image, "--format", "qcow2"]).exitCode == 1)
+        #expect(try await Command.run(["image", "inspect", vm.image, "--disk-format", "qcow2"]).exitCode == 1)
         // What was written is in the image, and nothing of it in what is behind it.
         try await vm.shell(#"qemu-img check -q "$1" && qemu-img convert -f qcow2 -O raw "$1" "$1.raw""#)
         let after = try Array(Data(contentsOf: URL(filePath: vm.image + ".raw")))
@@ -120,7 +120,7 @@ struct Qcow2DiskTests {
                 #expect(result.exitCode == 0 && inspected.exitCode == 1, "\(result.error)\(inspected.error)")
             } else {
                 #expect(result.exitCode == 64 && result.error.contains(",format=qcow2"), "\(result.error)")
-                #expect(inspected.exitCode == 64 && inspected.error.contains("--format qcow2"), "\(inspected.error)")
+                #expect(inspected.exitCode == 64 && inspected.error.contains("--disk-format qcow2"), "\(image)")
             }
             let named = try await Command.run(["run", "--kernel", kernel, "--disk", "\(image),format=qcow2"])
             #expect(named.exitCode == 0, "\(named.error)")

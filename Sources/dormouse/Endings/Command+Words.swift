@@ -22,8 +22,8 @@ extension Command {
         // Of an overlay that is made, or a disk that is copied.
         case DiskImageError.unnamedFormat: " (,format=qcow2; --backing-format qcow2, --from qcow2)"
         case ImageReportError.noPartition: "; leave --partition out to search all of it"
-        case ImageReportError.foreign: " with --format raw"
-        case ImageReportError.disk(.image(.unnamedFormat)): " with --format qcow2"
+        case ImageReportError.foreign: " with --disk-format raw"
+        case ImageReportError.disk(.image(.unnamedFormat)): " with --disk-format qcow2"
         default: nil
         }
     }

@@ -271,7 +271,7 @@ struct RunOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp("Write that trace as text, or as an object of JSON in each line.", valueName: "format"))
-    var psciTraceFormat: TraceFormat?
+    var psciTraceFormat: OutputFormat?
 
     @Option(
         name: .customLong("lab"),
@@ -469,12 +469,6 @@ struct SSHKeyArgument: Sendable {
         }
         return SSHKeyArgument(keys: lines)
     }
-}
-
-/// How a trace is written.
-enum TraceFormat: String, CaseIterable, ExpressibleByArgument {
-    case text
-    case json
 }
 
 extension KernelFormat: ExpressibleByArgument {}

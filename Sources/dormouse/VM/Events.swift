@@ -10,7 +10,7 @@ struct Events: ParsableCommand {
         abstract: "Print what happened to VMs.",
         discussion: """
             A line for each state that a VM came into: number, time, state, cause. The numbers of a VM have no gaps. Take a \
-            state that you do not know as "other".
+            state that you do not know as "other". As JSON it is an object in each line.
             """)
 
     @Argument(help: "The VMs' names. (default: all)", completion: VMNames.completion)
@@ -27,8 +27,7 @@ struct Events: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Go on with what happens, until this command is ended.")
     var follow = false
 
-    @Flag(help: "Write each event as an object of JSON, in a line.")
-    var json = false
+    @OptionGroup var output: FormatOptions
 
     func validate() throws {
         guard after == nil || names.count == 1 else { throw ValidationError("--after needs the name of one VM") }
@@ -77,7 +76,7 @@ struct Events: ParsableCommand {
         for (name, entry) in entries.sorted(by: { $0.entry.event.time < $1.entry.event.time }) {
             let event = entry.event
             Output.print(
-                json
+                output.isJSON
                     // Names have no letters that JSON would have otherwise.
                     ? "{\"vm\":\"\(name)\",\(entry.line.dropFirst())"
                     : "\(event.time)\t\(name)\t\(event.number)\t\(event.state)\t\(event.cause)")

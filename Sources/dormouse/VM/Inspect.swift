@@ -14,8 +14,7 @@ struct Inspect: ParsableCommand {
         abstract: "Show a VM: its configuration, what its guest sees, how it ended, and what the next start would do.")
 
     @OptionGroup var vmOptions: VMOptions
-    @Flag(help: "Write an object of JSON.")
-    var json = false
+    @OptionGroup var output: FormatOptions
 
     func run() throws {
         Command.run { try inspect() }
@@ -27,7 +26,7 @@ struct Inspect: ParsableCommand {
         let configuration = try vm.configuration()
         let plan: StartPlan? =
             if case .running = phase { nil } else { try StartPlan(vm, request: StartRequest(), now: WallClock.now) }
-        if json {
+        if output.isJSON {
             let inspection = Inspection(
                 name: vm.name, path: vm.path, phase: phase.name, configuration: configuration, state: try vm.state(),
                 environment: plan?.environment, nextStart: plan?.report(), images: Self.images(plan),

@@ -9,7 +9,8 @@ struct Logs: ParsableCommand {
         commandName: "logs",
         abstract: "Print what a VM's console and Dormouse said.",
         discussion: """
-            Lines of Dormouse's own begin with "dormouse: ". The last 20 MB are kept, in files in the VM's directory.
+            Lines of Dormouse's own begin with "dormouse: ". The last 20 MB are kept, in files in the VM's directory. As \
+            JSON it is an object in each line.
             """)
 
     @OptionGroup var vmOptions: VMOptions
@@ -33,8 +34,7 @@ struct Logs: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Begin each line with its time.")
     var timestamps = false
 
-    @Flag(help: "Write an object of JSON in each line.")
-    var json = false
+    @OptionGroup var output: FormatOptions
 
     func validate() throws {
         guard tail.map({ (0...1_000_000).contains($0) }) ?? true else {
@@ -84,7 +84,7 @@ struct Logs: ParsableCommand {
     private func printAll(_ lines: [LogLine]) throws -> [LogLine] {
         guard !lines.isEmpty else { return [] }
         let texts = try lines.map { line in
-            if json { return try StableJSON.text(of: line.object) }
+            if output.isJSON { return try StableJSON.text(of: line.object) }
             let head = timestamps ? "\(Timestamp.text(nanoseconds: line.time)) " : ""
             return head + (line.source == .dormouse ? "dormouse: " : "") + line.words
         }

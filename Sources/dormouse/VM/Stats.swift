@@ -10,7 +10,7 @@ struct Stats: ParsableCommand {
         abstract: "Print what running VMs take of this host.",
         discussion: """
             A line for each: name, process, CPU time in seconds, how much of a core it takes now, memory in MiB, threads, open \
-            files, and for how long it has run, in seconds.
+            files, and for how long it has run, in seconds. As JSON it is an array, with an object for each VM.
             """)
 
     @Argument(help: "The VMs' names. (default: all that run)", completion: VMNames.completion)
@@ -22,8 +22,7 @@ struct Stats: ParsableCommand {
         help: ArgumentHelp("For how long to look at the CPU, in seconds. (default: 1)", valueName: "seconds"))
     var interval = 1.0
 
-    @Flag(help: "Write an array of JSON, with an object for each VM.")
-    var json = false
+    @OptionGroup var output: FormatOptions
 
     func validate() throws {
         guard (0.0...3600).contains(interval) else { throw ValidationError("give --interval 0 to 3600 seconds") }
@@ -39,7 +38,7 @@ struct Stats: ParsableCommand {
             if let idle = vms.first(where: { vm in !statistics.contains { $0.name == vm.name } }), !names.isEmpty {
                 throw HostError.notRunning(name: idle.name)
             }
-            if json {
+            if output.isJSON {
                 Output.print(try StableJSON.text(of: statistics, indented: true))
             } else {
                 for one in statistics { Output.print(one.line) }

@@ -1,6 +1,7 @@
 // `dormouse wait`, `status` and `kill`: for scripts that do something when a VM has ended, or before.
 
 import ArgumentParser
+import Bytes
 import Glibc
 import HostSupport
 import KeptVMs
@@ -12,7 +13,7 @@ struct Wait: ParsableCommand {
         abstract: "Wait until VMs have ended, and print the exit code of each.",
         discussion: """
             Of one that does not run, that of its last run is printed. Exit code 53 says that one still runs when the time is \
-            over.
+            over. As JSON it is an object in each line, as `dormouse list` has them.
             """)
 
     @Argument(help: "The VMs' names.", completion: VMNames.completion)
@@ -22,6 +23,8 @@ struct Wait: ParsableCommand {
 
     @Option(help: ArgumentHelp("How long to wait, in seconds. (default: for ever)", valueName: "seconds"))
     var timeout: Int?
+
+    @OptionGroup var output: FormatOptions
 
     func validate() throws {
         guard timeout.map((0...86_400).contains) ?? true else {
@@ -40,7 +43,14 @@ struct Wait: ParsableCommand {
                     Message.write("VM \(vm.name) still runs")
                     return .noReaction
                 }
-                Output.print(try vm.state().lastEnd.map { "\($0.exitCode)" } ?? "unknown")
+                let end = try vm.state().lastEnd
+                if output.isJSON {
+                    let phase = try VMPhase(vm)
+                    let listing = VMListing(vm, phase, state: phase.state(of: vm), lastEnd: end)
+                    Output.print(try StableJSON.text(of: listing))
+                } else {
+                    Output.print(end.map { "\($0.exitCode)" } ?? "unknown")
+                }
             }
             return .poweredOff
         }
@@ -54,16 +64,24 @@ struct Status: ParsableCommand {
         discussion: """
             The word is \(list(LifeState.allCases.filter { $0 != .other }.map(\.rawValue))); take one that you do not know as \
             "other". Exit code 0 says that it runs, 40 that it is hibernated, 3 that it does not run otherwise, 4 that nobody \
-            knows how its last run ended.
+            knows how its last run ended. As JSON it is an object, as `dormouse list` has it.
             """)
 
     @OptionGroup var vmOptions: VMOptions
+    @OptionGroup var output: FormatOptions
 
     func run() throws {
         Command.run {
             let vm = try vmOptions.vm()
             let phase = try VMPhase(vm)
-            Output.print(phase.state(of: vm))
+            let state = phase.state(of: vm)
+            if output.isJSON {
+                // The process of one that runs says how it is, whatever its files say.
+                let listing = VMListing(vm, phase, state: state, lastEnd: (try? vm.state())?.lastEnd)
+                Output.print(try StableJSON.text(of: listing, indented: true))
+            } else {
+                Output.print(state)
+            }
             return switch phase {
             case .running: .poweredOff
             case .resting(.hibernated, _): .hibernated
