@@ -126,7 +126,8 @@ struct Escalation {
         do throws(HostError) {
             outcome = try vm.ask(verb, timeoutSeconds: timeoutSeconds)
         } catch {
-            if isLater, vm.user == nil { return .gone }
+            // One that ran when it was asked has gone since, by itself or because somebody killed it.
+            if hasGone(since: error, isLater: isLater) { return .gone }
             // A process that does not answer, or not yet, can be ended all the same.
             guard then != .nothing, vm.user != nil else { throw error }
             say("still runs: \(error)")
@@ -151,6 +152,14 @@ struct Escalation {
             return .ended(end)
         }
         return .runs
+    }
+
+    /// How long the VM's process has to let go of it once it does not answer, in seconds.
+    private static let leaveSeconds = 1
+
+    private func hasGone(since error: HostError, isLater: Bool) -> Bool {
+        if case .notRunning = error, !isLater { return false }
+        return vm.isFree(timeoutSeconds: Self.leaveSeconds)
     }
 
     /// Ends the run: in order if that can be done within a while.
