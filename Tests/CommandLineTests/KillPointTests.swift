@@ -31,6 +31,8 @@ struct KillPointTests {
         var after: String?
         /// Another name that the VM may have instead, or what the verb makes.
         var other: String?
+        /// Whether it changes units of a service manager, in a directory that is `HOST` in words.
+        var changesUnits: Bool { words.contains("HOST") }
 
         var testDescription: String {
             (words + (before.first.map { ["after", $0.words[0]] } ?? [])).joined(separator: " ")
@@ -65,9 +67,23 @@ struct KillPointTests {
             words: ["discard", "vm"], guest: sleeper, before: [start],
             allowed: ["hibernated", "unknown", "powered-off"], after: "powered-off"),
         Verb(
+            words: ["restore-image", "vm"], guest: sleeper, before: [start, (["discard", "vm"], 0)],
+            allowed: ["hibernated", "unknown", "powered-off"], after: "hibernated"),
+        Verb(words: ["enable", "vm", "--root", "HOST"], allowed: ["defined"], after: "defined"),
+        Verb(
+            words: ["disable", "vm", "--root", "HOST"], before: [(["enable", "vm", "--root", "HOST"], 0)],
+            allowed: ["defined"], after: "defined"),
+        Verb(
             words: ["kill", "vm"], guest: idle, isRunning: true, allowed: ["running", "unknown"], after: "unknown"),
         Verb(
             words: ["kill", "vm", "--signal", "TERM"], guest: idle, isRunning: true,
+            allowed: ["running", "powered-off"], after: "powered-off"),
+        // A guest that does not react: whoever is killed there has asked it, signalled it, or neither.
+        Verb(
+            words: ["hibernate", "vm", "--then", "stop"], exitCode: 55, guest: idle, isRunning: true,
+            allowed: ["running", "powered-off"], after: "powered-off"),
+        Verb(
+            words: ["stop", "vm", "--then", "kill"], exitCode: 55, guest: idle, isRunning: true,
             allowed: ["running", "powered-off"], after: "powered-off"),
         Verb(words: ["pause", "vm"], guest: idle, isRunning: true, allowed: ["running", "paused"], after: "paused"),
         Verb(
@@ -79,6 +95,11 @@ struct KillPointTests {
         "A verb that is killed leaves what was true before it, what is true after it, or the unknown", arguments: verbs)
     func kill(verb: Verb) async throws {
         let fixture = try await Fixture(verb)
+        var units = ""
+        if verb.changesUnits {
+            _ = try await fixture.run(verb.words)
+            units = try await fixture.units()
+        }
         for call in KillPoint.calls {
             var number = 1
             while true {
@@ -113,6 +134,7 @@ struct KillPointTests {
                 #expect(settled["vm"] == verb.after, "\(repeated.error), \(comment)")
                 if verb.after == nil, let other = verb.other { #expect(settled[other] != nil, comment) }
                 #expect(try await fixture.digest() == others, comment)
+                if verb.changesUnits { #expect(try await fixture.units() == units, comment) }
                 if verb.after == "paused" { _ = try await fixture.run(["kill", "vm"]) }
                 for name in settled.keys where name != "bystander" {
                     let state = verb.after == "paused" ? "unknown" : settled[name] ?? ""
@@ -121,6 +143,36 @@ struct KillPointTests {
                 number += 1
             }
         }
+    }
+}
+
+@Suite("SIGKILL of a VM's process", .needs(Guest.areBuilt, Guest.missing))
+struct KilledVMTests {
+    @Test(
+        "Whoever speaks to it or waits for it is not left waiting, and what is known then is unknown",
+        arguments: [["wait"], ["stop"], ["hibernate"], ["pause"], ["status"], ["logs", "--follow"], ["console"]],
+        [0, 100, 400])
+    func client(verb: [String], milliseconds: Int) async throws {
+        let vm = try await TestVM(.idle, append: "seconds=600", disks: 1)
+        let run = try await Command.run(["start", TestVM.name, "--store", vm.store]) { running in
+            #expect(try await running.waits(for: "idle"))
+            // It hears nothing any more, so that who asks it waits.
+            running.send(SIGSTOP)
+            async let ended = vm.run(verb[0], Array(verb.dropFirst()))
+            try await Task.sleep(for: .milliseconds(milliseconds))
+            running.send(SIGKILL)
+            let finished = try await ended
+            switch verb[0] {
+            case "wait": #expect(finished.exitCode == 0 && finished.output == "unknown\n", "\(finished.error)")
+            case "status": #expect(finished.exitCode == 4 || finished.exitCode == 0, "\(finished.error)")
+            case "logs": #expect(finished.exitCode == 0, "\(finished.error)")
+            default:
+                #expect(finished.signal == nil && finished.exitCode != 0, "\(finished.error)")
+                #expect(finished.errorLines.count >= 1, "\(finished.errorLines)")
+            }
+        }
+        #expect(run.signal == SIGKILL)
+        #expect(try await vm.run("status").output == "unknown\n")
     }
 }
 
@@ -140,7 +192,8 @@ struct KillPoint: CustomStringConvertible {
         + (isNightly
             ? [
                 "?mkdir,?mkdirat", "write", "pwrite64", "pwritev", "ftruncate", "fsync", "fdatasync",
-                "?unlink,?unlinkat", "?rmdir", "?chmod,?fchmodat", "fchmod", "connect", "sendto", "fallocate",
+                "?unlink,?unlinkat", "?rmdir", "?symlink,?symlinkat", "?chmod,?fchmodat", "fchmod", "connect", "sendto",
+                "fallocate",
             ] : [])
 
     private static let strace = "/usr/bin/strace"
@@ -170,6 +223,12 @@ private final class Fixture: Sendable {
         for name in ["vm", "bystander"] {
             try Data(count: 1 << 20).write(to: URL(filePath: "\(work)/\(name).img"))
         }
+        if verb.changesUnits {
+            // Where the package has them.
+            try await shell(
+                #"mkdir -p "$1/work/host/usr/lib/systemd/system""#
+                    + #" && cp "$2"/Packaging/systemd/dormouse* "$1/work/host/usr/lib/systemd/system""#)
+        }
         try await expect(0, arguments(["create", "bystander"]))
         try await expect(40, ["start", "bystander"])
         if !verb.makes { try await expect(0, arguments(["create", "vm"])) }
@@ -188,8 +247,10 @@ private final class Fixture: Sendable {
         try #require(finished.exitCode == code, "\(words): \(finished.error)")
     }
 
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").path
+
     private func shell(_ script: String) async throws {
-        try #require(try await Command.shell(script, directory.path).exitCode == 0)
+        try #require(try await Command.shell(script, directory.path, Self.root).exitCode == 0)
     }
 
     /// Makes everything as it was, but for the number of the disks' files, which says nothing.
@@ -204,7 +265,7 @@ private final class Fixture: Sendable {
     ///
     /// - Parameter isBare: without the store, which `run` adds.
     func arguments(_ words: [String], isBare: Bool = false) -> [String] {
-        var words = words
+        var words = words.map { $0 == "HOST" ? "\(work)/host" : $0 }
         if words[0] == "create" {
             let guest: (guest: Guest, append: String) = words[1] == "vm" ? verb.guest : (.systemOff2, "end=off2")
             words += [
@@ -216,7 +277,16 @@ private final class Fixture: Sendable {
     }
 
     func run(_ words: [String]) async throws -> Finished {
-        try await Command.run(words.contains("--store") ? words : words + ["--store", store])
+        let words = words.map { $0 == "HOST" ? "\(work)/host" : $0 }
+        return try await Command.run(words.contains("--store") ? words : words + ["--store", store])
+    }
+
+    /// The files by which a service manager knows the VM, and what they are.
+    func units() async throws -> String {
+        try await Command.shell(
+            #"cd "$1/work/host/etc" && find . -not -type d -printf '%p %l\n' | sort && find . -type f -exec cat {} +"#,
+            directory.path
+        ).output
     }
 
     /// The state of each VM.

@@ -117,7 +117,7 @@ struct Disable: ParsableCommand {
         Command.run {
             let vm = try vmOptions.absoluteVM()
             let files = try service.files()
-            guard files.isEnabled(vm) else { throw ServiceError.notEnabled(name: vm.name) }
+            guard files.isEnabled(vm) || files.hasRest(of: vm) else { throw ServiceError.notEnabled(name: vm.name) }
             if now {
                 guard service.isManaged else { throw ServiceError.noManager(name: vm.name) }
                 try Systemctl.run(service.scope, ["stop", UnitFiles.instance(vm.name)])

@@ -73,6 +73,9 @@ struct UnitFiles {
     /// Whether `vm`, and not another one of its name, starts with the host.
     func isEnabled(_ vm: VM) -> Bool { isLink(wants(vm.name)) && (store(ofEnabled: vm.name) ?? vm.store) == vm.store }
 
+    /// Whether somebody who enabled or disabled `vm` was killed, and left a drop-in without a link.
+    func hasRest(of vm: VM) -> Bool { !isLink(wants(vm.name)) && store(ofEnabled: vm.name) == vm.store }
+
     /// The store that a unit's drop-in names.
     private func store(ofEnabled name: String) -> String? {
         guard let bytes = try? VM.read(dropIn(name), limit: 1 << 16) else { return nil }
@@ -108,6 +111,7 @@ struct UnitFiles {
         let path = self.dropIn(vm.name)
         let text = try dropIn.text()
         try makeDirectories(above: path)
+        removeLeftovers(in: dropInDirectory(vm.name))
         do throws(DurableFileError) {
             try DurableFile.write(Array(text.utf8), to: path, access: .byUmask)
         } catch { throw .file(path: path, operation: "write", reason: error.reason) }
@@ -122,18 +126,29 @@ struct UnitFiles {
     ///
     /// - Returns: what was done, in words.
     func disable(_ vm: VM) throws(ServiceError) -> [String] {
-        guard isEnabled(vm) else { throw .notEnabled(name: vm.name) }
+        guard isEnabled(vm) || hasRest(of: vm) else { throw .notEnabled(name: vm.name) }
+        var words: [String] = []
         let link = wants(vm.name)
-        try remove(link)
-        var words = ["removed the link \(link)"]
+        // First: a link without its drop-in would start whatever VM has the name where the unit looks for it.
+        if isLink(link) {
+            try remove(link)
+            words.append("removed the link \(link)")
+        }
         let path = dropIn(vm.name)
+        removeLeftovers(in: dropInDirectory(vm.name))
         if access(path, F_OK) == 0 {
             try remove(path)
             words.append("removed \(path)")
-            // Somebody else's drop-ins may be there.
-            rmdir(dropInDirectory(vm.name))
         }
+        // Somebody else's drop-ins may be there.
+        rmdir(dropInDirectory(vm.name))
         return words
+    }
+
+    /// What a process left that was killed while it wrote a drop-in.
+    private func removeLeftovers(in directory: String) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        where DurableFile.isTemporary(name: name) { unlink("\(directory)/\(name)") }
     }
 
     private func remove(_ path: String) throws(ServiceError) {
