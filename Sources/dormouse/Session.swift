@@ -18,6 +18,8 @@ final class Session: Sendable {
         var isStarted = false
         /// A stop that came while no machine ran.
         var stop: StopReason?
+        /// What is done when the host is shut down, and waits for this process.
+        var hostGoesDown: (@Sendable () -> Void)?
         /// Whether an end has to be orderly: before that, nothing was changed yet.
         var isUnderWay = false
     }
@@ -51,6 +53,11 @@ final class Session: Sendable {
         terminal = Terminal(descriptor: STDIN_FILENO)
         try SignalWatcher(
             terminal: terminal, wake: { [self] in wake() }, press: { [self] in press($0) },
+            hostGoesDown: { [self] in
+                guard let body = shared.withLock(\.hostGoesDown) else { return false }
+                body()
+                return true
+            },
             stop: { [self] in stop(.signal($0)) },
             // Before the guest runs, the terminal is not its.
             resume: { [self] in if shared.withLock({ $0.isStarted }) { _ = terminal?.claim() } }
@@ -97,6 +104,10 @@ final class Session: Sendable {
         for laboratory in options.laboratory { configuration.laboratory.add(laboratory) }
         return try VirtualMachine(configuration, events: events, backend: EmulatorBackend(engine: options.engine))
     }
+
+    /// Has `body` called, by the thread that takes signals, when the service manager says that the host goes down, or
+    /// the terminal is gone.
+    func whenHostGoesDown(_ body: @escaping @Sendable () -> Void) { shared.withLock { $0.hostGoesDown = body } }
 
     /// From here on something is kept of the run, and a signal that is to end it lets it end in order.
     func begin() { shared.withLock { $0.isUnderWay = true } }

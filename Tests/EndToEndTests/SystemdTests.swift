@@ -101,6 +101,72 @@ extension EndToEnd {
                 ])
         }
 
+        private static let shutdown = #"""
+            #!/bin/bash
+            say() { echo "host: $*"; }
+            create() {
+                truncate -s 512M "/srv/$1.img"
+                dormouse create "$1" --kernel /guest/vmlinuz --initrd /guest/initramfs.cpio --memory 512 \
+                    --disk "/srv/$1.img" --firmware acpi --append "console=ttyAMA0 panic=1 dormouse.mib=4 dormouse.test=$2"
+                printf '\n[host]\ntimeout = "%s"\nmemory-max = "1G"\n' "$3" >>"/root/.local/share/dormouse/vms/$1/vm.toml"
+            }
+            detach() {
+                dormouse start "$1" --detach --hibernate-with-host --wait-for "$2" --timeout 900
+                say "$1: $?"
+            }
+            if [ ! -e /test/again ]; then
+                touch /test/again
+                create background-1 buttons 15m
+                create terminal buttons 15m
+                create deaf idle 5s
+                detach background-1 'waiting for a button'
+                detach deaf 'dormouse: idle'
+                # Its terminal goes when this script does.
+                tail -f /dev/null | script -qfc 'dormouse start terminal --hibernate-with-host' /test/typescript >/dev/null &
+                until dormouse logs terminal | grep -q 'waiting for a button'; do sleep 0.5; done
+                for vm in background-1 terminal deaf; do
+                    process=$(cat "/root/.local/share/dormouse/vms/$vm/lock")
+                    place=$(sed 's,.*::,,' "/proc/$process/cgroup")
+                    limits="$(systemctl show -P MemoryMax "${place##*/}") $(systemctl show -P TimeoutStopUSec "${place##*/}")"
+                    say "$vm: ${place#"${place%/*/*}"} $limits" | sed "s/$process/N/"
+                done
+                systemctl reboot
+            else
+                for vm in background-1 terminal deaf; do say "$vm is $(dormouse status "$vm")"; done
+                dormouse logs deaf --source dormouse | sed 's/^dormouse: /host: /'
+                for vm in background-1 terminal; do
+                    dormouse start "$vm" --detach --wait-for 'resumed, sha256 ok' --timeout 900
+                    say "$vm resumes: $?"
+                    dormouse kill "$vm"
+                done
+                systemctl poweroff
+            fi
+            """#
+
+        @Test(
+            "Guests of runs that no unit started hibernate with the host: in the background, and at a terminal that goes"
+        )
+        func shutdown() throws {
+            let host = try HostContainer(
+                try Scratch("systemd-shutdown"), script: Self.shutdown, files: try Self.files("system"))
+            let said = try host.run(minutes: 10)
+            try #require(said.count == 2, "\(said)")
+            #expect(
+                said[0] == [
+                    "background-1: 0", "deaf: 0",
+                    "background-1: /dormouse.slice/dormouse-background-1-N.scope 1073741824 31min 40s",
+                    "terminal: /dormouse.slice/dormouse-terminal-N.scope 1073741824 31min 40s",
+                    "deaf: /dormouse.slice/dormouse-deaf-N.scope 1073741824 1min 50s",
+                ])
+            for words in [
+                "background-1 is hibernated", "terminal is hibernated", "deaf is powered-off",
+                "background-1 resumes: 0", "terminal resumes: 0", "VM deaf: its power button is pressed instead",
+                "VM deaf: its run is ended by SIGTERM",
+            ] {
+                #expect(said[1].contains(words), "\(said[1])")
+            }
+        }
+
         private static let user =
             beginning + #"""
                 as_user() {

@@ -22,9 +22,13 @@ final class SignalWatcher: Sendable {
     /// What presses a button. SIGPWR asks an init to power off, too.
     private static let buttonSignals: [Int32: MachineButton] = [SIGPWR: .power, SIGUSR2: .sleep]
 
+    /// What a service manager sends that waits for the run when the host goes down. It is ignored by others.
+    private static let hostSignal = TransientScope.signal
+
     private let terminal: Terminal?
     private let wake: @Sendable () -> Void
     private let press: @Sendable (MachineButton) -> Void
+    private let hostGoesDown: @Sendable () -> Bool
     private let stop: @Sendable (Int32) -> Void
     private let resume: @Sendable () -> Void
 
@@ -42,16 +46,19 @@ final class SignalWatcher: Sendable {
     ///   - terminal: gets its own modes while the process is stopped.
     ///   - wake: wakes a suspended guest.
     ///   - press: presses a button of the machine.
+    ///   - hostGoesDown: the host is being shut down, and waits, or the terminal is gone. Returns false if that means
+    ///     nothing to the run.
     ///   - stop: ends the run because of a signal, by its number.
     ///   - resume: the process goes on after it was stopped.
     init(
         terminal: Terminal?, wake: @escaping @Sendable () -> Void,
-        press: @escaping @Sendable (MachineButton) -> Void, stop: @escaping @Sendable (Int32) -> Void,
-        resume: @escaping @Sendable () -> Void
+        press: @escaping @Sendable (MachineButton) -> Void, hostGoesDown: @escaping @Sendable () -> Bool,
+        stop: @escaping @Sendable (Int32) -> Void, resume: @escaping @Sendable () -> Void
     ) {
         self.terminal = terminal
         self.wake = wake
         self.press = press
+        self.hostGoesDown = hostGoesDown
         self.stop = stop
         self.resume = resume
     }
@@ -65,7 +72,7 @@ final class SignalWatcher: Sendable {
     private static var watched: sigset_t {
         var set = sigset_t()
         sigemptyset(&set)
-        let others = [wakingSignal] + buttonSignals.keys
+        let others = [wakingSignal, hostSignal] + buttonSignals.keys
         for number in endingSignals + jobSignals + others where !isIgnored(number) { sigaddset(&set, number) }
         return set
     }
@@ -91,6 +98,10 @@ final class SignalWatcher: Sendable {
                 resume()
             case Self.wakingSignal:
                 wake()
+            case Self.hostSignal:
+                _ = hostGoesDown()
+            // The terminal of one that is to hibernate with the host goes at the same time.
+            case SIGHUP where hostGoesDown(): break
             case SIGPWR, SIGUSR2:
                 if let button = Self.buttonSignals[number] { press(button) }
             default:

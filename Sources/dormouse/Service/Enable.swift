@@ -79,7 +79,7 @@ struct Enable: ParsableCommand {
                 throw ServiceError.noManager(name: vm.name)
             }
             Message.write("VM \(vm.name) starts with the \(service.scope.words)")
-            if service.user, let user = Self.userWithoutLinger {
+            if service.user, let user = Systemctl.userWithoutLinger {
                 Message.write(
                     "that is at the first login; with the host it starts after `loginctl enable-linger \(user)`")
             }
@@ -91,13 +91,6 @@ struct Enable: ParsableCommand {
         var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
         let count = readlink("/proc/self/exe", &target, target.count)
         return count > 0 ? String(validating: target.prefix(count), as: UTF8.self) : nil
-    }
-
-    /// The user, if the manager of theirs does not start with the host.
-    private static var userWithoutLinger: String? {
-        guard let entry = getpwuid(geteuid()), let name = entry.pointee.pw_name else { return nil }
-        let user = String(cString: name)
-        return access("/var/lib/systemd/linger/\(user)", F_OK) == 0 ? nil : user
     }
 }
 

@@ -18,6 +18,10 @@ enum ServiceError: AttributedError {
     /// There is no manager that runs.
     case noManager(name: String)
     case systemctl(arguments: [String], reason: String)
+    /// There is no manager that could say that the host goes down.
+    case noShutdown
+    /// A run cannot be given to the manager that runs.
+    case scope(reason: String)
     /// A unit cannot have it.
     case unspeakable(path: String)
 
@@ -39,13 +43,18 @@ enum ServiceError: AttributedError {
             "systemd does not run here, so that VM \(name) cannot be started or stopped by it; leave --now out"
         case .systemctl(let arguments, let reason):
             "`systemctl \(arguments.joined(separator: " "))` failed (\(reason)); what it said is above, `journalctl` may have more"
+        case .noShutdown:
+            "systemd does not run here, or not for this user, so that nobody says when the host goes down; leave "
+                + "--hibernate-with-host out"
+        case .scope(let reason):
+            "systemd cannot be asked to wait for this run (\(reason)); leave --hibernate-with-host out"
         case .unspeakable(let path): "\(path.debugDescription) cannot be named in a unit; give it another name"
         }
     }
 
     var isHosts: Bool {
         switch self {
-        case .file, .systemctl: true
+        case .file, .systemctl, .scope: true
         default: false
         }
     }

@@ -12,6 +12,13 @@ enum Systemctl {
         }
     }
 
+    /// The user, if the manager of theirs does not start with the host and ends with the last logout.
+    static var userWithoutLinger: String? {
+        guard let entry = getpwuid(geteuid()), let name = entry.pointee.pw_name else { return nil }
+        let user = String(cString: name)
+        return access("/var/lib/systemd/linger/\(user)", F_OK) == 0 ? nil : user
+    }
+
     /// Runs it, and waits for its end. What it says goes to standard error.
     static func run(_ scope: UnitScope, _ arguments: [String]) throws(ServiceError) {
         let words = (scope == .user ? ["--user"] : []) + arguments

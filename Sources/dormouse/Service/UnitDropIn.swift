@@ -18,8 +18,8 @@ struct UnitDropIn {
 
     /// What the unit has.
     static let unitExecutable = "/usr/bin/dormouse"
-    private static let unitTimeoutSeconds = 120
-    private static let unitRule = VMConfiguration.LastResort.stop
+    static let unitTimeoutSeconds = 120
+    static let unitRule = VMConfiguration.LastResort.stop
     /// What SIGTERM and SIGKILL may take, and what else there is to do.
     private static let endingSeconds = 60
     private static let marginSeconds = 40

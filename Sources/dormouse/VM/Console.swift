@@ -60,7 +60,7 @@ private final class ConsoleSession: Sendable {
         self.terminal = terminal
         wakeUp = try WakeUp()
         try SignalWatcher(
-            terminal: terminal, wake: {}, press: { _ in },
+            terminal: terminal, wake: {}, press: { _ in }, hostGoesDown: { false },
             stop: { number in
                 terminal?.release()
                 _exit(ExitCode.signal(number).rawValue)

@@ -45,6 +45,12 @@ struct Start: ParsableCommand {
     )
     var verifyDisks = false
 
+    @Flag(
+        help: ArgumentHelp(
+            "Hibernate the guest when the host is shut down, as `enable` has it, for a VM that is not enabled: systemd waits "
+                + "for it."))
+    var hibernateWithHost = false
+
     @OptionGroup(title: "Options of --detach") var detached: DetachOptions
 
     func validate() throws {
@@ -71,6 +77,8 @@ struct Start: ParsableCommand {
         let session = try Session(options)
         let supervision = Supervision(manager, log: session.log)
         let lock = try vm.lock()
+        // The unit of one that has a unit has it so.
+        if hibernateWithHost, manager.0 == nil { try HostShutdown(vm: vm).beAwaited(session) }
         let surroundings = try VMSurroundings(vm, session, supervision, handover: try detached.handover(vm))
         do {
             return try start(vm, lock, session, surroundings)

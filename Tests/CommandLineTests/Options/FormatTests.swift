@@ -59,11 +59,11 @@ struct FormatTests {
     @Test("status and wait tell programs what the list does, of one that rests and of one that runs")
     func listing() async throws {
         let vm = try await TestVM(.idle, append: "seconds=600", disks: 1)
-        func listing(_ command: [String]) async throws -> Listing {
+        @Sendable func listing(_ command: [String]) async throws -> Listing {
             try JSONDecoder().decode(
                 Listing.self, from: Data(try await run(vm, command, ["--format", "json"]).output.utf8))
         }
-        func list() async throws -> [Listing] {
+        @Sendable func list() async throws -> [Listing] {
             try JSONDecoder().decode(
                 [Listing].self, from: Data(try await run(vm, ["list"], ["--format", "json"]).output.utf8))
         }
