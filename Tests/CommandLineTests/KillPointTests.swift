@@ -66,9 +66,6 @@ struct KillPointTests {
         Verb(
             words: ["discard", "vm"], guest: sleeper, before: [start],
             allowed: ["hibernated", "unknown", "powered-off"], after: "powered-off"),
-        Verb(
-            words: ["restore-image", "vm"], guest: sleeper, before: [start, (["discard", "vm"], 0)],
-            allowed: ["hibernated", "unknown", "powered-off"], after: "hibernated"),
         Verb(words: ["enable", "vm", "--root", "HOST"], allowed: ["defined"], after: "defined"),
         Verb(
             words: ["disable", "vm", "--root", "HOST"], before: [(["enable", "vm", "--root", "HOST"], 0)],
