@@ -5,6 +5,7 @@
 // more of them.
 
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -13,6 +14,14 @@ import Testing
     .needs(
         Guest.areBuilt && Program.strace != nil, "there are no guests, or no strace: run Guests/build, scripts/setup"))
 struct ServerKillTests {
+    /// What is done with the VM before the request.
+    enum Step: Sendable {
+        /// It is started, and its run ends by itself.
+        case run
+        /// It is started, and runs on. It is its own process, which goes on when others are killed.
+        case begin
+    }
+
     /// A request, the states that the VM may be in when somebody was killed, and the one that it is in at last.
     struct Request: Sendable, CustomTestStringConvertible {
         var method: String
@@ -20,13 +29,33 @@ struct ServerKillTests {
         var body: String?
         var status: Int
         var makes = false
+        var guest: (guest: Guest, append: String) = (.systemOff2, "end=off2")
+        var hasDisk = false
+        var before: [Step] = []
         var allowed: Set<String?>
         var after: String?
+        /// Another VM that may be there, or is there instead.
+        var other: String?
 
-        var testDescription: String { "\(method) \(path)" }
+        var testDescription: String { "\(method) \(path) \(other == nil ? "" : body ?? "")" }
+
+        static func post(
+            _ verb: String, _ body: String = "{}", _ guest: (guest: Guest, append: String) = (.systemOff2, "end=off2"),
+            hasDisk: Bool = false, before: [Step] = [], allowed: Set<String?>, after: String?, other: String? = nil,
+            status: Int = 200
+        ) -> Request {
+            Request(
+                method: "POST", path: "/v1/vms/vm/\(verb)", body: body, status: status, guest: guest, hasDisk: hasDisk,
+                before: before, allowed: allowed, after: after, other: other)
+        }
     }
 
-    private static let creation = #"{"name": "vm", "kernel": "\#(Guest.systemOff2.path)", "memory": "64M"}"#
+    private static let creation =
+        #"{"name": "vm", "kernel": "\#(Guest.systemOff2.path)", "memory": "64M", "append": "end=off2"}"#
+    private static let idle = (guest: Guest.idle, append: "seconds=600")
+    private static let sleeper = (guest: Guest.sleeper, append: "cycles=1")
+    /// The guest cannot be asked, and is ended instead.
+    private static let demand = #"{"timeout": 0, "then": "kill"}"#
 
     static let requests = [
         Request(
@@ -35,8 +64,26 @@ struct ServerKillTests {
         Request(
             method: "DELETE", path: "/v1/vms/vm?force=true", body: nil, status: 204, allowed: ["defined", nil],
             after: nil),
+        .post("bump", allowed: ["defined"], after: "defined"),
+        .post("start", allowed: ["defined", "unknown", "hibernated"], after: "hibernated"),
+        .post("start", before: [.run], allowed: ["unknown", "hibernated"], after: "hibernated"),
+        // Its run is ended in order, which is no failure of the power.
+        .post("hibernate", demand, idle, before: [.begin], allowed: ["running", "powered-off"], after: "powered-off"),
+        .post("stop", demand, idle, before: [.begin], allowed: ["running", "powered-off"], after: "powered-off"),
+        .post("pause", "{}", idle, before: [.begin], allowed: ["running", "paused"], after: "paused"),
+        .post("rename", #"{"name": "new"}"#, allowed: ["defined", nil], after: nil, other: "new", status: 201),
+        .post(
+            "copy", #"{"name": "new", "by": "full"}"#, hasDisk: true, allowed: ["defined"], after: "defined",
+            other: "new", status: 201),
+        .post(
+            "copy", #"{"name": "new", "by": "overlay"}"#, hasDisk: true, allowed: ["defined"], after: "defined",
+            other: "new", status: 201),
+        .post(
+            "discard", "{}", sleeper, hasDisk: true, before: [.run],
+            allowed: ["hibernated", "unknown", "powered-off"], after: "powered-off"),
         Request(
-            method: "POST", path: "/v1/vms/vm/bump", body: "{}", status: 200, allowed: ["defined"], after: "defined"),
+            method: "PATCH", path: "/v1/vms/vm", body: #"{"hibernation.on-change": "keep"}"#, status: 200,
+            allowed: ["defined"], after: "defined"),
     ]
 
     private static let calls =
@@ -56,7 +103,7 @@ struct ServerKillTests {
                 let comment: Comment = "killed before \(call) \(number)"
                 let server = try TestServer()
                 try server.make("other", .systemOff2)
-                if !request.makes { try server.expect(201, "POST", "/v1/vms", Self.creation) }
+                if !request.makes { try prepare(server, request) }
                 let other = try files(server)
                 server.kill()
 
@@ -69,20 +116,27 @@ struct ServerKillTests {
                 if isThere { first = try? ask(server, request, key: "first") }
                 server.kill()
                 undisturbed += first == request.status ? 1 : 0
-                #expect(request.allowed.contains(try state(server)), comment)
+                let state = try settled(server)
+                #expect(request.allowed.contains(state), "\(state ?? "none"), \(comment)")
 
                 try server.start()
                 let again = try ask(server, request, key: "first")
-                // Nobody knows, the process was killed, or it was done, then or now.
-                #expect([request.status, 409, 500].contains(again), "\(again), \(comment)")
+                // Nobody knows, the process was killed, or it was done, then or now. One whose process had taken the VM
+                // away before it was killed finds it gone.
+                #expect(([request.status, 409, 500] + (request.after == nil ? [404] : [])).contains(again), comment)
                 if first == request.status { #expect(again == request.status, comment) }
-                #expect(request.allowed.contains(try state(server)), comment)
+                let next = try settled(server)
+                #expect(request.allowed.contains(next), "\(next ?? "none"), \(comment)")
                 let said = try server.ask("GET", "/v1/vms/vm")
                 let words = said.status == 404 ? nil : try said.decoded(VMReply.self).state
-                #expect(try words == state(server), comment)
+                #expect(words == next, comment)
+                if request.method == "POST", request.path.hasSuffix("rename") {
+                    #expect(try (next == nil) != (self.state(server, "new") == nil), comment)
+                }
 
                 _ = try ask(server, request, key: "second")
-                #expect(try state(server) == request.after, comment)
+                #expect(try settled(server) == request.after, comment)
+                if let new = request.other { #expect(try self.state(server, new) == "defined", comment) }
                 #expect(try files(server) == other, comment)
                 number += 1
             }
@@ -93,9 +147,39 @@ struct ServerKillTests {
         try server.ask(request.method, request.path, request.body, headers: ["Idempotency-Key: \(key)"]).status
     }
 
-    /// What the command says of the VM; nil if there is none.
-    private func state(_ server: TestServer) throws -> String? {
-        let (code, output, _) = try Program.run(Program.dormouse, ["status", "vm", "--store", server.store])
+    /// Has the VM be what the request needs.
+    private func prepare(_ server: TestServer, _ request: Request) throws {
+        try server.make("vm", request.guest.guest, append: request.guest.append, disk: request.hasDisk)
+        for step in request.before {
+            switch step {
+            case .begin: try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
+            case .run:
+                try server.expect(200, "POST", "/v1/vms/vm/start")
+                try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60")
+            }
+        }
+    }
+
+    /// What the command says of the VM when a run that ends by itself has ended.
+    private func settled(_ server: TestServer) throws -> String? {
+        while let state = try state(server) {
+            let isOnItsWay = try ["starting", "hibernating", "stopping"].contains(state) || isAboutToEnd(server, state)
+            guard isOnItsWay else { return state }
+            usleep(20_000)
+        }
+        return nil
+    }
+
+    /// Whether it is the guest that ends by itself at once that runs.
+    private func isAboutToEnd(_ server: TestServer, _ state: String) throws -> Bool {
+        guard state == "running" else { return false }
+        let configuration = try String(contentsOfFile: "\(server.store)/vm/vm.toml", encoding: .utf8)
+        return !configuration.contains("seconds=600")
+    }
+
+    /// What the command says of a VM; nil if there is none.
+    private func state(_ server: TestServer, _ name: String = "vm") throws -> String? {
+        let (code, output, _) = try Program.run(Program.dormouse, ["status", name, "--store", server.store])
         return code == 64 ? nil : output.trimmingCharacters(in: .newlines)
     }
 
