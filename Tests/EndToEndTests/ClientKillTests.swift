@@ -67,7 +67,7 @@ extension EndToEnd {
                     #expect(try status(vm) == end, comment)
                     number += 1
                     // Of what it does again and again while it waits the first times are enough.
-                    if number > 12 { break }
+                    if number > (Self.isNightly ? 12 : 4) { break }
                 }
             }
         }
