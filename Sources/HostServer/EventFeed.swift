@@ -1,7 +1,7 @@
 // The events of several VMs as one sequence, which can be left and taken up again.
 //
-// Responsible for: where one is, as a text that a client keeps: the number of the last event of each VM. Not responsible
-// for: when somebody looks.
+// Responsible for: where one is, as a text that a client keeps: the number of the last event of each VM. Not
+// responsible for: when somebody looks.
 
 import HostSupport
 import KeptVMs

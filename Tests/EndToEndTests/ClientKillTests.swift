@@ -1,5 +1,5 @@
-// Who asks a guest to hibernate or to power off, and is killed; and whose VM is killed meanwhile. Guests without buttons
-// are in CommandLineTests.
+// Who asks a guest to hibernate or to power off, and is killed; and whose VM is killed meanwhile. Guests without
+// buttons are in CommandLineTests.
 
 import Foundation
 import TestSupport

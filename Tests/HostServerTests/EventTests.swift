@@ -122,8 +122,8 @@ struct EventTests {
         let begin = ContinuousClock.now
         usleep(4_000_000)
         let count = try sleeps(server.processID) - before
-        // A server without streams wakes five times a second, and one that looks again five times for each of them, with
-        // several threads. A machine that is busy may be late.
+        // A server without streams wakes five times a second, and one that looks again five times for each of them,
+        // with several threads. A machine that is busy may be late.
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
         #expect(Double(count) <= 15 * seconds + 15, "it slept \(count) times in \(seconds) s")
 

@@ -1,8 +1,8 @@
 // A bank of NOR flash (CFI, Intel command set): two chips of 16 bits side by side, as firmware's boards have them.
 //
-// Responsible for: the bank behind its `GuestROM`, and the order in which its contents are stored. While it is read as an
-// array, loads and instruction fetches find that memory and never come here; stores, and loads in the other modes, do.
-// Not responsible for: where the contents come from, and what makes them last (`FlashStorage`).
+// Responsible for: the bank behind its `GuestROM`, and the order in which its contents are stored. While it is read as
+// an array, loads and instruction fetches find that memory and never come here; stores, and loads in the other modes,
+// do. Not responsible for: where the contents come from, and what makes them last (`FlashStorage`).
 
 import Hypervisor
 import Synchronization

@@ -1,7 +1,8 @@
-// A disk that UEFI starts something from: a FAT12 file system with one EFI application, which says a text and powers off.
+// A disk that UEFI starts something from: a FAT12 file system with one EFI application, which says a text and powers
+// off.
 //
-// "FAT: General Overview of On-Disk Format" 1.03 has the file system, and the PE Format of Microsoft's documentation the
-// application. The file system is on the whole disk, which UEFI takes as a disk without partitions.
+// "FAT: General Overview of On-Disk Format" 1.03 has the file system, and the PE Format of Microsoft's documentation
+// the application. The file system is on the whole disk, which UEFI takes as a disk without partitions.
 
 import Bytes
 import Foundation
