@@ -26,8 +26,8 @@ struct CloudInitTests {
         let disks = try (0..<30).flatMap { ["--disk", try directory.file("disk\($0).img", sector)] }
         let options = ["--kernel", Guest.idle.path, "--store", "\(directory.path)/store"]
         let refused = try await Command.run(["create", "vm", "--cloud-init"] + disks + options)
-        #expect(refused.exitCode == 64 && refused.error.contains("31 disks are too many"), "\(refused.error)")
-        #expect(refused.errorLines.count == 1)
+        #expect(refused.exitCode == 64, "\(refused.error)")
+        #expect(refused.errorLines.last?.contains("31 disks are too many") == true, "\(refused.error)")
         #expect(try await Command.run(["list", "--store", "\(directory.path)/store"]).output == "")
         #expect(try await Command.run(["create", "vm", "--cloud-init"] + disks.dropLast(2) + options).exitCode == 0)
     }
