@@ -49,7 +49,7 @@ struct CopyTests {
 
     @Test("Nobody writes to the disk below an overlay: while one of the VMs runs not even who may write it")
     func protected() async throws {
-        let vm = try await TestVM(.idle, append: "seconds=60", disks: 1)
+        let vm = try await TestVM(.idle, append: "seconds=3600", disks: 1)
         #expect(try await copy(vm, "--overlay").exitCode == 0)
         var status = stat()
         #expect(stat(vm.disks[0], &status) == 0 && status.st_mode & 0o222 == 0)

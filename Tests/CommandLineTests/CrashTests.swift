@@ -14,7 +14,7 @@ struct CrashTests {
         "It ends at once, says so in one line, lets go of its VM, and nobody knows how the run ended",
         arguments: signals)
     func crash(number: Int32, name: String) async throws {
-        let vm = try await TestVM(.idle, append: "seconds=600", disks: 1)
+        let vm = try await TestVM(.idle, append: "seconds=3600", disks: 1)
         // With the runtime's backtracer, which takes its time.
         let environment = Environment.inherit.updating(["SWIFT_BACKTRACE": "enable=yes"])
         let result = try await Command.run(["start", TestVM.name, "--store", vm.store], environment: environment) {

@@ -16,7 +16,7 @@ struct EscalationTests {
     private func outcome(
         _ verb: String, _ options: [String], change: (TestVM) throws -> Void = { _ in }
     ) async throws -> (asked: Finished, run: Finished) {
-        let vm = try await TestVM(.idle, append: "seconds=600", disks: 1)
+        let vm = try await TestVM(.idle, append: "seconds=3600", disks: 1)
         try change(vm)
         let asked = Box<Finished>()
         let run = try await Command.run(["start", TestVM.name, "--store", vm.store]) { running in
@@ -95,7 +95,7 @@ struct EscalationTests {
 
     @Test("A process that hears nothing any more is killed")
     func deaf() async throws {
-        let vm = try await TestVM(.idle, append: "seconds=600", disks: 1)
+        let vm = try await TestVM(.idle, append: "seconds=3600", disks: 1)
         let code = Box<ExitCode>()
         let run = try await Command.run(["start", TestVM.name, "--store", vm.store]) { running in
             let isIdle = try await running.waits(for: "idle")

@@ -32,7 +32,7 @@ struct FollowTests {
 
     @Test("A VM whose guest is idle wakes for its guest only: once a second for a time that is far off")
     func rest() async throws {
-        let vm = try await TestVM(.idle, append: "seconds=600", disks: 1)
+        let vm = try await TestVM(.idle, append: "seconds=3600", disks: 1)
         _ = try await Command.run(["start", "vm", "--store", vm.store]) { running in
             #expect(try await running.waits(for: "idle"))
             try await Self.expectQuiet(running.process)
@@ -81,7 +81,7 @@ struct FollowTests {
         "Who follows a log sleeps until something is said, and until the run ends, however it does",
         arguments: [SIGTERM, SIGKILL])
     func logs(signal: Int32) async throws {
-        let vm = try await TestVM(.idle, append: "seconds=600", disks: 1)
+        let vm = try await TestVM(.idle, append: "seconds=3600", disks: 1)
         let ran = try await Command.run(["start", "vm", "--store", vm.store]) { guest in
             #expect(try await guest.waits(for: "idle"))
             let followed = try await Command.run(["logs", "vm", "--follow", "--store", vm.store]) { running in

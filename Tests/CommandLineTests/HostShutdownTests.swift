@@ -62,7 +62,7 @@ struct HostShutdownTests {
 
     @Test("The manager's signal means nothing to any other run")
     func signal() async throws {
-        let vm = try await TestVM(.idle, append: "seconds=600", disks: 1)
+        let vm = try await TestVM(.idle, append: "seconds=3600", disks: 1)
         let run = try await Command.run(["start", "vm", "--store", vm.store]) { running in
             let isIdle = try await running.waits(for: "idle")
             #expect(isIdle)

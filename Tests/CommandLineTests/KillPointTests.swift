@@ -40,7 +40,7 @@ struct KillPointTests {
     }
 
     private static let start = (words: ["start", "vm"], exitCode: Int32(40))
-    private static let idle = (guest: Guest.idle, append: "seconds=600")
+    private static let idle = (guest: Guest.idle, append: "seconds=3600")
     private static let sleeper = (guest: Guest.sleeper, append: "cycles=1")
 
     static let verbs: [Verb] = [
@@ -150,7 +150,7 @@ struct KilledVMTests {
         arguments: [["wait"], ["stop"], ["hibernate"], ["pause"], ["status"], ["logs", "--follow"], ["console"]],
         [0, 100, 400])
     func client(verb: [String], milliseconds: Int) async throws {
-        let vm = try await TestVM(.idle, append: "seconds=600", disks: 1)
+        let vm = try await TestVM(.idle, append: "seconds=3600", disks: 1)
         let run = try await Command.run(["start", TestVM.name, "--store", vm.store]) { running in
             #expect(try await running.waits(for: "idle"))
             // It hears nothing any more, so that who asks it waits.

@@ -16,7 +16,7 @@ struct PauseTests {
 
     @Test("A guest that is paused takes no CPU until it is told to go on, and can be ended meanwhile")
     func pause() async throws {
-        let vm = try await TestVM(.spin, append: "seconds=600", disks: 0)
+        let vm = try await TestVM(.spin, append: "seconds=3600", disks: 0)
         let ran = try await Command.run(["start", "vm", "--store", vm.store]) { running in
             while try await vm.run("status").output != "running\n" { try await Task.sleep(for: .milliseconds(20)) }
             #expect(try await vm.run("unpause").exitCode == 64)

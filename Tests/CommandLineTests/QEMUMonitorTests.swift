@@ -20,7 +20,7 @@ struct QEMUMonitorTests {
         let end = try await Command.run(
             [
                 "qemu", "-M", "virt", "-nographic", "-serial", "null", "-m", "64", "-kernel", guest, "-append",
-                "seconds=600", "-qmp",
+                "seconds=3600", "-qmp",
                 "unix:\(socket),server=on,wait=off",
             ] + options
         ) { _ in lines.set(try await Command.converse(socket, actions)) }
@@ -177,7 +177,7 @@ struct QEMUMonitorTests {
         let lines = Lines()
         let socket = socket
         let end = try await Command.run([
-            "qemu", "-nographic", "-serial", "null", "-m", "64", "-kernel", Guest.idle.path, "-append", "seconds=600",
+            "qemu", "-nographic", "-serial", "null", "-m", "64", "-kernel", Guest.idle.path, "-append", "seconds=3600",
             "-smp", "2", "-mon",
             "chardev=c,mode=control", "-chardev", "socket,id=c,path=\(socket),server=on,wait=off",
         ]) { running in
@@ -195,7 +195,7 @@ struct QEMUMonitorTests {
     func standardInput() async throws {
         let result = try await Command.run(
             [
-                "qemu", "-nographic", "-monitor", "stdio", "-kernel", Guest.idle.path, "-append", "seconds=600", "-m",
+                "qemu", "-nographic", "-monitor", "stdio", "-kernel", Guest.idle.path, "-append", "seconds=3600", "-m",
                 "64", "-uuid",
                 "01234567-89ab-cdef-0123-456789abcdef",
             ], input: "info status\nstop\ninfo status\nfoo\ninfo uuid\nq\n")
@@ -237,7 +237,7 @@ struct QEMUMonitorTests {
             python3 -c 'import socket, sys, subprocess
             s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(1)
             run = subprocess.Popen([sys.argv[2], "qemu", "-nographic", "-serial", "null", "-m", "64", "-kernel",
-                sys.argv[3], "-append", "seconds=600", "-monitor", "unix:" + sys.argv[1]])
+                sys.argv[3], "-append", "seconds=3600", "-monitor", "unix:" + sys.argv[1]])
             c = s.accept()[0]
             def prompt():
                 text = b""

@@ -117,7 +117,7 @@ struct RunTests {
     @Test("A signal ends a run that waits, cleanly", arguments: [SIGTERM, SIGINT, SIGHUP, SIGQUIT])
     func signals(number: Int32) async throws {
         let result = try await Command.run(
-            ["run", "--kernel", Guest.idle.path, "--append", "seconds=600"]
+            ["run", "--kernel", Guest.idle.path, "--append", "seconds=3600"]
         ) { running in
             let isIdle = try await running.waits(for: "idle")
             #expect(isIdle)
@@ -170,7 +170,7 @@ struct RunTests {
         let disk = try directory.file("disk.img", [UInt8](repeating: 0, count: 4096))
         for (option, exitCode) in [(disk, 64), ("\(disk),readonly=on", 0)] as [(String, Int32)] {
             let first = try await Command.run(
-                ["run", "--kernel", Guest.idle.path, "--append", "seconds=600", "--disk", option]
+                ["run", "--kernel", Guest.idle.path, "--append", "seconds=3600", "--disk", option]
             ) { running in
                 let isIdle = try await running.waits(for: "idle")
                 #expect(isIdle)

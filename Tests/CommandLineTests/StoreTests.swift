@@ -151,7 +151,7 @@ struct StoreTests {
 
     @Test("After callers took every descriptor, the control socket answers again", .timeLimit(.minutes(30)))
     func descriptors() async throws {
-        let vm = try await TestVM(.idle, append: "seconds=60", disks: 1)
+        let vm = try await TestVM(.idle, append: "seconds=3600", disks: 1)
         // Fewer than the silent callers that are heard at once.
         let script = """
             (ulimit -n 40; exec "$0" start vm --store "$1") </dev/null >"$2" 2>&1 & vm=$!

@@ -19,7 +19,7 @@ struct SupervisionTests {
         arguments: [false, true])
     func told(isAbstract: Bool) async throws {
         let manager = try NotificationSocket(isAbstract: isAbstract)
-        let vm = try await TestVM(.idle, append: "seconds=600", disks: 1)
+        let vm = try await TestVM(.idle, append: "seconds=3600", disks: 1)
         let environment = Self.environment(manager.name, watchdog: "200000")
         let run = try await Command.run(["start", TestVM.name, "--store", vm.store], environment: environment) {
             running in
@@ -84,7 +84,7 @@ struct SupervisionTests {
     @Test("passt is not asked to speak for its VM", .needsPasst)
     func children() async throws {
         let manager = try NotificationSocket(isAbstract: true)
-        let vm = try await TestVM(.idle, append: "seconds=600", disks: 1, options: ["--net", "user"])
+        let vm = try await TestVM(.idle, append: "seconds=3600", disks: 1, options: ["--net", "user"])
         let run = try await Command.run(
             ["start", TestVM.name, "--store", vm.store], environment: Self.environment(manager.name)
         ) { running in

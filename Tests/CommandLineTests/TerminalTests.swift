@@ -16,7 +16,7 @@ struct TerminalTests {
         let result = try await Subprocess.run(
             .name("setsid"),
             arguments: [
-                "--ctty", Command.path.string, "run", "--kernel", kernel, "--append", "seconds=600",
+                "--ctty", Command.path.string, "run", "--kernel", kernel, "--append", "seconds=3600",
             ],
             environment: Command.environment,
             input: .fileDescriptor(terminal.slave, closeAfterSpawningProcess: false),

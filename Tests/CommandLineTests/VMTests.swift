@@ -268,7 +268,7 @@ struct VMTests {
 
     @Test("A VM that runs is not started again, is listed as running, and says that it has no buttons")
     func running() async throws {
-        let vm = try await TestVM(.idle, append: "seconds=60", disks: 1)
+        let vm = try await TestVM(.idle, append: "seconds=3600", disks: 1)
         let store = vm.store
         let result = try await Command.run(["start", TestVM.name, "--store", store]) { running in
             #expect(try await running.waits(for: "idle"))

@@ -12,7 +12,7 @@ extension EndToEnd {
         func secondIsRefused() throws {
             let scratch = try Scratch("disk-in-use")
             let disk = try scratch.makeDisk(mebibytes: 1)
-            var machine = GuestMachine(.idle, "seconds=600")
+            var machine = GuestMachine(.idle, "seconds=3600")
             machine.disks = [disk]
             let first = try scratch.start(machine, "1-first")
             try first.waitForConsole("idle")

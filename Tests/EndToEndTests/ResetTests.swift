@@ -68,7 +68,7 @@ extension EndToEnd {
             .needs(BareMetalGuest.areThere, BareMetalGuest.whyNot))
         func stopsAtOnce() throws {
             let scratch = try Scratch("sigterm")
-            var machine = GuestMachine(.idle, "seconds=600")
+            var machine = GuestMachine(.idle, "seconds=3600")
             machine.disks = [try scratch.makeDisk(mebibytes: 1)]
             machine.cpus = 4
             let run = try scratch.start(machine, "1-stopped")

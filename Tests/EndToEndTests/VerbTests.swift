@@ -8,7 +8,7 @@ extension EndToEnd {
     @Suite("Verbs for scripts", .needs(BareMetalGuest.areThere, BareMetalGuest.whyNot))
     struct VerbTests {
         private func vm(_ name: String) throws -> KeptVM {
-            try KeptVM(try Scratch(name), GuestMachine(.idle, "seconds=600"), firmware: "dt")
+            try KeptVM(try Scratch(name), GuestMachine(.idle, "seconds=3600"), firmware: "dt")
         }
 
         /// Exit code and standard output of a verb.

@@ -31,7 +31,7 @@ struct EventTests {
         let server = try TestServer()
         let live = try server.events("/v1/events")
         try server.make("one", .systemOff2)
-        try server.make("two", .idle, append: "seconds=600")
+        try server.make("two", .idle, append: "seconds=3600")
         #expect(try live.next("state").decoded(State.self) == State(vm: "one", number: 1, state: "defined"))
         try server.expect(200, "POST", "/v1/vms/one/start")
         try server.expect(200, "POST", "/v1/vms/two/start", #"{"waitFor": "idle"}"#)
@@ -107,7 +107,7 @@ struct EventTests {
     @Test("A server whose streams have nothing to say sleeps, and wakes when they have")
     func quiet() throws {
         let server = try TestServer()
-        try server.make("vm", .idle, append: "seconds=600")
+        try server.make("vm", .idle, append: "seconds=3600")
         try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
         let events = try server.events("/v1/events?from=now")
         let own = try server.events("/v1/vms/vm/events?from=now")
@@ -146,7 +146,7 @@ struct EventTests {
     @Test("A console tells what was written before, one of its readers may write, and it ends with the run")
     func console() throws {
         let server = try TestServer()
-        try server.make("vm", .idle, append: "seconds=600")
+        try server.make("vm", .idle, append: "seconds=3600")
         try server.expect(409, "GET", "/v1/vms/vm/console")
         try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
         let writer = try server.events("/v1/vms/vm/console?write=true")

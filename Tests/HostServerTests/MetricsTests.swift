@@ -26,7 +26,8 @@ struct MetricsTests {
         // A network at whose other end somebody listens, and which this guest does not use.
         let network = try StreamSocket.listening(directory: server.directory, name: "network")
         defer { withExtendedLifetime(network) {} }
-        try server.make("idle", .idle, append: "seconds=600", fields: #""net": ["passt=\#(server.directory)/network"]"#)
+        try server.make(
+            "idle", .idle, append: "seconds=3600", fields: #""net": ["passt=\#(server.directory)/network"]"#)
         try server.expect(200, "POST", "/v1/vms/idle/start", #"{"waitFor": "idle"}"#)
         try server.expect(200, "POST", "/v1/vms/sleeper/start")
         try server.expect(200, "GET", "/v1/vms/sleeper/wait?timeout=60")
@@ -67,7 +68,7 @@ struct MetricsTests {
         try server.make("off", .systemOff2)
         try server.expect(200, "POST", "/v1/vms/off/start")
         try server.make(
-            "vm", .idle, append: "seconds=600", disk: true, fields: #""net": ["passt=\#(server.directory)/network"]"#)
+            "vm", .idle, append: "seconds=3600", disk: true, fields: #""net": ["passt=\#(server.directory)/network"]"#)
         try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
         let file = try TemporaryFile(try server.expect(200, "GET", "/metrics").body)
         let result = try Program.run(

@@ -40,7 +40,7 @@ struct PageTests {
         let browser = try page { _ in }
         let server = browser.server
         #expect(try !browser.evaluate(Bool.self, "document.getElementById('empty').hidden"))
-        try server.make("vm", .idle, append: "seconds=600")
+        try server.make("vm", .idle, append: "seconds=3600")
         try browser.wait(for: "\(text("list")) === 'vmdefined'")
         try browser.click("#list button")
         try browser.wait(for: "\(text("vm-name")) === 'vm' && \(text("life")).includes('made')")
@@ -119,7 +119,7 @@ struct PageTests {
     @Test("What is typed at the console goes to the guest in the order of the keys, and Shift+Tab ends that")
     func typing() throws {
         let browser = try page("#vm") { server in
-            try server.make("vm", .idle, append: "seconds=600")
+            try server.make("vm", .idle, append: "seconds=3600")
             try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
         }
         try browser.wait(for: "\(text("console-screen")).includes('idle') && view.writes")
@@ -156,7 +156,7 @@ struct PageTests {
     @Test("Lines of the guest are told to those who hear them, old ones and those of full-screen programs are not")
     func hearing() throws {
         let browser = try page("#vm") { server in
-            try server.make("vm", .idle, append: "seconds=600")
+            try server.make("vm", .idle, append: "seconds=3600")
             try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
         }
         try browser.wait(for: "\(text("console-screen")).includes('idle') && view.isLive")
@@ -179,7 +179,7 @@ struct PageTests {
     @Test("It fits narrow screens and wide ones, and text can be read in light and in dark", arguments: [360, 1280])
     func looks(width: Int) throws {
         let browser = try page("#vm") { server in
-            try server.make("vm", .idle, append: "seconds=600", disk: true)
+            try server.make("vm", .idle, append: "seconds=3600", disk: true)
             try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
         }
         try browser.wait(for: "\(text("console-screen")).includes('idle') && view.isLive")

@@ -52,7 +52,7 @@ struct ServerKillTests {
 
     private static let creation =
         #"{"name": "vm", "kernel": "\#(Guest.systemOff2.path)", "memory": "64M", "append": "end=off2"}"#
-    private static let idle = (guest: Guest.idle, append: "seconds=600")
+    private static let idle = (guest: Guest.idle, append: "seconds=3600")
     private static let sleeper = (guest: Guest.sleeper, append: "cycles=1")
     /// The guest cannot be asked, and is ended instead.
     private static let demand = #"{"timeout": 0, "then": "kill"}"#
@@ -174,7 +174,7 @@ struct ServerKillTests {
     private func isAboutToEnd(_ server: TestServer, _ state: String) throws -> Bool {
         guard state == "running" else { return false }
         let configuration = try String(contentsOfFile: "\(server.store)/vm/vm.toml", encoding: .utf8)
-        return !configuration.contains("seconds=600")
+        return !configuration.contains("seconds=3600")
     }
 
     /// What the command says of a VM; nil if there is none.

@@ -58,7 +58,7 @@ struct VerbTests {
     @Test("Each verb says 409 of a VM in whose state it means nothing, and the list names those that mean something")
     func prerequisites() throws {
         let server = try TestServer()
-        try server.make("vm", .idle, append: "seconds=600")
+        try server.make("vm", .idle, append: "seconds=3600")
         #expect(try Set(server.vm("vm").verbs).isSuperset(of: ["start", "remove", "rename", "set"]))
         for verb in ["stop", "hibernate", "kill"] {
             let problem = try server.expect(409, "POST", "/v1/vms/vm/\(verb)").decoded(ProblemReply.self)
@@ -81,7 +81,7 @@ struct VerbTests {
     @Test("A guest that has not said in time what was waited for runs on, and the answer is 202")
     func unsaid() throws {
         let server = try TestServer()
-        try server.make("vm", .idle, append: "seconds=600")
+        try server.make("vm", .idle, append: "seconds=3600")
         let start = try server.expect(202, "POST", "/v1/vms/vm/start", #"{"waitFor": "never said", "timeout": 0}"#)
         #expect(try start.decoded(OutcomeReply.self).vm.process != nil)
     }
@@ -147,7 +147,7 @@ struct VerbTests {
     @Test("Whoever kills the server, the VM or both finds the state right or unknown, and VMs that run go on")
     func kills() throws {
         let server = try TestServer()
-        try server.make("vm", .idle, append: "seconds=600")
+        try server.make("vm", .idle, append: "seconds=3600")
         try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
         let process = try #require(try server.vm("vm").process)
 
@@ -171,8 +171,8 @@ struct VerbTests {
     @Test("A VM whose process hangs is unknown, and holds up nothing that is said of others")
     func hanging() throws {
         let server = try TestServer()
-        try server.make("hung", .idle, append: "seconds=600")
-        try server.make("well", .idle, append: "seconds=600")
+        try server.make("hung", .idle, append: "seconds=3600")
+        try server.make("well", .idle, append: "seconds=3600")
         for name in ["hung", "well"] {
             try server.expect(200, "POST", "/v1/vms/\(name)/start", #"{"waitFor": "idle"}"#)
         }
@@ -195,7 +195,7 @@ struct VerbTests {
     @Test("A request with an id that comes again is answered as before, and does nothing twice")
     func again() throws {
         let server = try TestServer()
-        try server.make("vm", .idle, append: "seconds=600")
+        try server.make("vm", .idle, append: "seconds=3600")
         func start(_ key: String, _ body: String = #"{"waitFor": "idle"}"#) throws -> Reply {
             try server.ask("POST", "/v1/vms/vm/start", body, headers: ["Idempotency-Key: \(key)"])
         }
@@ -217,7 +217,7 @@ struct VerbTests {
     @Test("Of a request that a killed server had begun nobody knows what came of it, and it is not done again")
     func begun() throws {
         let server = try TestServer()
-        try server.make("vm", .idle, append: "seconds=600")
+        try server.make("vm", .idle, append: "seconds=3600")
         let connection = try server.connect()
         // Its answer does not come before the guest has said something that it never says.
         try connection.send(

@@ -58,7 +58,7 @@ struct FormatTests {
 
     @Test("status and wait tell programs what the list does, of one that rests and of one that runs")
     func listing() async throws {
-        let vm = try await TestVM(.idle, append: "seconds=600", disks: 1)
+        let vm = try await TestVM(.idle, append: "seconds=3600", disks: 1)
         @Sendable func listing(_ command: [String]) async throws -> Listing {
             try JSONDecoder().decode(
                 Listing.self, from: Data(try await run(vm, command, ["--format", "json"]).output.utf8))
