@@ -5,7 +5,7 @@ import Glibc
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Hibernating {
     @Suite("ACPI", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct ACPITests {
         private static let signature = ["--firmware", "acpi", "--hardware-signature", "c0ffee01"]

@@ -5,7 +5,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("A guest's agent", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct AgentTests {
         /// Answers what it is asked by lines of JSON, and counts pings as long as it lives.

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("The order in which UEFI starts devices", .needs(UEFI.isThere, UEFI.whyNot))
     struct BootOrderTests {
         private static func machine(_ scratch: Scratch, _ options: [String]) throws -> GuestMachine {

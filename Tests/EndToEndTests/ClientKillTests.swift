@@ -5,7 +5,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite(
         "SIGKILL while a guest is asked", .needs(LinuxGuest.areThere, LinuxGuest.whyNot),
         .needs(HostProgram.isThere("strace"), "there is no strace: run scripts/setup"))

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("PSCI from the inside", .needs(BareMetalGuest.areThere, BareMetalGuest.whyNot))
     struct ConformanceTests {
         /// What a command wrote, and how it ended.

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("Console", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct ConsoleTests {
         @Test("A shell in the guest does what is typed, and goes on after the end of the input")

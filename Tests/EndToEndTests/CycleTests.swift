@@ -9,7 +9,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("Many cycles", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct CycleTests {
         private static let environment = ProcessInfo.processInfo.environment

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("Detached VMs", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct DetachTests {
         private struct Event: Decodable {

@@ -3,7 +3,7 @@
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("Deterministic runs")
     struct DeterminismTests {
         @Test(

@@ -5,7 +5,7 @@ import Glibc
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("Disks", .needs(BareMetalGuest.areThere, BareMetalGuest.whyNot))
     struct DiskTests {
         @Test("A second machine on a disk that is in use is refused, in one line, and the first goes on")

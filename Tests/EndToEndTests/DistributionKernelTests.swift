@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite(
         "A distribution's disk with an older kernel", .enabled(if: Distribution.isWanted, Distribution.notWanted),
         .needs(UEFI.isThere, UEFI.whyNot), .needs(Distribution.isThere, Distribution.whyNot),

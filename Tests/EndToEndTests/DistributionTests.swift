@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite(
         "A distribution's disk", .enabled(if: Distribution.isWanted, Distribution.notWanted),
         .needs(UEFI.isThere, UEFI.whyNot), .needs(Distribution.isThere, Distribution.whyNot),

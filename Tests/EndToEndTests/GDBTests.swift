@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite(
         "GDB, with Linux", .needs(LinuxGuest.areThere, LinuxGuest.whyNot), .needs(GDB.isThere, GDB.whyNot))
     struct GDBTests {

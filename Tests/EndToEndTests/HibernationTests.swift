@@ -25,7 +25,7 @@ struct HibernationChain: CustomTestStringConvertible {
         }
 }
 
-extension EndToEnd {
+extension EndToEnd.Hibernating {
     @Suite("Hibernation", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct HibernationTests {
         @Test(

@@ -5,7 +5,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite(
         "The host's reboot", .enabled(if: Distribution.isWanted, Distribution.notWanted),
         .enabled(if: HostMachine.canRunDormouse, "the host is an x86-64 one"),

@@ -61,7 +61,7 @@ private struct QueueStorm: CustomTestStringConvertible {
     }
 }
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("Guests that hold up the end")
     struct HostileGuestTests {
         /// What is promised of every guest, but for the disks' own flush: these disks have nothing to flush.

@@ -5,7 +5,7 @@ import Hibernation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Hibernating {
     @Suite("Hibernation images", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct ImageTests {
         /// Boots a guest that hibernates.

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Hibernating {
     @Suite("Kept VMs of Linux", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct KeptVMTests {
         /// Seconds by which the guest's clock may be off after ten cycles: its dates have hundredths, and the host's

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("Kernels as they come", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct KernelFormatTests {
         private let guest = LinuxGuest.systemOff2

@@ -6,7 +6,7 @@ import Glibc
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("Linux and PSCI", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct LinuxPSCITests {
         @Test(

@@ -5,7 +5,7 @@ import Glibc
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("Networks", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct NetworkTests {
         private static let hasServer = HostProgram.isThere("python3")

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("Paused guests", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct PauseTests {
         @Test("A guest that is paused goes on to hibernate, and to power off, and finds its memory intact")

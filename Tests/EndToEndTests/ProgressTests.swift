@@ -4,7 +4,7 @@ import Glibc
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("Idle and busy guests")
     struct ProgressTests {
         /// Of one core of the host, for a guest that idles.

@@ -6,7 +6,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("QEMU's command line, with Linux", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct QEMULineTests {
         private let guest = LinuxGuest.systemOff2

@@ -5,7 +5,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("Shares of QEMU's command line, with Linux", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct QEMUShareTests {
         /// Debian's cloud kernels have no 9P.

@@ -35,7 +35,7 @@ struct LastCall: CustomTestStringConvertible {
     }
 }
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("SYSTEM_OFF2 from the inside", .needs(BareMetalGuest.areThere, BareMetalGuest.whyNot))
     struct SystemOff2Tests {
         @Test(

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite(
         "systemd", .enabled(if: Distribution.isWanted, Distribution.notWanted),
         .enabled(if: HostContainer.canBeMade, HostContainer.whyNotMade),

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("U-Boot", .needs(UBoot.isThere, UBoot.whyNot))
     struct UBootTests {
         /// What U-Boot finds, says and does, without a kernel.

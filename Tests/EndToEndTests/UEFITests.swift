@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("UEFI", .needs(LinuxGuest.areThere && UEFI.isThere, UEFI.whyNot))
     struct UEFITests {
         private static let isNightly = ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] != nil

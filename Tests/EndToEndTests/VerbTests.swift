@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("Verbs for scripts", .needs(BareMetalGuest.areThere, BareMetalGuest.whyNot))
     struct VerbTests {
         private func vm(_ name: String) throws -> KeptVM {

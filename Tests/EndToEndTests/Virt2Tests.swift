@@ -5,7 +5,7 @@ import Glibc
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("The model virt-2", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct Virt2Tests {
         private static let options = ["--model", "virt-2", "--firmware", "acpi"]

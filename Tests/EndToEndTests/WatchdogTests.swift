@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Running {
     @Suite("A watchdog, with Linux", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct WatchdogTests {
         /// Debian's cloud kernels have no drivers of watchdogs.

@@ -6,7 +6,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Hibernating {
     @Suite("Power cuts at UEFI's variables", .needs(UEFI.isThere, UEFI.whyNot))
     struct FlashPowerCutTests {
         private static let vendor = "6F1C5F3E-0A4D-4F7E-9D57-1D3C5A7B9E20"
@@ -69,7 +69,7 @@ extension EndToEnd {
             }
             #expect(stage == values.count)
             // The firmware reads some of them.
-            let count = Self.isNightly ? 24 : 4
+            let count = Self.isNightly ? 24 : 2
             for index in 0..<count {
                 let cut = tears[index * (tears.count - 1) / (count - 1)]
                 let expected = try #require(recording.variables(cut))
@@ -110,7 +110,7 @@ extension EndToEnd {
                 return [0, 1, count / 2, count - 1].map { FlashCut(write: index, tornBytes: $0) }
                     + [-1, 1, 2].map { FlashCut(write: index + $0) }
             }.filter { recording.writes.indices.contains($0.write) }
-            let count = Self.isNightly ? critical.count : 6
+            let count = Self.isNightly ? critical.count : 3
             for index in 0..<count {
                 let cut = critical[index * (critical.count - 1) / (count - 1)]
                 let booted = try Self.boot(recording.flash(cut), scratch, "2-\(cut.write)-\(cut.tornBytes)")

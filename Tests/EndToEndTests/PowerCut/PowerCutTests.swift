@@ -19,8 +19,8 @@ struct PowerCutPart: CustomTestStringConvertible {
     /// Points that are spread over a run, in all its parts.
     static func points(_ phase: PowerCutPhase) -> Int {
         switch phase {
-        case .hibernation: isNightly ? 600 : 80
-        case .resume: isNightly ? 400 : 80
+        case .hibernation: isNightly ? 600 : 40
+        case .resume: isNightly ? 400 : 40
         }
     }
 
@@ -32,7 +32,7 @@ struct PowerCutPart: CustomTestStringConvertible {
     private static let isNightly = ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] == "1"
 }
 
-extension EndToEnd {
+extension EndToEnd.Hibernating {
     @Suite(
         "Power cuts", .needs(LinuxGuest.areThere, LinuxGuest.whyNot), .needs(Ext4.isThere, Ext4.whyNot))
     struct PowerCutTests {

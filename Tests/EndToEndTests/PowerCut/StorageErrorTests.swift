@@ -22,7 +22,7 @@ struct StorageError: CustomTestStringConvertible {
     ]
 }
 
-extension EndToEnd {
+extension EndToEnd.Hibernating {
     @Suite(
         "Storage that fails", .needs(LinuxGuest.areThere, LinuxGuest.whyNot),
         .needs(Ext4.isThere, Ext4.whyNot))
