@@ -25,12 +25,16 @@ struct KillPointTests {
         var makes = false
         /// Whether the VM runs. It is its own process, which goes on when the verb is killed.
         var isRunning = false
+        /// Whether it is paused then.
+        var isPaused = false
         /// The states that the VM may be in; nil: there is no such VM.
         var allowed: Set<String?>
         /// The state once the verb was repeated.
         var after: String?
         /// Another name that the VM may have instead, or what the verb makes.
         var other: String?
+        /// Whether the VM's process is there once the verb was repeated.
+        var runsOn: Bool { after == "running" || after == "paused" }
         /// Whether it changes units of a service manager, in a directory that is `HOST` in words.
         var changesUnits: Bool { words.contains("HOST") }
 
@@ -84,6 +88,12 @@ struct KillPointTests {
             allowed: ["running", "powered-off"], after: "powered-off"),
         Verb(words: ["pause", "vm"], guest: idle, isRunning: true, allowed: ["running", "paused"], after: "paused"),
         Verb(
+            words: ["unpause", "vm"], guest: idle, isRunning: true, isPaused: true, allowed: ["paused", "running"],
+            after: "running"),
+        Verb(
+            words: ["restore-image", "vm"], guest: sleeper, before: [start, (["discard", "vm"], 0)],
+            allowed: ["powered-off", "unknown", "hibernated"], after: "hibernated"),
+        Verb(
             words: ["repair", "vm"], before: [start, (["break"], 0)], allowed: ["broken", "defined"],
             after: "defined"),
     ]
@@ -132,9 +142,9 @@ struct KillPointTests {
                 if verb.after == nil, let other = verb.other { #expect(settled[other] != nil, comment) }
                 #expect(try await fixture.digest() == others, comment)
                 if verb.changesUnits { #expect(try await fixture.units() == units, comment) }
-                if verb.after == "paused" { _ = try await fixture.run(["kill", "vm"]) }
+                if verb.runsOn { _ = try await fixture.run(["kill", "vm"]) }
                 for name in settled.keys where name != "bystander" {
-                    let state = verb.after == "paused" ? "unknown" : settled[name] ?? ""
+                    let state = verb.runsOn ? "unknown" : settled[name] ?? ""
                     try await fixture.check(name, state, comment)
                 }
                 number += 1
@@ -253,9 +263,10 @@ private final class Fixture: Sendable {
     /// Makes everything as it was, but for the number of the disks' files, which says nothing.
     func reset() async throws { try await shell(#"rm -rf "$1/work" && cp -a "$1/as-it-was" "$1/work""#) }
 
-    /// Starts the VM, which runs on.
+    /// Starts the VM, which runs on, or is paused.
     func begin() async throws {
         try await expect(0, ["start", "vm", "--detach", "--wait-for", "idle", "--timeout", "600"])
+        if verb.isPaused { try await expect(0, ["pause", "vm"]) }
     }
 
     /// What is given to the command.

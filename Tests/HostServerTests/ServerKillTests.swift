@@ -20,6 +20,8 @@ struct ServerKillTests {
         case run
         /// It is started, and runs on. It is its own process, which goes on when others are killed.
         case begin
+        /// Something is asked for, and done.
+        case ask(String)
     }
 
     /// A request, the states that the VM may be in when somebody was killed, and the one that it is in at last.
@@ -71,6 +73,9 @@ struct ServerKillTests {
         .post("hibernate", demand, idle, before: [.begin], allowed: ["running", "powered-off"], after: "powered-off"),
         .post("stop", demand, idle, before: [.begin], allowed: ["running", "powered-off"], after: "powered-off"),
         .post("pause", "{}", idle, before: [.begin], allowed: ["running", "paused"], after: "paused"),
+        .post(
+            "unpause", "{}", idle, before: [.begin, .ask("pause")], allowed: ["paused", "running"], after: "running"),
+        .post("kill", "{}", idle, before: [.begin], allowed: ["running", "unknown"], after: "unknown"),
         .post("rename", #"{"name": "new"}"#, allowed: ["defined", nil], after: nil, other: "new", status: 201),
         .post(
             "copy", #"{"name": "new", "by": "full"}"#, hasDisk: true, allowed: ["defined"], after: "defined",
@@ -81,6 +86,9 @@ struct ServerKillTests {
         .post(
             "discard", "{}", sleeper, hasDisk: true, before: [.run],
             allowed: ["hibernated", "unknown", "powered-off"], after: "powered-off"),
+        .post(
+            "restore-image", "{}", sleeper, hasDisk: true, before: [.run, .ask("discard")],
+            allowed: ["powered-off", "unknown", "hibernated"], after: "hibernated"),
         Request(
             method: "PATCH", path: "/v1/vms/vm", body: #"{"hibernation.on-change": "keep"}"#, status: 200,
             allowed: ["defined"], after: "defined"),
@@ -152,6 +160,7 @@ struct ServerKillTests {
         try server.make("vm", request.guest.guest, append: request.guest.append, disk: request.hasDisk)
         for step in request.before {
             switch step {
+            case .ask(let verb): try server.expect(200, "POST", "/v1/vms/vm/\(verb)")
             case .begin: try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
             case .run:
                 try server.expect(200, "POST", "/v1/vms/vm/start")
