@@ -6,13 +6,13 @@
 enum CreateOptions {
     private static let texts = [
         "model", "kernel", "kernel-format", "initrd", "memory", "append", "psci-version", "conduit", "psci", "firmware",
-        "uefi-vars", "hardware-signature", "generation-id", "uuid", "hostname", "user", "sleep-button", "clock",
+        "uefi-vars", "boot", "hardware-signature", "generation-id", "uuid", "hostname", "user", "sleep-button", "clock",
         "console", "watchdog", "on-change", "hibernate-for", "on-expiry", "disk-hash", "hibernate",
         "user-data",
     ]
     private static let lists = ["disk", "net", "ssh-key", "package", "run"]
     private static let flags = ["agent", "cloud-init"]
-    private static let numbers = ["cpus": 1...64, "seed": 0...Int(Int32.max)]
+    private static let numbers = ["boot-menu": 0...65, "cpus": 1...64, "seed": 0...Int(Int32.max)]
 
     /// All keys, and the VM's name.
     static let keys = (["name"] + texts + lists + flags + numbers.keys).sorted()

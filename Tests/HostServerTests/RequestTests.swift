@@ -40,6 +40,7 @@ struct RequestTests {
         Wrong(body: #"{"name": "vm", "cpus": "two", "kernel": "/k"}"#, status: 422, reason: "invalid"),
         Wrong(body: #"{"name": "vm", "cpus": 1e300, "kernel": "/k"}"#, status: 422, reason: "invalid"),
         Wrong(body: #"{"name": "vm", "kernel": "/k\u0000"}"#, status: 422, reason: "invalid"),
+        Wrong(body: #"{"name": "vm", "kernel": "/k", "boot-menu": 66}"#, status: 422, reason: "invalid"),
         Wrong(body: #"{"name": "--help", "kernel": "/k"}"#, status: 422, reason: "invalid"),
         Wrong(body: #"{"name": "vm", "kernel": "/no/such/kernel"}"#, status: 422, reason: "invalid"),
     ]

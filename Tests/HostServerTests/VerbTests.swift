@@ -55,6 +55,17 @@ struct VerbTests {
         #expect(kept.text.contains("resumed"), "\(kept.text)")
     }
 
+    @Test("A VM is made with the order in which UEFI starts things")
+    func bootOrder() throws {
+        let server = try TestServer()
+        let code = "\(server.directory)/code.fd"
+        #expect(FileManager.default.createFile(atPath: code, contents: Data(count: 1 << 20)))
+        let fields = #""firmware": "uefi=\#(code)", "boot": "disk0", "boot-menu": 3"#
+        try server.make("vm", .idle, disk: true, fields: fields)
+        let made = try String(contentsOfFile: "\(server.store)/vm/vm.toml", encoding: .utf8)
+        #expect(made.contains("boot = [ 'disk0' ]") && made.contains("boot-menu = 3"), "\(made)")
+    }
+
     @Test("Each verb says 409 of a VM in whose state it means nothing, and the list names those that mean something")
     func prerequisites() throws {
         let server = try TestServer()
