@@ -17,6 +17,9 @@ struct List: ParsableCommand {
 
     @OptionGroup var output: FormatOptions
 
+    @Flag(name: .shortAndLong, help: "All VMs, not only those that run: what is listed without it, too.")
+    var all = false
+
     func run() throws {
         Command.run {
             let store = try storeOptions.location
