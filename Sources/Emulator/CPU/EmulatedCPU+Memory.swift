@@ -136,7 +136,7 @@ extension EmulatedCPU {
         entry.writeTag = mayWrite && allowsUnaligned && !isWatched ? page : TLBEntry.invalidTag
         // The contiguous hint is not taken: each page of such a range has entries of its own, as the architecture
         // allows.
-        context.noteFilled(privilege)
+        context.noteFilled(privilege, page)
         context.noteSize(translation.sizeShift, at: page)
     }
 

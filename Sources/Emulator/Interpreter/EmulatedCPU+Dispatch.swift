@@ -155,7 +155,7 @@ extension EmulatedCPU {
         // The PC is aligned, without a tag, and translates: `fetchAddress` has seen to it.
         entry[0] = pc
         entry[1] = UInt64(UInt(bitPattern: block.base))
-        context.noteExecuted(mode: mode)
+        context.noteExecuted(pc, mode: mode)
         // A debugger's breakpoints are at virtual addresses, and blocks that end before one are not for everybody.
         if !debugger.isActive { knownBlocks.insert(block, at: physical, mode: mode) }
         return block

@@ -38,20 +38,32 @@ enum JumpCache {
         for mode in BlockMode.all { cache.storeBytes(of: ~0, toByteOffset: offset(of: mode), as: UInt64.self) }
     }
 
-    static func invalidate(page: UInt64, mode: BlockMode, in cache: UnsafeMutableRawPointer) {
-        // The page's instructions have consecutive entries.
-        empty(entry(page & TLBGeometry.pageMask, mode: mode, in: cache), entriesPerPage, mode: mode, in: cache)
-    }
-
-    static func invalidateAll(mode: BlockMode, in cache: UnsafeMutableRawPointer) {
-        empty(cache + offset(of: mode), entryCount, mode: mode, in: cache)
-    }
-
-    private static func empty(
-        _ first: UnsafeMutableRawPointer, _ count: Int, mode: BlockMode, in cache: UnsafeMutableRawPointer
-    ) {
-        memset(first, 0, count * 16)
-        // Safe: the part is inside the cache. If its first entry was another page's, that is looked up once more.
+    /// Empties the entries at `places` in the part for `mode`.
+    static func invalidate(_ places: Places, mode: BlockMode, in cache: UnsafeMutableRawPointer) {
+        var left = places.rawValue
+        while left != 0 {
+            // Neighbours at once.
+            let first = left.trailingZeroBitCount
+            let count = (~(left >> first)).trailingZeroBitCount
+            // Safe: places are in the part, which is inside the cache.
+            memset(cache + (offset(of: mode) + first * placeByteCount), 0, count * placeByteCount)
+            left &= ~((1 << count - 1) << first)
+        }
+        guard !places.isEmpty else { return }
+        // If the first entry was another page's, that is looked up once more.
         cache.storeBytes(of: ~0, toByteOffset: offset(of: mode), as: UInt64.self)
+    }
+}
+
+extension JumpCache {
+    private static let placeByteCount = entriesPerPage * 16
+
+    /// Where in a part a page's blocks have their entries. A page has one place, which others share with it.
+    struct Places: OptionSet {
+        let rawValue: UInt32
+
+        init(rawValue: UInt32) { self.rawValue = rawValue }
+
+        init(ofPage address: UInt64) { rawValue = 1 << UInt32(truncatingIfNeeded: address >> 12 & 15) }
     }
 }

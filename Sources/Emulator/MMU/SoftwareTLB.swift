@@ -112,19 +112,20 @@ final class TranslationContext {
     private static let victimOffset =
         AccessPrivilege.count * initialTableBytes + instructionPageBytes + JumpCache.byteCount
     private static let filterOffset = victimOffset + victimBytes
-    private static let byteCount = filterOffset + 2 * AddressFilter.byteCount
+    private static let filledOffset = filterOffset + 2 * AddressFilter.byteCount
+    private static let byteCount = filledOffset + AccessPrivilege.count * FilledEntries.byteCount
     /// Where the next victim goes.
     @exclusivity(unchecked) private var nextVictim = 0
 
     /// Sizes (log2) larger than 4 KiB of which some page may be held, one bit each, and which pages of those.
     @exclusivity(unchecked) private var largeSizes: UInt64 = 0
     private let largePages: AddressFilter
-    /// Tables that may hold anything, by `AccessPrivilege`.
-    @exclusivity(unchecked) private var filled = InlineArray<3, Bool>(repeating: true)
+    /// What the tables may hold, by `AccessPrivilege`.
+    @exclusivity(unchecked) private var filled: InlineArray<3, FilledEntries>
     /// Which pages may have entries in the jump cache: those that instructions were fetched from.
     private let executedPages: AddressFilter
-    /// Whether the part of the jump cache for a mode, and the instruction pages, may hold anything.
-    @exclusivity(unchecked) private var hasExecuted = InlineArray<4, Bool>(repeating: false)
+    /// What the part of the jump cache for each mode may hold, and whether the instruction pages may hold anything.
+    @exclusivity(unchecked) private var executed = InlineArray<4, JumpCache.Places>(repeating: [])
     @exclusivity(unchecked) private var hasFetched = true
     /// Whether anything may lead to ROM, which may become a device.
     @exclusivity(unchecked) var holdsROM = false
@@ -138,6 +139,9 @@ final class TranslationContext {
         memory = pointer
         tables = InlineArray { index in
             TLBTable(base: pointer + index * Self.initialTableBytes, entryCount: TLBGeometry.initialEntryCount)
+        }
+        filled = InlineArray { index in
+            FilledEntries(at: pointer + Self.filledOffset + index * FilledEntries.byteCount, isUnknown: true)
         }
         largePages = AddressFilter(at: pointer + Self.filterOffset)
         executedPages = AddressFilter(at: pointer + Self.filterOffset + AddressFilter.byteCount)
@@ -175,6 +179,8 @@ final class TranslationContext {
             guard let table = tables[index].grown() else { continue }
             if !isInitial(tables[index]) { tables[index].unmap() }
             tables[index] = table
+            // Each has another place.
+            filled[index].forget()
         }
     }
 
@@ -188,7 +194,7 @@ final class TranslationContext {
             tables[index] = TLBTable(
                 base: memory + index * Self.initialTableBytes, entryCount: TLBGeometry.initialEntryCount)
             // What was in it before it grew still is.
-            filled[index] = true
+            filled[index].forget()
         }
     }
 
@@ -260,23 +266,26 @@ final class TranslationContext {
         hasFetched = true
         // From here on translated code may put the page's blocks into the jump cache.
         executedPages.insert(address, sizeLog2: TLBGeometry.pageShift)
-        noteExecuted(mode: BlockMode(isEL0: level == 0, stackIsMisaligned: false))
+        noteExecuted(address, mode: BlockMode(isEL0: level == 0, stackIsMisaligned: false))
         noteSize(sizeLog2, at: address)
     }
 
-    /// Remembers that the jump cache may get entries for `mode`, of pages that are known.
-    func noteExecuted(mode: BlockMode) { hasExecuted[mode.index] = true }
+    /// Remembers that the jump cache may get entries for `mode`, of the page of `address`, which is known.
+    func noteExecuted(_ address: UInt64, mode: BlockMode) {
+        executed[mode.index].formUnion(JumpCache.Places(ofPage: address))
+    }
 
     // MARK: Filling
 
-    /// Remembers that the table for `privilege` got an entry.
-    func noteFilled(_ privilege: AccessPrivilege) { filled[privilege.rawValue] = true }
+    /// Remembers that the table for `privilege` got an entry for `address`.
+    func noteFilled(_ privilege: AccessPrivilege, _ address: UInt64) {
+        filled[privilege.rawValue].insert(table(privilege).index(of: address))
+    }
 
     /// Calls `body` with every entry of the tables that may hold anything.
     private func forEachEntry(_ body: (TLBEntry) -> Void) {
-        for privilege in [AccessPrivilege.el1, .el1WithoutPAN, .el0] where filled[privilege.rawValue] {
-            let table = table(privilege)
-            for index in 0..<table.entryCount { body(table.entry(at: index)) }
+        for privilege in [AccessPrivilege.el1, .el1WithoutPAN, .el0] where !filled[privilege.rawValue].isEmpty {
+            filled[privilege.rawValue].forEach(in: table(privilege), body)
             for index in 0..<Self.victimCount { body(victim(privilege, index)) }
         }
     }
@@ -292,10 +301,9 @@ final class TranslationContext {
     // MARK: Invalidating
 
     func invalidateAll() {
-        for index in tables.indices where filled[index] {
-            tables[index].invalidateAll()
+        for index in tables.indices where !filled[index].isEmpty {
+            filled[index].empty(tables[index])
             displacements[index] = 0
-            filled[index] = false
         }
         invalidateJumpCache()
         if hasFetched {
@@ -303,7 +311,7 @@ final class TranslationContext {
             executedPages.removeAll()
             hasFetched = false
         }
-        for mode in BlockMode.all { hasExecuted[mode.index] = false }
+        for mode in BlockMode.all { executed[mode.index] = [] }
         memset(memory + Self.victimOffset, 0xFF, Self.victimBytes)
         largeSizes = 0
         largePages.removeAll()
@@ -312,7 +320,7 @@ final class TranslationContext {
 
     /// The pages that instructions are fetched from stay known, and may get entries again at any time.
     func invalidateJumpCache() {
-        for mode in BlockMode.all where hasExecuted[mode.index] { JumpCache.invalidateAll(mode: mode, in: jumpCache) }
+        for mode in BlockMode.all { JumpCache.invalidate(executed[mode.index], mode: mode, in: jumpCache) }
     }
 
     /// Drops what translates `address`.
@@ -338,8 +346,9 @@ final class TranslationContext {
         let instruction = instructionPage(page)
         if instruction[0] & TLBGeometry.pageMask == page { instruction[0] = ~0 }
         if executedPages.mayContain(page, sizeLog2: TLBGeometry.pageShift) {
-            for mode in BlockMode.all where hasExecuted[mode.index] {
-                JumpCache.invalidate(page: page, mode: mode, in: jumpCache)
+            let places = JumpCache.Places(ofPage: page)
+            for mode in BlockMode.all where executed[mode.index].contains(places) {
+                JumpCache.invalidate(places, mode: mode, in: jumpCache)
             }
         }
     }

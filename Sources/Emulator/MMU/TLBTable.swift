@@ -38,6 +38,11 @@ struct TLBTable {
         TLBEntry(base: base + Int(truncatingIfNeeded: address >> TLBGeometry.indexShift & UInt64(indexMask)))
     }
 
+    /// Which entry that is.
+    func index(of address: UInt64) -> Int {
+        Int(truncatingIfNeeded: address >> TLBGeometry.pageShift) & (entryCount - 1)
+    }
+
     func entry(at index: Int) -> TLBEntry { TLBEntry(base: base + index * TLBEntry.byteCount) }
 
     func invalidateAll() { memset(base, 0xFF, byteCount) }

@@ -21,7 +21,7 @@ struct TLBTableTests {
         // Two addresses with one place, in turn; and one elsewhere.
         let far: UInt64 = 0x7000_0000_3000
         fill(context.entry(.el0, far), page: far)
-        context.noteFilled(.el0)
+        context.noteFilled(.el0, far)
         let distance = UInt64(first.entryCount) << TLBGeometry.pageShift
         var turns = 0
         while !context.isCrowded {
@@ -29,6 +29,7 @@ struct TLBTableTests {
             let entry = context.entry(.el0, page)
             if turns > 0 { context.keepVictim(entry, .el0) }
             fill(entry, page: page)
+            context.noteFilled(.el0, page)
             turns += 1
             try #require(turns < 1_000_000)
         }
@@ -47,6 +48,28 @@ struct TLBTableTests {
         context.startOver()
         #expect(context.table(.el0).base == first.base)
         #expect(!context.entry(.el0, far).isValid)
+    }
+
+    @Test(
+        "All that was filled is emptied, and loses its writes, whether it is listed or too much for that",
+        arguments: [1, FilledEntries.limit, FilledEntries.limit + 1, 3 * TLBGeometry.initialEntryCount])
+    func filled(count: Int) {
+        let context = TranslationContext()
+        let pages = (0..<count).map { UInt64(0x5000_0000_0000) + UInt64($0) * 5 << TLBGeometry.pageShift }
+        // Twice, as after the first time nothing is listed any more.
+        for _ in 0..<2 {
+            for page in pages {
+                let entry = context.entry(.el1, page)
+                fill(entry, page: page)
+                entry.writeTag = page
+                context.noteFilled(.el1, page)
+            }
+            context.dropWrites()
+            #expect(pages.allSatisfy { context.entry(.el1, $0).writeTag == TLBEntry.invalidTag })
+            #expect(pages.contains { context.entry(.el1, $0).readTag == $0 })
+            context.invalidateAll()
+            #expect((0..<context.table(.el1).entryCount).allSatisfy { !context.table(.el1).entry(at: $0).isValid })
+        }
     }
 
     @Test("A table of the largest size stays as it is, however crowded")

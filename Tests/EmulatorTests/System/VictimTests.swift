@@ -19,7 +19,7 @@ struct VictimTests {
         let context = TranslationContext()
         let entry = context.entry(privilege, Self.page)
         fill(entry, Self.page, Self.physicalPage)
-        context.noteFilled(privilege)
+        context.noteFilled(privilege, Self.page)
         context.noteSize(sizeLog2, at: Self.page)
         context.keepVictim(entry, privilege)
         fill(entry, Self.rival, Self.physicalPage + 0x1000)
