@@ -71,13 +71,24 @@ public final class StreamSocket: Sendable {
 
     /// Connects to `name` in `directory`.
     ///
+    /// A process that hangs takes no connections, and once its queue is full the next one would wait without end: that
+    /// is an error after a second (`StreamSocketError.isUnanswered`).
+    ///
     /// - Parameters:
     ///   - directory: where the socket is.
     ///   - name: the socket's name there.
     public static func connected(directory: String, name: String) throws(StreamSocketError) -> StreamSocket {
         let socket = try make()
+        // unix(7): connect heeds the limit for sending, and zero is none.
+        socket.limitSending(timeval(tv_sec: 1, tv_usec: 0))
         try at(directory, name, socket) { connect($0, $1, $2) }
+        socket.limitSending(timeval())
         return socket
+    }
+
+    private func limitSending(_ limit: timeval) {
+        var limit = limit
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 
     private static func make() throws(StreamSocketError) -> StreamSocket {
@@ -302,6 +313,9 @@ public struct StreamSocketError: Error, Equatable {
     /// Of errno(3); nil if it is not the host's word.
     public var code: Int32?
     public var reason: String
+
+    /// Whether somebody listens there, but takes no connections.
+    public var isUnanswered: Bool { code == EAGAIN }
 
     init(code: Int32) {
         self.code = code

@@ -17,7 +17,10 @@ extension VM {
         let socket: StreamSocket
         do throws(StreamSocketError) {
             socket = try .connected(directory: path, name: Self.consoleName)
-        } catch { throw .notRunning(name: name) }
+        } catch {
+            guard error.isUnanswered else { throw .notRunning(name: name) }
+            throw .control(name: name, reason: "it takes no connections")
+        }
         guard socket.write(line: role.rawValue) else { throw .control(name: name, reason: "it is gone") }
         switch socket.readLine(milliseconds: Self.answerMilliseconds) {
         case .text(let line):

@@ -115,7 +115,10 @@ extension VM {
         let socket: StreamSocket
         do throws(StreamSocketError) {
             socket = try .connected(directory: path, name: "control")
-        } catch { throw .notRunning(name: name) }
+        } catch {
+            guard error.isUnanswered else { throw .notRunning(name: name) }
+            throw .control(name: name, reason: "it takes no connections")
+        }
         guard socket.write(line: verb.rawValue) else { throw .control(name: name, reason: "it is gone") }
         return PendingReply(name: name, socket: socket, patience: patience ?? Self.lineMilliseconds)
     }
