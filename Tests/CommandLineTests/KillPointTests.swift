@@ -91,9 +91,6 @@ struct KillPointTests {
             words: ["unpause", "vm"], guest: idle, isRunning: true, isPaused: true, allowed: ["paused", "running"],
             after: "running"),
         Verb(
-            words: ["restore-image", "vm"], guest: sleeper, before: [start, (["discard", "vm"], 0)],
-            allowed: ["powered-off", "unknown", "hibernated"], after: "hibernated"),
-        Verb(
             words: ["repair", "vm"], before: [start, (["break"], 0)], allowed: ["broken", "defined"],
             after: "defined"),
     ]
@@ -180,6 +177,21 @@ struct KilledVMTests {
         }
         #expect(run.signal == SIGKILL)
         #expect(try await vm.run("status").output == "unknown\n")
+    }
+
+    @Test("How an earlier run ended is not taken for the end of one that was killed")
+    func laterRun() async throws {
+        let vm = try await TestVM(.idle, append: "seconds=0", disks: 1)
+        #expect(try await vm.start().exitCode == 0)
+        #expect(try await vm.run("wait").output == "0\n")
+        try vm.edit("append = 'seconds=0'", "append = 'seconds=3600'")
+        let run = try await Command.run(["start", TestVM.name, "--store", vm.store]) { running in
+            #expect(try await running.waits(for: "idle"))
+            running.send(SIGKILL)
+        }
+        #expect(run.signal == SIGKILL)
+        #expect(try await vm.run("wait").output == "unknown\n")
+        #expect(try await !vm.run("wait", ["--json"]).output.contains("lastEnd"))
     }
 }
 

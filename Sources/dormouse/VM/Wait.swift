@@ -43,7 +43,9 @@ struct Wait: ParsableCommand {
                     Message.write("VM \(vm.name) still runs")
                     return .noReaction
                 }
-                let end = try vm.state().lastEnd
+                let state = try vm.state()
+                // Of a run that ended without a word nobody knows more; the last end is then that of one before.
+                let end = state.run == nil ? state.lastEnd : nil
                 if output.isJSON {
                     let phase = try VMPhase(vm)
                     let listing = VMListing(vm, phase, state: phase.state(of: vm), lastEnd: end)
