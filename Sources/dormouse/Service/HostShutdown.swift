@@ -27,7 +27,8 @@ struct HostShutdown {
                 defer { isAsked = true }
                 return isAsked
             }
-            if !wasAsked { hibernate(rules) }
+            // A guest that did not react may be asked again: a terminal can go days before the host.
+            if !wasAsked { hibernate(rules) { isAsked.withLock { $0 = false } } }
         }
         var place = TransientScope(vm: vm, process: getpid())
         place.rules = rules
@@ -41,16 +42,20 @@ struct HostShutdown {
     }
 
     /// In a thread of its own: the guest is asked as from elsewhere, and the run ends meanwhile.
-    private func hibernate(_ rules: VMConfiguration.Host) {
+    private func hibernate(_ rules: VMConfiguration.Host, _ whenItGoesOn: @escaping @Sendable () -> Void) {
         let seconds = (try? rules.timeoutSeconds()) ?? UnitDropIn.unitTimeoutSeconds
         let escalation = Escalation(vm, timeoutSeconds: seconds, then: rules.then ?? UnitDropIn.unitRule)
         do {
             try HostThread.start {
+                defer { whenItGoesOn() }
                 Message.write("the host goes down, or the terminal is gone: VM \(vm.name) is to hibernate")
                 do throws(HostError) {
                     _ = try escalation.hibernate(waking: false)
                 } catch { Message.write(Command.words(error)) }
             }
-        } catch { Message.write("\(error); VM \(vm.name) cannot be asked to hibernate") }
+        } catch {
+            Message.write("\(error); VM \(vm.name) cannot be asked to hibernate")
+            whenItGoesOn()
+        }
     }
 }
