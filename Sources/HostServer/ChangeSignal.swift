@@ -52,6 +52,8 @@ final class ChangeSignal: Sendable {
         let descriptor = try watch.duplicate()
         do {
             return try await NIOPipeBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                // inotify(7) gives no part of an event: a buffer that follows small reads becomes too small for a name.
+                .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 4096))
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try channel.pipeline.syncOperations.addHandler(Handler(continuation: continuation))
