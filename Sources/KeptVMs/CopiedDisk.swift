@@ -46,11 +46,11 @@ extension CopiedDisk {
             let base = try OverlayBase(path: disk.path, format: disk.diskFormat)
             let place = try Place(of: disk.path, in: directory, isDevice: DiskReader.isBlockDevice(disk.path))
             let path = try place.make(for: names.copy, .qcow2) { path throws(DiskImageError) in
-                try base.create(at: path)
+                try make(base, at: path)
             }
             do throws(DiskImageError) {
                 let owners = try place.make(for: names.owner, .qcow2) { path throws(DiskImageError) in
-                    try base.create(at: path)
+                    try make(base, at: path)
                 }
                 return CopiedDisk(original: disk.path, path: path, ownersPath: owners, format: .qcow2)
             } catch {
@@ -58,6 +58,17 @@ extension CopiedDisk {
                 throw error
             }
         } catch { throw .disk(reason: error.description) }
+    }
+
+    /// Makes an overlay that can be opened: one may be that much above others that nobody reads it any more.
+    private static func make(_ base: OverlayBase, at path: String) throws(DiskImageError) {
+        try base.create(at: path)
+        do throws(DiskImageError) {
+            _ = try DiskReader(path: path, format: .qcow2)
+        } catch {
+            _ = unsafe unlink(path)
+            throw error
+        }
     }
 
     /// Copies a disk.

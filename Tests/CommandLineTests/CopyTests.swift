@@ -47,6 +47,23 @@ struct CopyTests {
         #expect(try bytes(vm.disks[0]) == before)
     }
 
+    @Test("A copy whose disk would lie on too many others is refused, and all that were made start")
+    func chain() async throws {
+        let vm = try await TestVM(.idle, append: "seconds=0", disks: 1)
+        var count = 0
+        var last = try await vm.run("copy", ["copy0", "--overlay"])
+        while last.exitCode == 0 && count < 40 {
+            count += 1
+            last = try await vm.run("copy", ["copy\(count)", "--overlay"])
+        }
+        #expect((8..<40).contains(count) && last.errorLines.count == 1, "\(count): \(last.error)")
+        for name in [TestVM.name, "copy\(count - 1)"] {
+            let start = try await Command.run(["start", name, "--store", vm.store])
+            #expect(start.exitCode == 0, "\(start.error)")
+        }
+        #expect(try await !Command.run(["list", "--store", vm.store]).output.contains("copy\(count)"))
+    }
+
     @Test("Nobody writes to the disk below an overlay: while one of the VMs runs not even who may write it")
     func protected() async throws {
         let vm = try await TestVM(.idle, append: "seconds=3600", disks: 1)
