@@ -48,6 +48,18 @@ extension EndToEnd.Running {
             #expect(read.console.contains("dormouse=armv8-qemu-arm"))
         }
 
+        @Test("An order that it would not heed is refused", arguments: [["--boot", "disk0"], ["--boot-menu", "3"]])
+        func order(options: [String]) throws {
+            let scratch = try Scratch("u-boot-order")
+            let variables = scratch.file("variables")
+            try Data().write(to: variables)
+            try FileHandle(forWritingTo: variables).truncate(atOffset: 64 << 20)
+            var machine = try Self.machine(scratch, variables: variables)
+            machine.options += options
+            let end = try scratch.run(machine, options[0])
+            #expect(end.exitCode == ExitCode.usage && end.words.contains("U-Boot heeds no order"), "\(end.words)")
+        }
+
         @Test(
             "A Debian that it starts by GRUB, told who may log in by cloud-init, hibernates and is resumed",
             .enabled(if: Distribution.isWanted, Distribution.notWanted),

@@ -45,6 +45,7 @@ public enum BootOrderError: Error, Hashable, CustomStringConvertible {
     case noDevice(BootDevice)
     case twice(BootDevice)
     case menuWait(Int)
+    case deafFirmware
 
     /// Most seconds that firmware can be told to wait.
     public static let menuWaitLimit = 65
@@ -57,6 +58,8 @@ public enum BootOrderError: Error, Hashable, CustomStringConvertible {
         case .twice(let device): "\(device) is given twice; give it the place that it is to have"
         case .menuWait(let seconds):
             "firmware cannot wait \(seconds) seconds for a key; give a number from 0 to \(Self.menuWaitLimit)"
+        case .deafFirmware:
+            "U-Boot heeds no order and has no such menu: its own environment says what it starts; leave both out"
         }
     }
 }

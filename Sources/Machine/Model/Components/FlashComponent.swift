@@ -88,6 +88,8 @@ struct FlashComponent: Component {
             guard maker == .edk2 || parts.configuration.hardwareDescription == .deviceTree else {
                 throw .noACPIFirmware(path: uefi.code)
             }
+            let isOrdered = !parts.configuration.bootOrder.isEmpty || parts.configuration.bootMenuWait != nil
+            guard maker == .edk2 || !isOrdered else { throw .boot(.deafFirmware) }
             _ = try open(code, .code)
             return nil
         case .variables:
