@@ -71,9 +71,11 @@ enum MetadataFiles {
     /// Most bytes that are read of a file: a hundred are in use.
     private static let byteLimit = 1024
 
-    /// Whether a name is one of theirs, in any case: there are file systems that tell no cases apart.
+    /// Whether a name is one of theirs, in any case and with any dots or spaces behind it: there are file systems that
+    /// tell no cases apart, and such that leave these out.
     static func isReserved(_ name: [UInt8]) -> Bool {
-        let name = name.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
+        let end = name.lastIndex { $0 != UInt8(ascii: ".") && $0 != UInt8(ascii: " ") } ?? 0
+        let name = name.prefix(end + 1).map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
         return name == directoryName || name == rootName
     }
 

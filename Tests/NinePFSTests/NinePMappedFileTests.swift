@@ -175,7 +175,7 @@ struct NinePMappedFileTests {
             try client.ask(M.lopen, .word(directory), .word(0o200000))
             #expect(try client.entries(directory).allSatisfy { !$0.name.hasPrefix(".virtfs") })
         }
-        for name in [".virtfs_metadata", ".virtfs_metadata_root", ".VIRTFS_Metadata"] {
+        for name in [".virtfs_metadata", ".virtfs_metadata_root", ".VIRTFS_Metadata", ".virtfs_metadata. ."] {
             for parent in [Self.root, d] {
                 #expect(client.refusal(M.walk, .word(parent), .word(9), .short(1), .text(name)) == ENOENT)
                 #expect(client.refusal(M.mkdir, .word(parent), .text(name), .word(0o755), .word(0)) == EINVAL)
