@@ -72,22 +72,31 @@ extension VirtualMachine {
             for thread in threads { thread.join() }
         }
         let flushStart = BootClock.now
+        // The first thing that fails keeps nothing else from being stored.
+        var failure: MachineError?
         for disk in disks {
             do throws(DiskFileError) {
                 try disk.flush()
-            } catch { throw .disk(error) }
+            } catch { failure = failure ?? .disk(error) }
         }
         endTimes.withLock { $0.flush = BootClock.now - flushStart }
-        let end = takeStop() ?? .stopped(.host("the machine stopped without a reason"))
-        for flash in flashes {
-            if case .stopped(.powerCut) = end {
-                flash.losePower()
-                continue
+        for flash in flashes where !isPowerCut {
+            do throws(FlashFileError) {
+                try flash.flush()
+            } catch {
+                // The laboratory may have cut the power at what was to be written.
+                if !isPowerCut { failure = failure ?? .flash(error) }
             }
-            do throws(FlashFileError) { try flash.flush() } catch { throw .flash(error) }
         }
+        if isPowerCut { for flash in flashes { flash.losePower() } }
+        let end = takeStop() ?? .stopped(.host("the machine stopped without a reason"))
+        if let failure { throw failure }
         keepsMemory.store(end.isWarmReset, ordering: .releasing)
         return end
+    }
+
+    private var isPowerCut: Bool {
+        end.withLock { if case .stopped(.powerCut)? = $0 { true } else { false } }
     }
 
     private func takeStop() -> RunEnd? {
