@@ -86,9 +86,6 @@ struct ServerKillTests {
         .post(
             "discard", "{}", sleeper, hasDisk: true, before: [.run],
             allowed: ["hibernated", "unknown", "powered-off"], after: "powered-off"),
-        .post(
-            "restore-image", "{}", sleeper, hasDisk: true, before: [.run, .ask("discard")],
-            allowed: ["powered-off", "unknown", "hibernated"], after: "hibernated"),
         Request(
             method: "PATCH", path: "/v1/vms/vm", body: #"{"hibernation.on-change": "keep"}"#, status: 200,
             allowed: ["defined"], after: "defined"),

@@ -60,10 +60,12 @@ struct VerbTests {
         let server = try TestServer()
         let code = "\(server.directory)/code.fd"
         #expect(FileManager.default.createFile(atPath: code, contents: Data(count: 1 << 20)))
-        let fields = #""firmware": "uefi=\#(code)", "boot": "disk0", "boot-menu": 3"#
-        try server.make("vm", .idle, disk: true, fields: fields)
+        try server.expect(
+            201, "POST", "/v1/vms",
+            #"{"name": "vm", "firmware": "uefi=\#(code)", "memory": "256M", "net": ["user"], "boot": "net0", "boot-menu": 3}"#
+        )
         let made = try String(contentsOfFile: "\(server.store)/vm/vm.toml", encoding: .utf8)
-        #expect(made.contains("boot = [ 'disk0' ]") && made.contains("boot-menu = 3"), "\(made)")
+        #expect(made.contains("boot = [ 'net0' ]") && made.contains("boot-menu = 3"), "\(made)")
     }
 
     @Test("Each verb says 409 of a VM in whose state it means nothing, and the list names those that mean something")
