@@ -14,7 +14,7 @@ struct FileWatchTests {
 
     @Test("A file that is written to is told of, and once it was, no more")
     func file() throws {
-        let directory = try Directory()
+        let directory = try TemporaryDirectory()
         let path = "\(directory.path)/file"
         try append("one", to: path)
         let watch = try FileWatch()
@@ -28,7 +28,7 @@ struct FileWatchTests {
 
     @Test("Names that come and go are told of, and what is in a file of a directory is not")
     func directoryNames() throws {
-        let directory = try Directory()
+        let directory = try TemporaryDirectory()
         try append("one", to: "\(directory.path)/file")
         let watch = try FileWatch()
         #expect(watch.add(.directory(directory.path)))
@@ -42,22 +42,10 @@ struct FileWatchTests {
 
     @Test("What is not there cannot be watched, and a file is no directory")
     func nothing() throws {
-        let directory = try Directory()
+        let directory = try TemporaryDirectory()
         try append("one", to: "\(directory.path)/file")
         let watch = try FileWatch()
         #expect(!watch.add(.file("\(directory.path)/none")))
         #expect(!watch.add(.directory("\(directory.path)/file")))
-    }
-
-    /// A directory that goes with the object.
-    private final class Directory {
-        let path: String
-
-        init() throws {
-            var template = Array("/tmp/dormouse-test-XXXXXX".utf8CString)
-            path = String(cString: try #require(mkdtemp(&template)))
-        }
-
-        deinit { _ = system("rm -rf \(path)") }
     }
 }

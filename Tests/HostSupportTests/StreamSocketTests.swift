@@ -25,25 +25,19 @@ struct StreamSocketTests {
 
     @Test("Whoever takes no connections keeps nobody waiting without end")
     func unanswered() throws {
-        var template = Array("/tmp/dormouse-test-XXXXXX".utf8CString)
-        try #require(mkdtemp(&template) != nil)
-        let directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        defer {
-            unlink("\(directory)/socket")
-            rmdir(directory)
-        }
-        let server = try StreamSocket.listening(directory: directory, name: "socket")
+        let directory = try TemporaryDirectory()
+        let server = try StreamSocket.listening(directory: directory.path, name: "socket")
         var waiting: [StreamSocket] = []
         var refusal: StreamSocketError?
         while refusal == nil && waiting.count < 1000 {
             do throws(StreamSocketError) {
-                waiting.append(try .connected(directory: directory, name: "socket"))
+                waiting.append(try .connected(directory: directory.path, name: "socket"))
             } catch { refusal = error }
         }
         #expect(refusal?.isUnanswered == true && !waiting.isEmpty)
         // Once they are taken there is room again.
         guard case .connection = server.accept() else { return #expect(Bool(false)) }
-        #expect(throws: Never.self) { try StreamSocket.connected(directory: directory, name: "socket") }
+        #expect(throws: Never.self) { try StreamSocket.connected(directory: directory.path, name: "socket") }
     }
 
     private func line(_ socket: StreamSocket) -> String? {
