@@ -37,9 +37,10 @@ struct EventStream {
 struct MonitorWait {
     /// For so long there is no sleep: locks are mostly released before.
     static let patience: UInt64 = 50_000
-    static let longestSleep: UInt64 = 1_000_000
-    /// After so long without a look, a wait is another one. Host threads wake up late.
-    private static let lateness: UInt64 = 500_000
+    /// A hundred looks a second cost next to nothing, also where each finds cold caches.
+    static let longestSleep: UInt64 = 10_000_000
+    /// Who comes back so long after a look waits for something else.
+    private static let longestPause: UInt64 = 500_000
 
     private var address: UInt64 = 0
     private var value: UInt64 = 0
@@ -49,14 +50,19 @@ struct MonitorWait {
     /// How long to sleep at most before the next look, but not less than `least`; 0 if it is to be looked at once more
     /// at once.
     mutating func sleep(at address: UInt64, value: UInt64, now: UInt64, least: UInt64) -> UInt64 {
-        let isSame = address == self.address && value == self.value && now <= lastLook &+ Self.lateness
+        let isSame = address == self.address && value == self.value && now <= lastLook &+ Self.longestPause
         if !isSame { since = now }
         self.address = address
         self.value = value
+        lastLook = now
         let waited = now &- since
-        let sleep = max(least, waited < Self.patience ? 0 : min(waited / 2, Self.longestSleep))
-        lastLook = now &+ sleep
-        return sleep
+        return max(least, waited < Self.patience ? 0 : min(waited / 2, Self.longestSleep))
+    }
+
+    /// The sleep is over, or the thread has another turn. However late a busy host has woken it, the wait is the same:
+    /// one that begins again with `patience` would be one more load on that host.
+    mutating func wake(at now: UInt64) {
+        lastLook = now
     }
 }
 
@@ -100,7 +106,7 @@ extension EmulatedCPU {
         let system = state.system.pointee
         if system.exclusiveAddress != 0 {
             if monitoredLocationHasChanged {
-                forgetMonitorWait()
+                monitorWait = MonitorWait()
                 return nil
             }
             let sleep = monitorWait.sleep(
@@ -108,7 +114,7 @@ extension EmulatedCPU {
                 least: isBudgeted ? MonitorWait.patience : 0)
             if sleep == 0 {
                 yieldThread()
-                forgetMonitorWait()
+                lookAtMonitoredLocation()
                 return nil
             }
             deadline = min(deadline, now &+ sleep)
@@ -125,12 +131,12 @@ extension EmulatedCPU {
     func endWaitForEvent() {
         waitsForEvent.store(false, ordering: .relaxed)
         _ = takeEvent()
-        forgetMonitorWait()
+        lookAtMonitoredLocation()
     }
 
     /// The next wait for a location is another one, if what this one was for has happened.
-    private func forgetMonitorWait() {
-        if monitoredLocationHasChanged { monitorWait = MonitorWait() }
+    private func lookAtMonitoredLocation() {
+        if monitoredLocationHasChanged { monitorWait = MonitorWait() } else { monitorWait.wake(at: counter) }
     }
 
     public var hasWakeUpEvent: Bool {
