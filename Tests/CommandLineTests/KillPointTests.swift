@@ -203,13 +203,12 @@ struct KillPoint: CustomStringConvertible {
 
     var description: String { "\(call) \(number)" }
 
-    static let isNightly = ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] == "1"
     /// Calls that change what others see.
     ///
     /// Names in one line are of one call, in several forms; not every architecture has each of them.
     static let calls =
         ["?rename,?renameat,?renameat2", "?link,?linkat"]
-        + (isNightly
+        + (Nightly.isOn
             ? [
                 "?mkdir,?mkdirat", "write", "pwrite64", "pwritev", "ftruncate", "fsync", "fdatasync",
                 "?unlink,?unlinkat", "?rmdir", "?symlink,?symlinkat", "?chmod,?fchmodat", "fchmod", "connect", "sendto",

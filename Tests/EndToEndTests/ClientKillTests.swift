@@ -12,7 +12,6 @@ extension EndToEnd.Running {
     struct ClientKillTests {
         /// System calls by which others learn something.
         private static let calls = ["connect", "sendto", "?write", "recvfrom", "?ppoll,?poll"]
-        private static let isNightly = ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] == "1"
         private static let running = "dormouse: waiting for a button"
 
         private func status(_ vm: KeptVM) throws -> String {
@@ -49,7 +48,7 @@ extension EndToEnd.Running {
             arguments: [("hibernate", "hibernated"), ("stop", "powered-off")])
         func client(verb: String, end: String) throws {
             let vm = try KeptVM(try Scratch("client-kill-\(verb)"), GuestMachine(.systemOff2, test: "buttons"))
-            for call in Self.isNightly ? Self.calls : ["sendto"] {
+            for call in Nightly.isOn ? Self.calls : ["sendto"] {
                 var number = 1
                 while true {
                     let comment: Comment = "\(verb), killed before \(call) \(number)"
@@ -67,7 +66,7 @@ extension EndToEnd.Running {
                     #expect(try status(vm) == end, comment)
                     number += 1
                     // Of what it does again and again while it waits the first times are enough.
-                    if number > (Self.isNightly ? 12 : 4) { break }
+                    if number > (Nightly.isOn ? 12 : 4) { break }
                 }
             }
         }

@@ -26,7 +26,7 @@ extension EndToEnd.Running {
             #expect(end.exitCode == ExitCode.poweredOff)
         }
 
-        private static let repetitions = ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] == nil ? 1 : 20
+        private static let repetitions = Nightly.isOn ? 20 : 1
 
         @Test(
             "Forty lines that are piped in before the kernel runs arrive whole, on both consoles",

@@ -13,12 +13,11 @@ extension EndToEnd.Running {
     @Suite("Many cycles", .needs(LinuxGuest.areThere, LinuxGuest.whyNot))
     struct CycleTests {
         private static let environment = ProcessInfo.processInfo.environment
-        private static let isNightly = environment["DORMOUSE_NIGHTLY"] == "1"
         private static let seconds =
-            environment["DORMOUSE_CYCLE_SECONDS"].flatMap { Double($0) } ?? (isNightly ? 850 : 20)
+            environment["DORMOUSE_CYCLE_SECONDS"].flatMap { Double($0) } ?? (Nightly.isOn ? 850 : 20)
         static let seeds: [UInt64] = {
             if let seed = environment["DORMOUSE_CYCLE_SEED"].flatMap({ UInt64($0) }) { return [seed] }
-            return (0..<(isNightly ? 4 : 1)).map { _ in UInt64.random(in: 0..<1 << 32) }
+            return (0..<(Nightly.isOn ? 4 : 1)).map { _ in UInt64.random(in: 0..<1 << 32) }
         }()
 
         /// What is done to the VM, and the states that it is done in.

@@ -11,7 +11,7 @@ extension EndToEnd.Running {
     struct LinuxPSCITests {
         @Test(
             "The kernel finds what is offered, powers CPUs down while they are idle, and PSCI_STAT_COUNT agrees with it",
-            arguments: ["1.3", "1.0"], ["original", "extended"])
+            arguments: Nightly.pairs(["1.3", "1.0"], ["extended", "original"]))
         func idle(version: String, format: String) throws {
             let scratch = try Scratch("psci-idle-\(version)-\(format)")
             var machine = GuestMachine(.systemOff2, test: "psci")

@@ -7,7 +7,6 @@ import Testing
 extension EndToEnd.Running {
     @Suite("UEFI", .needs(LinuxGuest.areThere && UEFI.isThere, UEFI.whyNot))
     struct UEFITests {
-        private static let isNightly = ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] != nil
 
         @Test(
             "It loads Linux, which finds EFI and the machine by ACPI or by a device tree",
@@ -74,7 +73,7 @@ extension EndToEnd.Running {
                 let next = try vm.start("\(write)-boot").waitForEnd()
                 #expect(next.guestFailure == nil && next.exitCode == ExitCode.poweredOff, "write \(write)")
                 #expect(next.console.contains("Remapping and enabling EFI services."))
-                write += Self.isNightly ? 1 : max(1, write / 2)
+                write += Nightly.isOn ? 1 : write
             }
             #expect(cuts > 3)
         }

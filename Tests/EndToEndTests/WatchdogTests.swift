@@ -30,7 +30,7 @@ extension EndToEnd.Running {
 
         @Test(
             "As long as the kernel refreshes it nothing happens, and then the guest is started again, or has crashed",
-            .needs(hasModule, whyNot), arguments: ["acpi", "dt"], ["reset", "crash"])
+            .needs(hasModule, whyNot), arguments: Nightly.pairs(["acpi", "dt"], ["reset", "crash"]))
         func ends(firmware: String, action: String) throws {
             let scratch = try Scratch("watchdog-\(firmware)-\(action)")
             let machine = try machine(["--firmware", firmware, "--watchdog", action], in: scratch)

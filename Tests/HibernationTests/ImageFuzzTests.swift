@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Hibernation
@@ -9,11 +10,10 @@ import Testing
 /// A failure says with which DORMOUSE_SEED and case it is seen again.
 @Suite("Random disks")
 struct ImageFuzzTests {
-    private static let isNightly = ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] != nil
     private static let seed =
         ProcessInfo.processInfo.environment["DORMOUSE_SEED"].flatMap { UInt64($0) }
-        ?? (isNightly ? UInt64.random(in: 0...UInt64.max) : 1)
-    private static let cases = isNightly ? 150_000 : 2_500
+        ?? (Nightly.isOn ? UInt64.random(in: 0...UInt64.max) : 1)
+    private static let cases = Nightly.isOn ? 150_000 : 2_500
 
     /// A disk with an image, and places on it that matter.
     private struct Sample {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite(
-    "The web page", .enabled(if: ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] == "1"),
+    "The web page", .enabled(if: Nightly.isOn),
     .needs(Browser.isThere, Browser.whyNot), .needs(Guest.areBuilt, Guest.whyNot))
 struct PageTests {
     /// A server, and a browser that has the page of one of its VMs open, logged in.

@@ -10,7 +10,7 @@ import Testing
     .needs(Guest.areBuilt, Guest.whyNot))
 struct SchemathesisTests {
     /// Requests for each of the operations, of which there are some twenty.
-    private static let examples = ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] == "1" ? 600 : 5
+    private static let examples = Nightly.isOn ? 600 : 5
 
     @Test("Each answer is as the document says, and none is a failure of the server")
     func conformance() throws {

@@ -93,7 +93,7 @@ struct ServerKillTests {
 
     private static let calls =
         ["?rename,?renameat,?renameat2"]
-        + (ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] == "1"
+        + (Nightly.isOn
             ? ["fsync", "?unlink,?unlinkat", "write"] : [])
 
     @Test(

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 @Suite(
-    "The page's terminal", .serialized, .enabled(if: ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] == "1"),
+    "The page's terminal", .serialized, .enabled(if: Nightly.isOn),
     .needs(Browser.isThere && Multiplexer.isThere, Multiplexer.whyNot), .needs(Guest.areBuilt, Guest.whyNot))
 struct TerminalTests {
     /// A program, and what is pressed once it shows something.

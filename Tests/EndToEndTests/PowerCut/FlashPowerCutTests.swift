@@ -11,7 +11,6 @@ extension EndToEnd.Hibernating {
     struct FlashPowerCutTests {
         private static let vendor = "6F1C5F3E-0A4D-4F7E-9D57-1D3C5A7B9E20"
         private static let id = "Dormouse \(vendor)"
-        private static let isNightly = ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] != nil
 
         /// A flash that nothing was written to.
         private static func variables(_ scratch: Scratch) throws -> URL {
@@ -69,7 +68,7 @@ extension EndToEnd.Hibernating {
             }
             #expect(stage == values.count)
             // The firmware reads some of them.
-            let count = Self.isNightly ? 24 : 2
+            let count = Nightly.isOn ? 24 : 2
             for index in 0..<count {
                 let cut = tears[index * (tears.count - 1) / (count - 1)]
                 let expected = try #require(recording.variables(cut))
@@ -110,7 +109,7 @@ extension EndToEnd.Hibernating {
                 return [0, 1, count / 2, count - 1].map { FlashCut(write: index, tornBytes: $0) }
                     + [-1, 1, 2].map { FlashCut(write: index + $0) }
             }.filter { recording.writes.indices.contains($0.write) }
-            let count = Self.isNightly ? critical.count : 3
+            let count = Nightly.isOn ? critical.count : 3
             for index in 0..<count {
                 let cut = critical[index * (critical.count - 1) / (count - 1)]
                 let booted = try Self.boot(recording.flash(cut), scratch, "2-\(cut.write)-\(cut.tornBytes)")

@@ -19,17 +19,15 @@ struct PowerCutPart: CustomTestStringConvertible {
     /// Points that are spread over a run, in all its parts.
     static func points(_ phase: PowerCutPhase) -> Int {
         switch phase {
-        case .hibernation: isNightly ? 600 : 40
-        case .resume: isNightly ? 400 : 40
+        case .hibernation: Nightly.isOn ? 600 : 14
+        case .resume: Nightly.isOn ? 400 : 14
         }
     }
 
     static let all = PowerCutPhase.allCases.flatMap { phase in
-        let count = isNightly ? points(phase) / 80 : 1
+        let count = Nightly.isOn ? points(phase) / 80 : 1
         return (0..<count).map { PowerCutPart(phase: phase, index: $0, count: count) }
     }
-
-    private static let isNightly = ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] == "1"
 }
 
 extension EndToEnd.Hibernating {

@@ -1,6 +1,7 @@
 // A distribution's disk, as scripts/fetch-distribution made it, and a VM that is kept with it.
 
 import Foundation
+import TestSupport
 import Testing
 
 enum Distribution {
@@ -13,7 +14,7 @@ enum Distribution {
     static let isFullThere = FileManager.default.isReadableFile(atPath: fullImage.path)
     static let whyNotFull: Comment = "there is no \(fullImage.path): run scripts/fetch-distribution debian"
     /// It takes minutes to make and to test.
-    static let isWanted = ProcessInfo.processInfo.environment["DORMOUSE_NIGHTLY"] != nil
+    static let isWanted = Nightly.isOn
     static let notWanted: Comment = "only nightly, with DORMOUSE_NIGHTLY=1"
     static let isThere = FileManager.default.isReadableFile(atPath: image.path)
     static let whyNot: Comment = """
