@@ -13,6 +13,9 @@ let common: [SwiftSetting] = [
 /// For targets that have no business with unsafe memory: the compiler refuses it.
 let safe: [SwiftSetting] = common + [.strictMemorySafety()]
 
+/// For tests that wait rather than compute: to optimise them takes longer than it saves.
+let waiting: [SwiftSetting] = common + [.unsafeFlags(["-Onone"])]
+
 let package = Package(
     name: "dormouse",
     products: [
@@ -155,7 +158,7 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/Support", swiftSettings: common),
 
         .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: common),
-        .testTarget(name: "HostSupportTests", dependencies: ["HostSupport", "TestSupport"], swiftSettings: common),
+        .testTarget(name: "HostSupportTests", dependencies: ["HostSupport", "TestSupport"], swiftSettings: waiting),
         .testTarget(
             name: "DecompressionTests", dependencies: ["Decompression", "TestSupport"], swiftSettings: common),
         .testTarget(
@@ -163,8 +166,8 @@ let package = Package(
             swiftSettings: common),
         .testTarget(
             name: "NinePFSTests", dependencies: ["Bytes", "CExtendedAttributes", "NinePFS", "TestSupport"],
-            swiftSettings: common),
-        .testTarget(name: "PSCITests", dependencies: ["PSCI"], swiftSettings: common),
+            swiftSettings: waiting),
+        .testTarget(name: "PSCITests", dependencies: ["PSCI"], swiftSettings: waiting),
         .testTarget(name: "Arm64Tests", dependencies: ["Arm64"], swiftSettings: common),
         .testTarget(name: "HypervisorTests", dependencies: ["Hypervisor"], swiftSettings: common),
         .testTarget(name: "EmulatorTests", dependencies: ["Emulator", "TestSupport"], swiftSettings: common),
@@ -185,7 +188,7 @@ let package = Package(
                 "TestSupport",
             ],
             exclude: ["Golden"],
-            swiftSettings: common),
+            swiftSettings: waiting),
         .testTarget(
             name: "PSCIConformanceTests", dependencies: ["PSCI", "PSCIConformance"], swiftSettings: common),
         .testTarget(
@@ -193,18 +196,19 @@ let package = Package(
             dependencies: [
                 "Devices", "DiskImages", "Emulator", "Hibernation", "KeptVMs", "HostSupport", "Machine", "TestSupport",
             ],
-            swiftSettings: common),
+            swiftSettings: waiting),
         // Runs the server as a user does.
         .testTarget(
             name: "HostServerTests",
             dependencies: ["HostServer", "HostSupport", "KeptVMs", "TestSupport"],
             exclude: ["schemathesis.toml"],
-            swiftSettings: common),
+            swiftSettings: waiting),
         .testTarget(
-            name: "QEMUMonitorTests", dependencies: ["HostSupport", "QEMUMonitor", "TestSupport"], swiftSettings: common
+            name: "QEMUMonitorTests", dependencies: ["HostSupport", "QEMUMonitor", "TestSupport"],
+            swiftSettings: waiting
         ),
         .testTarget(
-            name: "GDBServerTests", dependencies: ["Bytes", "GDBServer", "HostSupport"], swiftSettings: common),
+            name: "GDBServerTests", dependencies: ["Bytes", "GDBServer", "HostSupport"], swiftSettings: waiting),
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
@@ -215,12 +219,12 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"), "TestSupport",
             ],
             exclude: ["Fixtures"],
-            swiftSettings: common),
+            swiftSettings: waiting),
         // Runs the executable as a user does; the modules only where there is no command for it.
         .testTarget(
             name: "EndToEndTests",
             dependencies: ["Boot", "Bytes", "CExtendedAttributes", "Devices", "Hibernation", "TestSupport"],
-            swiftSettings: common),
+            swiftSettings: waiting),
     ],
     swiftLanguageModes: [.v6]
 )
