@@ -33,27 +33,33 @@ extension VM {
         state.identity = VMStore.randomIdentity()
         state.home = path
         let configuration = try configuration()
-        guard configuration.generationID != nil || configuration.uuid != nil else { return }
-        // The file is the user's: one value is replaced, and the rest stays as it is.
-        let text = String(decoding: try Self.read(configurationPath, limit: 1 << 20), as: UTF8.self)
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-            if line.hasPrefix("generation-id") { return "generation-id = '\(VMStore.randomIdentity())'" }
-            return line.hasPrefix("uuid") ? "uuid = '\(SystemUUID.text(of: VMStore.randomUUID()))'" : String(line)
-        }
-        try replaceConfiguration(lines.joined(separator: "\n"))
+        // The file is the user's: two values are replaced, and the rest stays as it is.
+        var settings: [String] = []
+        if configuration.generationID != nil { settings.append("generation-id=\(VMStore.randomIdentity())") }
+        if configuration.uuid != nil { settings.append("uuid=\(SystemUUID.text(of: VMStore.randomUUID()))") }
+        if !settings.isEmpty { try set(settings) }
     }
 }
 
 extension VM {
     /// Has the VM write to overlays from its next start on. What is below them is not written any more.
-    fileprivate func goOn(inOverlays disks: [CopiedDisk], _ indices: [Int]) throws(HostError) {
+    ///
+    /// - Parameter configuration: what the overlays were made for; the VM may have been given other disks meanwhile.
+    fileprivate func goOn(
+        inOverlays disks: [CopiedDisk], _ indices: [Int], _ configuration: VMConfiguration
+    ) throws(HostError) {
         var settings: [String] = []
         for (index, disk) in zip(indices, disks) {
             guard let path = disk.ownersPath else { continue }
             settings += ["disk[\(index + 1)].path=\(path)", "disk[\(index + 1)].format=\(disk.format.rawValue)"]
         }
         guard !settings.isEmpty else { return }
-        try set(settings)
+        try changeConfiguration { text throws(HostError) in
+            guard try self.configuration().disks == configuration.disks else {
+                throw .setting(name: name, reason: "its disks were changed while they were copied; copy it again")
+            }
+            return try self.text(text, settings: settings)
+        }
         for disk in disks { disk.protectOriginal() }
     }
 }
@@ -80,7 +86,8 @@ extension VMStore {
         let path = "\(self.path)/\(name)"
         guard !FileManager.default.fileExists(atPath: path) else { throw .exists(name: name, path: path) }
         let source = try vm.state()
-        var configuration = try vm.configuration()
+        let original = try vm.configuration()
+        var configuration = original
         let writable = (configuration.disks ?? []).indices.filter { configuration.disks?[$0].readonly == false }
         let made = try make(disks, of: vm, source, configuration, writable, for: name, progress)
         do throws(HostError) {
@@ -98,7 +105,7 @@ extension VMStore {
             }
             let seed = try vm.seedForCopy(&configuration)
             // Before there is a copy that relies on it.
-            try vm.goOn(inOverlays: made, writable)
+            try vm.goOn(inOverlays: made, writable, original)
             let copy = try create(name, configuration, variables: vm.variablesPath, seed: seed) {
                 [configuration] state in
                 guard let slept = Self.leftImage(source, configuration) else { return }

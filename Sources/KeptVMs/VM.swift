@@ -62,8 +62,18 @@ public struct VM: Sendable {
         try replaceConfiguration(text)
     }
 
+    /// Writes what `change` makes of the text of `vm.toml`, while nobody else does that.
+    ///
+    /// - Parameter change: gets the text, and returns another one, which can be used.
+    func changeConfiguration(_ change: (String) throws(HostError) -> String) throws(HostError) {
+        let lock = try DirectoryLock(of: self)
+        defer { withExtendedLifetime(lock) {} }
+        let bytes = try Self.read(configurationPath, limit: 1 << 20)
+        try replaceConfiguration(try change(String(decoding: bytes, as: UTF8.self)))
+    }
+
     /// Writes another `vm.toml`, which can be used.
-    func replaceConfiguration(_ text: String) throws(HostError) {
+    private func replaceConfiguration(_ text: String) throws(HostError) {
         do throws(DurableFileError) {
             try DurableFile.write(Array(text.utf8), to: configurationPath, access: .ownerOnly)
         } catch { throw .file(path: configurationPath, operation: "write", reason: error.reason) }

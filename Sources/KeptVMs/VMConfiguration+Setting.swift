@@ -176,13 +176,15 @@ extension VM {
     ///
     /// - Parameter settings: each as `ConfigurationSetting` takes it.
     public func set(_ settings: [String]) throws(HostError) {
-        let bytes = try Self.read(configurationPath, limit: 1 << 20)
-        var text = String(decoding: bytes, as: UTF8.self)
+        try changeConfiguration { text throws(HostError) in try self.text(text, settings: settings) }
+    }
+
+    /// The text of `vm.toml` with other values in it.
+    func text(_ text: String, settings: [String]) throws(HostError) -> String {
         do throws(VMConfigurationError) {
             var values: [ConfigurationSetting] = []
             for setting in settings { values.append(try ConfigurationSetting(setting)) }
-            text = try VMConfiguration.text(text, settings: values)
+            return try VMConfiguration.text(text, settings: values)
         } catch { throw .setting(name: name, reason: error.description) }
-        try replaceConfiguration(text)
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Hibernation
 import Machine
+import Synchronization
 import Testing
 
 @testable import KeptVMs
@@ -120,5 +121,38 @@ struct ConfigurationSettingTests {
         #expect(try vm.configuration().cpus == 1)
         try vm.set(["cpus=4", "memory=1G", "hibernation.on-change=clean"])
         #expect(try vm.configuration().cpus == 4 && vm.configuration().hibernation.onChange == .clean)
+    }
+
+    @Test("Of two that change values at the same time neither loses one")
+    func twoAtATime() async throws {
+        let test = try TestStore()
+        let vm = try test.make()
+        for round in 1...40 {
+            // Threads of their own: each waits for the other.
+            let settings = [
+                "cpus=\(1 + round % 8)", "memory=\(256 + 2 * round)M", "hibernation.expires-after=\(round)d",
+            ]
+            let failures = Mutex<[any Error]>([])
+            DispatchQueue.concurrentPerform(iterations: settings.count) { index in
+                do { try vm.set([settings[index]]) } catch { failures.withLock { $0.append(error) } }
+            }
+            #expect(failures.withLock(\.count) == 0)
+            let text = try String(contentsOf: URL(filePath: vm.configurationPath), encoding: .utf8)
+            let configuration = try vm.configuration()
+            #expect(configuration.cpus == 1 + round % 8, "\(text)")
+            #expect(text.contains("\(256 + 2 * round)") && text.contains("\(round)d"), "\(text)")
+        }
+    }
+
+    @Test("Who has stopped while it changes something is not waited for without end")
+    func stopped() throws {
+        let test = try TestStore()
+        let vm = try test.make()
+        let lock = try DirectoryLock(of: vm)
+        let error = try #require(throws: HostError.self) { _ = try DirectoryLock(of: vm, patience: 3) }
+        #expect(error.description.contains("another process is changing it"))
+        _ = consume lock
+        try vm.set(["cpus=4"])
+        #expect(try vm.configuration().cpus == 4)
     }
 }
