@@ -127,6 +127,35 @@ struct EnableTests {
         #expect(throws: ServiceError.self) { try dropIn.text() }
     }
 
+    @Test("Paths with dots in them are given to systemd as it takes them, through whatever links", .needsVerifier)
+    func dots() async throws {
+        let root = try TemporaryDirectory()
+        try Self.install(in: root.path)
+        let manager = FileManager.default
+        for place in ["disks/deep", "store", "kernels"] {
+            try manager.createDirectory(atPath: "\(root.path)/\(place)", withIntermediateDirectories: true)
+        }
+        try manager.createSymbolicLink(atPath: "\(root.path)/link", withDestinationPath: "\(root.path)/disks/deep")
+        let disk = try root.file("disks/disk.img", [])
+        let base = try #require(MountPath.of("\(root.path)/."))
+        #expect(MountPath.of("\(root.path)/link/../disk.img") == "\(base)/disks/disk.img")
+        #expect(MountPath.of("\(root.path)/./kernels/none") == "\(base)/kernels/none")
+        #expect(MountPath.of("\(root.path)/none/../disks") == nil)
+        #expect(MountPath.of(disk) == disk && MountPath.of("/a..b/c.") == "/a..b/c.")
+        var dropIn = UnitDropIn(
+            name: "vm", store: "\(root.path)/store/../store", executable: Command.path.string)
+        dropIn.paths = ["\(root.path)/link/../disk.img"]
+        let directory = "\(root.path)/etc/systemd/system/dormouse@vm.service.d"
+        try manager.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        let file = URL(filePath: "\(directory)/\(UnitFiles.dropInName)")
+        try Data(dropIn.text().utf8).write(to: file)
+        #expect(try await Self.verified("dormouse@vm.service", in: root.path) == "")
+        // Systemd does look.
+        let wrong = "[Unit]\nRequiresMountsFor=\(root.path)/store/../store\n"
+        try Data(wrong.utf8).write(to: file)
+        #expect(try await Self.verified("dormouse@vm.service", in: root.path) != "")
+    }
+
     @Test("What cannot be is refused, with what to do")
     func refused() async throws {
         let root = try TemporaryDirectory()
@@ -140,6 +169,14 @@ struct EnableTests {
         let taken = try await other.run("enable", ["--root", root.path])
         #expect(taken.exitCode == 64 && taken.error.contains(vm.store), "\(taken.error)")
         #expect(try await other.run("disable", ["--root", root.path]).error.contains("is not enabled"))
+        // The same one, by another spelling.
+        let link = "\(root.path)/link"
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: vm.store)
+        let files = try UnitFiles(.system, root: root.path)
+        for store in ["\(vm.store)/", "\(vm.store)/../\(vm.store.split(separator: "/").last ?? "")", link] {
+            #expect(files.isEnabled(try VMStore(path: store).vm("vm")), "\(store)")
+        }
+        #expect(!files.isEnabled(try VMStore(path: other.store).vm("vm")))
         let now = try await vm.run("enable", ["--root", root.path, "--now"])
         #expect(now.exitCode == 64 && now.error.contains("--now"))
         #expect(try await vm.run("enable", ["--root", "/", "--user"]).exitCode == 64)

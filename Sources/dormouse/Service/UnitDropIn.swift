@@ -40,7 +40,8 @@ struct UnitDropIn {
             "# Written by `dormouse enable \(name)`, of its vm.toml; the next one writes it anew.",
             "# What is yours goes to another file beside it.",
             "[Unit]",
-            "RequiresMountsFor=" + (try ([store] + paths).map(Self.quoted)).joined(separator: " "),
+            "RequiresMountsFor="
+                + (try ([store] + paths).compactMap(MountPath.of).map(Self.quoted)).joined(separator: " "),
             "",
             "[Service]",
             Self.storeKey + (try Self.escaped(store)) + "\"",

@@ -71,15 +71,24 @@ struct UnitFiles {
     // MARK: What is so
 
     /// Whether `vm`, and not another one of its name, starts with the host.
-    func isEnabled(_ vm: VM) -> Bool { isLink(wants(vm.name)) && (store(ofEnabled: vm.name) ?? vm.store) == vm.store }
+    func isEnabled(_ vm: VM) -> Bool { isLink(wants(vm.name)) && isStore(ofEnabled: vm) ?? true }
 
     /// Whether somebody who enabled or disabled `vm` was killed, and left a drop-in without a link.
-    func hasRest(of vm: VM) -> Bool { !isLink(wants(vm.name)) && store(ofEnabled: vm.name) == vm.store }
+    func hasRest(of vm: VM) -> Bool { !isLink(wants(vm.name)) && isStore(ofEnabled: vm) ?? false }
 
     /// The store that a unit's drop-in names.
     private func store(ofEnabled name: String) -> String? {
         guard let bytes = try? VM.read(dropIn(name), limit: 1 << 16) else { return nil }
         return UnitDropIn.store(in: String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// Whether that is the VM's, however it is spelt; nil if no drop-in names one.
+    private func isStore(ofEnabled vm: VM) -> Bool? {
+        guard let store = store(ofEnabled: vm.name) else { return nil }
+        guard let one = FileIdentity(path: store), let other = FileIdentity(path: vm.store) else {
+            return store == vm.store
+        }
+        return one == other
     }
 
     /// The path of a unit's file.
@@ -105,7 +114,7 @@ struct UnitFiles {
     func enable(_ vm: VM, _ dropIn: UnitDropIn, root: String = "") throws(ServiceError) -> [String] {
         let template = try find(Self.template)
         let target = try find(Self.target)
-        if isLink(wants(vm.name)), let store = store(ofEnabled: vm.name), store != vm.store {
+        if isLink(wants(vm.name)), let store = store(ofEnabled: vm.name), isStore(ofEnabled: vm) == false {
             throw .otherStore(name: vm.name, store: store)
         }
         let path = self.dropIn(vm.name)
