@@ -108,9 +108,8 @@ struct EventFeed: Sendable {
             let stamp = log.stamp
             if let stamp, stamps[name] == stamp { continue }
             stamps[name] = stamp
-            let all = try log.entries()
-            let known = known(of: vm, all)
-            let entries = all.filter { $0.event.number > known }
+            let known = known(of: vm, try log.last())
+            let entries = try log.entries(after: known)
             if let first = entries.first?.event.number, first > known + 1, known > 0 {
                 missed.append((name, known + 1, first - 1))
             }
@@ -121,11 +120,11 @@ struct EventFeed: Sendable {
     }
 
     /// The number of the last event of a VM that was read: none of one that was made since, by the same name.
-    private mutating func known(of vm: VM, _ entries: [EventLog.Entry]) -> UInt64 {
+    private mutating func known(of vm: VM, _ last: EventLog.Entry?) -> UInt64 {
         let tag = String((try? vm.state().identity)?.prefix(EventCursor.Place.tagLength) ?? "")
         let place = cursor.places[vm.name] ?? EventCursor.Place()
         let isOther = !place.tag.isEmpty && !tag.isEmpty && place.tag != tag
-        let isBehind = entries.last.map { $0.event.number < place.number } ?? false
+        let isBehind = last.map { $0.event.number < place.number } ?? false
         let number = isOther || isBehind ? 0 : place.number
         cursor.places[vm.name] = EventCursor.Place(number: number, tag: tag.isEmpty ? place.tag : tag)
         return number

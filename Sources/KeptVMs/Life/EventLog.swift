@@ -71,25 +71,46 @@ public struct EventLog: Sendable {
 
     /// The events with a number above `number`, the oldest first.
     public func entries(after number: UInt64 = 0) throws(HostError) -> [Entry] {
-        // The earlier one last: if it changes its name meanwhile, it is read twice rather than not at all.
-        let current = try lines(of: path)
-        let all = try lines(of: earlierPath) + current
         var entries: [Entry] = []
-        var last = number
-        for line in all {
-            guard let event = try? JSONDecoder().decode(VMEvent.self, from: Data(line.utf8)), event.number > last
-            else { continue }
-            entries.append(Entry(event: event, line: line))
-            last = event.number
+        try forEachBackwards { entry in
+            guard entry.event.number > number else { return false }
+            entries.append(entry)
+            return true
         }
-        return entries
+        return entries.reversed()
     }
 
-    private func lines(of path: String) throws(HostError) -> [String] {
+    /// The newest event; nil if there is none.
+    public func last() throws(HostError) -> Entry? {
+        var last: Entry?
+        try forEachBackwards { entry in
+            last = entry
+            return false
+        }
+        return last
+    }
+
+    /// Calls `body` with each event, the newest first, until it returns false: whoever follows a log of a megabyte
+    /// wants its last line.
+    private func forEachBackwards(_ body: (Entry) -> Bool) throws(HostError) {
+        var next = UInt64.max
+        // The earlier one last: if it changes its name meanwhile, it is read twice rather than not at all.
+        for path in [path, earlierPath] {
+            for line in try lines(of: path).reversed() {
+                let text = String(decoding: line, as: UTF8.self)
+                guard let event = try? JSONDecoder().decode(VMEvent.self, from: Data(line)), event.number < next
+                else { continue }
+                guard body(Entry(event: event, line: text)) else { return }
+                next = event.number
+            }
+        }
+    }
+
+    private func lines(of path: String) throws(HostError) -> [ArraySlice<UInt8>] {
         guard unsafe access(path, F_OK) == 0 else { return [] }
         let bytes = try VM.read(path, limit: Self.readLimit)
         guard let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else { return [] }
-        return bytes[..<end].split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
+        return bytes[..<end].split(separator: UInt8(ascii: "\n"))
     }
 
     // MARK: Writing

@@ -40,7 +40,7 @@ public final class VMLife: Sendable {
         self.now = now
         var failure: HostError?
         var last: VMEvent?
-        do throws(HostError) { last = try log.entries().last?.event } catch { failure = error }
+        do throws(HostError) { last = try log.last()?.event } catch { failure = error }
         let known = try? vm.state()
         let resting = known?.restingState
         let lastState = last?.lifeState ?? resting ?? .defined

@@ -54,7 +54,7 @@ public enum VMPhase: Sendable {
         // It may have ended meanwhile.
         if case .resting(let state, _)? = try? VMPhase(vm) { return state }
         // Or it is at its end, and has said so; else it is at its beginning. One that hangs is neither.
-        let last = (try? vm.events.entries())?.last?.event.lifeState
+        let last = (try? vm.events.last())?.event.lifeState
         if let last, last.isLive == false || last == .reset { return last }
         return last == .starting ? .starting : .unknown
     }

@@ -126,6 +126,10 @@ struct LifeTests {
         for number in 2...200 { try log.append(event(UInt64(number))) }
         let numbers = try log.entries().map(\.event.number)
         #expect(numbers.last == 200 && numbers == Array((numbers.first ?? 0)...200))
+        #expect(try log.last()?.event.number == 200)
+        for known in [0, 150, numbers[0] - 1, numbers[0], 198, 199, 200, 300] {
+            #expect(try log.entries(after: known).map(\.event.number) == numbers.filter { $0 > known })
+        }
         let sizes = ["events.jsonl", "events.1.jsonl"].map { name in
             (try? Data(contentsOf: URL(filePath: "\(vm.path)/\(name)")).count) ?? 0
         }
