@@ -85,25 +85,24 @@ extension CopiedDisk {
             let reader = try DiskReader(path: disk.path, format: disk.diskFormat)
             let place = try Place(of: disk.path, in: directory, isDevice: reader.isBlockDevice)
             let path = try place.make(for: name, reader.format) { path throws(DiskImageError) in
-                let temporary: (path: String, descriptor: Int32)
+                let draft: DraftFile
                 do throws(DurableFileError) {
-                    temporary = try DurableFile.makeTemporary(in: DurableFile.directory(of: path), access: .ownerOnly)
-                } catch { throw .failed(operation: "make", path: path, errno: errno) }
-                defer { _ = unsafe unlink(temporary.path) }
-                close(temporary.descriptor)
+                    draft = try DraftFile(in: DurableFile.directory(of: path), access: .ownerOnly)
+                } catch { throw .failed(operation: "make", path: path, errno: error.errno) }
                 let target: HostDisk
                 do throws(HostDiskError) {
-                    target = try HostDisk(path: temporary.path, forWriting: true)
-                } catch { throw .cannotOpen(path: temporary.path, error) }
+                    target = try HostDisk(path: draft.path, forWriting: true)
+                } catch { throw .cannotOpen(path: path, error) }
                 if try !reader.share(with: target) {
                     try reader.copy(to: target, path: path, as: reader.format) { progress(disk.path, $0, $1) }
                 }
                 // It is whole from the moment on that it has its name.
-                guard unsafe link(temporary.path, path) == 0 else {
-                    if errno == EEXIST { throw .alreadyThere(path: path) }
-                    throw .failed(operation: "make", path: path, errno: errno)
+                do throws(DurableFileError) {
+                    try draft.name(path)
+                } catch {
+                    if error.errno == EEXIST { throw .alreadyThere(path: path) }
+                    throw .failed(operation: "make", path: path, errno: error.errno)
                 }
-                DurableFile.synchronizeDirectory(of: path)
             }
             return CopiedDisk(original: disk.path, path: path, ownersPath: nil, format: reader.format)
         } catch { throw .disk(reason: error.description) }

@@ -55,16 +55,17 @@ extension Image {
             if let one = FileIdentity(path: source), one == FileIdentity(path: target) {
                 throw CopyError.same(path: target)
             }
-            let temporary: (path: String, descriptor: Int32)
-            do {
-                temporary = try DurableFile.makeTemporary(in: DurableFile.directory(of: target), access: .byUmask)
+            let foreign = try foreignFormat()
+            let draft: DraftFile
+            do throws(DurableFileError) {
+                // qemu-img is another process.
+                draft = try DraftFile(
+                    in: DurableFile.directory(of: target), access: .byUmask, hasName: foreign != nil)
             } catch { throw CopyError.failed(path: target, reason: error.reason) }
-            defer { unlink(temporary.path) }
-            close(temporary.descriptor)
-            if let foreign = try foreignFormat() {
-                try QEMUConversion.run(source, from: foreign, to: temporary.path, as: format)
+            if let foreign {
+                try QEMUConversion.run(source, from: foreign, to: draft.path, as: format)
             } else {
-                let disk = try HostDisk(path: temporary.path, forWriting: true)
+                let disk = try HostDisk(path: draft.path, forWriting: true)
                 let message = CopyMessage()
                 try DiskReader(path: source, format: from.flatMap(DiskFormat.init))
                     .copy(to: disk, path: target, as: format) {
@@ -72,13 +73,12 @@ extension Image {
                     }
             }
             // Without force, what came there meanwhile stays.
-            let isDone =
-                force ? rename(temporary.path, target) == 0 : link(temporary.path, target) == 0
-            guard isDone else {
-                if errno == EEXIST { throw DiskImageError.alreadyThere(path: target) }
-                throw CopyError.failed(path: target, reason: String(cString: strerror(errno)))
+            do throws(DurableFileError) {
+                try draft.name(target, replaces: force)
+            } catch {
+                if error.errno == EEXIST { throw DiskImageError.alreadyThere(path: target) }
+                throw CopyError.failed(path: target, reason: error.reason)
             }
-            DurableFile.synchronizeDirectory(of: target)
         }
 
         /// What qemu-img calls the disk's format; nil if it is one of ours.

@@ -8,9 +8,12 @@ import Glibc
 
 /// Why a file could not be written: what the host says.
 public struct DurableFileError: Error, Hashable {
+    /// The number of that.
+    public var errno: Int32
     public var reason: String
 
-    init(errno code: Int32 = errno) {
+    init(errno code: Int32 = Glibc.errno) {
+        errno = code
         reason = String(cString: strerror(code))
     }
 }

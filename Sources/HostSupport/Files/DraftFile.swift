@@ -1,0 +1,76 @@
+// A file that nobody finds before it is whole: one that takes long to write, and that an interrupt or the host's end
+// may cut off.
+//
+// Where the file system can (`O_TMPFILE` of open(2)), it has no name until then, so that whoever is killed leaves nothing
+// behind. Not responsible for what is in it; small files are `DurableFile`'s.
+
+import Glibc
+
+/// Such a file. It goes when the value goes, unless it got its name.
+public struct DraftFile: ~Copyable {
+    /// What it can be opened by, by this process; by others, too, if it has a name.
+    public let path: String
+    private let descriptor: Int32
+    private let hasName: Bool
+
+    /// O_TMPFILE, which is no constant to Swift: __O_TMPFILE, the same on every architecture that Dormouse runs on.
+    private static let withoutName = 0o20_000_000 | O_DIRECTORY
+
+    /// - Parameters:
+    ///   - directory: where it is to be: on the file system of its later place.
+    ///   - access: who may use it.
+    ///   - hasName: whether another process is to open it, which may then leave it behind.
+    public init(
+        in directory: String, access: DurableFile.Access, hasName: Bool = false
+    ) throws(DurableFileError) {
+        let descriptor =
+            hasName ? -1 : open(directory, Self.withoutName | O_RDWR | O_CLOEXEC, access == .ownerOnly ? 0o600 : 0o666)
+        if descriptor >= 0 {
+            if access == .ownerOnly { fchmod(descriptor, 0o600) }
+            self.descriptor = descriptor
+            self.hasName = false
+            path = "/proc/self/fd/\(descriptor)"
+        } else {
+            // Not every file system has such files; why there cannot be any, the other way says, too.
+            (path, self.descriptor) = try DurableFile.makeTemporary(in: directory, access: access)
+            self.hasName = true
+        }
+    }
+
+    /// Gives it its name.
+    ///
+    /// - Parameters:
+    ///   - target: a path in its directory.
+    ///   - replaces: whether what is there goes. If it does not, the error's `errno` is EEXIST.
+    public func name(_ target: String, replaces: Bool = false) throws(DurableFileError) {
+        guard replaces else { return try link(as: target) }
+        guard !hasName else {
+            guard rename(path, target) == 0 else { throw DurableFileError() }
+            return DurableFile.synchronizeDirectory(of: target)
+        }
+        // A link cannot replace anything.
+        let (temporary, other) = try DurableFile.makeTemporary(
+            in: DurableFile.directory(of: target), access: .ownerOnly)
+        close(other)
+        unlink(temporary)
+        try link(as: temporary)
+        guard rename(temporary, target) == 0 else {
+            let error = DurableFileError()
+            unlink(temporary)
+            throw error
+        }
+        DurableFile.synchronizeDirectory(of: target)
+    }
+
+    private func link(as target: String) throws(DurableFileError) {
+        guard linkat(AT_FDCWD, path, AT_FDCWD, target, hasName ? 0 : AT_SYMLINK_FOLLOW) == 0 else {
+            throw DurableFileError()
+        }
+        DurableFile.synchronizeDirectory(of: target)
+    }
+
+    deinit {
+        close(descriptor)
+        if hasName { unlink(path) }
+    }
+}
