@@ -65,7 +65,11 @@ struct BackingChain {
                 files += rest?.files ?? []
                 content = try Qcow2Image(file, header: header, readOnly: true, chain: rest)
             }
-        } catch { throw .backing(of: path, error) }
+        } catch {
+            // Of the image that somebody named, rather than of each one that is behind it.
+            if case .backingChainTooLong(_, let limit) = error { throw .backingChainTooLong(path: path, limit: limit) }
+            throw .backing(of: path, error)
+        }
     }
 
     /// The path of the backing file that an image at `path` calls `name`: relative to the image.

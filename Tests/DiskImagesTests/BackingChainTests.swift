@@ -119,6 +119,7 @@ struct BackingChainTests {
         try Qcow2Image.create(at: directory.file("c40"), byteCount: 1 << 20)
         let long = #expect(throws: DiskImageError.self) { try Qcow2Image(path: directory.file("c0"), readOnly: true) }
         #expect(long?.description.contains("longer than 16") == true, "\(String(describing: long))")
+        #expect(long == .backingChainTooLong(path: directory.file("c0"), limit: 16))
         #expect(try Qcow2Image(path: directory.file("c30"), readOnly: true).backingFiles.count == 10)
         for name in ["nbd:localhost:10809", "json:{}", "http://host/a"] {
             #expect(throws: DiskImageError.self) { try create("d", name) }
