@@ -4,6 +4,7 @@
 // Responsible for what one process has once. A VM whose guest resets may go on as another machine, with the same
 // terminal. Not responsible for which machine that is, nor for what its end means.
 
+import Devices
 import Emulator
 import Glibc
 import HostSupport
@@ -153,10 +154,12 @@ final class Session: Sendable {
         defer { shared.withLock { $0.machine = nil } }
         inputWakeUp.signal()
         let log = log
-        return try machine.runToEnd(rebooting: rebooting) { boot in
+        let outcome = try machine.runToEnd(rebooting: rebooting) { boot in
             willBoot(boot)
             log.info("\(boot == 1 ? "starting the guest" : "the guest reset; starting it for the \(boot). time")")
         }
+        if let error = machine.variablesFailure { losses.note(error) }
+        return outcome
     }
 
     /// Whether a terminal writes to the guest's console.
@@ -224,6 +227,11 @@ final class Losses: Sendable {
 
     /// Notes that the report could not be written.
     func note(_ error: ReportFileError) { words.withLock { $0.append(error.description) } }
+
+    /// Notes that firmware variables could not be stored.
+    func note(_ error: FlashFileError) {
+        words.withLock { if !$0.contains(error.description) { $0.append(error.description) } }
+    }
 
     var all: [String] { words.withLock(\.self) }
 }

@@ -72,7 +72,8 @@ extension VirtualMachine {
             for thread in threads { thread.join() }
         }
         let flushStart = BootClock.now
-        // The first thing that fails keeps nothing else from being stored.
+        // The first thing that fails keeps nothing else from being stored. A disk that is not stored may lack what the
+        // guest left on it, and how the guest ended is worth nothing then; firmware variables are another matter.
         var failure: MachineError?
         for disk in disks {
             do throws(DiskFileError) {
@@ -85,7 +86,7 @@ extension VirtualMachine {
                 try flash.flush()
             } catch {
                 // The laboratory may have cut the power at what was to be written.
-                if !isPowerCut { failure = failure ?? .flash(error) }
+                if !isPowerCut { flashFailure.withLock { $0 = $0 ?? error } }
             }
         }
         if isPowerCut { for flash in flashes { flash.losePower() } }
@@ -118,6 +119,10 @@ extension VirtualMachine {
 
     /// The name of the format of each disk's file, in their order.
     public var diskFormatNames: [String] { disks.map(\.formatName) }
+
+    /// Why what the guest's firmware wrote last to its variables is not on stable storage, if it is not. How the guest
+    /// ended is as it was.
+    public var variablesFailure: FlashFileError? { flashFailure.withLock(\.self) }
 
     /// What was asked of the disks since the machine was made, in their order.
     public var diskActivity: [DiskActivity] { disks.map(\.activity) }

@@ -44,6 +44,8 @@ public final class VirtualMachine: @unchecked Sendable {
     let flashFiles: [FlashFile]
     /// Those that the guest may write.
     let flashes: [CFIFlash]
+    /// The first failure to store what is in them at a run's end.
+    let flashFailure = Mutex<FlashFileError?>(nil)
     /// Set if something is to go wrong with the disks, or is to be logged.
     let diskLaboratory: DiskLaboratory?
     let entropy: any EntropySource
