@@ -57,6 +57,7 @@ struct FirmwareVariablesTests {
         #expect(text(location("old", 0x3E)) == "old")
         // Only its header is valid.
         #expect(text(location("old", 0x3E), location("new", 0x7F)) == "old")
+        #expect(text(location("old", 0x3E), location("later", 0x3E)) == "later")
         #expect(text(location("old", 0x3E), location("new", 0x3F)) == "new")
         #expect(text(location("old", 0x3C), location("new", 0x3F)) == "new")
         // Its place was taken by a reclaim, which puts those that are whole first.

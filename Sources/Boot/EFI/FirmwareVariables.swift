@@ -117,13 +117,15 @@ public struct FirmwareVariables: Sendable {
         var id: ID { ID(name: variable.name, vendor: variable.vendor) }
     }
 
-    /// What edk2 finds: one that is being replaced counts as long as the new one is not whole.
+    /// What edk2 finds (`FindVariableEx` of its VariableParsing.c): the first that is whole for sure, or else the last of
+    /// those that were being replaced when the power went.
     private static func current(_ found: [Found]) -> [FirmwareVariable] {
-        var seen = Set<Found.ID>()
-        let whole = Set(found.filter(\.isWholeForSure).map(\.id))
-        return found.filter {
-            ($0.isWholeForSure || !whole.contains($0.id)) && seen.insert($0.id).inserted
-        }.map(\.variable)
+        var chosen: [Found.ID: Int] = [:]
+        for (index, variable) in found.enumerated() {
+            if let earlier = chosen[variable.id], found[earlier].isWholeForSure { continue }
+            chosen[variable.id] = index
+        }
+        return chosen.values.sorted().map { found[$0].variable }
     }
 
     /// Where systemd wrote that the guest hibernated to, as systemd says it: an object of JSON.
