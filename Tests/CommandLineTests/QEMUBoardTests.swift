@@ -179,6 +179,16 @@ struct QEMUBoardTests {
         #expect(try order(firmware + devices(",bootindex=1", ",bootindex=2") + network) == [])
         #expect(try order(firmware + devices(",bootindex=1", "") + network) == [.disk(0), .network(0)])
         #expect(try order(firmware + devices(",bootindex=5", "") + network) == [.network(0), .disk(0)])
+        // One file may be two disks that are only read, and an index moves a disk that has no place in the order.
+        let twice = ["a", "b"].flatMap {
+            [
+                "-drive", "if=none,id=\($0),file=A,format=raw,readonly=on", "-device",
+                "virtio-blk-pci,drive=\($0),bootindex=\($0 == "a" ? 2 : 1)",
+            ]
+        }
+        #expect(try order(firmware + twice) == [.disk(1), .disk(0)])
+        let first = ["-drive", "if=virtio,index=0,file=C,format=raw"]
+        #expect(try order(firmware + devices(",bootindex=1", "") + first) == [.disk(1)])
         #expect(error(firmware + devices(",bootindex=1", ",bootindex=1")).contains("is given to two devices"))
         #expect(error(firmware + devices(",bootindex=x", "")).contains("bootindex=x is no place"))
     }

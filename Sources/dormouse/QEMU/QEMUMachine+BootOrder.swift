@@ -8,8 +8,8 @@ import Machine
 /// Who has which place in the order.
 struct QEMUBootOrder {
     enum Device: Equatable {
-        /// By its path.
-        case disk(String)
+        /// By its place among those that are attached, as they were given: two may be of one file.
+        case disk(Int)
         /// By its index among the machine's.
         case network(Int)
     }
@@ -32,12 +32,12 @@ struct QEMUBootOrder {
     /// The order; empty if it is the firmware's own: disks as they are attached, and then networks.
     ///
     /// - Parameters:
-    ///   - disks: the paths of the disks, in their order.
+    ///   - disks: the places of the disks, in the machine's order.
     ///   - networkCount: how many networks there are.
-    func order(_ disks: [String], networkCount: Int) -> [BootDevice] {
+    func order(_ disks: [Int], networkCount: Int) -> [BootDevice] {
         let order = devices.sorted { $0.key < $1.key }.compactMap { _, device -> BootDevice? in
             switch device {
-            case .disk(let path): disks.firstIndex(of: path).map { .disk($0) }
+            case .disk(let place): disks.firstIndex(of: place).map { .disk($0) }
             case .network(let index): .network(index)
             }
         }

@@ -109,7 +109,7 @@ extension QEMUMachine {
         guard var disk = drives.removeValue(forKey: id) else {
             throw QEMUError("device", "drive=\(id) is not to be found: name the id of a -drive with if=none")
         }
-        try bootOrder.take(&list, of: .disk(disk.path))
+        try bootOrder.take(&list, of: .disk(attached.count))
         try list.ignore("write-cache", "on")
         switch list.take("werror") {
         case "stop"?: disk.onError = .stop

@@ -177,22 +177,23 @@ struct QEMUMachine {
         }
         if legacyNetwork != nil { throw QEMUError("net", "user belongs to no card; add -net nic") }
         // By their index, and then as they were given.
-        var slots: [Int: DiskConfiguration] = [:]
-        for (index, disk) in attached {
-            guard let index else { continue }
-            guard slots.updateValue(disk, forKey: index) == nil else {
+        var slots: [Int: Int] = [:]
+        for (place, disk) in attached.enumerated() {
+            guard let index = disk.index else { continue }
+            guard slots.updateValue(place, forKey: index) == nil else {
                 throw QEMUError("drive", "index=\(index) is given to two disks")
             }
         }
         var free = 0
-        for (index, disk) in attached where index == nil {
+        for (place, disk) in attached.enumerated() where disk.index == nil {
             while slots[free] != nil { free += 1 }
-            slots[free] = disk
+            slots[free] = place
         }
-        machine.disks = slots.sorted { $0.key < $1.key }.map(\.value)
+        let places = slots.sorted { $0.key < $1.key }.map(\.value)
+        machine.disks = places.map { attached[$0].disk }
         // A kernel that is given is started before any device.
         if hasFirmware, kernel == nil {
-            machine.bootOrder = bootOrder.order(machine.disks.map(\.path), networkCount: machine.networks.count)
+            machine.bootOrder = bootOrder.order(places, networkCount: machine.networks.count)
         }
         // QEMU has its settings for any firmware, or none.
         if hasFirmware { machine.bootMenuWait = bootMenuWait }
