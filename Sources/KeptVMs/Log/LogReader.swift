@@ -7,12 +7,17 @@ import HostSupport
 public struct LogReader: ~Copyable {
     /// Bytes that are read at once.
     private static let chunkByteCount = 1 << 16
+    /// How often files are looked for that get other names meanwhile: each time takes microseconds, and they get others
+    /// once in a megabyte.
+    private static let attempts = 100
 
     private let files: LogFiles
     private var descriptor: Int32 = -1
     /// What is open.
     private var identity: FileIdentity?
     private var rest: [UInt8] = []
+    /// Nobody writes to what is open any more; it was not read to its end since that is known.
+    private var isComplete = false
 
     /// Begins at the oldest line that is kept.
     public init(_ vm: VM) {
@@ -43,11 +48,14 @@ public struct LogReader: ~Copyable {
                 if entries.isEmpty { continue }
                 return entries
             }
-            // The one that is written ends here for now; of another one that is all there is.
+            // The one that is written ends here for now.
             guard FileIdentity(path: files.current) != identity else { return [] }
-            close(descriptor)
-            descriptor = -1
-            rest = []
+            // Of another one that is all there is, if it was another one before the end was seen.
+            guard isComplete else {
+                isComplete = true
+                continue
+            }
+            if try !openNext() { return [] }
         }
     }
 
@@ -64,20 +72,41 @@ public struct LogReader: ~Copyable {
 
     /// Opens the file after the one that was read, or the oldest; false if there is none.
     private mutating func openNext() throws(HostError) -> Bool {
-        let there = files.all.compactMap { path in FileIdentity(path: path).map { (path, $0) } }
-        // The oldest, if the one that was read is gone by now.
-        let index = identity.flatMap { identity in there.firstIndex { $0.1 == identity } }.map { $0 + 1 } ?? 0
-        guard index < there.count else { return false }
-        let path = there[index].0
-        let opened = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        // While they get other names one may be seen twice, not at all, or in the place of another.
+        for _ in 1...Self.attempts {
+            let there = listing
+            guard there.map(\.identity) == listing.map(\.identity) else { continue }
+            // The oldest, if the one that was read is gone by now. It is still open, so that no other has its number.
+            let last = there.firstIndex { $0.identity == identity }
+            let index = last.map { $0 + 1 } ?? 0
+            guard index < there.count else { return false }
+            if try open(there[index].path, expecting: there[index].identity) { return true }
+        }
+        return false
+    }
+
+    /// Opens a file in the place of the one that is open; false if it is not the one that is expected.
+    private mutating func open(_ path: String, expecting expected: FileIdentity) throws(HostError) -> Bool {
+        let opened = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard opened >= 0 else {
-            // It was moved on a moment ago.
             if errno == ENOENT { return false }
             throw .file(path: path, operation: "read", reason: String(errno: errno))
         }
+        guard FileIdentity(path: "/proc/self/fd/\(opened)") == expected else {
+            close(opened)
+            return false
+        }
+        if descriptor >= 0 { close(descriptor) }
         descriptor = opened
-        identity = FileIdentity(path: "/proc/self/fd/\(opened)")
+        identity = expected
+        isComplete = false
+        rest = []
         return true
+    }
+
+    /// The files that there are, the oldest first.
+    private var listing: [(path: String, identity: FileIdentity)] {
+        files.all.compactMap { path in FileIdentity(path: path).map { (path, $0) } }
     }
 }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import HostSupport
 import Synchronization
 import Testing
 
@@ -94,6 +95,27 @@ struct VMLogTests {
         let left = try text(readAll(vm))
         #expect(left.last == "dormouse F line 499" && left == read.suffix(left.count) && left.count < 200)
         for path in files.all { #expect(try Data(contentsOf: URL(filePath: path)).count <= 1100) }
+    }
+
+    @Test("A reader that follows misses nothing, and reads nothing twice, while another thread goes from file to file")
+    func rotationMeanwhile() throws {
+        let test = try TestStore()
+        let vm = try test.make()
+        var files = LogFiles(vm)
+        files.byteLimit = 700
+        // All that is written is kept, so that no reader is too slow.
+        files.earlierCount = 400
+        let log = VMLog(files)
+        let lines = (0..<4000).map { "line \($0)" }
+        let writer = try HostThread { for line in lines { log.say(line) } }
+        var reader = LogReader(files)
+        var read: [String] = []
+        let end = ContinuousClock.now + .seconds(300)
+        while read.last?.hasSuffix(lines[3999]) != true && ContinuousClock.now < end { read += text(try reader.next()) }
+        writer.join()
+        #expect(read.count == lines.count)
+        #expect(zip(read, lines).allSatisfy { $0.hasSuffix(" " + $1) })
+        #expect(FileManager.default.fileExists(atPath: "\(files.current).50"))
     }
 
     @Test("What comes faster than it can be written is counted, and the guest does not wait")
