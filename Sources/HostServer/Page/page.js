@@ -192,6 +192,9 @@ async function act(verb, options = {}) {
 
 // MARK: Its life
 
+// States that are shown: a page may stay open for months. The log itself has all that are kept.
+const longestLife = 500;
+
 function addToLife(event) {
   const item = document.createElement("li");
   const time = document.createElement("time");
@@ -201,7 +204,9 @@ function addToLife(event) {
   how.textContent = event.state;
   how.dataset.state = event.state;
   item.append(time, " ", how, ` ${event.cause}`);
-  byID("life").prepend(item);
+  const life = byID("life");
+  life.prepend(item);
+  if (life.childElementCount > longestLife) life.lastElementChild.remove();
 }
 
 async function readLife(name, signal) {

@@ -422,7 +422,8 @@ class Terminal {
         this.screen[this.row].clear(this.column, Math.min(this.columns, this.column + number(0)), this.emptyLook);
         break;
       case "Z": this.tabBack(number(0)); break;
-      case "b": this.repeat(Math.min(number(0), this.columns * this.rows)); break;
+      // A row is what programs fill so; more would be much work for few bytes.
+      case "b": this.repeat(Math.min(number(0), this.columns)); break;
       case "c": this.reply("\x1b[?1;2c"); break;
       case "d": this.moveInOrigin(number(0) - 1, this.column); break;
       case "g":
