@@ -10,6 +10,26 @@ import Testing
 struct GuestAgentTests {
     private static let patience = 20_000
 
+    @Test("A VM without the port is told from one whose process takes no connections")
+    func unanswered() throws {
+        let test = try TestStore()
+        let vm = try test.make()
+        var failure: GuestAgentError?
+        do throws(GuestAgentError) { _ = try GuestAgent(vm, milliseconds: 100) } catch { failure = error }
+        #expect(failure == .noPort(name: vm.name))
+        let listener = try StreamSocket.listening(directory: vm.path, name: VM.agentName)
+        var waiting: [StreamSocket] = []
+        // Its queue has an end, which comes as an error.
+        do throws(StreamSocketError) {
+            while waiting.count < 1000 {
+                waiting.append(try .connected(directory: vm.path, name: VM.agentName))
+            }
+        } catch { try #require(error.isUnanswered) }
+        do throws(GuestAgentError) { _ = try GuestAgent(vm, milliseconds: 100) } catch { failure = error }
+        #expect(failure == .unanswered(name: vm.name))
+        withExtendedLifetime((listener, waiting)) {}
+    }
+
     /// The two sides of a conversation. The agent's reads a line at a time.
     private struct Line {
         let host: StreamSocket

@@ -30,7 +30,7 @@ public struct GuestAgent {
     public init(_ vm: VM, milliseconds: Int) throws(GuestAgentError) {
         do throws(StreamSocketError) {
             socket = try .connected(directory: vm.path, name: VM.agentName)
-        } catch { throw .noPort(name: vm.name) }
+        } catch { throw error.isUnanswered ? .unanswered(name: vm.name) : .noPort(name: vm.name) }
         try synchronize(milliseconds: milliseconds)
     }
 
@@ -168,6 +168,8 @@ public struct GuestAgent {
 public enum GuestAgentError: AttributedError, Hashable {
     /// The VM does not run, or was made without the port.
     case noPort(name: String)
+    /// The VM's process takes no connections.
+    case unanswered(name: String)
     /// Nobody answers.
     case silent
     /// The run ended meanwhile.
@@ -181,6 +183,7 @@ public enum GuestAgentError: AttributedError, Hashable {
         switch self {
         case .noPort(let name):
             "VM \(name) has no port for an agent, or does not run: set guest.agent=true before it is started"
+        case .unanswered(let name): "VM \(name) takes no connections to its agent's port; look at its process"
         case .silent: "no agent answers in the guest: it needs the package qemu-guest-agent, and time to start"
         case .gone: "the VM ended meanwhile"
         case .nonsense: "the guest's agent says something that is not understood"
