@@ -37,21 +37,23 @@ PUBLIC_DOMAIN = {
     "extractedText": "liblzma is in the public domain; see XZ Utils' file COPYING.",
 }
 SWIFT_LICENSE = "Apache-2.0 WITH Swift-exception"
-# What packages have inside them of others: where its version is said, and how.
+# What packages have inside them of others: where its version is said, and how; where its licence is. That is a file, or
+# HEAD for the comment that the file with the version begins with, or OWN if it is the text of the package's own.
+HEAD, OWN = "head", "own"
 CONTAINED = {
     "swift-crypto": (
         "BoringSSL", "Sources/CCryptoBoringSSL/hash.txt", r"revision ([0-9a-f]{40})",
-        "https://boringssl.googlesource.com/boringssl", "Apache-2.0"),
+        "https://boringssl.googlesource.com/boringssl", "Apache-2.0", OWN),
     "tomlkit": (
         "toml++", "Sources/CTOML/Sources/toml.hpp", r"^// toml\+\+ v([0-9.]+)",
-        "https://github.com/marzer/tomlplusplus", "MIT"),
+        "https://github.com/marzer/tomlplusplus", "MIT", HEAD),
     "swift-nio": (
         "llhttp", "Sources/CNIOLLHTTP/include/c_nio_llhttp.h",
         r"LLHTTP_VERSION_MAJOR (\d+)\n#define LLHTTP_VERSION_MINOR (\d+)\n#define LLHTTP_VERSION_PATCH (\d+)",
-        "https://github.com/nodejs/llhttp", "MIT"),
+        "https://github.com/nodejs/llhttp", "MIT", "Sources/CNIOLLHTTP/LICENSE"),
     "swift-nio-ssl": (
         "BoringSSL", "Sources/CNIOBoringSSL/hash.txt", r"revision ([0-9a-f]{40})",
-        "https://boringssl.googlesource.com/boringssl", "Apache-2.0"),
+        "https://boringssl.googlesource.com/boringssl", "Apache-2.0", OWN),
 }
 
 
@@ -64,7 +66,7 @@ class Component:
         self.contains = []
         # What it is called in the document: one that two packages have inside them is there twice.
         self.key = name
-        # A licence that is in the head of a source.
+        # Its licence, if it is inside another package.
         self.notice = ""
 
     @property
@@ -145,16 +147,26 @@ def swift_packages(files, scratch, resolved):
             f"git+{pin['location']}@{pin['state']['revision']}", swift_package_license(licences),
             purl=swift_purl(pin), licence_files=licences)
         if identity in CONTAINED:
-            name, file_name, pattern, location, license_ = CONTAINED[identity]
+            name, file_name, pattern, location, license_, place = CONTAINED[identity]
             match = re.search(pattern, (checkout / file_name).read_text(encoding="utf-8"), re.MULTILINE)
             if not match:
                 sys.exit(f"components.py: {file_name} of {identity} does not say which {name} it is")
             inner = Component(name, ".".join(match.groups()), location, license_, comment=f"A copy in {identity}.")
             inner.key = f"{identity}-{name}"
-            inner.notice = leading_comment(checkout / file_name)
+            inner.notice = contained_licence(checkout, file_name, place, licences)
+            if not inner.notice.strip():
+                sys.exit(f"components.py: {identity} has no licence of {name}")
             component.contains.append(inner)
         components[identity] = component
     return list(components.values())
+
+
+def contained_licence(checkout, file_name, place, licences):
+    if place == OWN:
+        return "".join(file.read_text(encoding="utf-8") for file in licences if file.name.startswith("LICENSE"))
+    if place == HEAD:
+        return leading_comment(checkout / file_name)
+    return (checkout / place).read_text(encoding="utf-8")
 
 
 def leading_comment(path):
@@ -289,8 +301,7 @@ def write_licences(directory, components):
         for file in component.licence_files:
             (directory / f"{component.name}.{file.name}").write_bytes(file.read_bytes())
         for inner in component.contains:
-            if inner.notice:
-                (directory / f"{inner.name}.LICENSE").write_text(inner.notice, encoding="utf-8")
+            (directory / f"{inner.key}.LICENSE").write_text(inner.notice, encoding="utf-8")
 
 
 def main():

@@ -26,11 +26,11 @@ have() {
     command -v "$1" >/dev/null 2>&1
 }
 
-# Refuses to go on without a command that scripts/setup installs.
+# Refuses to go on without a command that scripts/setup installs, with an option that $setup names if there is one.
 need() {
     local command
     for command in "$@"; do
-        have "$command" || die "\"$command\" is missing; run scripts/setup"
+        have "$command" || die "\"$command\" is missing; run ${setup:-scripts/setup}"
     done
 }
 

@@ -50,6 +50,18 @@ machine_archives() {
 # The archives that the machine's own apt has under a Debian release's name, the likeliest first. A foreign archive
 # may use such a name too; it then fails the check against Debian's keys.
 machine_mirrors() {
+    local mirror
+    while IFS= read -r mirror; do
+        case $mirror in
+            # A list, as apt-transport-mirror(1) has it and the Debians of some clouds have one.
+            mirror+file:*) awk '!/^[ \t]*(#|$)/ { print $1 }' "${mirror#mirror+file:}" || true ;;
+            *) printf '%s\n' "$mirror" ;;
+        esac
+    done < <(named_mirrors)
+}
+
+# The same, as the sources name them.
+named_mirrors() {
     if [[ -n ${DORMOUSE_DEBIAN_MIRROR:-} ]]; then
         printf '%s\n' "$DORMOUSE_DEBIAN_MIRROR"
         return
@@ -57,6 +69,12 @@ machine_mirrors() {
     machine_archives \
         | awk '$2 ~ /^(bullseye|bookworm|trixie|forky|duke|sid|oldstable|stable|testing|unstable)$/ { print $1 }' \
         | awk '!seen[$0]++ { if (/\/debian\/?$/) print; else rest = rest $0 "\n" } END { printf "%s", rest }'
+}
+
+# The first of them that debootstrap can use.
+debootstrap_mirror() {
+    machine_mirrors | awk '/^(https?|file):/ && !found { print; found = 1 } END { exit !found }' ||
+        die "this machine's apt has no Debian mirror that debootstrap can use; set DORMOUSE_DEBIAN_MIRROR to a mirror's URI"
 }
 
 # Writes the configuration that makes apt the private one, for the mirror $1 and the suites after it.
