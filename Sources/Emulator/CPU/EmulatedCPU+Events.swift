@@ -118,9 +118,13 @@ extension EmulatedCPU {
                 return nil
             }
             deadline = min(deadline, now &+ sleep)
+        } else {
+            // Whatever was waited for before, this is not a part of it.
+            monitorWait = MonitorWait()
         }
         if !isBudgeted && deadline < now &+ Self.shortestSleep {
             yieldThread()
+            lookAtMonitoredLocation()
             return nil
         }
         waitsForEvent.store(true, ordering: .sequentiallyConsistent)
@@ -136,6 +140,7 @@ extension EmulatedCPU {
 
     /// The next wait for a location is another one, if what this one was for has happened.
     private func lookAtMonitoredLocation() {
+        guard state.system.pointee.exclusiveAddress != 0 else { return }
         if monitoredLocationHasChanged { monitorWait = MonitorWait() } else { monitorWait.wake(at: counter) }
     }
 

@@ -149,6 +149,8 @@ struct EventTests {
             #expect(sleep > 0 && sleep <= max(waited, 50_000) && sleep <= 10_000_000)
             waited += sleep + 10
         }
+        // In the end it sleeps as long as it may each time.
+        #expect(sleeps.suffix(10).allSatisfy { $0 > 9_990_000 }, "\(sleeps)")
         machine.memory.store(UInt64(6), at: Self.location)
         #expect(machine.cpu.hasWakeUpEvent)
         // Changed before the WFE: it does not wait at all.
@@ -156,6 +158,28 @@ struct EventTests {
         #expect(try run(early, on: machine, [.x20: Self.location, .x2: 9]) == .call(1))
         // Nothing is watched after CLREX, or after an exception return.
         #expect(try run([.ldxr(.x1, .x20), .clrex, .wfe, .hvc(1)], on: machine, [.x20: Self.location]) == Self.waits)
+    }
+
+    @Test("After a WFE that watches nothing, a wait for the same location and value is another one")
+    func anotherWait() throws {
+        let machine = try SystemMachine()
+        machine.memory.store(UInt64(5), at: Self.location)
+        func sleep(_ stop: Stop) throws -> UInt64 {
+            guard case .exit(.waitForEvent(let deadline?)) = stop else {
+                Issue.record("\(stop)")
+                return 0
+            }
+            defer { machine.clock.skip(to: deadline) }
+            return deadline - machine.clock.counter
+        }
+        var last = try sleep(try run([.ldxr(.x1, .x20), .wfe, .b(-2)], on: machine, [.x20: Self.location]))
+        for _ in 0..<30 { last = try sleep(try machine.resume()) }
+        #expect(last > 9_990_000)
+        let place = SystemMachine.Layout.vectors
+        machine.load([.clrex, .wfe, .ldxr(.x1, .x20), .wfe, .b(-2)], at: place)
+        machine.cpu.programCounter = place
+        #expect(try machine.resume() == Self.waits)
+        #expect(try sleep(try machine.resume()) <= 50_000)
     }
 
     private final class Timeouts: Sendable {
