@@ -72,9 +72,9 @@ extension VirtualMachine {
             for thread in threads { thread.join() }
         }
         let flushStart = BootClock.now
-        // The first thing that fails keeps nothing else from being stored. A disk that is not stored may lack what the
-        // guest left on it, and how the guest ended is worth nothing then; firmware variables are another matter.
+        // The first thing that fails keeps nothing else from being stored.
         var failure: MachineError?
+        var lostVariables: FlashFileError?
         for disk in disks {
             do throws(DiskFileError) {
                 try disk.flush()
@@ -86,12 +86,16 @@ extension VirtualMachine {
                 try flash.flush()
             } catch {
                 // The laboratory may have cut the power at what was to be written.
-                if !isPowerCut { flashFailure.withLock { $0 = $0 ?? error } }
+                if !isPowerCut { lostVariables = lostVariables ?? error }
             }
         }
         if isPowerCut { for flash in flashes { flash.losePower() } }
         let end = takeStop() ?? .stopped(.host("the machine stopped without a reason"))
+        // A disk that is not stored may lack what the guest left on it, and how the guest ended is worth nothing then. Nor
+        // may a guest boot again with other variables than it wrote. Any other end stays what it is without them.
         if let failure { throw failure }
+        if let lostVariables, end.isReset { throw .flash(lostVariables) }
+        flashFailure.withLock { $0 = lostVariables }
         keepsMemory.store(end.isWarmReset, ordering: .releasing)
         return end
     }

@@ -44,7 +44,7 @@ public final class VirtualMachine: @unchecked Sendable {
     let flashFiles: [FlashFile]
     /// Those that the guest may write.
     let flashes: [CFIFlash]
-    /// The first failure to store what is in them at a run's end.
+    /// Why what is in them could not be stored at the last run's end.
     let flashFailure = Mutex<FlashFileError?>(nil)
     /// Set if something is to go wrong with the disks, or is to be logged.
     let diskLaboratory: DiskLaboratory?
