@@ -37,16 +37,21 @@ public struct DraftFile: ~Copyable {
         }
     }
 
-    /// Gives it its name.
+    /// Gives it its name, when what is in it is on stable storage.
     ///
     /// - Parameters:
     ///   - target: a path in its directory.
     ///   - replaces: whether what is there goes. If it does not, the error's `errno` is EEXIST.
     public func name(_ target: String, replaces: Bool = false) throws(DurableFileError) {
-        guard replaces else { return try link(as: target) }
+        guard fsync(descriptor) == 0 else { throw DurableFileError() }
+        if replaces { try replace(target) } else { try link(as: target) }
+        DurableFile.synchronizeDirectory(of: target)
+    }
+
+    private func replace(_ target: String) throws(DurableFileError) {
         guard !hasName else {
             guard rename(path, target) == 0 else { throw DurableFileError() }
-            return DurableFile.synchronizeDirectory(of: target)
+            return
         }
         // A link cannot replace anything.
         let (temporary, other) = try DurableFile.makeTemporary(
@@ -59,14 +64,12 @@ public struct DraftFile: ~Copyable {
             unlink(temporary)
             throw error
         }
-        DurableFile.synchronizeDirectory(of: target)
     }
 
     private func link(as target: String) throws(DurableFileError) {
         guard linkat(AT_FDCWD, path, AT_FDCWD, target, hasName ? 0 : AT_SYMLINK_FOLLOW) == 0 else {
             throw DurableFileError()
         }
-        DurableFile.synchronizeDirectory(of: target)
     }
 
     deinit {
