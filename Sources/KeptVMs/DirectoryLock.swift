@@ -25,7 +25,7 @@ struct DirectoryLock: ~Copyable {
         while flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK {
             guard polls < patience else {
                 close(descriptor)
-                throw .file(path: vm.configurationPath, operation: "change", reason: "another process is changing it")
+                throw .isBeingChanged(path: vm.configurationPath)
             }
             polls += 1
             usleep(Self.pollMicroseconds)

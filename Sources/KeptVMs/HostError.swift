@@ -26,6 +26,10 @@ public enum HostError: AttributedError {
     /// Its disk cannot be what two VMs have in common.
     case cannotShare(name: String)
     case setting(name: String, reason: String)
+    /// Another process has been changing the file for seconds.
+    case isBeingChanged(path: String)
+    /// The VM was given other disks while its disks were copied.
+    case disksChanged(name: String)
     /// Nothing on the host makes a disk for cloud-init.
     case noSeedMaker
     case seedDisk(path: String, maker: String, HostProgram.Failure)
@@ -83,6 +87,10 @@ public enum HostError: AttributedError {
         case .cannotShare(let name):
             "VM \(name) has a guest to resume, or may have, on the disks that the copy would share; copy all of them, or "
                 + "start it and let it power off first"
+        case .isBeingChanged(let path):
+            "another process is changing \(path), and does not end; look for one that has stopped"
+        case .disksChanged(let name):
+            "the disks of VM \(name) were changed while they were copied, and nothing was made; copy it again"
         case .setting(let name, let reason):
             "nothing is set in VM \(name): \(reason)"
         case .sameDisk(let path, let name):

@@ -84,6 +84,9 @@ enum PrivateDirectory {
 
     /// Removes what a process left that was killed while it wrote a file.
     static func removeLeftovers(_ vm: VM) {
+        // `set` writes without the VM's lock. Whoever takes long over that has the leftovers stay until the next time.
+        guard let lock = try? DirectoryLock(of: vm, patience: 10) else { return }
+        defer { withExtendedLifetime(lock) {} }
         for directory in [vm.path] + directories(in: vm) {
             for name in names(in: directory) where DurableFile.isTemporary(name: name) {
                 _ = unsafe unlink("\(directory)/\(name)")

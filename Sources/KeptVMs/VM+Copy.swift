@@ -45,7 +45,7 @@ extension VM {
     /// Has the VM write to overlays from its next start on. What is below them is not written any more.
     ///
     /// - Parameter configuration: what the overlays were made for; the VM may have been given other disks meanwhile.
-    fileprivate func goOn(
+    func goOn(
         inOverlays disks: [CopiedDisk], _ indices: [Int], _ configuration: VMConfiguration
     ) throws(HostError) {
         var settings: [String] = []
@@ -56,7 +56,7 @@ extension VM {
         guard !settings.isEmpty else { return }
         try changeConfiguration { text throws(HostError) in
             guard try self.configuration().disks == configuration.disks else {
-                throw .setting(name: name, reason: "its disks were changed while they were copied; copy it again")
+                throw .disksChanged(name: name)
             }
             return try self.text(text, settings: settings)
         }

@@ -20,6 +20,9 @@ extension VM {
         defer { withExtendedLifetime(lock) {} }
         let remembered = try? state()
         var lines: [String] = []
+        // Somebody may be mending it.
+        let change = try DirectoryLock(of: self)
+        defer { withExtendedLifetime(change) {} }
         if let reason = configurationFailure() {
             // The last one that ran; what was changed since is in the file that is kept.
             guard

@@ -90,7 +90,7 @@ struct StoreTests {
         #expect(refused.error.contains("\(vm.store)/vm") && refused.error.contains("bump"), "\(refused.error)")
         #expect(try await Command.run(["bump", "copy", "--store", vm.store]).exitCode == 0)
         let toml = String(decoding: try Data(contentsOf: URL(filePath: "\(vm.store)/copy/vm.toml")), as: UTF8.self)
-        let id = try #require(toml.firstMatch(of: /generation-id = '([0-9a-f]{32})'/)?.1)
+        let id = try #require(toml.firstMatch(of: /generation-id = ['"]([0-9a-f]{32})['"]/)?.1)
         #expect(
             try !String(decoding: Data(contentsOf: URL(filePath: vm.configurationPath)), as: UTF8.self).contains(id))
         // The original has lost nothing.

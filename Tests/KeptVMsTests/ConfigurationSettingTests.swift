@@ -1,3 +1,4 @@
+import DiskImages
 import Foundation
 import Hibernation
 import Machine
@@ -137,11 +138,27 @@ struct ConfigurationSettingTests {
                 do { try vm.set([settings[index]]) } catch { failures.withLock { $0.append(error) } }
             }
             #expect(failures.withLock(\.count) == 0)
-            let text = try String(contentsOf: URL(filePath: vm.configurationPath), encoding: .utf8)
             let configuration = try vm.configuration()
-            #expect(configuration.cpus == 1 + round % 8, "\(text)")
-            #expect(text.contains("\(256 + 2 * round)") && text.contains("\(round)d"), "\(text)")
+            #expect(configuration.cpus == 1 + round % 8 && configuration.memory == "\(256 + 2 * round)M")
+            #expect(configuration.hibernation.expiresAfter == "\(round)d")
         }
+    }
+
+    @Test("A VM that was given other disks while they were copied keeps those, and the copy is refused")
+    func disksChangedMeanwhile() throws {
+        var machine = MachineConfiguration(kernel: "/k")
+        machine.disks = [DiskConfiguration(path: "/one")]
+        let test = try TestStore()
+        let vm = try test.store.create("vm", VMConfiguration(machine, hibernation: .init()))
+        let copied = try vm.configuration()
+        let disk = try #require(copied.disks?.first)
+        let made = CopiedDisk(original: disk.path, path: "/copy", ownersPath: "/overlay", format: .qcow2)
+        try vm.set(["disk[1].path=/other"])
+        let error = #expect(throws: HostError.self) { try vm.goOn(inOverlays: [made], [0], copied) }
+        #expect(error?.description.contains("copy it again") == true)
+        #expect(try vm.configuration().disks?.first?.path == "/other")
+        try vm.goOn(inOverlays: [made], [0], vm.configuration())
+        #expect(try vm.configuration().disks?.first?.path == "/overlay")
     }
 
     @Test("Who has stopped while it changes something is not waited for without end")
@@ -150,7 +167,7 @@ struct ConfigurationSettingTests {
         let vm = try test.make()
         let lock = try DirectoryLock(of: vm)
         let error = try #require(throws: HostError.self) { _ = try DirectoryLock(of: vm, patience: 3) }
-        #expect(error.description.contains("another process is changing it"))
+        #expect(error.description.contains("another process is changing"))
         _ = consume lock
         try vm.set(["cpus=4"])
         #expect(try vm.configuration().cpus == 4)
