@@ -107,9 +107,15 @@ struct EventFeed: Sendable {
             let log = vm.events
             let stamp = log.stamp
             if let stamp, stamps[name] == stamp { continue }
+            var known = known(of: vm)
+            var entries = try log.entries(after: known)
+            // A log that ends before what was read is another VM's.
+            if entries.isEmpty, let last = try log.last()?.event.number, last < known {
+                known = 0
+                cursor.places[name]?.number = 0
+                entries = try log.entries()
+            }
             stamps[name] = stamp
-            let known = known(of: vm, try log.last())
-            let entries = try log.entries(after: known)
             if let first = entries.first?.event.number, first > known + 1, known > 0 {
                 missed.append((name, known + 1, first - 1))
             }
@@ -120,12 +126,11 @@ struct EventFeed: Sendable {
     }
 
     /// The number of the last event of a VM that was read: none of one that was made since, by the same name.
-    private mutating func known(of vm: VM, _ last: EventLog.Entry?) -> UInt64 {
+    private mutating func known(of vm: VM) -> UInt64 {
         let tag = String((try? vm.state().identity)?.prefix(EventCursor.Place.tagLength) ?? "")
         let place = cursor.places[vm.name] ?? EventCursor.Place()
         let isOther = !place.tag.isEmpty && !tag.isEmpty && place.tag != tag
-        let isBehind = last.map { $0.event.number < place.number } ?? false
-        let number = isOther || isBehind ? 0 : place.number
+        let number = isOther ? 0 : place.number
         cursor.places[vm.name] = EventCursor.Place(number: number, tag: tag.isEmpty ? place.tag : tag)
         return number
     }
