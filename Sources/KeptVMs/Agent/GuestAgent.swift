@@ -183,7 +183,8 @@ public enum GuestAgentError: AttributedError, Hashable {
         switch self {
         case .noPort(let name):
             "VM \(name) has no port for an agent, or does not run: set guest.agent=true before it is started"
-        case .unanswered(let name): "VM \(name) takes no connections to its agent's port; look at its process"
+        case .unanswered(let name):
+            "VM \(name) takes no connections to its agent's port: others wait for the agent, or its process hangs"
         case .silent: "no agent answers in the guest: it needs the package qemu-guest-agent, and time to start"
         case .gone: "the VM ended meanwhile"
         case .nonsense: "the guest's agent says something that is not understood"
