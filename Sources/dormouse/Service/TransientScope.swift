@@ -51,7 +51,7 @@ struct TransientScope {
             timeout = try rules.timeoutSeconds() ?? UnitDropIn.unitTimeoutSeconds
         } catch { throw .file(path: vm.configurationPath, operation: "use", reason: error.description) }
         let seconds = UnitDropIn.stopSeconds(timeout, rules.then ?? UnitDropIn.unitRule)
-        let places = ([vm.path] + paths).compactMap(MountPath.of)
+        let places = ([vm.path] + paths).flatMap(MountPath.all)
         var properties: [[String]] = [
             ["Description", "s", "Dormouse VM \(vm.name)"],
             ["PIDs", "au", "1", "\(process)"],

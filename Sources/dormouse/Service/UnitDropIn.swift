@@ -1,5 +1,5 @@
 // What systemd is told of one VM besides the unit that all have: its store, its limits, its timeouts, the places that
-// it needs mounted. A pure function of the VM's configuration. Follows systemd.syntax(7), systemd.service(5), "Command
+// it needs mounted. It follows from the VM's configuration, and from where links lead now. Follows systemd.syntax(7), systemd.service(5), "Command
 // lines".
 
 import Glibc
@@ -41,7 +41,7 @@ struct UnitDropIn {
             "# What is yours goes to another file beside it.",
             "[Unit]",
             "RequiresMountsFor="
-                + (try ([store] + paths).compactMap(MountPath.of).map(Self.quoted)).joined(separator: " "),
+                + (try ([store] + paths).flatMap(MountPath.all).map(Self.quoted)).joined(separator: " "),
             "",
             "[Service]",
             Self.storeKey + (try Self.escaped(store)) + "\"",
