@@ -67,6 +67,17 @@ struct EscalationTests {
         #expect(stopped.exitCode == 53)
     }
 
+    @Test("A guest that powers off when it is to hibernate did not do what was asked for, unless it left an image")
+    func powersOff() async throws {
+        let vm = try await TestVM(disks: 1)
+        let escalation = Escalation(try VMStore(path: vm.store).vm(TestVM.name), timeoutSeconds: 1, then: .nothing)
+        let end = VMState.End(kind: "powered-off", exitCode: 0, words: "powered off", time: "2026-12-01T00:00:00Z")
+        #expect(try escalation.hibernated(end) == .stoppedInstead)
+        // As an older kernel does it: SYSTEM_OFF, and what it left is found.
+        #expect(try await vm.start().exitCode == 40)
+        #expect(try escalation.hibernated(end) == .poweredOff)
+    }
+
     @Test("What would keep it from hibernating is said first: no swap area has room for its memory")
     func obstacle() async throws {
         let (asked, _) = try await outcome("hibernate", [])

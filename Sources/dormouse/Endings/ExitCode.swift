@@ -37,7 +37,7 @@ struct ExitCode: RawRepresentable, Sendable, Hashable {
     static let refusedExpired = ExitCode(rawValue: 52)
     /// `dormouse stop` and `hibernate`: the guest still runs.
     static let noReaction = ExitCode(rawValue: 53)
-    /// `dormouse hibernate --then stop`: the guest did not hibernate, and powered off when it was asked to.
+    /// `dormouse hibernate`: the guest did not hibernate, and powered off instead.
     static let stoppedInstead = ExitCode(rawValue: 54)
     /// `dormouse stop` and `hibernate` with `--then`: the run was ended, and the guest not asked.
     static let endedInstead = ExitCode(rawValue: 55)

@@ -42,8 +42,7 @@ struct Escalation {
         if let obstacle = HibernationObstacle.words(for: vm) { say(obstacle) }
         switch try ask(.hibernate, waking: wakes) {
         case .ended(let end):
-            say(end.words)
-            return end.exitCode == ExitCode.hibernated.rawValue ? .poweredOff : ExitCode(rawValue: end.exitCode)
+            return try hibernated(end)
         case .gone: return try endUnsaid(otherwise: .statusUnknown)
         case .runs: break
         }
@@ -55,10 +54,8 @@ struct Escalation {
         say("its power button is pressed instead")
         switch try press(.stop, isLater: true) {
         case .ended(let end):
-            say(end.words)
             // One that was slow has hibernated all the same.
-            if try hasHibernated { return .poweredOff }
-            return end.exitCode == ExitCode.poweredOff.rawValue ? .stoppedInstead : ExitCode(rawValue: end.exitCode)
+            return try hibernated(end)
         case .gone: return try endUnsaid(otherwise: .stoppedInstead)
         case .runs: return try kill()
         }
@@ -71,6 +68,17 @@ struct Escalation {
             return ExitCode(rawValue: end.exitCode)
         case .gone: return try endUnsaid(otherwise: .statusUnknown)
         case .runs: return then == .kill ? try kill() : .noReaction
+        }
+    }
+
+    /// The exit code for an end that was to be a hibernation. A guest that takes the button for another one, and powers
+    /// off, has left nothing to resume.
+    func hibernated(_ end: VMState.End) throws(HostError) -> ExitCode {
+        say(end.words)
+        switch end.exitCode {
+        case ExitCode.hibernated.rawValue: return .poweredOff
+        case ExitCode.poweredOff.rawValue: return try hasHibernated ? .poweredOff : .stoppedInstead
+        default: return ExitCode(rawValue: end.exitCode)
         }
     }
 
