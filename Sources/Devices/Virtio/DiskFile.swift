@@ -28,6 +28,8 @@ public enum DiskFileError: AttributedError, Equatable {
     case failed(operation: String, path: String, errno: Int32)
     /// The run is to end, and the rest of a request was not done.
     case interrupted(path: String)
+    /// The guest's write would make another disk of it at the next start.
+    case wouldBeQcow2(path: String)
 
     public var isHosts: Bool {
         switch self {
@@ -43,6 +45,7 @@ public enum DiskFileError: AttributedError, Equatable {
         case .failed(_, _, let code): code
         // What is wrong in the image is the same to whoever counts: the storage does not give what it should.
         case .image(let error): error.errno ?? EIO
+        case .wouldBeQcow2: EPERM
         default: nil
         }
     }
@@ -83,6 +86,8 @@ public enum DiskFileError: AttributedError, Equatable {
             "the log of the disks, \(path), would be where there is something else than a file; name another path"
         case .failed(let operation, let path, let code):
             "cannot \(operation) disk \(path): \(String(cString: strerror(code))); check the host's storage"
+        case .wouldBeQcow2(let path):
+            "disk \(path) would look like qcow2 after a write of the guest's, which was refused; say that it is raw"
         case .interrupted(let path):
             "a request to disk \(path) was left undone, because the run was to end"
         }
@@ -135,6 +140,8 @@ public final class DiskFile: Sendable {
     var descriptor: Int32 { disk.descriptor }
     /// The image that has the disk's bytes; nil if the file is the disk.
     let image: Qcow2Image?
+    /// Nobody said that it is raw, and so it is taken for what it looks like.
+    private let isTakenForRaw: Bool
     /// What the file is.
     public var format: DiskFormat { image == nil ? .raw : .qcow2 }
     private let isEndingFlag = Atomic(false)
@@ -151,6 +158,7 @@ public final class DiskFile: Sendable {
         let opened = try Self.open(path, readOnly: readOnly, format: format)
         disk = opened.disk
         geometry = opened.geometry
+        isTakenForRaw = format == nil && opened.format == .raw
         self.path = path
         isReadOnly = readOnly
         do throws(DiskLock.Failure) {
@@ -272,9 +280,35 @@ public final class DiskFile: Sendable {
                 try image.write(piece, at: offset)
             }
         }
+        guard isTakenForRaw, offset == 0 else { return try writeRaw(buffers, of: memory, at: offset) }
+        // A copy, since another of the guest's cores may write to it meanwhile.
+        let (head, rest) = buffers.split(at: Int(Self.sectorByteCount))
+        let bytes = head.bytes(in: memory)
+        guard ForeignFormat(head: bytes, tail: []) != .qcow2 else { throw .wouldBeQcow2(path: path) }
+        try writeRaw(bytes, at: 0, isInterruptible: true)
+        try writeRaw(rest, of: memory, at: UInt64(bytes.count))
+    }
+
+    private func writeRaw(_ buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
         try transfer(buffers.vectors(in: memory), at: offset, operation: "write", isInterruptible: true) {
             pwritev(descriptor, $0, $1, $2)
         }
+    }
+
+    private func writeRaw(_ bytes: [UInt8], at offset: UInt64, isInterruptible: Bool) throws(DiskFileError) {
+        let result = bytes.withUnsafeBytes { buffer -> Result<Void, DiskFileError> in
+            // Safe: the vector is used while the bytes are borrowed, and only read from.
+            let vector = iovec(iov_base: UnsafeMutableRawPointer(mutating: buffer.baseAddress), iov_len: buffer.count)
+            do throws(DiskFileError) {
+                try transfer(
+                    buffer.isEmpty ? [] : [vector], at: offset, operation: "write", isInterruptible: isInterruptible
+                ) {
+                    pwritev(descriptor, $0, $1, $2)
+                }
+                return .success(())
+            } catch { return .failure(error) }
+        }
+        try result.get()
     }
 
     /// Writes what a laboratory held back, whatever becomes of the run.
@@ -288,19 +322,7 @@ public final class DiskFile: Sendable {
                 throw DiskFileError(error)
             }
         }
-        let result = bytes.withUnsafeBytes { buffer -> Result<Void, DiskFileError> in
-            // Safe: the vector is used while the bytes are borrowed, and only read from.
-            let vector = iovec(iov_base: UnsafeMutableRawPointer(mutating: buffer.baseAddress), iov_len: buffer.count)
-            do throws(DiskFileError) {
-                try transfer(
-                    buffer.isEmpty ? [] : [vector], at: write.offset, operation: "write", isInterruptible: false
-                ) {
-                    pwritev(descriptor, $0, $1, $2)
-                }
-                return .success(())
-            } catch { return .failure(error) }
-        }
-        try result.get()
+        try writeRaw(bytes, at: write.offset, isInterruptible: false)
     }
 
     /// Waits until everything that was written is on stable storage.

@@ -1,4 +1,5 @@
 import Devices
+import DiskImages
 import Glibc
 import Hypervisor
 import Testing
@@ -13,6 +14,24 @@ private func pattern(_ count: Int, seed: Int = 1) -> [UInt8] {
 
 @Suite("virtio block device")
 struct BlockDeviceTests {
+    @Test("A disk that nobody says is raw becomes no qcow2 by what its guest writes", arguments: [nil, DiskFormat.raw])
+    func becomesQcow2(format: DiskFormat?) throws {
+        let block = try BlockDriver(format: format)
+        var bytes = [UInt8](repeating: 7, count: 2048)
+        bytes.replaceSubrange(0..<8, with: [0x51, 0x46, 0x49, 0xFB, 0, 0, 0, 3])
+        let before = block.disk.read(at: 0, count: 2048)
+        // In pieces, of which none has all of the signature.
+        let data = [bytes[..<3], bytes[3..<700], bytes[700...]].map { block.driver.readable(Array($0)) }
+        let isRefused = format == nil
+        #expect(try block.execute(BlockDriver.Kind.write, data: data).status == (isRefused ? 1 : 0))
+        #expect(block.disk.read(at: 0, count: 2048) == (isRefused ? before : bytes))
+        // Elsewhere, and of anything else, it means nothing.
+        #expect(try block.execute(BlockDriver.Kind.write, sector: 1, data: data).status == 0)
+        bytes[3] = 0
+        #expect(try block.execute(BlockDriver.Kind.write, data: [block.driver.readable(bytes)]).status == 0)
+        #expect(block.disk.read(at: 0, count: 2048) == bytes)
+    }
+
     @Test("A disk says how large it is, and what it can do")
     func configuration() throws {
         let block = try BlockDriver(sectors: 4096)

@@ -1,6 +1,7 @@
 // A driver of the virtio block device, for tests.
 
 import Devices
+import DiskImages
 import Testing
 
 /// A driver of a block device, with requests of virtio 1.2 §5.2.6.
@@ -25,11 +26,12 @@ struct BlockDriver {
 
     init(
         sectors: Int = 64, readOnly: Bool = false, serial: String = "serial", synchronous: Bool = true,
-        withoutFeatures: UInt64 = 0, clears: Bool = false, onDevice path: String? = nil
+        withoutFeatures: UInt64 = 0, clears: Bool = false, onDevice path: String? = nil,
+        format: DiskFormat? = nil
     ) throws {
         disk = try TemporaryDisk(sectors: sectors)
         device = try BlockDevice(
-            file: DiskFile(path: path ?? disk.path, readOnly: readOnly), serial: serial, clears: clears,
+            file: DiskFile(path: path ?? disk.path, readOnly: readOnly, format: format), serial: serial, clears: clears,
             synchronous: synchronous)
         driver = try TestDriver(device)
         try #require(driver.start(features: driver.deviceFeatures & ~withoutFeatures, queueSize: 64))
