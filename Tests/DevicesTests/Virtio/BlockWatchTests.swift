@@ -92,6 +92,18 @@ struct BlockWatchTests {
         #expect(told.take() == [64 * 512])
     }
 
+    @Test("Nothing is told of a write that was not done")
+    func refused() throws {
+        let (block, told) = try watched(readOnly: true)
+        let data = block.driver.readable(blocks(1, marked: [0]))
+        #expect(try block.execute(BlockDriver.Kind.write, data: [data]).status == 1)
+        // Of one that is no whole number of sectors, either.
+        let (other, toldOfOther) = try watched()
+        let odd = other.driver.readable(blocks(1, marked: [0], byteCount: 4097))
+        #expect(try other.execute(BlockDriver.Kind.write, data: [odd]).status == 1)
+        #expect(told.take() == [] && toldOfOther.take() == [])
+    }
+
     @Test("When it is told, the block is on the disk, and the guest does not know yet that it is")
     func order() throws {
         let block = try BlockDriver()
