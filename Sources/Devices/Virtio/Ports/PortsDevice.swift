@@ -187,21 +187,41 @@ public final class PortsDevice: VirtioDevice {
 
     /// Takes what the driver says. Nothing that is wrong in it is answered, as with QEMU.
     private func listen() {
-        var news: [GuestOpen] = []
-        control.withLock { control in
-            while !isEnding.isSet, let chain = control.transmit?.next(), let memory = control.transmit?.memory {
+        while listenToQueue() {}
+    }
+
+    /// The same as far as a queue is long, since another core may fill it without end: others get the lock then, and of
+    /// each port only what became of it is told.
+    ///
+    /// - Returns: whether there may be more.
+    private func listenToQueue() -> Bool {
+        var news = [GuestOpen?](repeating: nil, count: ports.count)
+        let isFull = control.withLock { control in
+            var count = 0
+            while !isEnding.isSet, count < Self.messagesAtOnce, let chain = control.transmit?.next(),
+                let memory = control.transmit?.memory
+            {
                 let bytes = chain.readable.split(at: PortMessage.byteCount).head.bytes(in: memory)
-                if let message = PortMessage(bytes), let change = hear(message, &control) { news.append(change) }
+                if let message = PortMessage(bytes), let change = hear(message, &control) {
+                    let isNews = change.isNews || news[change.number]?.isNews ?? false
+                    news[change.number] = GuestOpen(number: change.number, isOpen: change.isOpen, isNews: isNews)
+                }
                 control.transmit?.complete(chain, written: 0)
+                count += 1
             }
             control.transmit?.notifyDriver()
             tellNews(&control)
+            return count == Self.messagesAtOnce
         }
-        for change in news {
+        for case let change? in news {
             if change.isNews { onGuestOpen(change.number, change.isOpen) }
             if change.isOpen { onRoom(change.number) }
         }
+        return isFull
     }
+
+    /// More than a driver has to say at once.
+    private static let messagesAtOnce = 256
 
     /// What the guest says of its side of a port.
     private struct GuestOpen {
