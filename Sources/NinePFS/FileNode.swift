@@ -31,11 +31,23 @@ final class FileNode {
         self.name = name
     }
 
-    deinit { parent?.forget(name) }
+    deinit {
+        var chain = leaveParent()
+        // Those above it that nobody has but it: one after another, as each within the other would take a stack as deep as
+        // the way is long.
+        while isKnownUniquelyReferenced(&chain) { chain = chain?.leaveParent() }
+    }
 
-    private func forget(_ name: [UInt8]) {
+    /// Nobody comes to it from above any more.
+    private func leaveParent() -> FileNode? {
+        defer { parent = nil }
+        parent?.forget(name, self)
+        return parent
+    }
+
+    private func forget(_ name: [UInt8], _ node: FileNode) {
         // Another one may have its name by now.
-        if let child = children[name], child.node == nil { children[name] = nil }
+        if let child = children[name], child.node == nil || child.node === node { children[name] = nil }
     }
 
     /// The names from the root down.
@@ -54,10 +66,27 @@ final class FileNode {
         if name == Self.this { return self }
         if name == Self.above { return parent ?? self }
         if let child = children[name]?.node { return child }
-        guard path.reduce(name.count, { $0 + $1.count + 1 }) < Self.pathLimit else { throw .nameTooLong }
+        guard pathByteCount + 1 + name.count < Self.pathLimit else { throw .nameTooLong }
         let child = FileNode(self, name)
         children[name] = Child(node: child)
         return child
+    }
+
+    /// Bytes of all names, with one between each and the next.
+    private var pathByteCount: Int { path.reduce(-1) { $0 + $1.count + 1 } }
+
+    /// Whether an entry may have another place: all that somebody has below it has to be within the limit there.
+    func mayMove(_ name: [UInt8], to directory: FileNode, _ newName: [UInt8]) -> Bool {
+        guard let moved = children[name]?.node else { return true }
+        var longest = 0
+        var rest = [(node: moved, byteCount: 0)]
+        while let (node, byteCount) = rest.popLast() {
+            longest = max(longest, byteCount)
+            for (name, child) in node.children {
+                if let child = child.node { rest.append((child, byteCount + 1 + name.count)) }
+            }
+        }
+        return directory.pathByteCount + 1 + newName.count + longest < Self.pathLimit
     }
 
     /// The entry was taken away: who has it has it no more.

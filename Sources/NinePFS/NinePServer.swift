@@ -23,7 +23,7 @@ public struct NinePShare: Sendable, Hashable {
     ///   - path: of the directory on the host.
     ///   - securityModel: how owners and modes are kept.
     ///   - isReadOnly: whether nothing is changed.
-    ///   - openLimit: how many files may be open at once; nil for half of what the process may have now.
+    ///   - openLimit: how many descriptors open files may have at once; nil for half of what the process may have now.
     public init(
         path: String, securityModel: NinePSecurityModel = .none, isReadOnly: Bool = false, openLimit: Int? = nil
     ) {
@@ -33,7 +33,8 @@ public struct NinePShare: Sendable, Hashable {
         self.openLimit = openLimit ?? Self.usualOpenLimit
     }
 
-    private static var usualOpenLimit: Int {
+    /// Half of the descriptors that the process may have now: of several shares, each may have its part of that.
+    public static var usualOpenLimit: Int {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         return Int(min(limit.rlim_cur, 1 << 16) / 2)

@@ -200,6 +200,7 @@ extension NinePSession {
         let to = try files.directory(directory)
         // The host says the same of what is below itself.
         if directory.isBelow(try parent.child(name)) { throw .invalid }
+        guard parent.mayMove(name, to: directory, newName) else { throw .nameTooLong }
         if model == .mappedFile, (try? from.directory(name)) != nil, let replaced = try? to.directory(newName) {
             // As far as the guest sees it may be empty.
             try MetadataFiles.removeAll(in: replaced)

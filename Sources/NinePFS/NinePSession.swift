@@ -35,6 +35,8 @@ final class NinePSession {
         var ownership: FileOwnership
 
         private let counter: OpenCounter
+        /// A directory that is read is open twice.
+        private var descriptorCount: Int { entries == nil ? 1 : 2 }
 
         init(
             _ file: HostFile, flags: UInt32, entries: DirectoryEntries? = nil, _ ownership: FileOwnership,
@@ -45,10 +47,10 @@ final class NinePSession {
             self.flags = flags & ~(Flag.truncate | Flag.create | Flag.exclusive)
             self.entries = entries
             self.counter = counter
-            counter.count += 1
+            counter.count += descriptorCount
         }
 
-        deinit { counter.count -= 1 }
+        deinit { counter.count -= descriptorCount }
     }
 
     /// How many files are open, or attributes held.
@@ -65,7 +67,7 @@ final class NinePSession {
     let files: HostFiles
     let model: NinePSecurityModel
     let isReadOnly: Bool
-    /// How many files may be open.
+    /// How many descriptors of open files there may be.
     let openLimit: Int
     let root = FileNode()
     var messageSize = messageSizes.upperBound

@@ -136,7 +136,9 @@ struct ShareFunction: VirtioFunction {
         let server: NinePServer
         do throws(NinePShareError) {
             server = try NinePServer(
-                NinePShare(path: share.path, securityModel: share.securityModel, isReadOnly: share.isReadOnly))
+                NinePShare(
+                    path: share.path, securityModel: share.securityModel, isReadOnly: share.isReadOnly,
+                    openLimit: NinePShare.usualOpenLimit / max(1, parts.configuration.shares.count)))
         } catch { throw .share(.directory(error)) }
         do {
             let device = try NinePDevice(

@@ -1,0 +1,53 @@
+// Places below a share, as renames put them together.
+
+import Testing
+
+@testable import NinePFS
+
+@Suite("Places below a share")
+struct FileNodeTests {
+    private static func name(_ text: String) -> [UInt8] { Array(text.utf8) }
+
+    @Test("A way as long as renames can make one is let go of without a stack as deep")
+    func longWay() throws {
+        let root = FileNode()
+        var bottom: FileNode? = try root.child(Self.name("x"))
+        weak let kept = bottom
+        var top = Self.name("x")
+        for number in 0..<300_000 {
+            let next = Self.name(number.isMultiple(of: 2) ? "p" : "q")
+            root.move(top, to: try root.child(next), Self.name("y"))
+            top = next
+        }
+        weak let highest = try root.child(top)
+        #expect(kept?.path.count == 300_001 && highest != nil)
+        bottom = nil
+        #expect(kept == nil && highest == nil)
+        // It has no child that is gone.
+        #expect(try root.child(top).path == [top])
+    }
+
+    @Test("An entry moves if all that is known below it stays within the limit of a path")
+    func limit() throws {
+        let root = FileNode()
+        let long = [UInt8](repeating: UInt8(ascii: "n"), count: 200)
+        var places: [FileNode] = []
+        func way(_ first: String, _ count: Int) throws -> FileNode {
+            var node = try root.child(Self.name(first))
+            places.append(node)
+            for _ in 0..<count {
+                node = try node.child(long)
+                places.append(node)
+            }
+            return node
+        }
+        let (ten, nine) = (try way("a", 10), try way("b", 9))
+        _ = try way("c", 11)
+        #expect(root.mayMove(Self.name("b"), to: ten, long))
+        #expect(!root.mayMove(Self.name("c"), to: ten, long))
+        #expect(root.mayMove(Self.name("c"), to: nine, Self.name("c")))
+        // Of what nobody has, the host tells.
+        #expect(root.mayMove(Self.name("none"), to: ten, long))
+        withExtendedLifetime(places) {}
+    }
+}
