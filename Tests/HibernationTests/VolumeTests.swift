@@ -67,6 +67,20 @@ struct VolumeTests {
         #expect(disk.bytes == before)
     }
 
+    @Test("Of partitions that lie in each other the first is looked into, so that no volume is there twice")
+    func overlapping() throws {
+        let disk = try disk(at: Self.mebibyte)
+        func entry(sectors: UInt32) -> [UInt8] {
+            let words = [2048, sectors].flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
+            return [0, 0, 0, 0, 0x8E, 0, 0, 0] + words
+        }
+        disk.write((0..<4).flatMap { entry(sectors: 64 * 2048 - $0) }, at: 446)
+        disk.write([0x55, 0xAA], at: 510)
+        let search = try SwapSearch(diskAt: disk.path)
+        #expect(search.regions.filter { $0.partition != nil && $0.volume == nil }.count == 4)
+        #expect(search.regions.compactMap(\.volume) == ["vg/root", "vg/swap"])
+    }
+
     @Test("Volumes that are not followed are named, and those on other disks are not")
     func unsearched() throws {
         let disk = try disk()

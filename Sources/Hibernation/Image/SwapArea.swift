@@ -119,6 +119,11 @@ public struct SwapSearch: Sendable {
     /// Those of `regions` that are physical volumes of LVM.
     var physicalVolumes: [DiskRegion]
 
+    /// Bytes of LVM's metadata that are read of a disk, and logical volumes that are looked at of a group: many times what
+    /// there is. A guest may have made it so that it is read at each of its boots.
+    private static let metadataLimit: UInt64 = 16 << 20
+    private static let volumeLimit = 1024
+
     /// The areas that hold an image.
     public var images: [HibernationImage] { areas.compactMap(HibernationImage.init) }
 
@@ -160,11 +165,18 @@ public struct SwapSearch: Sendable {
         areas = []
         unsearched = []
         physicalVolumes = []
+        var metadataLeft = Self.metadataLimit
         for region in regions {
-            guard let group = try VolumeGroup(in: region, on: disk) else { continue }
+            // Of partitions that lie in each other, as no tool makes them, the first is looked at.
+            guard !physicalVolumes.contains(where: { $0.partition != nil && Self.overlap($0, region) }),
+                let group = try VolumeGroup(in: region, on: disk, metadataLeft: &metadataLeft)
+            else { continue }
             physicalVolumes.append(region)
-            regions += group.volumes
+            regions += group.volumes.prefix(Self.volumeLimit)
             unsearched += group.unsearched
+            if group.volumes.count > Self.volumeLimit {
+                unsearched.append(UnsearchedRegion(kind: .lvm, region: region))
+            }
         }
         unsearched += try UnsearchedRegion.all(in: regions, on: disk)
         for region in regions {
@@ -174,6 +186,11 @@ public struct SwapSearch: Sendable {
         }
         let scanned = selection.scansAllPages ? try HeaderScan.headerEnds(on: disk) : []
         for end in selection.headerEnds + scanned { add(try SwapArea.find(headerEnd: end, in: regions, on: disk)) }
+    }
+
+    private static func overlap(_ one: DiskRegion, _ other: DiskRegion) -> Bool {
+        // Safe from overflow: both are on the disk.
+        one.offset < other.offset + other.byteCount && other.offset < one.offset + one.byteCount
     }
 
     /// A place counts once: the whole disk may have the same number as its only volume.

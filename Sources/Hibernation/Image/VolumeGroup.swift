@@ -47,8 +47,12 @@ struct VolumeGroup {
     }
 
     /// The group whose physical volume `region` is; nil if it is none.
-    init?(in region: DiskRegion, on disk: RawDisk) throws(RawDiskError) {
-        guard region.volume == nil, let uuidAndText = try Self.metadata(in: region, on: disk) else { return nil }
+    ///
+    /// - Parameter metadataLeft: how many bytes of metadata may still be read of the disk.
+    init?(in region: DiskRegion, on disk: RawDisk, metadataLeft: inout UInt64) throws(RawDiskError) {
+        guard region.volume == nil,
+            let uuidAndText = try Self.metadata(in: region, on: disk, left: &metadataLeft)
+        else { return nil }
         guard let (uuid, bytes) = uuidAndText.value, let text = LVMText(bytes), read(text, uuid: uuid, in: region)
         else {
             volumes = []
@@ -62,7 +66,9 @@ struct VolumeGroup {
         var value: (uuid: String, text: [UInt8])?
     }
 
-    private static func metadata(in region: DiskRegion, on disk: RawDisk) throws(RawDiskError) -> Labelled? {
+    private static func metadata(
+        in region: DiskRegion, on disk: RawDisk, left: inout UInt64
+    ) throws(RawDiskError) -> Labelled? {
         func bytes(at position: UInt64, count: Int) throws(RawDiskError) -> [UInt8]? {
             guard let offset = region.diskOffset(of: position, count: count) else { return nil }
             return try disk.read(at: offset, count: count)
@@ -95,9 +101,10 @@ struct VolumeGroup {
                 let size: UInt64 = head.littleEndian(at: Metadata.location + 8)
                 let sum: UInt32 = head.littleEndian(at: Metadata.location + 16)
                 guard offset >= Metadata.headerByteCount, offset < area.size, size > 0,
-                    size <= min(Metadata.maximumByteCount, area.size - Metadata.headerByteCount),
+                    size <= min(left, Metadata.maximumByteCount, area.size - Metadata.headerByteCount),
                     !area.offset.addingReportingOverflow(area.size).overflow
                 else { continue }
+                left -= size
                 // The text goes on behind the area's header when it comes to the area's end.
                 let first = min(size, area.size - offset)
                 guard var text = try bytes(at: area.offset + offset, count: Int(first)),
