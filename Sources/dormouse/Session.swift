@@ -90,12 +90,18 @@ final class Session: Sendable {
         events.imageWritten = imageWritten
         events.suspended = { log.notice("\($0.words)") }
         events.panic = { log.warning("\($0.words)") }
-        events.watchdog = { log.warning("the guest did not refresh its watchdog: \($0.rawValue)") }
+        // A guest can have these as often as it likes.
+        let (watchdogLines, shareLines) = (LineLimit(), LineLimit())
+        events.watchdog = { action in
+            guard let more = watchdogLines.more() else { return }
+            log.warning("the guest did not refresh its watchdog: \(action.rawValue)\(more)")
+        }
         events.shareLost = { tag in
+            guard let more = shareLines.more() else { return }
             log.warning(
                 """
                 the guest's driver lost the share \(tag) when the guest suspended or hibernated: what uses the share \
-                waits for ever; before it does so, let the guest unmount shares and unload the driver
+                waits for ever; before it does so, let the guest unmount shares and unload the driver\(more)
                 """)
         }
         steering?.connect(&events)
@@ -234,6 +240,22 @@ final class Losses: Sendable {
     }
 
     var all: [String] { words.withLock(\.self) }
+}
+
+/// Lines of one kind that a guest can cause: a journal is not filled with them.
+private final class LineLimit: Sendable {
+    private static let most = 20
+    private let count = Mutex(0)
+
+    /// What to say behind a line; nil: it is not said.
+    func more() -> String? {
+        let number = count.withLock { count in
+            count = min(count + 1, Self.most + 1)
+            return count
+        }
+        guard number <= Self.most else { return nil }
+        return number == Self.most ? "; that is not said again before the next boot" : ""
+    }
 }
 
 extension SuspendEvent {
