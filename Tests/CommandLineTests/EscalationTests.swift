@@ -72,10 +72,18 @@ struct EscalationTests {
         let vm = try await TestVM(disks: 1)
         let escalation = Escalation(try VMStore(path: vm.store).vm(TestVM.name), timeoutSeconds: 1, then: .nothing)
         let end = VMState.End(kind: "powered-off", exitCode: 0, words: "powered off", time: "2026-12-01T00:00:00Z")
-        #expect(try escalation.hibernated(end) == .stoppedInstead)
+        #expect(try escalation.hibernated(end, ifSeen: false) == .stoppedInstead)
         // As an older kernel does it: SYSTEM_OFF, and what it left is found.
         #expect(try await vm.start().exitCode == 40)
-        #expect(try escalation.hibernated(end) == .poweredOff)
+        #expect(try escalation.hibernated(end, ifSeen: true) == .poweredOff)
+        // Where nobody can look, that it was asked for decides.
+        let path = "\(vm.store)/\(TestVM.name)/state.json"
+        let text = String(decoding: try Data(contentsOf: URL(filePath: path)), as: UTF8.self)
+        let unseen = text.replacing(#/"hibernation" ?: ?\{/#, with: "\"hibernation\" : { \"mayHave\" : true,")
+        try #require(unseen != text)
+        try Data(unseen.utf8).write(to: URL(filePath: path))
+        #expect(try escalation.hibernated(end, ifSeen: false) == .poweredOff)
+        #expect(try escalation.hibernated(end, ifSeen: true) == .stoppedInstead)
     }
 
     @Test("What would keep it from hibernating is said first: no swap area has room for its memory")

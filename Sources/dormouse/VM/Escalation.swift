@@ -42,7 +42,8 @@ struct Escalation {
         if let obstacle = HibernationObstacle.words(for: vm) { say(obstacle) }
         switch try ask(.hibernate, waking: wakes) {
         case .ended(let end):
-            return try hibernated(end)
+            // One that is not seen, as in encrypted swap, is taken for what was asked for: the next start resumes it.
+            return try hibernated(end, ifSeen: false)
         case .gone: return try endUnsaid(otherwise: .statusUnknown)
         case .runs: break
         }
@@ -55,7 +56,7 @@ struct Escalation {
         switch try press(.stop, isLater: true) {
         case .ended(let end):
             // One that was slow has hibernated all the same.
-            return try hibernated(end)
+            return try hibernated(end, ifSeen: true)
         case .gone: return try endUnsaid(otherwise: .stoppedInstead)
         case .runs: return try kill()
         }
@@ -73,11 +74,17 @@ struct Escalation {
 
     /// The exit code for an end that was to be a hibernation. A guest that takes the button for another one, and powers
     /// off, has left nothing to resume.
-    func hibernated(_ end: VMState.End) throws(HostError) -> ExitCode {
+    ///
+    /// - Parameters:
+    ///   - end: how the run ended.
+    ///   - mustBeSeen: whether an image that nobody can see is none.
+    func hibernated(_ end: VMState.End, ifSeen mustBeSeen: Bool) throws(HostError) -> ExitCode {
         say(end.words)
         switch end.exitCode {
         case ExitCode.hibernated.rawValue: return .poweredOff
-        case ExitCode.poweredOff.rawValue: return try hasHibernated ? .poweredOff : .stoppedInstead
+        case ExitCode.poweredOff.rawValue:
+            guard let left = try vm.state().hibernation else { return .stoppedInstead }
+            return left.isCertain || !mustBeSeen ? .poweredOff : .stoppedInstead
         default: return ExitCode(rawValue: end.exitCode)
         }
     }
@@ -196,10 +203,6 @@ struct Escalation {
         say(phase.words)
         if case .resting(.hibernated, _) = phase { return .poweredOff }
         return code
-    }
-
-    private var hasHibernated: Bool {
-        get throws(HostError) { try vm.state().hibernation?.isCertain == true }
     }
 
     private func say(_ words: String) {
