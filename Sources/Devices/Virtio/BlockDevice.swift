@@ -288,15 +288,15 @@ private final class Backend: Sendable {
                     !features.contains(.blockFlush)
                     || writtenThrough.withLock { $0.map { request.changedSectors.contains(where: $0.overlaps) } }
                         ?? false
-                let (result, written) = request.execute(
+                let written = request.execute(
                     on: disk, identity: identity, flushesWrites: flushesWrites, memory: memory)
                 // A request that was cut short is not answered; if the device is only to pause, it is done again.
                 guard disk.hasPower, !disk.isInterrupted else {
                     queue?.putBack()
                     return false
                 }
-                // One that failed has written nothing that the guest relies on.
-                if request.type == .out, result == .ok { tell(of: request, memory: memory) }
+                // One that failed on its way may have written all the same; one that was refused has not.
+                if request.isWrite(to: disk) { tell(of: request, memory: memory) }
                 queue?.complete(chain, written: written)
                 queue?.notifyDriver()
                 return true
@@ -307,7 +307,7 @@ private final class Backend: Sendable {
         }
     }
 
-    /// Tells whoever watches of the blocks in `request`, a write that was done.
+    /// Tells whoever watches of the blocks in `request`, a write that was tried.
     private func tell(of request: BlockRequest, memory: GuestMemory) {
         guard let watch = watch.withLock(\.self) else { return }
         let ends = request.outgoing.ends(

@@ -85,14 +85,12 @@ struct BlockRequest {
             }
     }
 
-    /// Does what is asked, and writes the status. Returns it, and how many bytes at the start of the chain's
-    /// device-writable part were written.
+    /// Does what is asked, writes the status, and returns how many bytes at the start of the chain's device-writable
+    /// part were written.
     ///
     /// - Parameter flushesWrites: a write must be on stable storage when it completes, such as for a driver that does
     ///   not know VIRTIO_BLK_F_FLUSH (§5.2.6.2).
-    func execute(on file: some DiskStorage, identity: [UInt8], flushesWrites: Bool, memory: GuestMemory) -> (
-        result: BlockStatus, written: Int
-    ) {
+    func execute(on file: some DiskStorage, identity: [UInt8], flushesWrites: Bool, memory: GuestMemory) -> Int {
         var written = 0
         var result = BlockStatus.ok
         do throws(DiskFileError) {
@@ -124,13 +122,13 @@ struct BlockRequest {
             }
         } catch {
             // Nobody is told how a request ended that was left undone.
-            if case .interrupted = error { return (.ioError, 0) }
+            if case .interrupted = error { return 0 }
             result = .ioError
         }
         status.write([result.rawValue], in: memory)
         // The length counts from the start of the device-writable part, without gaps (§2.7.8.2): a status byte
         // behind data that was not written is not counted.
-        return (result, written == incoming.byteCount ? written + Self.statusByteCount : written)
+        return written == incoming.byteCount ? written + Self.statusByteCount : written
     }
 
     /// A discard, or a request to write zeros. Nothing is done unless all of it can be.
@@ -147,6 +145,11 @@ struct BlockRequest {
         try file.clear(cleared.map(\.sectors), clearing)
         if flushesWrites { try file.synchronize() }
         return .ok
+    }
+
+    /// Whether it is a write that is tried, and not refused for what it is.
+    func isWrite(to file: some DiskStorage) -> Bool {
+        type == .out && !file.isReadOnly && offset(of: outgoing, in: file) != nil
     }
 
     /// The sectors that it changes, on the disk or not.
