@@ -245,16 +245,20 @@ final class Losses: Sendable {
 /// Lines of one kind that a guest can cause: a journal is not filled with them.
 private final class LineLimit: Sendable {
     private static let most = 20
-    private let count = Mutex(0)
+    private static let hour: UInt64 = 3_600_000_000_000
+    /// How many there were, and since when, in nanoseconds of the host's clock.
+    private let said = Mutex((count: 0, since: UInt64(0)))
 
     /// What to say behind a line; nil: it is not said.
     func more() -> String? {
-        let number = count.withLock { count in
-            count = min(count + 1, Self.most + 1)
-            return count
+        let now = BootClock.now
+        let number = said.withLock { said in
+            if now &- said.since > Self.hour { said = (0, now) }
+            said.count = min(said.count + 1, Self.most + 1)
+            return said.count
         }
         guard number <= Self.most else { return nil }
-        return number == Self.most ? "; that is not said again before the next boot" : ""
+        return number == Self.most ? "; that is not said again within the hour" : ""
     }
 }
 
