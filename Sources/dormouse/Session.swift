@@ -88,10 +88,13 @@ final class Session: Sendable {
         events.linkDown = { log.warning("network \($0.network) is down: \($0.reason); the guest runs on without it") }
         events.disk = { log.warning("\($0.words)") }
         events.imageWritten = imageWritten
-        events.suspended = { log.notice("\($0.words)") }
         events.panic = { log.warning("\($0.words)") }
         // A guest can have these as often as it likes.
-        let (watchdogLines, shareLines) = (LineLimit(), LineLimit())
+        let (suspendLines, watchdogLines, shareLines) = (LineLimit(most: 200), LineLimit(), LineLimit())
+        events.suspended = { event in
+            guard let more = suspendLines.more() else { return }
+            log.notice("\(event.words)\(more)")
+        }
         events.watchdog = { action in
             guard let more = watchdogLines.more() else { return }
             log.warning("the guest did not refresh its watchdog: \(action.rawValue)\(more)")
@@ -244,21 +247,24 @@ final class Losses: Sendable {
 
 /// Lines of one kind that a guest can cause: a journal is not filled with them.
 private final class LineLimit: Sendable {
-    private static let most = 20
+    private let most: Int
     private static let hour: UInt64 = 3_600_000_000_000
     /// How many there were, and since when, in nanoseconds of the host's clock.
     private let said = Mutex((count: 0, since: UInt64(0)))
+
+    /// - Parameter most: how many there may be in an hour.
+    init(most: Int = 20) { self.most = most }
 
     /// What to say behind a line; nil: it is not said.
     func more() -> String? {
         let now = BootClock.now
         let number = said.withLock { said in
             if now &- said.since > Self.hour { said = (0, now) }
-            said.count = min(said.count + 1, Self.most + 1)
+            said.count = min(said.count + 1, most + 1)
             return said.count
         }
-        guard number <= Self.most else { return nil }
-        return number == Self.most ? "; that is not said again within the hour" : ""
+        guard number <= most else { return nil }
+        return number == most ? "; that is not said again within the hour" : ""
     }
 }
 
