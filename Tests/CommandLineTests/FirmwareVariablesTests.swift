@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Firmware variables that cannot be stored", .needs(StorageFault.canBeMade, StorageFault.whyNot))
+@Suite("Firmware variables that cannot be stored", .needs(KillPoint.canBeMade, KillPoint.whyNot))
 struct FirmwareVariablesTests {
     /// A branch over what firmware is known by: the signature of a firmware volume.
     private static let beginning: [UInt32] =
@@ -46,7 +46,7 @@ struct FirmwareVariablesTests {
         try #require(created.exitCode == 0, "\(created.error)")
         let started = try await Command.shell(
             """
-            exec \(StorageFault.strace) -f -qq -o "$1/trace" -P "$1/store/vm/variables.fd" -e trace=fdatasync \
+            exec \(KillPoint.strace) -f -qq -o "$1/trace" -P "$1/store/vm/variables.fd" -e trace=fdatasync \
             -e inject=fdatasync:error=EIO "$0" start vm --store "$1/store"
             """, directory.path)
         let trace = try String(contentsOfFile: "\(directory.path)/trace", encoding: .utf8)
@@ -56,11 +56,4 @@ struct FirmwareVariablesTests {
         let status = try await Command.run(["status", "vm", "--store", store])
         #expect(status.output.contains(state), "\(status.output)")
     }
-}
-
-/// strace(1), which makes a system call of one file fail.
-private enum StorageFault {
-    static let strace = "/usr/bin/strace"
-    static let whyNot: Comment = "there is no strace: run scripts/setup"
-    static var canBeMade: Bool { FileManager.default.isExecutableFile(atPath: strace) }
 }

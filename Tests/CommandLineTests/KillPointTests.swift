@@ -215,7 +215,7 @@ struct KillPoint: CustomStringConvertible {
                 "fallocate",
             ] : [])
 
-    private static let strace = "/usr/bin/strace"
+    static let strace = "/usr/bin/strace"
     static let whyNot: Comment = "there are no bare-metal guests, or no strace: run Guests/build and scripts/setup"
     static var canBeMade: Bool { access(strace, X_OK) == 0 }
 
