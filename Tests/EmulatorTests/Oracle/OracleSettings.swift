@@ -3,6 +3,7 @@
 import Arm64
 import Emulator
 import Foundation
+import TestSupport
 
 /// What the environment asks for: DORMOUSE_NIGHTLY=1 for the long run, with a series of its own each night,
 /// DORMOUSE_SEED for another series or to reproduce one, DORMOUSE_CASE for a single case of it, DORMOUSE_PROGRAMS for
@@ -19,7 +20,7 @@ struct OracleSettings {
     private static let tonight = UInt64.random(in: 0...UInt64.max)
 
     init(environment: [String: String] = ProcessInfo.processInfo.environment) {
-        isNightly = environment["DORMOUSE_NIGHTLY"] == "1"
+        isNightly = Nightly.isOn
         seed = environment["DORMOUSE_SEED"].flatMap { UInt64($0) } ?? (isNightly ? Self.tonight : 1)
         programs = environment["DORMOUSE_PROGRAMS"].flatMap { Int($0) }
         number = environment["DORMOUSE_CASE"].flatMap { Int($0) }
