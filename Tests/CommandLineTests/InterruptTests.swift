@@ -1,5 +1,6 @@
 // Interrupts of guests that leave to firmware what firmware does, as flat code of a few words.
 
+import TestSupport
 import Testing
 
 @Suite("Interrupts of bare-metal guests")

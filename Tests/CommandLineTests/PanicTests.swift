@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import Machine
+import TestSupport
 import Testing
 
 @Suite("A guest whose kernel panics")

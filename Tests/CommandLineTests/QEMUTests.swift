@@ -2,6 +2,7 @@
 //
 // What a machine comes of them is seen by -explain; that it runs is in the end-to-end tests and at the end.
 
+import TestSupport
 import Testing
 
 @Suite("QEMU's command line")

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Hibernation
 import Machine
+import TestSupport
 import Testing
 
 @Suite("Hibernations that were recorded when their model was released")

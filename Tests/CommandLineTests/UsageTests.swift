@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @Suite("What is wrong is said in one line")

@@ -3,6 +3,7 @@
 import FoundationEssentials
 import Glibc
 import Subprocess
+import TestSupport
 import Testing
 
 @Suite("Guests that wait")

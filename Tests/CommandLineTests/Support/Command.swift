@@ -194,20 +194,7 @@ enum Guest: String {
     }
 }
 
-/// A directory that is removed with the object, with everything in it.
-final class TemporaryDirectory: Sendable {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/dormouse-test-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: path)
-    }
-
+extension TemporaryDirectory {
     /// The path of a new file with `bytes`.
     func file(_ name: String, _ bytes: some Collection<UInt8> = []) throws -> String {
         let path = "\(path)/\(name)"

@@ -1,5 +1,7 @@
 // Guests of a few words, for what needs no more.
 
+import TestSupport
+
 /// Words of A64 code.
 enum FlatCode {
     static let wfe: UInt32 = 0xD503_205F

@@ -7,6 +7,7 @@ import Hibernation
 import Machine
 import Subprocess
 import SystemPackage
+import TestSupport
 import Testing
 
 struct TestVM {

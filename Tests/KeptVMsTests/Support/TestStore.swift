@@ -1,22 +1,16 @@
-import Glibc
 import Machine
-import Testing
+import TestSupport
 
 @testable import KeptVMs
 
 /// A store in a directory of its own.
 final class TestStore {
     let store: VMStore
+    private let directory: TemporaryDirectory
 
     init() throws {
-        var template = Array("/tmp/dormouse-test-XXXXXX".utf8CString)
-        try #require(mkdtemp(&template) != nil)
-        store = VMStore(path: String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
-    }
-
-    deinit {
-        // Names made here have no characters that a shell minds.
-        _ = system("rm -rf \(store.path)")
+        directory = try TemporaryDirectory()
+        store = VMStore(path: directory.path)
     }
 
     func make(_ name: String = "vm") throws -> VM {
