@@ -224,7 +224,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: ["Boot", "Bytes", "CExtendedAttributes", "Devices", "Hibernation", "TestSupport"],
-            swiftSettings: waiting),
+            swiftSettings: common),
     ],
     swiftLanguageModes: [.v6]
 )
