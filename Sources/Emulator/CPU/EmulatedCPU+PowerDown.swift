@@ -5,6 +5,9 @@ extension EmulatedCPU {
     /// wakes it, and the device tree promises that they are always on.
     public func powerUp(entry: UInt64, context: UInt64) {
         let system = state.system.pointee
+        #if arch(x86_64)
+        fetchAhead()
+        #endif
         reset(entry: entry, context: context)
         state.system.pointee.cntvCtl = system.cntvCtl
         state.system.pointee.cntvCval = system.cntvCval

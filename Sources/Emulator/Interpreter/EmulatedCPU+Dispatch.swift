@@ -155,6 +155,7 @@ extension EmulatedCPU {
         // The PC is aligned, without a tag, and translates: `fetchAddress` has seen to it.
         entry[0] = pc
         entry[1] = UInt64(UInt(bitPattern: block.base))
+        JumpCache.Filled.insert(entry, in: context.jumpCache)
         context.noteExecuted(pc, mode: mode)
         // A debugger's breakpoints are at virtual addresses, and blocks that end before one are not for everybody.
         if !debugger.isActive { knownBlocks.insert(block, at: physical, mode: mode) }

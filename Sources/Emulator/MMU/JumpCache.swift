@@ -14,11 +14,14 @@ import Glibc
 /// begin a block.
 enum JumpCache {
     private static let entryCount = 8192
-    private static let partByteCount = entryCount * 16
-    static let byteCount = BlockMode.count * partByteCount
+    static let entryByteCount = 16
+    private static let partByteCount = entryCount * entryByteCount
+    static let partsByteCount = BlockMode.count * partByteCount
+    /// With the list of what was filled behind the parts.
+    static let byteCount = partsByteCount + Filled.byteCount
     private static let entriesPerPage = 512
     /// `2 * address & indexMask` is the byte offset of an address's entry in its part.
-    static let indexMask = UInt64(partByteCount - 16)
+    static let indexMask = UInt64(partByteCount - entryByteCount)
 
     /// Byte offset of the part for `mode`.
     @inline(__always)
@@ -36,6 +39,21 @@ enum JumpCache {
     /// Makes every entry an empty one, in memory that is all zero and stays untouched where it can.
     static func initialize(_ cache: UnsafeMutableRawPointer) {
         for mode in BlockMode.all { cache.storeBytes(of: ~0, toByteOffset: offset(of: mode), as: UInt64.self) }
+    }
+
+    /// Empties every entry. If too many were filled for the list of them, they are at `places`, by mode.
+    static func empty(_ cache: UnsafeMutableRawPointer, orElse places: InlineArray<4, Places>) {
+        if let filled = Filled.numbers(in: cache) {
+            for number in filled {
+                // Safe: what is listed is the number of an entry.
+                cache.storeBytes(
+                    of: Int(number) % entryCount == 0 ? ~0 : 0, toByteOffset: Int(number) * entryByteCount,
+                    as: UInt64.self)
+            }
+        } else {
+            for mode in BlockMode.all { invalidate(places[mode.index], mode: mode, in: cache) }
+        }
+        Filled.forget(in: cache)
     }
 
     /// Empties the entries at `places` in the part for `mode`.
@@ -56,7 +74,7 @@ enum JumpCache {
 }
 
 extension JumpCache {
-    private static let placeByteCount = entriesPerPage * 16
+    private static let placeByteCount = entriesPerPage * entryByteCount
 
     /// Where in a part a page's blocks have their entries. A page has one place, which others share with it.
     struct Places: OptionSet {

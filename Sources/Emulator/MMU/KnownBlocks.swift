@@ -33,7 +33,8 @@ final class KnownBlocks {
 
     deinit { munmap(base, Self.byteCount) }
 
-    private func entry(_ physical: UInt64) -> UnsafeMutablePointer<UInt64> {
+    /// Where the block at a physical address is or would be, whatever its mode.
+    func entry(_ physical: UInt64) -> UnsafeMutablePointer<UInt64> {
         let offset = (physical ^ physical >> UInt64(Self.foldShift)) << 2 & Self.indexMask
         return (base + Int(truncatingIfNeeded: offset)).assumingMemoryBound(to: UInt64.self)
     }

@@ -320,7 +320,7 @@ final class TranslationContext {
 
     /// The pages that instructions are fetched from stay known, and may get entries again at any time.
     func invalidateJumpCache() {
-        for mode in BlockMode.all { JumpCache.invalidate(executed[mode.index], mode: mode, in: jumpCache) }
+        JumpCache.empty(jumpCache, orElse: executed)
     }
 
     /// Drops what translates `address`.

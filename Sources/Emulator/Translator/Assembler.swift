@@ -399,6 +399,8 @@ struct Assembler {
         byte(number)
     }
 
+    mutating func prefetch(_ operand: HostOperand) { emit(.prefetchT1, operand) }
+
     /// SHRD: the low half of (source:destination) >> count.
     mutating func shiftRight(_ destination: HostRegister, from source: HostRegister, by count: UInt8, wide: Bool) {
         emit(.shrd, source, .register(destination), wide: wide)

@@ -75,6 +75,8 @@ extension HostInstruction {
     static var bt: Self { Self(0x0FBA, digit: 4) }
     static var btr: Self { Self(0x0FBA, digit: 6) }
     static var btc: Self { Self(0x0FBA, digit: 7) }
+    /// Into the second cache. Never faults.
+    static var prefetchT1: Self { Self(0x0F18, digit: 2) }
     static var lzcnt: Self { Self(0x0FBD, .scalarSingle) }
     static var crc32Byte: Self { Self(0x0F38F0, .scalarDouble) }
     static var crc32: Self { Self(0x0F38F1, .scalarDouble) }

@@ -117,6 +117,16 @@ final class Translator: @unchecked Sendable {
         }
     }
 
+    /// Asks the host to have `lines` lines of its caches from each of `addresses` on, without waiting for them. An
+    /// address need not be one.
+    func prefetch(_ addresses: UnsafeBufferPointer<UInt64>, lines: Int) {
+        guard lines > 0, let base = addresses.baseAddress else { return }
+        typealias Prefetch = @convention(c) (UnsafePointer<UInt64>, Int, Int) -> Void
+        // Safe: the stub has this signature, and reads no more than the buffer.
+        let prefetch = unsafeBitCast(memory.executableAddress(of: stubs.prefetch), to: Prefetch.self)
+        prefetch(base, addresses.count, lines)
+    }
+
     /// Enters the code of a block; returns a `TranslatorExit`.
     @inline(__always)
     func enter(_ block: Block, _ cpuState: CPUState) -> Int {

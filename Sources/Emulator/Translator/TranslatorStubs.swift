@@ -41,6 +41,8 @@ struct TranslatorStubs: @unchecked Sendable {
     /// RCX, a `recallOperand`, names: the host's flags are "equal" if it was there. Changes RCX and RDX only.
     private(set) var recallRead: UnsafeMutableRawPointer
     private(set) var recallWrite: UnsafeMutableRawPointer
+    /// C function (addresses, how many, lines): asks for that many lines of the host's caches from each address on.
+    private(set) var prefetch: UnsafeMutableRawPointer
     private(set) var end: UnsafeMutableRawPointer
 
     private static let saved: [HostRegister] = [.rbx, .rbp, .r12, .r13, .r14, .r15]
@@ -97,6 +99,9 @@ struct TranslatorStubs: @unchecked Sendable {
         recallWrite = assembler.cursor
         Self.emitRecall(&assembler, tag: TLBEntry.Offset.writeTag)
 
+        prefetch = assembler.cursor
+        Self.emitPrefetch(&assembler)
+
         end = assembler.cursor
     }
 
@@ -147,7 +152,41 @@ struct TranslatorStubs: @unchecked Sendable {
         assembler.store(.rax, .memory(.rcx, part))
         assembler.store(.rdx, .memory(.rcx, part + 8))
         assembler.store(.rdi, state(CPUState.Offset.pageOfPC))
+        emitList(&assembler, part: part)
         assembler.jump(through: .memory(.rdx, Int32(Block.Offset.hostCode)))
+    }
+
+    /// What `JumpCache.Filled.insert` does, for the entry `part` bytes behind RCX. Changes RCX, RSI and RDI.
+    private static func emitList(_ assembler: inout Assembler, part: Int32) {
+        let count = Int32(JumpCache.Filled.countOffset)
+        assembler.move(.rsi, state(CPUState.Offset.jumpCache))
+        assembler.move(.rdi, .memory(.rsi, count))
+        assembler.arithmetic(.cmp, .register(.rdi), constant: Int32(JumpCache.Filled.limit))
+        let full = assembler.skip(if: .ae)
+        assembler.arithmetic(.sub, .rcx, .register(.rsi))
+        assembler.arithmetic(.add, .register(.rcx), constant: part)
+        assembler.shift(.shr, .rcx, by: UInt8(JumpCache.entryByteCount.trailingZeroBitCount))
+        assembler.store(.rcx, .indexed(.rsi, .rdi, Int32(JumpCache.Filled.numbersOffset), scale: 2), size: 4)
+        assembler.arithmetic(.add, .memory(.rsi, count), constant: 1)
+        assembler.land(full)
+    }
+
+    private static func emitPrefetch(_ assembler: inout Assembler) {
+        let next = assembler.cursor
+        assembler.test(.rsi, .rsi, wide: true)
+        let done = assembler.skip(if: .e)
+        assembler.move(.rax, .memory(.rdi))
+        assembler.move(.rcx, .rdx)
+        let line = assembler.cursor
+        assembler.prefetch(.memory(.rax))
+        assembler.arithmetic(.add, .register(.rax), constant: HostCache.lineByteCount)
+        assembler.arithmetic(.sub, .register(.rcx), constant: 1)
+        assembler.jump(if: .ne, to: line)
+        assembler.arithmetic(.add, .register(.rdi), constant: 8)
+        assembler.arithmetic(.sub, .register(.rsi), constant: 1)
+        assembler.jump(to: next)
+        assembler.land(done)
+        assembler.returnToCaller()
     }
 
     /// What `recallRead` and `recallWrite` are given in RCX.
