@@ -29,7 +29,7 @@ extension Route {
     @Sendable static func streamConsole(_ call: Call) async throws -> Response {
         let role: ConsoleRole = try call.query("write").flag("write") == true ? .write : .read
         let vm = try await call.vm()
-        let (socket, greeting) = try await call.server.blocking { try vm.openConsole(role) }
+        let (socket, greeting) = try await openConsole(of: vm, role, call.server)
         let consoles = call.server.consoles
         return try call.stream("text/event-stream") { writer in
             let id = Hexadecimal.text(of: VMStore.randomGenerationID())
@@ -47,6 +47,21 @@ extension Route {
             }
             try await writer.write(ServerSentEvent(kind: "end", data: "{}").text)
         }
+    }
+
+    /// How long a VM has to answer, in milliseconds.
+    private static let patience = 1000
+    /// Between two looks at whether it has.
+    private static let pause = Duration.milliseconds(20)
+
+    /// Opens a VM's console. Whoever waits for one that hangs takes no thread meanwhile: there are few, and who asks for
+    /// another VM needs one.
+    private static func openConsole(
+        of vm: VM, _ role: ConsoleRole, _ server: ServerState
+    ) async throws -> (StreamSocket, ConsoleGreeting) {
+        let pending = try await server.blocking { try vm.askForConsole(role, patience: patience) }
+        while !pending.isOver { try await Task.sleep(for: pause) }
+        return (pending.socket, try await server.blocking { try pending.greeting() })
     }
 
     /// The connection, for those who serve many at a time.

@@ -175,6 +175,40 @@ struct EventTests {
         #expect(try type(opening.stream) == 404)
     }
 
+    @Test("Whoever asks for the console of a VM that hangs is told so, and holds up nobody else meanwhile")
+    func hungConsole() throws {
+        let server = try TestServer()
+        for name in ["hung", "well"] {
+            try server.make(name, .idle, append: "seconds=3600")
+            try server.expect(200, "POST", "/v1/vms/\(name)/start", #"{"waitFor": "idle"}"#)
+        }
+        let process = try #require(try server.vm("hung").process)
+        try TestServer.hang(process)
+        defer { kill(process, SIGCONT) }
+        // More than the server has threads for what waits. Each of those would be the console's for ten seconds, if it
+        // were given as long as the command gives it.
+        let begin = ContinuousClock.now
+        let connections = try (0..<24).map { _ in try server.connect() }
+        for connection in connections {
+            try connection.send("GET", "/v1/vms/hung/console", headers: ["Connection: close"])
+        }
+        usleep(300_000)
+        #expect(try server.vm("well").state == "running")
+        #expect(ContinuousClock.now - begin < .seconds(9))
+        for connection in connections {
+            let reply = try connection.reply()
+            let problem = try reply.decoded(ProblemReply.self)
+            #expect(reply.status == 409 && problem.reason == "declined", "\(reply.text)")
+            #expect(problem.detail.contains("does not answer"), "\(problem)")
+        }
+        kill(process, SIGCONT)
+        let reader = try server.events("/v1/vms/hung/console")
+        _ = try reader.next("open")
+        var text = Data()
+        while text.count < 4 { text += try #require(Data(base64Encoded: try reader.next("output").data)) }
+        #expect(String(decoding: text, as: UTF8.self).hasPrefix("idle"))
+    }
+
     @Test("The log has the last lines of the console, each with its source")
     func logs() throws {
         let server = try TestServer()

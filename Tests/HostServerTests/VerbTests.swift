@@ -190,19 +190,10 @@ struct VerbTests {
             try server.expect(200, "POST", "/v1/vms/\(name)/start", #"{"waitFor": "idle"}"#)
         }
         let process = try #require(try server.vm("hung").process)
-        kill(process, SIGSTOP)
+        try TestServer.hang(process)
         defer { kill(process, SIGCONT) }
-        for _ in 0..<10_000 where try !isStopped(process) { usleep(1000) }
         #expect(try server.vm("hung").state == "unknown")
         #expect(try server.vm("well").state == "running")
-    }
-
-    /// Whether all threads of a process have stopped: a signal does that when they get it.
-    private func isStopped(_ process: Int32) throws -> Bool {
-        let tasks = "/proc/\(process)/task"
-        return try FileManager.default.contentsOfDirectory(atPath: tasks).allSatisfy { task in
-            try String(contentsOfFile: "\(tasks)/\(task)/status", encoding: .utf8).contains("State:\tT")
-        }
     }
 
     @Test("A request with an id that comes again is answered as before, and does nothing twice")

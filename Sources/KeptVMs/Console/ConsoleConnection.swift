@@ -14,6 +14,16 @@ extension VM {
     /// - Parameter role: what is wanted of it.
     /// - Returns: the connection, which carries the console's bytes, and what was granted.
     public func openConsole(_ role: ConsoleRole) throws(HostError) -> (StreamSocket, ConsoleGreeting) {
+        let pending = try askForConsole(role, patience: Self.answerMilliseconds)
+        return (pending.socket, try pending.greeting())
+    }
+
+    /// Asks for the VM's console, and does not wait for the answer.
+    ///
+    /// - Parameters:
+    ///   - role: what is wanted of it.
+    ///   - patience: how long the VM has to answer, in milliseconds.
+    public func askForConsole(_ role: ConsoleRole, patience: Int) throws(HostError) -> PendingConsole {
         let socket: StreamSocket
         do throws(StreamSocketError) {
             socket = try .connected(directory: path, name: Self.consoleName)
@@ -22,15 +32,43 @@ extension VM {
             throw .control(name: name, reason: "it takes no connections")
         }
         guard socket.write(line: role.rawValue) else { throw .control(name: name, reason: "it is gone") }
-        switch socket.readLine(milliseconds: Self.answerMilliseconds) {
+        return PendingConsole(name: name, socket: socket, patience: patience)
+    }
+}
+
+/// A console that a VM was asked for.
+public struct PendingConsole: Sendable {
+    /// Carries the console's bytes once it was granted.
+    public let socket: StreamSocket
+    private let name: String
+    private let patience: Int
+    private let deadline: ContinuousClock.Instant
+
+    fileprivate init(name: String, socket: StreamSocket, patience: Int) {
+        self.name = name
+        self.socket = socket
+        self.patience = patience
+        deadline = .now.advanced(by: .milliseconds(patience))
+    }
+
+    /// Whether there is nothing to wait for any more: an answer, the end of the process, or of the VM's time.
+    public var isOver: Bool {
+        let now = ContinuousClock.now
+        return deadline <= now || StreamSocket.readable([socket], until: now) == [true]
+    }
+
+    /// What was granted. Waits for that, until the VM has had its time since it was asked.
+    public func greeting() throws(HostError) -> ConsoleGreeting {
+        let rest = max(0, Int((deadline - .now) / .milliseconds(1)))
+        switch socket.readLine(milliseconds: rest) {
         case .text(let line):
             guard let greeting = ConsoleGreeting(line: line) else {
                 throw .control(name: name, reason: "it said something that is not understood")
             }
             guard greeting.isOpen else { throw .control(name: name, reason: greeting.detail) }
-            return (socket, greeting)
+            return greeting
         case .end: throw .control(name: name, reason: "it is gone")
-        case .timeout: throw .control(name: name, reason: "no answer within 10 s")
+        case .timeout: throw .control(name: name, reason: "no answer within \(patience) ms")
         }
     }
 }

@@ -142,6 +142,21 @@ final class TestServer {
         return children + children.flatMap { descendants(of: $0) }
     }
 
+    /// Has a process hang, and waits until all of its threads do: each does when it gets the signal.
+    static func hang(_ process: Int32) throws {
+        Glibc.kill(process, SIGSTOP)
+        let tasks = "/proc/\(process)/task"
+        let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+        while try !FileManager.default.contentsOfDirectory(atPath: tasks).allSatisfy({ task in
+            let status = try? String(contentsOfFile: "\(tasks)/\(task)/status", encoding: .utf8)
+            // One that is gone by now has stopped, too.
+            return status?.contains("State:\tT") ?? true
+        }) {
+            try #require(ContinuousClock.now < deadline, "process \(process) does not stop")
+            usleep(1000)
+        }
+    }
+
     // MARK: Requests
 
     func connect() throws -> HTTPConnection { HTTPConnection(try .connected(directory: directory, name: "socket")) }
