@@ -74,6 +74,8 @@ extension Problem {
         case 53: reason = .noReaction
         case 64: reason = invalid ? .invalid : .declined
         case 70, nil: reason = .hostFailed
+        // A VM's process that was to start, and ended by a fault or was killed: 128 and SIGILL to SIGKILL, or SIGSEGV.
+        case (132...137)?, 139: reason = .hostFailed
         default: return nil
         }
         self.init(reason, answer.words.last ?? "dormouse ended without a word")

@@ -99,6 +99,25 @@ struct VerbTests {
         #expect(try start.decoded(OutcomeReply.self).vm.process != nil)
     }
 
+    @Test("A start whose process was killed before its guest had started is no success, and its state is unknown")
+    func killedStart() throws {
+        let server = try TestServer()
+        try server.make("vm", .idle, append: "seconds=3600")
+        let connection = try server.connect()
+        // The guest never says it.
+        try connection.send(
+            "POST", "/v1/vms/vm/start", body: #"{"waitFor": "never said", "timeout": 600}"#,
+            headers: ["Content-Type: application/json", "Connection: close"])
+        let events = try server.events("/v1/events")
+        _ = try events.next("state") { $0.data.contains("\"running\"") }
+        kill(try #require(try server.vm("vm").process), SIGKILL)
+        let reply = try connection.reply()
+        let problem = try reply.decoded(ProblemReply.self)
+        #expect(reply.status == 500 && problem.reason == "host-failed" && problem.exitCode == 137, "\(reply.text)")
+        #expect(problem.detail.contains("was killed"), "\(problem)")
+        #expect(try server.vm("vm").state == "unknown")
+    }
+
     @Test("A VM is renamed and copied, and a name that is taken is refused")
     func names() throws {
         let server = try TestServer()

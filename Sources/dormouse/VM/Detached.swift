@@ -97,6 +97,11 @@ struct DetachOptions: ParsableArguments {
             Message.write("VM \(vm.name) runs as process \(process.number), and after \(seconds) s \(reason)")
             return .noReaction
         case .ended(let code): return ExitCode(rawValue: code)
+        case .killed:
+            // It could not say so itself.
+            Message.write(
+                "the process of VM \(vm.name) was killed before the guest had started; look why, and start it again")
+            return .signal(SIGKILL)
         case .timeout:
             let missing =
                 waitFor.map { "its console has not said \"\($0)\"" } ?? "its guest has not called its firmware"
@@ -111,6 +116,7 @@ private struct BackgroundProcess {
     enum Outcome {
         case word(String)
         case ended(Int32)
+        case killed
         case timeout
     }
 
@@ -166,6 +172,7 @@ private struct BackgroundProcess {
         case .end:
             var status: Int32 = 0
             while waitpid(number, &status, 0) < 0 && errno == EINTR {}
+            if status & 0x7F == SIGKILL { return .killed }
             // As shells say it.
             return .ended(status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F))
         }
