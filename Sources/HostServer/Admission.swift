@@ -34,7 +34,7 @@ enum Admission: Sendable {
 
     func peer(_ channel: any Channel, token: String?) async -> Peer {
         if case .socket = self { return await .local(channel) }
-        return .remote(channel, token: token)
+        return await .remote(channel, token: token)
     }
 }
 

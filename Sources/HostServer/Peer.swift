@@ -1,7 +1,9 @@
 // Who is at the other end of a connection: for the log.
 
+import Bytes
 import Glibc
 import NIOCore
+import NIOSSL
 
 /// The other end of a connection.
 struct Peer: Sendable, CustomStringConvertible {
@@ -33,8 +35,12 @@ struct Peer: Sendable, CustomStringConvertible {
     /// - Parameters:
     ///   - channel: the connection.
     ///   - token: the name of the token that it has; nil if a certificate is what lets it in.
-    static func remote(_ channel: any Channel, token: String?) -> Peer {
+    static func remote(_ channel: any Channel, token: String?) async -> Peer {
         let address = channel.remoteAddress?.description ?? "an unknown address"
-        return Peer(description: token.map { "\(address), token \($0)" } ?? "\(address), by certificate")
+        if let token { return Peer(description: "\(address), token \(token)") }
+        // Whoever signs certificates gives each another number (RFC 5280 §4.1.2.2). A name in one is anybody's text.
+        let certificate = try? await channel.nioSSL_peerCertificate().get()
+        let number = certificate.map { Hexadecimal.text(of: $0.serialNumber) } ?? "that is gone"
+        return Peer(description: "\(address), certificate \(number)")
     }
 }

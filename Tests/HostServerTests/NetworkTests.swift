@@ -42,15 +42,23 @@ struct NetworkTests {
     }
 
     /// The status that curl is answered with; its own exit code if it is not.
-    private func status(_ server: TestServer, _ arguments: [String], scheme: String = "https") throws -> String {
+    private func status(
+        _ server: TestServer, _ arguments: [String], scheme: String = "https", path: String = "/v1/vms",
+        format: String = "%{http_code}"
+    ) throws -> String {
         let port = try #require(server.port)
         let result = try Program.run(
             try #require(Program.curl),
             [
-                "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--cacert",
-                "\(server.directory)/server.pem", "\(scheme)://localhost:\(port)/v1/vms",
+                "--silent", "--output", "/dev/null", "--write-out", format, "--cacert",
+                "\(server.directory)/server.pem", "\(scheme)://localhost:\(port)\(path)",
             ] + arguments)
         return result.exitCode == 0 ? result.output : "curl \(result.exitCode)"
+    }
+
+    /// What curl is given to show a certificate.
+    private func identity(_ name: String, _ server: TestServer) -> [String] {
+        ["--cert", "\(server.directory)/\(name).pem", "--key", "\(server.directory)/\(name).key"]
     }
 
     @Test("Only who has a token is answered, only by TLS, and the list has no token in it")
@@ -73,25 +81,107 @@ struct NetworkTests {
         // 1.1 is too old.
         #expect(
             try status(server, ["--tls-max", "1.1", "--header", "Authorization: Bearer \(token)"]).hasPrefix("curl "))
+        #expect(try status(server, ["--tls-max", "1.2", "--header", "Authorization: Bearer \(token)"]) == "200")
         // The socket needs none.
         try server.expect(200, "GET", "/v1/vms")
+
+    }
+
+    @Test("A token whose line is taken out is worth nothing once the server is started again, and others go on")
+    func takenOut() throws {
+        var first = ""
+        let server = try TestServer { directory in
+            let (options, made) = try tokenOptions(in: directory)
+            first = made
+            return options
+        }
+        let list = "\(server.directory)/tokens"
+        let made = try Program.run(Program.server, ["token", "other", "--into", list])
+        let second = made.output.trimmingCharacters(in: .newlines)
+        let lines = try String(contentsOfFile: list, encoding: .utf8).split(separator: "\n")
+        #expect(lines.map { $0.split(separator: ":")[0] } == ["me", "other"])
+        try Data("\(lines[1])\n".utf8).write(to: URL(filePath: list))
+        server.kill()
+        try server.start()
+        #expect(try status(server, ["--header", "Authorization: Bearer \(first)"]) == "401")
+        #expect(try status(server, ["--header", "Authorization: Bearer \(second)"]) == "200")
     }
 
     @Test("Who has a certificate of the authority is answered, and nobody else")
     func clientCertificate() throws {
         let server = try TestServer { directory in
             try certificate("server", in: directory)
-            try certificate("authority", in: directory)
-            try certificate("client", in: directory, by: "authority")
             try certificate("stranger", in: directory)
-            return network(directory, ["--client-authorities", "\(directory)/authority.pem"])
+            return network(directory, try authorityOptions(in: directory))
         }
-        func identity(_ name: String) -> [String] {
-            ["--cert", "\(server.directory)/\(name).pem", "--key", "\(server.directory)/\(name).key"]
-        }
-        #expect(try status(server, identity("client")) == "200")
-        #expect(try status(server, identity("stranger")).hasPrefix("curl "))
+        #expect(try status(server, identity("client", server)) == "200")
+        #expect(try status(server, identity("stranger", server)).hasPrefix("curl "))
         #expect(try status(server, []).hasPrefix("curl "))
+    }
+
+    /// Has curl ask for a change, which is none.
+    ///
+    /// - Returns: the port that it had for that, and what the server's log says of it.
+    private func change(_ path: String, _ server: TestServer, _ arguments: [String]) throws -> (
+        port: String, line: String
+    ) {
+        let format = "%{http_code} %{local_port}"
+        let said = try status(server, ["--request", "DELETE"] + arguments, path: path, format: format)
+        let words = said.split(separator: " ").map(String.init)
+        try #require(words.count == 2 && words[0] == "404", "\(said)")
+        return (words[1], try server.logLine(with: "DELETE \(path)"))
+    }
+
+    @Test("Who changes something is in the log: the address and the token's name, and the token itself is not")
+    func tokenInLog() throws {
+        var token = ""
+        let server = try TestServer { directory in
+            let (options, made) = try tokenOptions(in: directory)
+            token = made
+            return options
+        }
+        // One that is not let in is asked who it is, and nothing is done.
+        #expect(try status(server, ["--request", "DELETE"], path: "/v1/vms/stranger") == "401")
+        let (port, line) = try change("/v1/vms/vm", server, ["--header", "Authorization: Bearer \(token)"])
+        #expect(line.contains(":\(port), token me: "), "\(line)")
+        #expect(!server.log.contains(token) && !server.log.contains("stranger"), "\(server.log)")
+    }
+
+    /// Makes an authority, and a certificate `client` that it has signed.
+    ///
+    /// - Returns: the options of a server that asks for one.
+    private func authorityOptions(in directory: String) throws -> [String] {
+        try certificate("authority", in: directory)
+        try certificate("client", in: directory, by: "authority")
+        return ["--client-authorities", "\(directory)/authority.pem"]
+    }
+
+    @Test("Who changes something is in the log: the address and the number of the certificate")
+    func certificateInLog() throws {
+        let server = try TestServer { directory in
+            try certificate("server", in: directory)
+            return network(directory, try authorityOptions(in: directory))
+        }
+        let asked = try Program.run(
+            try #require(Program.openssl), ["x509", "-noout", "-serial", "-in", "\(server.directory)/client.pem"])
+        // "serial=0A1B…"
+        let number = try #require(asked.output.split(separator: "=").last?.trimmingCharacters(in: .newlines))
+        let (port, line) = try change("/v1/vms/vm", server, identity("client", server))
+        #expect(number.count > 8 && line.contains(":\(port), certificate \(number.lowercased()): "), "\(line)")
+    }
+
+    @Test("Where a token and a certificate are asked for, both are needed")
+    func both() throws {
+        var token = ""
+        let server = try TestServer { directory in
+            let (options, made) = try tokenOptions(in: directory)
+            token = made
+            return try options + authorityOptions(in: directory)
+        }
+        let header = ["--header", "Authorization: Bearer \(token)"]
+        #expect(try status(server, header + identity("client", server)) == "200")
+        #expect(try status(server, identity("client", server)) == "401")
+        #expect(try status(server, header).hasPrefix("curl "))
     }
 
     @Test(

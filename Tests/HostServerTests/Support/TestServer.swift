@@ -3,6 +3,7 @@
 import Foundation
 import Glibc
 import HostSupport
+import Synchronization
 import TestSupport
 import Testing
 
@@ -68,6 +69,7 @@ final class TestServer {
     private let options: [String]
     /// The port at which it serves by TLS.
     private(set) var port: Int?
+    private var said = Words()
 
     var store: String { "\(directory)/store" }
     /// The number of the server's process, if nothing else runs it.
@@ -115,11 +117,29 @@ final class TestServer {
             text += String(decoding: more, as: UTF8.self)
         }
         port = text.firstMatch(of: /by TLS at port (\d+)/).flatMap { Int($0.1) }
-        // What it says later is for nobody, and must not hold it up.
-        messages.fileHandleForReading.readabilityHandler = {
-            if $0.availableData.isEmpty { $0.readabilityHandler = nil }
+        // What it says later must not hold it up.
+        let said = Words()
+        self.said = said
+        messages.fileHandleForReading.readabilityHandler = { handle in
+            let more = handle.availableData
+            if more.isEmpty { handle.readabilityHandler = nil }
+            said.add(String(decoding: more, as: UTF8.self))
         }
         return true
+    }
+
+    /// What it has said since it serves, as far as that has come.
+    var log: String { said.all }
+
+    /// The line of its log that has that text, once it has come.
+    func logLine(with text: String) throws -> String {
+        let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+        while true {
+            let lines = log.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+            if let line = lines.first(where: { $0.contains(text) }) { return String(line) }
+            try #require(ContinuousClock.now < deadline, "nothing was said of \(text): \(log)")
+            usleep(10_000)
+        }
     }
 
     /// Ends the server at once.
@@ -210,6 +230,15 @@ final class TestServer {
     }
 
     func vm(_ name: String) throws -> VMReply { try expect(200, "GET", "/v1/vms/\(name)").decoded(VMReply.self) }
+}
+
+/// What a server says, which comes by another thread.
+private final class Words: Sendable {
+    private let text = Mutex("")
+
+    var all: String { text.withLock(\.self) }
+
+    func add(_ more: String) { text.withLock { $0 += more } }
 }
 
 // MARK: Answers
