@@ -128,6 +128,39 @@ struct RequestTests {
         try server.expect(200, "GET", "/v1/vms")
     }
 
+    @Test(
+        "Who changes something is in the log: the user and the process that the kernel says they are",
+        .needs(Program.curl != nil, "curl is not installed: run scripts/setup"))
+    func peers() throws {
+        let server = try TestServer()
+        let socket = "\(server.directory)/socket"
+        try server.expect(200, "GET", "/v1/vms")
+        try server.expect(404, "DELETE", "/v1/vms/own")
+        let own = try server.logLine(with: "DELETE /v1/vms/own")
+        #expect(own.contains(" user \(getuid()), process \(getpid()): "), "\(own)")
+
+        // Another process; root's may be another user's, too, if that one may open the socket.
+        var others: [(user: uid_t, launcher: [String])] = [(getuid(), [])]
+        if getuid() == 0 { others.append((65534, ["setpriv", "--reuid=65534", "--clear-groups"])) }
+        chmod(server.directory, 0o755)
+        for (user, launcher) in others {
+            let path = "/v1/vms/of-\(user)"
+            try #require(chown(socket, user, getgid()) == 0)
+            // The shell's process becomes curl.
+            let result = try Program.run(
+                URL(filePath: "/bin/sh"),
+                ["-c", "echo $$; exec \"$@\"", "sh"] + launcher + [
+                    try #require(Program.curl).path, "--silent", "--request", "DELETE", "--unix-socket", socket,
+                    "http://localhost\(path)",
+                ])
+            let process = try #require(result.output.split(separator: "\n").first, "\(result.error)")
+            let line = try server.logLine(with: "DELETE \(path)")
+            #expect(line.contains(" user \(user), process \(process): "), "\(line)")
+        }
+        // What changes nothing is not in it.
+        #expect(!server.log.contains("GET"), "\(server.log)")
+    }
+
     @Test("`dormouse serve` becomes the server that is beside it, with its options, and says so where there is none")
     func command() throws {
         let help = try Program.run(Program.dormouse, ["serve", "--help"])
