@@ -1,6 +1,7 @@
 // `/metrics`: what Prometheus' own tool says of it, and that figures are of what happened.
 
 import Foundation
+import Glibc
 import HostSupport
 import TestSupport
 import Testing
@@ -57,6 +58,239 @@ struct MetricsTests {
         #expect(second[#"dormouse_vm_resume_duration_seconds_count{vm="sleeper"}"#] == 1)
         #expect(second[#"dormouse_vm_resume_duration_seconds_bucket{vm="sleeper",le="+Inf"}"#] == 1)
         #expect(second[#"dormouse_vm_ends_total{vm="sleeper",state="powered-off"}"#] == 1)
+    }
+
+    /// A figure of the VM `vm`, without its prefix.
+    private func figure(_ name: String, _ server: TestServer, labels: String = "") throws -> Double? {
+        try figures(server)["dormouse_vm_\(name){vm=\"vm\"\(labels)}"]
+    }
+
+    @Test("The generation is the VM's, and a bump makes it the next one")
+    func generation() throws {
+        let server = try TestServer()
+        try server.make("vm", .systemOff2)
+        struct Known: Decodable { var generation: Double }
+        let first = try #require(try figure("generation", server))
+        #expect(try server.expect(200, "GET", "/v1/vms/vm").decoded(Known.self).generation == first)
+        try server.expect(200, "POST", "/v1/vms/vm/bump")
+        #expect(try figure("generation", server) == first + 1)
+    }
+
+    /// What the kernel says of a process (proc(5)).
+    private struct Usage {
+        var cpuSeconds: Double
+        /// Memory that nobody else can have, and all that is in memory.
+        var anonymous: Double
+        var resident: Double
+        var threads: Double
+        var files: Double
+
+        init(_ process: Int32) throws {
+            func text(_ name: String) throws -> String {
+                try String(contentsOfFile: "/proc/\(process)/\(name)", encoding: .utf8)
+            }
+            // Behind the name, which may have anything in it: from the third field on.
+            let fields = try #require(try text("stat").split(separator: ")").last).split(separator: " ")
+            let ticks = try fields[11...12].map { try #require(Double($0)) }
+            cpuSeconds = (ticks[0] + ticks[1]) / Double(sysconf(Int32(_SC_CLK_TCK)))
+            let memory = try text("smaps_rollup").split(separator: "\n").map { $0.split(separator: " ") }
+            func bytes(_ name: String) throws -> Double {
+                let line = try #require(memory.first { $0[0] == "\(name):" })
+                return try #require(Double(line[1])) * 1024
+            }
+            anonymous = try bytes("Anonymous")
+            resident = try bytes("Rss")
+            threads = Double(try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task").count)
+            files = Double(try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/fd").count)
+        }
+    }
+
+    @Test("What a VM's process takes is what the kernel says of it, and the CPU time of one that computes grows")
+    func usage() throws {
+        let server = try TestServer()
+        try server.make("vm", .spin, append: "seconds=3600")
+        let begin = ContinuousClock.now
+        // It says nothing before it ends.
+        try server.expect(202, "POST", "/v1/vms/vm/start", #"{"waitFor": "never said", "timeout": 0}"#)
+        let begun = ContinuousClock.now
+        let process = try #require(try server.vm("vm").process)
+
+        let before = try Usage(process)
+        let asked = ContinuousClock.now
+        let figures = try figures(server)
+        let answered = ContinuousClock.now
+        let after = try Usage(process)
+        func figure(_ name: String) throws -> Double { try #require(figures["dormouse_vm_\(name){vm=\"vm\"}"]) }
+
+        let cpuSeconds = try figure("cpu_seconds_total")
+        #expect((before.cpuSeconds...after.cpuSeconds).contains(cpuSeconds), "\(before), \(cpuSeconds), \(after)")
+        // A tick is a hundredth of a second.
+        let uptime = try figure("uptime_seconds")
+        #expect(uptime >= (asked - begun) / .seconds(1) - 0.02 && uptime <= (answered - begin) / .seconds(1) + 0.02)
+        // Its own is all of its, and what it shares a part of it. Some may have come and gone meanwhile.
+        let memory = try figure("memory_bytes")
+        let slack = Double(4 << 20)
+        #expect(memory >= min(before.anonymous, after.anonymous) - slack, "\(before), \(memory), \(after)")
+        #expect(memory <= max(before.resident, after.resident) + slack, "\(before), \(memory), \(after)")
+        #expect(memory > slack)
+        // Whoever asks it for figures has a connection and a thread there for a moment.
+        #expect(try abs(figure("threads") - before.threads) <= 2)
+        #expect(try abs(figure("open_files") - before.files) <= 2)
+
+        let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+        while try self.figure("cpu_seconds_total", server) ?? 0 < cpuSeconds + 0.5 {
+            try #require(ContinuousClock.now < deadline, "it does not grow")
+        }
+        try server.expect(200, "POST", "/v1/vms/vm/kill")
+        #expect(try self.figure("cpu_seconds_total", server) == nil)
+    }
+
+    @Test("What a guest asked of its disk and of its firmware is counted, and begins again with the next run")
+    func requests() throws {
+        let server = try TestServer()
+        try server.make("vm", .sleeper, append: "cycles=2 end=wait", disk: true)
+        func requests() throws -> [Double?] {
+            try ["reads", "writes", "failures"].map {
+                try figure("disk_\($0)_total", server, labels: #",disk="0""#)
+            }
+        }
+        // Without an image it reads the header, writes its memory and its facts, and once more reads the header and
+        // writes it (Guests/Sleeper). PSCI_VERSION and twice 32 of PSCI_FEATURES are what it calls, by HVC.
+        try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "hibernating, checksum"}"#)
+        #expect(try requests() == [2, 3, 0])
+        #expect(try figure("disk_flushes_total", server, labels: #",disk="0""#) == 2)
+        #expect(try figure("firmware_calls_total", server) == 65)
+        #expect(try figure("exits_total", server, labels: #",reason="hypercall""#) == 65)
+        #expect(try figure("exits_total", server, labels: #",reason="secure-monitor-call""#) == 0)
+        try server.expect(200, "POST", "/v1/vms/vm/kill")
+        #expect(try requests() == [nil, nil, nil])
+
+        // With one it reads the header, the facts and the memory, and reads and writes the header, to go on; then it
+        // does the same as before, but for the first.
+        try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "hibernating, checksum"}"#)
+        #expect(try requests() == [5, 4, 0])
+        #expect(try figure("firmware_calls_total", server) == 65)
+    }
+
+    private struct Histogram {
+        var buckets: [(bound: Double, count: Int)] = []
+        var sum = 0.0
+        var count = 0
+    }
+
+    /// A histogram of the VM `vm`, as its lines have it.
+    private func histogram(_ name: String, _ server: TestServer) throws -> Histogram {
+        var histogram = Histogram()
+        for line in try server.expect(200, "GET", "/metrics").text.split(separator: "\n") {
+            let parts = line.split(separator: " ")
+            if let match = parts[0].wholeMatch(of: /dormouse_vm_(.+)_bucket\{vm="vm",le="(.+)"\}/), match.1 == name {
+                let bound = match.2 == "+Inf" ? Double.infinity : try #require(Double(match.2))
+                histogram.buckets.append((bound, try #require(Int(parts[1]))))
+            }
+            if parts[0] == "dormouse_vm_\(name)_sum{vm=\"vm\"}" { histogram.sum = try #require(Double(parts[1])) }
+            if parts[0] == "dormouse_vm_\(name)_count{vm=\"vm\"}" { histogram.count = try #require(Int(parts[1])) }
+        }
+        return histogram
+    }
+
+    /// That a histogram is of these durations, in seconds, and has nothing else in it.
+    private func expect(
+        _ histogram: Histogram, of durations: [Double], sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let comment: Comment = "\(histogram), \(durations)"
+        #expect(histogram.count == durations.count, comment, sourceLocation: sourceLocation)
+        #expect(abs(histogram.sum - durations.reduce(0, +)) < 1e-6, comment, sourceLocation: sourceLocation)
+        #expect(histogram.buckets.last?.bound == .infinity, comment, sourceLocation: sourceLocation)
+        #expect(histogram.buckets.count > 5, comment, sourceLocation: sourceLocation)
+        for (bound, count) in histogram.buckets {
+            #expect(count == durations.count { $0 <= bound }, comment, sourceLocation: sourceLocation)
+        }
+    }
+
+    @Test("How long hibernating and resuming took is the time between its events")
+    func durations() throws {
+        struct Event: Decodable {
+            var state: String
+            var cause: String
+            var time: String
+        }
+        let server = try TestServer()
+        try server.make("vm", .sleeper, append: "cycles=2", disk: true)
+        // It hibernates, is resumed and hibernates again, and is resumed and powers off.
+        for run in 1...3 {
+            try server.expect(200, "POST", "/v1/vms/vm/start")
+            try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60")
+            let reader = try server.events("/v1/vms/vm/events?follow=false")
+            var (began, started) = (0.0, 0.0)
+            var (hibernations, resumes): ([Double], [Double]) = ([], [])
+            while let event = try reader.next()?.decoded(Event.self) {
+                let date = try Date.ISO8601FormatStyle(includingFractionalSeconds: true).parse(event.time)
+                // They have milliseconds.
+                let time = (date.timeIntervalSince1970 * 1000).rounded()
+                switch event.state {
+                case "starting": started = time
+                case "hibernating": began = time
+                case "running" where event.cause == "resumed": resumes.append((time - started) / 1000)
+                case "hibernated": hibernations.append((time - began) / 1000)
+                default: break
+                }
+            }
+            #expect(hibernations.count == min(run, 2) && resumes.count == run - 1)
+            try expect(histogram("hibernation_duration_seconds", server), of: hibernations)
+            try expect(histogram("resume_duration_seconds", server), of: resumes)
+        }
+    }
+
+    @Test("A server that is started anew counts from the events that are kept, and none is forgotten while it runs")
+    func history() throws {
+        let server = try TestServer()
+        try server.make("vm", .systemOff2)
+        /// Makes these the VM's events: each with its state, its time, why, and the exit code.
+        func keep(_ events: [(String, String, String, Int)], from number: Int = 1) throws {
+            let lines = events.enumerated().map { index, event in
+                #"{"cause":"\#(event.2)","exitCode":\#(event.3),"number":\#(number + index),"#
+                    + #""state":"\#(event.0)","time":"2026-11-30T\#(event.1)Z"}"# + "\n"
+            }
+            try Data(lines.joined().utf8).write(to: URL(filePath: "\(server.store)/vm/events.jsonl"))
+        }
+        let events = [
+            ("defined", "10:00:00.000", "made", 0),
+            ("starting", "10:01:00.000", "", 0), ("running", "10:01:30.000", "booted", 0),
+            ("hibernating", "10:02:00.000", "", 0), ("hibernated", "10:02:00.300", "", 40),
+            ("starting", "10:03:00.000", "", 0), ("running", "10:03:01.200", "resumed", 0),
+            // It was asked to, and thought better of it.
+            ("hibernating", "10:04:00.000", "", 0), ("running", "10:04:20.000", "", 0),
+            // It was asked to, and wrote its image later.
+            ("hibernating", "10:05:00.000", "", 0), ("hibernating", "10:05:40.000", "", 0),
+            ("hibernated", "10:05:42.000", "", 40),
+            ("starting", "10:06:00.000", "", 0), ("refused", "10:06:01.000", "", 50),
+            ("starting", "10:06:02.000", "", 0), ("refused", "10:06:03.000", "", 51),
+            ("starting", "10:06:04.000", "", 0), ("refused", "10:06:05.000", "", 52),
+            ("starting", "10:07:00.000", "", 0), ("running", "10:07:05.000", "resumed", 0),
+            ("crashed", "10:08:00.000", "", 33),
+        ]
+        server.kill()
+        try keep(events)
+        try server.start()
+        func count(_ family: String, _ label: String) throws -> Double? {
+            try figure("\(family)_total", server, labels: ",\(label)")
+        }
+        #expect(try count("ends", #"state="hibernated""#) == 2)
+        #expect(try count("ends", #"state="crashed""#) == 1)
+        for reason in ["environment", "disks", "expired"] {
+            #expect(try count("refusals", #"reason="\#(reason)""#) == 1)
+        }
+        try expect(histogram("hibernation_duration_seconds", server), of: [0.3, 42])
+        try expect(histogram("resume_duration_seconds", server), of: [1.2, 5])
+
+        // The VM keeps one more, and none of those before it.
+        try keep([("hibernated", "10:09:00.000", "", 40)], from: events.count + 1)
+        #expect(try count("ends", #"state="hibernated""#) == 3)
+        #expect(try count("ends", #"state="crashed""#) == 1)
+        server.kill()
+        try server.start()
+        #expect(try count("ends", #"state="hibernated""#) == 1)
+        #expect(try count("ends", #"state="crashed""#) == nil)
     }
 
     @Test(

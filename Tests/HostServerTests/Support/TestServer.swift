@@ -49,6 +49,7 @@ enum Program {
 enum Guest: String, CaseIterable {
     case idle = "Idle"
     case sleeper = "Sleeper"
+    case spin = "Spin"
     case systemOff2 = "SystemOff2"
 
     static let areBuilt = allCases.allSatisfy { FileManager.default.isReadableFile(atPath: $0.path) }
