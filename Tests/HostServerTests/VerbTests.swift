@@ -55,6 +55,68 @@ struct VerbTests {
         #expect(kept.text.contains("resumed"), "\(kept.text)")
     }
 
+    @Test("An image that was discarded is put back as it was, once, and not over a disk that somebody wrote since")
+    func restoring() throws {
+        let server = try TestServer()
+        let disk = URL(filePath: "\(server.directory)/vm.img")
+        try server.make("vm", .systemOff2, append: "end=off2", disk: true)
+        // What this guest has no part in, it leaves alone.
+        try Data(LinuxImage.disk).write(to: disk)
+        func restore() throws -> ProblemReply {
+            try server.expect(409, "POST", "/v1/vms/vm/restore-image").decoded(ProblemReply.self)
+        }
+        let nothing = try restore()
+        #expect(nothing.reason == "declined" && nothing.exitCode == 64 && nothing.detail.contains("lost no"))
+        try server.expect(200, "POST", "/v1/vms/vm/start")
+        try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60")
+        #expect(try server.vm("vm").state == "hibernated")
+
+        try server.expect(200, "POST", "/v1/vms/vm/discard")
+        #expect(try server.vm("vm").state == "powered-off")
+        // As Linux leaves swap without an image.
+        let without = [UInt8](try Data(contentsOf: disk))
+        #expect(without[4086..<4096].elementsEqual("SWAPSPACE2".utf8))
+        let restored = try server.expect(200, "POST", "/v1/vms/vm/restore-image").decoded(OutcomeReply.self)
+        #expect(restored.exitCode == 0 && restored.vm.state == "hibernated", "\(restored)")
+        #expect(restored.words.contains { $0.contains(disk.path) }, "\(restored)")
+        #expect([UInt8](try Data(contentsOf: disk)) == LinuxImage.disk)
+        #expect(try restore().detail.contains("lost no"))
+        let resumed = try server.expect(200, "POST", "/v1/vms/vm/start").decoded(OutcomeReply.self)
+        #expect(resumed.words.contains { $0.contains("resumed") }, "\(resumed)")
+        try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60")
+
+        try server.expect(200, "POST", "/v1/vms/vm/discard")
+        var written = [UInt8](try Data(contentsOf: disk))
+        written[1_000_001] = 1
+        try Data(written).write(to: disk)
+        let refused = try restore()
+        #expect(refused.reason == "declined" && refused.detail.contains("cannot be put back"), "\(refused)")
+        #expect([UInt8](try Data(contentsOf: disk)) == written)
+        #expect(try server.vm("vm").state == "powered-off")
+    }
+
+    @Test("After a clean boot that left the image alone, the guest's old environment can be had again, and resumed")
+    func restoringEnvironment() throws {
+        let server = try TestServer()
+        try server.make("vm", .sleeper, append: "cycles=1", disk: true)
+        try server.expect(200, "POST", "/v1/vms/vm/start")
+        try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60")
+        try server.expect(200, "PATCH", "/v1/vms/vm", #"{"cpus": 2}"#)
+        try server.expect(200, "POST", "/v1/vms/vm/start", #"{"fresh": true}"#)
+        try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60")
+        #expect(try server.vm("vm").state == "powered-off")
+        let restored = try server.expect(200, "POST", "/v1/vms/vm/restore-image").decoded(OutcomeReply.self)
+        #expect(restored.vm.state == "hibernated")
+        // It is as it was before: the environment still is another one.
+        #expect(
+            try server.expect(409, "POST", "/v1/vms/vm/start").decoded(ProblemReply.self).reason
+                == "refused-environment")
+        try server.expect(200, "POST", "/v1/vms/vm/start", #"{"onChange": "keep"}"#)
+        try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60")
+        let log = try server.expect(200, "GET", "/v1/vms/vm/logs?source=console").text
+        #expect(log.contains("memory is as it was") && !log.contains("not ok"), "\(log)")
+    }
+
     @Test("A VM is made with the order in which UEFI starts things")
     func bootOrder() throws {
         let server = try TestServer()
@@ -73,16 +135,19 @@ struct VerbTests {
         let server = try TestServer()
         try server.make("vm", .idle, append: "seconds=3600")
         #expect(try Set(server.vm("vm").verbs).isSuperset(of: ["start", "remove", "rename", "set"]))
-        for verb in ["stop", "hibernate", "kill"] {
+        for verb in ["stop", "hibernate", "pause", "unpause", "kill"] {
             let problem = try server.expect(409, "POST", "/v1/vms/vm/\(verb)").decoded(ProblemReply.self)
             #expect(problem.reason == "wrong-state")
         }
         try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
         #expect(try server.vm("vm").state == "running")
         #expect(try Set(server.vm("vm").verbs) == ["stop", "hibernate", "pause", "unpause", "kill", "set"])
-        try server.expect(409, "POST", "/v1/vms/vm/start")
+        for verb in ["start", "bump", "discard", "restore-image", "repair"] {
+            let problem = try server.expect(409, "POST", "/v1/vms/vm/\(verb)").decoded(ProblemReply.self)
+            #expect(problem.reason == "wrong-state", "\(verb): \(problem)")
+        }
+        for verb in ["rename", "copy"] { try server.expect(409, "POST", "/v1/vms/vm/\(verb)", #"{"name": "other"}"#) }
         try server.expect(409, "DELETE", "/v1/vms/vm?force=true")
-        try server.expect(409, "POST", "/v1/vms/vm/rename", #"{"name": "other"}"#)
         // A guest with a device tree has no buttons.
         let deaf = try server.expect(409, "POST", "/v1/vms/vm/stop").decoded(ProblemReply.self)
         #expect(deaf.reason == "no-reaction" && deaf.exitCode == 53)
