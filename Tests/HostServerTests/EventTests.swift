@@ -55,6 +55,34 @@ struct EventTests {
         #expect(own.map(\.state) == ["defined", "starting", "running", "powered-off"])
     }
 
+    @Test("What happens while no server is there is told by the next one, behind what was told, and then what comes")
+    func absence() throws {
+        let server = try TestServer()
+        try server.make("vm", .systemOff2)
+        let first = try server.events("/v1/events")
+        let last = try first.next("state")
+        #expect(try last.decoded(State.self) == State(vm: "vm", number: 1, state: "defined"))
+        server.kill()
+        let run = try Program.run(Program.dormouse, ["start", "vm", "--store", server.store])
+        #expect(run.exitCode == 40, "\(run.error)")
+        try server.start()
+
+        let again = try server.events("/v1/events", headers: ["Last-Event-ID: \(try #require(last.id))"])
+        var numbers: [Int] = []
+        /// Reads on until the guest has hibernated once more.
+        func hear() throws {
+            while true {
+                let state = try again.next("state").decoded(State.self)
+                numbers.append(state.number)
+                if state.state == "hibernated" { return }
+            }
+        }
+        try hear()
+        try server.expect(200, "POST", "/v1/vms/vm/start")
+        try hear()
+        #expect(numbers.count >= 6 && numbers == Array(2...(numbers.count + 1)))
+    }
+
     @Test("Of a VM that was removed and made again all is told, and what is not kept any more is said to be missed")
     func gaps() throws {
         let server = try TestServer()
