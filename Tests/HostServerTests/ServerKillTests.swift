@@ -15,13 +15,17 @@ import Testing
         Guest.areBuilt && Program.strace != nil, "there are no guests, or no strace: run Guests/build, scripts/setup"))
 struct ServerKillTests {
     /// What is done with the VM before the request.
-    enum Step: Sendable {
+    enum Step: Sendable, Hashable {
         /// It is started, and its run ends by itself.
         case run
         /// It is started, and runs on. It is its own process, which goes on when others are killed.
         case begin
         /// Something is asked for, and done.
         case ask(String)
+        /// Its disk is one with an image of Linux's.
+        case hibernate
+        /// What is remembered of it cannot be read any more.
+        case damage
     }
 
     /// A request, the states that the VM may be in when somebody was killed, and the one that it is in at last.
@@ -69,6 +73,9 @@ struct ServerKillTests {
         .post("bump", allowed: ["defined"], after: "defined"),
         .post("start", allowed: ["defined", "unknown", "hibernated"], after: "hibernated"),
         .post("start", before: [.run], allowed: ["unknown", "hibernated"], after: "hibernated"),
+        // One whose guest runs on: it is its own process, whoever asked for it.
+        .post(
+            "start", #"{"waitFor": "idle"}"#, idle, allowed: ["defined", "unknown", "running"], after: "running"),
         // Its run is ended in order, which is no failure of the power.
         .post("hibernate", demand, idle, before: [.begin], allowed: ["running", "powered-off"], after: "powered-off"),
         .post("stop", demand, idle, before: [.begin], allowed: ["running", "powered-off"], after: "powered-off"),
@@ -86,6 +93,10 @@ struct ServerKillTests {
         .post(
             "discard", "{}", sleeper, hasDisk: true, before: [.run],
             allowed: ["hibernated", "unknown", "powered-off"], after: "powered-off"),
+        .post(
+            "restore-image", hasDisk: true, before: [.hibernate, .run, .ask("discard")],
+            allowed: ["powered-off", "unknown", "hibernated"], after: "hibernated"),
+        .post("repair", before: [.run, .damage], allowed: ["broken", "defined"], after: "defined"),
         Request(
             method: "PATCH", path: "/v1/vms/vm", body: #"{"hibernation.on-change": "keep"}"#, status: 200,
             allowed: ["defined"], after: "defined"),
@@ -120,8 +131,9 @@ struct ServerKillTests {
                 // One that was killed meanwhile gives no answer, or cannot be asked any more.
                 if isThere { first = try? ask(server, request, key: "first") }
                 server.kill()
-                undisturbed += first == request.status ? 1 : 0
                 let state = try settled(server)
+                // One who was killed after the answer was disturbed as well.
+                undisturbed += first == request.status && state == request.after ? 1 : 0
                 #expect(request.allowed.contains(state), "\(state ?? "none"), \(comment)")
 
                 try server.start()
@@ -142,6 +154,10 @@ struct ServerKillTests {
                 _ = try ask(server, request, key: "second")
                 #expect(try settled(server) == request.after, comment)
                 if let new = request.other { #expect(try self.state(server, new) == "defined", comment) }
+                if request.before.contains(.hibernate) {
+                    let disk = try Data(contentsOf: URL(filePath: "\(server.directory)/vm.img"))
+                    #expect([UInt8](disk) == LinuxImage.disk, comment)
+                }
                 #expect(try files(server) == other, comment)
                 number += 1
             }
@@ -157,6 +173,8 @@ struct ServerKillTests {
         try server.make("vm", request.guest.guest, append: request.guest.append, disk: request.hasDisk)
         for step in request.before {
             switch step {
+            case .hibernate: try Data(LinuxImage.disk).write(to: URL(filePath: "\(server.directory)/vm.img"))
+            case .damage: try Data("{".utf8).write(to: URL(filePath: "\(server.store)/vm/state.json"))
             case .ask(let verb): try server.expect(200, "POST", "/v1/vms/vm/\(verb)")
             case .begin: try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
             case .run:
@@ -183,10 +201,11 @@ struct ServerKillTests {
         return !configuration.contains("seconds=3600")
     }
 
-    /// What the command says of a VM; nil if there is none.
+    /// What the command says of a VM, `broken` if it cannot say anything; nil if there is none.
     private func state(_ server: TestServer, _ name: String = "vm") throws -> String? {
-        let (code, output, _) = try Program.run(Program.dormouse, ["status", name, "--store", server.store])
-        return code == 64 ? nil : output.trimmingCharacters(in: .newlines)
+        let (code, output, error) = try Program.run(Program.dormouse, ["status", name, "--store", server.store])
+        guard code == 64 else { return output.trimmingCharacters(in: .newlines) }
+        return error.contains("cannot be used") ? "broken" : nil
     }
 
     /// The files of the VM that nothing is done to.
