@@ -347,19 +347,27 @@ public final class VirtualMachine: @unchecked Sendable {
 
 /// The IRQ inputs of the CPUs, connected once both they and the GIC exist.
 ///
+/// The CPUs are the machine's: they have the GIC, which has this, and none of the three would ever go, nor the disks on
+/// their bus. A guest can have another machine made as often as it hibernates by a reset.
+///
 /// Safe: `targets` is written once, before the flag that readers look at first.
 private final class InterruptInputs: @unchecked Sendable {
-    private var targets: [(cpu: any VirtualCPU, parking: Parking)] = []
+    private struct Target {
+        weak var cpu: (any VirtualCPU)?
+        let parking: Parking
+    }
+
+    private var targets: [Target] = []
     private let isConnected = Atomic(false)
 
     func connect(_ cpus: [any VirtualCPU], _ parking: [Parking]) {
-        targets = Array(zip(cpus, parking))
+        targets = zip(cpus, parking).map { Target(cpu: $0, parking: $1) }
         isConnected.store(true, ordering: .releasing)
     }
 
     func set(_ level: Bool, cpu: Int) {
         guard isConnected.load(ordering: .acquiring) else { return }
-        targets[cpu].cpu.setInterruptPending(level)
+        targets[cpu].cpu?.setInterruptPending(level)
         if level { targets[cpu].parking.wake() }
     }
 }
