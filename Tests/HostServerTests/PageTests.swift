@@ -1,6 +1,7 @@
 // The web page, in a browser: what one sees, does, and hears of it.
 
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -83,18 +84,188 @@ struct PageTests {
         #expect(try browser.evaluate(Bool.self, "document.getElementById('refusal').hidden"))
     }
 
+    /// A VM that is hibernated, and whose start is refused by what `change` does.
+    private func refused(_ server: TestServer, _ change: () throws -> Void) throws {
+        try server.make("vm", .sleeper, append: "cycles=1", disk: true)
+        try server.expect(200, "POST", "/v1/vms/vm/start")
+        try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60")
+        try change()
+    }
+
+    /// Presses Start, and waits until it is said why it was not started, and what differs.
+    private func startInVain(_ browser: Browser) throws {
+        try click("Start", in: "verbs", browser)
+        try browser.wait(
+            for: "!document.getElementById('refusal').hidden && !document.getElementById('inspection').hidden")
+    }
+
+    private func titles(_ group: String) -> String {
+        "[...document.querySelectorAll('#\(group) button')].map((button) => button.textContent)"
+    }
+
+    @Test("What may be done after a refusal does what it says: a clean boot, the image again, the old environment")
+    func ways() throws {
+        let browser = try page("#vm") { server in
+            try refused(server) { try server.expect(200, "PATCH", "/v1/vms/vm", #"{"cpus": 2}"#) }
+        }
+        let server = browser.server
+        try startInVain(browser)
+        // What differs is in the table, row by row, as `inspect` has it.
+        struct Inspection: Decodable {
+            struct Start: Decodable {
+                struct Difference: Decodable {
+                    var path: String
+                    var recorded: String?
+                    var today: String?
+                }
+                var differences: [Difference]
+            }
+            var nextStart: Start
+        }
+        let rows = try browser.evaluate(
+            [[String]].self,
+            "[...document.querySelectorAll('#differences tbody tr')].map((row) => [...row.cells].map((cell) => "
+                + "cell.textContent))")
+        let differences = try server.expect(200, "GET", "/v1/vms/vm/inspection").decoded(Inspection.self)
+            .nextStart.differences
+        #expect(rows.map { $0[0] } == differences.map(\.path))
+        #expect(rows.contains(["cpu.count", "1", "2", "it is not resumed"]), "\(rows)")
+        let expected = ["Resume in the recorded environment", "Boot clean", "Restore the image"]
+        #expect(try browser.evaluate([String].self, titles("refusal-verbs")) == expected)
+
+        // All of it for those who hear it.
+        #expect(try browser.evaluate([String].self, Self.unnamed) == [])
+        for (selector, role, label) in [
+            ("#refusal", "region", "Why it was not started"), ("#refusal-verbs", "group", "What can be done then"),
+            ("#refusal-verbs button:nth-child(2)", "button", "Boot clean"),
+            ("#differences", "table", "What differs from the record"),
+            ("#differences th:nth-child(3)", "columnheader", "Today"),
+        ] {
+            let found = try browser.accessibility(selector)
+            #expect(found.role == role && found.label == label, "\(selector): \(found)")
+        }
+
+        // Nothing is lost by now.
+        try click("Restore the image", in: "refusal-verbs", browser)
+        try browser.wait(for: "\(text("said")).includes('has lost no')")
+        #expect(try server.vm("vm").state == "hibernated")
+        try startInVain(browser)
+        try click("Boot clean", in: "refusal-verbs", browser)
+        try browser.wait(for: "\(text("list")) === 'vmpowered-off' && \(text("life")).includes('booted clean')")
+        #expect(try browser.evaluate(Bool.self, "document.getElementById('refusal').hidden"))
+        // The guest left its image alone.
+        try click("Restore the image", in: "verbs", browser)
+        try browser.wait(for: "\(text("list")) === 'vmhibernated' && \(text("said")).includes('is back')")
+        try startInVain(browser)
+        try click("Resume in the recorded environment", in: "refusal-verbs", browser)
+        try browser.wait(for: "\(text("list")) === 'vmpowered-off' && \(text("life")).includes('resumed')")
+        let log = try server.expect(200, "GET", "/v1/vms/vm/logs?source=console").text
+        #expect(log.contains("clean boot, the image is left alone"), "\(log)")
+        #expect(log.contains("memory is as it was") && !log.contains("not ok"), "\(log)")
+    }
+
+    /// What may be done after other refusals, and what brings those about.
+    enum OtherRefusal: CaseIterable {
+        case disk
+        case age
+
+        var words: String { self == .disk ? "disk 0: it was written after" : "its policy allows 1 s" }
+        var way: String { self == .disk ? "Boot clean over the changed disk" : "Boot clean" }
+    }
+
+    @Test(
+        "After a refusal for a disk's sake, or for the time's, a clean boot is what is offered, and what is done",
+        arguments: OtherRefusal.allCases)
+    func otherRefusals(refusal: OtherRefusal) throws {
+        let browser = try page("#vm") { server in
+            try refused(server) {
+                switch refusal {
+                case .disk:
+                    let disk = URL(filePath: "\(server.directory)/vm.img")
+                    var bytes = try Data(contentsOf: disk)
+                    bytes[1_000_001] = 1
+                    try bytes.write(to: disk)
+                case .age:
+                    try server.expect(200, "PATCH", "/v1/vms/vm", #"{"hibernation.expires-after": "1s"}"#)
+                    let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+                    while try !server.expect(200, "GET", "/v1/vms/vm/inspection").text.contains("refused-expired") {
+                        try #require(ContinuousClock.now < deadline, "it does not become too old")
+                        usleep(100_000)
+                    }
+                }
+            }
+        }
+        try startInVain(browser)
+        #expect(try browser.evaluate(String.self, text("refusal-words")).contains(refusal.words))
+        #expect(
+            try browser.evaluate([String].self, titles("refusal-verbs")) == [refusal.way, "Restore the image"])
+        try click(refusal.way, in: "refusal-verbs", browser)
+        try browser.wait(for: "\(text("list")) === 'vmpowered-off' && \(text("life")).includes('booted clean')")
+        #expect(try browser.server.vm("vm").lastEnd?.exitCode == 0)
+    }
+
+    @Test("What a VM takes is drawn: CPU, memory, and what it reads and writes, in lines that can be seen")
+    func graphs() throws {
+        // It boots, writes to its disk and resets, again and again; its host sees no image there.
+        let browser = try page("#vm") { server in
+            try server.make("vm", .sleeper, append: "cycles=1000000000 hide end=reset", disk: true)
+            try server.expect(200, "POST", "/v1/vms/vm/start")
+        }
+        func points(_ name: String) throws -> [[Double]] {
+            try browser.evaluate(
+                [[Double]].self,
+                "[...document.getElementById('figures-\(name)').points].map((point) => [point.x, point.y])")
+        }
+        // Rates take two looks.
+        try browser.wait(for: "document.getElementById('figures-reads').points.length >= 4")
+        let names = ["cpu", "memory", "reads", "writes"]
+        for name in names {
+            let points = try points(name)
+            #expect(points.count >= 4, "\(name)")
+            #expect(zip(points, points.dropFirst()).allSatisfy { $0[0] < $1[0] }, "\(name): \(points)")
+            // Nothing at all is at 58, and the most at 2; the box ends at 60.
+            #expect(points.allSatisfy { (1.9...58.1).contains($0[1]) }, "\(name): \(points)")
+            #expect(points.contains { $0[1] < 57 }, "\(name): \(points)")
+        }
+        for (figure, words) in [("1", "figures-words"), ("2", "disk-words")] {
+            let image = try browser.accessibility("figure:nth-of-type(\(figure)) svg")
+            #expect(image.label.contains("memory") || image.label.contains("reads and"), "\(image)")
+            #expect(try browser.evaluate(String.self, text(words)).count > 10)
+        }
+        let said = try browser.evaluate(String.self, text("disk-words"))
+        let counts = said.matches(of: /\d+/).compactMap { Int($0.0) }
+        #expect(counts.count == 4 && counts[2] > 0 && counts[3] > 0, "\(said)")
+
+        for isDark in [false, true] {
+            try browser.look(width: 1280, dark: isDark)
+            for name in names {
+                let stroke = try browser.evaluate(
+                    [UInt8].self,
+                    "getComputedStyle(document.getElementById('figures-\(name)')).stroke.match(/[0-9]+/g).map(Number)")
+                let color = Picture.Color(red: stroke[0], green: stroke[1], blue: stroke[2])
+                // A column of pixels for each of its points, at least.
+                let picture = try browser.picture(of: "svg:has(#figures-\(name))")
+                let count = picture.colors.filter { $0.key.isNear(color) }.values.reduce(0, +)
+                #expect(count >= 10, "\(name), \(color): \(count)")
+                #expect(try color.contrast(to: #require(picture.ground)) >= 3, "\(name)")
+            }
+        }
+    }
+
+    /// What has no name for those who do not see it.
+    private static let unnamed = """
+        [...document.querySelectorAll('button, input, table, section, nav, svg, [tabindex], [role]')] \
+        .filter((element) => element.checkVisibility() && !(element.labels?.length || \
+        element.getAttribute('aria-label') || element.getAttribute('aria-labelledby') || element.caption || \
+        ['said', 'connection'].includes(element.id) || element.closest('nav') || element.textContent.trim())) \
+        .map((element) => element.outerHTML)
+        """
+
     @Test("Everything has a name for those who do not see it, and the keyboard leads everywhere")
     func accessibility() throws {
         let browser = try page("#vm") { try $0.make("vm", .systemOff2) }
         try browser.wait(for: "\(text("vm-name")) === 'vm'")
-        let unnamed = """
-            [...document.querySelectorAll('button, input, table, section, nav, svg, [tabindex], [role]')] \
-            .filter((element) => element.checkVisibility() && !(element.labels?.length || \
-            element.getAttribute('aria-label') || element.getAttribute('aria-labelledby') || element.caption || \
-            ['said', 'connection'].includes(element.id) || element.closest('nav') || element.textContent.trim())) \
-            .map((element) => element.outerHTML)
-            """
-        #expect(try browser.evaluate([String].self, unnamed) == [])
+        #expect(try browser.evaluate([String].self, Self.unnamed) == [])
         #expect(try browser.accessibility("#list button").label == "vm")
         #expect(try browser.accessibility("#vm").label == "vm")
         #expect(try browser.accessibility("#said").role == "status")
@@ -216,7 +387,40 @@ struct PageTests {
             #expect(try browser.evaluate(Double.self, contrast) >= 4.5)
             let ground = try browser.evaluate(String.self, "getComputedStyle(document.body).backgroundColor")
             #expect(ground == (isDark ? "rgb(18, 18, 18)" : "rgb(255, 255, 255)"))
+            // Nothing ends outside the window, or is cut off by what it is in: but for the console, which scrolls.
+            let cut = """
+                [...document.querySelectorAll('body *')].filter((element) => element.checkVisibility()
+                    && !element.closest('#console, .unseen, .skip'))
+                  .filter((element) => {
+                    const { left, right } = element.getBoundingClientRect();
+                    return left < -0.5 || right > innerWidth + 0.5
+                      || element.clientWidth > 0 && element.scrollWidth > element.clientWidth + 1;
+                  }).map((element) => element.outerHTML.slice(0, 200))
+                """
+            #expect(try browser.evaluate([String].self, cut) == [])
+            try seen(browser, dark: isDark)
             try keep(try browser.screenshot(), "page-\(width)-\(isDark ? "dark" : "light").png")
+        }
+    }
+
+    /// That the window shows the page as it is meant to be seen: on its ground, and with text that can be read.
+    private func seen(_ browser: Browser, dark isDark: Bool) throws {
+        let white = Picture.Color(red: 255, green: 255, blue: 255)
+        let window = try browser.picture()
+        let ground = try #require(window.ground)
+        #expect(isDark ? ground.contrast(to: white) > 15 : ground == white, "\(ground)")
+        // The VM is in the list.
+        let row = try browser.picture(of: "#list tr")
+        #expect(row.inkShare > 0.01, "\(row.inkShare)")
+        for selector in [
+            "h1", "#vm-name", "#vm-words", "#list button", "#list [data-state]", "#verbs button",
+            "#console-screen > div", "#figures-words", "#life strong", "#inspect", "#next",
+        ] {
+            let text = try browser.picture(of: selector)
+            #expect(text.contrast >= 4.5 && text.inkShare > 0.003, "\(selector): \(text.contrast), \(text.inkShare)")
+            // Bright on dark, or dark on bright.
+            let ground = try #require(text.ground)
+            #expect((ground.contrast(to: white) > 4.5) == isDark, "\(selector): \(ground)")
         }
     }
 
@@ -226,7 +430,5 @@ struct PageTests {
             .appending(path: ".build/screenshots")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         try picture.write(to: directory.appending(path: name))
-        // The signature of PNG, and more than nothing.
-        #expect(picture.starts(with: [0x89, 0x50, 0x4E, 0x47]) && picture.count > 10_000)
     }
 }

@@ -174,4 +174,41 @@ final class Browser {
         let text = try value(String.self, "GET", "/session/\(session)/screenshot")
         return try #require(Data(base64Encoded: text))
     }
+
+    /// What the window shows, or what it shows of an element, to which it is scrolled. It unpacks the picture itself,
+    /// since it has to read PNG anyway.
+    func picture(of selector: String? = nil) throws -> Picture {
+        let place = try evaluate(
+            [Int].self,
+            """
+            ((selector) => {
+              if (!selector) return [0, 0, innerWidth, innerHeight];
+              const element = document.querySelector(selector);
+              element.scrollIntoView({ block: "center", behavior: "instant" });
+              const { left, top, right, bottom } = element.getBoundingClientRect();
+              return [Math.max(left, 0), Math.max(top, 0), Math.min(right, innerWidth), Math.min(bottom, innerHeight)]
+                .map(Math.floor);
+            })(\(json(selector)))
+            """)
+        let data = try evaluate(
+            Data.self,
+            """
+            (async () => {
+              const image = new Image();
+              image.src = "data:image/png;base64,\(screenshot().base64EncodedString())";
+              await image.decode();
+              const canvas = document.createElement("canvas");
+              [canvas.width, canvas.height] = [\(place[2] - place[0]), \(place[3] - place[1])];
+              const context = canvas.getContext("2d");
+              context.drawImage(image, -\(place[0]), -\(place[1]));
+              const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+              let text = "";
+              for (let start = 0; start < data.length; start += 8192) {
+                text += String.fromCharCode(...data.subarray(start, start + 8192));
+              }
+              return btoa(text);
+            })()
+            """)
+        return Picture(data)
+    }
 }
