@@ -27,10 +27,10 @@ final class ConsoleStreams: Sendable {
         _ = writers.withLock { $0.removeValue(forKey: id) }
     }
 
-    /// Hands bytes on to the guest.
+    /// Hands bytes on to the guest, which takes them when it likes: nobody waits for that.
     ///
-    /// - Throws: a `Problem` if there is no such stream, or the guest takes nothing now.
-    func write(_ bytes: ByteBuffer, to id: String, vm: String) async throws {
+    /// - Throws: a `Problem` if there is no such stream, or what was typed before still waits.
+    func write(_ bytes: ByteBuffer, to id: String, vm: String) throws(Problem) {
         guard let writer = writers.withLock({ $0[id] }), writer.vm == vm else {
             throw Problem(
                 .notFound, "no stream of this id writes to the console of VM \(vm); open one with ?write=true")
@@ -39,8 +39,7 @@ final class ConsoleStreams: Sendable {
         guard writer.channel.isWritable else {
             throw Problem(.noReaction, "the guest does not take what was typed before; try again")
         }
-        do {
-            try await writer.channel.writeAndFlush(bytes)
-        } catch { throw Problem(.notFound, "the console of VM \(vm) has ended") }
+        guard writer.channel.isActive else { throw Problem(.notFound, "the console of VM \(vm) has ended") }
+        writer.channel.writeAndFlush(bytes, promise: nil)
     }
 }

@@ -77,7 +77,7 @@ struct Problem: Error, Codable, Sendable {
             case .inProgress: "The request is under way"
             case .unknownOutcome: "Nobody knows what came of the request"
             case .tooLarge: "The request is too large"
-            case .unsupportedMediaType: "The body is no JSON"
+            case .unsupportedMediaType: "The body is of another type"
             case .invalid: "A value cannot be used"
             case .hostFailed: "The host or Dormouse failed"
             case .busy: "The server is busy"

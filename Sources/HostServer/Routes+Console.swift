@@ -84,11 +84,16 @@ extension Route {
         _ = try call.query()
         let vm = try await call.vm()
         let type = call.request.headers[.contentType]
-        let bytes = try await call.request.body.collect(upTo: inputLimit)
+        let bytes: ByteBuffer
+        do {
+            bytes = try await call.request.body.collect(upTo: inputLimit)
+        } catch is NIOTooManyBytesError {
+            throw Problem(.tooLarge, "more than \(inputLimit) bytes are typed at once; send them in pieces")
+        }
         guard type == "application/octet-stream" || bytes.readableBytes == 0 else {
             throw Problem(.unsupportedMediaType, "send what is typed as application/octet-stream")
         }
-        try await call.server.consoles.write(bytes, to: call.parameters["stream"] ?? "", vm: vm.name)
+        try call.server.consoles.write(bytes, to: call.parameters["stream"] ?? "", vm: vm.name)
         return Response(status: .noContent)
     }
 }

@@ -203,6 +203,36 @@ struct EventTests {
         #expect(try type(opening.stream) == 404)
     }
 
+    @Test("What is typed is answered whether the guest takes it or not, and more is refused once too much waits")
+    func deafGuest() throws {
+        let server = try TestServer()
+        try server.make("vm", .idle, append: "seconds=3600")
+        try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#)
+        let writer = try server.events("/v1/vms/vm/console?write=true")
+        let stream = try writer.next("open").decoded(Opening.self).stream
+        func type(_ count: Int, _ kind: String = "application/octet-stream") throws -> Reply {
+            let connection = try server.connect()
+            try connection.send(
+                "POST", "/v1/vms/vm/console/\(stream)", body: String(repeating: "x", count: count),
+                headers: ["Content-Type: \(kind)", "Connection: close"])
+            return try connection.reply()
+        }
+        let long = try type((1 << 14) + 1)
+        #expect(long.status == 413 && long.text.contains("16384"), "\(long.text)")
+        #expect(try type(1, "text/plain").decoded(ProblemReply.self).reason == "unsupported-media-type")
+        // This guest reads nothing. Between it and the server there is room for some of it.
+        var answer = try type(1 << 14)
+        var count = 1
+        while answer.status == 204, count < 200 {
+            answer = try type(1 << 14)
+            count += 1
+        }
+        let problem = try answer.decoded(ProblemReply.self)
+        #expect(answer.status == 409 && problem.reason == "no-reaction", "after \(count): \(answer.text)")
+        try server.expect(200, "POST", "/v1/vms/vm/kill")
+        _ = try writer.next("end")
+    }
+
     @Test("Whoever asks for the console of a VM that hangs is told so, and holds up nobody else meanwhile")
     func hungConsole() throws {
         let server = try TestServer()
