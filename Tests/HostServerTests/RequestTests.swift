@@ -65,10 +65,12 @@ struct RequestTests {
     func noHTTP() throws {
         let server = try TestServer()
         let long = String(repeating: "x", count: 100_000)
+        let fields = (0...100).map { "X-\($0): x\r\n" }.joined()
         for text in [
             "\u{0}\u{1}\u{2}\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\nX: \(long)\r\n\r\n",
             "GET /\(long) HTTP/1.1\r\nHost: x\r\n\r\n", "POST /v1/vms HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
             "POST /v1/vms HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "GET /v1/vms HTTP/1.1\r\nHost: x\r\n\(fields)\r\n",
         ] {
             let connection = try server.connect()
             try connection.send(text)
@@ -115,6 +117,71 @@ struct RequestTests {
             try connection.send("GET", "/v1/vms")
             #expect(try connection.reply().text == #"{"vms":[]}"#)
         }
+    }
+
+    @Test("More streams than there may be are refused, others are answered, and one that ends makes room")
+    func streams() throws {
+        let server = try TestServer()
+        var streams = try (0..<64).map { _ in try server.events("/v1/events") }
+        let refused = try server.expect(503, "GET", "/v1/events").decoded(ProblemReply.self)
+        #expect(refused.reason == "busy" && refused.detail.contains("64"), "\(refused)")
+        try server.expect(200, "GET", "/v1/vms")
+        streams.removeLast()
+        // It is noticed when it is.
+        let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+        while try server.ask("GET", "/v1/events?follow=false").status != 200 {
+            try #require(ContinuousClock.now < deadline, "nobody has made room")
+            usleep(10_000)
+        }
+        withExtendedLifetime(streams) {}
+    }
+
+    @Test("Without options it serves the user's VMs at the user's socket, and says so to a service manager")
+    func defaults() throws {
+        let temporary = try TemporaryDirectory()
+        defer { withExtendedLifetime(temporary) {} }
+        let directory = temporary.path
+        let manager = try NotificationSocket(isAbstract: false)
+        let process = Process()
+        process.executableURL = Program.server
+        process.environment = [
+            "XDG_RUNTIME_DIR": directory, "XDG_DATA_HOME": "\(directory)/data", "NOTIFY_SOCKET": manager.name,
+            "PATH": "/nowhere",
+        ]
+        process.standardInput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        defer {
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+        }
+        #expect(manager.receive() == "READY=1")
+        let connection = HTTPConnection(try .connected(directory: directory, name: "dormouse.socket"))
+        try connection.send("GET", "/v1/vms/vm", headers: ["Connection: close"])
+        let problem = try connection.reply().decoded(ProblemReply.self)
+        #expect(problem.detail.contains("\(directory)/data/dormouse/vms"), "\(problem)")
+        // `dormouse` is beside it, and says what it thinks of that kernel.
+        let other = HTTPConnection(try .connected(directory: directory, name: "dormouse.socket"))
+        try other.send(
+            "POST", "/v1/vms", body: #"{"name": "vm", "kernel": "/no/such/kernel"}"#,
+            headers: ["Content-Type: application/json", "Connection: close"])
+        let declined = try other.reply().decoded(ProblemReply.self)
+        #expect(declined.reason == "invalid" && declined.exitCode == 64, "\(declined)")
+    }
+
+    @Test(
+        "What it cannot serve with is said in a line, with exit code 64",
+        arguments: [
+            (["--program", "/nowhere/dormouse"], "--program"), ([], "--socket"),
+            (["--socket", "/nowhere/socket", "--store", ""], "empty"),
+        ])
+    func unusable(options: [String], words: String) throws {
+        let directory = try TemporaryDirectory()
+        let socket = options.contains("--program") ? ["--socket", "\(directory.path)/socket"] : []
+        let result = try Program.run(
+            Program.server, options + socket, environment: ["DORMOUSE_STORE": "\(directory.path)/store"])
+        let lines = result.error.split(separator: "\n")
+        #expect(result.exitCode == 64 && lines.count == 1 && result.error.contains(words), "\(result.error)")
     }
 
     @Test("The socket is its owner's alone, and a second server does not take it")

@@ -55,6 +55,86 @@ struct VerbTests {
         #expect(kept.text.contains("resumed"), "\(kept.text)")
     }
 
+    @Test("A start over a disk that was written meanwhile is refused, and needs both words to be clean")
+    func changedDisk() throws {
+        let server = try TestServer()
+        try server.make("vm", .sleeper, append: "cycles=1", disk: true)
+        try server.expect(200, "POST", "/v1/vms/vm/start")
+        try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60")
+        let disk = URL(filePath: "\(server.directory)/vm.img")
+        var bytes = try Data(contentsOf: disk)
+        bytes[1_000_001] = 1
+        try bytes.write(to: disk)
+        for body in ["{}", #"{"fresh": true}"#] {
+            let refused = try server.expect(409, "POST", "/v1/vms/vm/start", body).decoded(ProblemReply.self)
+            #expect(refused.reason == "refused-disks" && refused.exitCode == 51, "\(body): \(refused)")
+        }
+        #expect(try server.vm("vm").state == "hibernated")
+        let clean = try server.expect(200, "POST", "/v1/vms/vm/start", #"{"fresh": true, "acceptDiskChange": true}"#)
+        #expect(try clean.decoded(OutcomeReply.self).words.contains { $0.contains("booted clean") }, "\(clean.text)")
+    }
+
+    @Test("A start of a guest that was hibernated for too long is refused until the limit is taken out")
+    func expired() throws {
+        let server = try TestServer()
+        try server.make("vm", .sleeper, append: "cycles=1", disk: true)
+        try server.expect(200, "PATCH", "/v1/vms/vm", #"{"hibernation.expires-after": "1s"}"#)
+        try server.expect(200, "POST", "/v1/vms/vm/start")
+        try server.expect(200, "GET", "/v1/vms/vm/wait?timeout=60")
+        let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+        while try !server.expect(200, "GET", "/v1/vms/vm/inspection").text.contains("refused-expired") {
+            try #require(ContinuousClock.now < deadline, "it does not become too old")
+            usleep(100_000)
+        }
+        let refused = try server.expect(409, "POST", "/v1/vms/vm/start").decoded(ProblemReply.self)
+        #expect(refused.reason == "refused-expired" && refused.exitCode == 52, "\(refused)")
+        // A key that goes is one that was never there.
+        try server.expect(200, "PATCH", "/v1/vms/vm", #"{"hibernation.expires-after": null}"#)
+        let file = try String(contentsOfFile: "\(server.store)/vm/vm.toml", encoding: .utf8)
+        #expect(!file.contains("expires-after"), "\(file)")
+        let resumed = try server.expect(200, "POST", "/v1/vms/vm/start").decoded(OutcomeReply.self)
+        #expect(resumed.words.contains { $0.contains("resumed") }, "\(resumed)")
+    }
+
+    @Test("Of several keys all are set or none, and one that no VM has is named")
+    func settings() throws {
+        let server = try TestServer()
+        try server.make("vm", .systemOff2)
+        func file() throws -> String { try String(contentsOfFile: "\(server.store)/vm/vm.toml", encoding: .utf8) }
+        let before = try file()
+        let wrong = try server.expect(422, "PATCH", "/v1/vms/vm", #"{"cpus": 4, "cpu": 3}"#)
+        #expect(try wrong.decoded(ProblemReply.self).detail.contains("cpu is no key"), "\(wrong.text)")
+        try server.expect(422, "PATCH", "/v1/vms/vm", "{}")
+        #expect(try file() == before)
+        try server.expect(200, "PATCH", "/v1/vms/vm", #"{"cpus": 4, "hibernation.on-change": "keep"}"#)
+        let after = try file()
+        #expect(after.contains("cpus = 4") && after.contains("keep"), "\(after)")
+    }
+
+    @Test("A client that goes away before its answer changes nothing about what it asked for")
+    func clientGoes() throws {
+        let server = try TestServer()
+        try server.make("vm", .idle, append: "seconds=3600")
+        let events = try server.events("/v1/events?from=now")
+        do {
+            let connection = try server.connect()
+            try connection.send(
+                "POST", "/v1/vms/vm/start", body: #"{"waitFor": "idle"}"#,
+                headers: ["Content-Type: application/json", "Idempotency-Key: one"])
+        }
+        _ = try events.next("state") { $0.data.contains("\"running\"") }
+        // Its answer is kept for it.
+        func again() throws -> Reply {
+            try server.ask(
+                "POST", "/v1/vms/vm/start", #"{"waitFor": "idle"}"#, headers: ["Idempotency-Key: one"])
+        }
+        let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+        var reply = try again()
+        while reply.status == 409, ContinuousClock.now < deadline { reply = try again() }
+        #expect(reply.status == 200, "\(reply.text)")
+        #expect(try server.vm("vm").state == "running")
+    }
+
     @Test("An image that was discarded is put back as it was, once, and not over a disk that somebody wrote since")
     func restoring() throws {
         let server = try TestServer()
@@ -299,7 +379,8 @@ struct VerbTests {
         #expect(try start("one").body == first.body)
         #expect(try start("two").decoded(ProblemReply.self).reason == "wrong-state")
         #expect(try server.vm("vm").state == "unknown")
-        #expect(try start("").status == 400)
+        for key in ["", "two words", String(repeating: "x", count: 129)] { #expect(try start(key).status == 400) }
+        #expect(try start(String(repeating: "x", count: 128)).status == 200)
     }
 
     @Test("Of a request that a killed server had begun nobody knows what came of it, and it is not done again")
