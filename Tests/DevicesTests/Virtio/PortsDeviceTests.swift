@@ -183,6 +183,55 @@ struct PortsDeviceTests {
         #expect(bench.hear(9) == ["4 1 1", "4 7 1 org.four", "4 6 1"])
     }
 
+    @Test("A driver that gives no buffers for messages has the device keep no more of it, however much it says")
+    func noBuffers() throws {
+        let bench = try Bench()
+        func say() {
+            bench.tell(0, 0, 1)
+            bench.tell(1, 3, 1)
+            bench.device.setHostOpen(true, at: 1)
+            bench.device.setHostOpen(false, at: 1)
+        }
+        say()
+        // All that is due has to be in a state, or another device could not say it.
+        let state = try bench.device.save()
+        // As many messages as bring the queue's indices, of 16 bits, back to where they were.
+        for _ in 0..<1 << 15 { say() }
+        #expect(try bench.device.save() == state)
+        #expect(bench.driver.mmio.fault == nil)
+        // Of the ports that there are, and of what the one that was taken is called.
+        #expect(bench.hear(9) == ["0 1 1", "1 1 1", "1 7 1 org.one", "4 1 1"])
+    }
+
+    @Test("A driver that fills the queue of messages while it is read has others wait for a part of it only")
+    func endlessMessages() throws {
+        struct Told: Equatable {
+            var isOpen: Bool
+            /// How many messages the device had taken.
+            var taken: Int
+        }
+        let filler = QueueFiller()
+        let told = Mutex<[Told]>([])
+        let device = PortsDevice(
+            ports: Bench.ports, output: { $1.count },
+            onGuestOpen: { _, isOpen in told.withLock { $0.append(Told(isOpen: isOpen, taken: filler.taken)) } })
+        let driver = try TestDriver(device)
+        try #require(driver.start(queueCount: Bench.queueCount))
+        // That port 1 is open, and that it is not.
+        let messages = [1, 0].map { driver.readable([1, 0, 0, 0, 6, 0, $0, 0]) }
+        let count = 10_001
+        filler.fill(driver.queues[3], with: messages, count: count, in: driver.memory)
+        driver.notify(3)
+        #expect(driver.mmio.fault == nil)
+        #expect(filler.taken == count)
+        // The lock is not held while they are told: nobody waits for more than 256 messages, and nobody is told of each.
+        let steps = zip([0] + told.withLock { $0.map(\.taken) }, told.withLock { $0.map(\.taken) }).map { $1 - $0 }
+        #expect(steps.allSatisfy { (1...256).contains($0) }, "\(steps)")
+        #expect(steps.count <= count / 256 + 1, "\(steps.count)")
+        // What counts is what was said last.
+        #expect(told.withLock(\.last) == Told(isOpen: true, taken: count))
+    }
+
     @Test("What a driver says wrongly changes nothing, and the device goes on")
     func wrongMessages() throws {
         let bench = try Bench()
@@ -326,4 +375,63 @@ struct PortsDeviceTests {
         #expect(host.text(1) == "cd")
         #expect(bench.hear(0) == ["4 6 0"])
     }
+}
+
+/// Another core of the guest's: whenever the device has taken a buffer of a queue, it makes the next one available, so
+/// that the device finds the queue empty only when that is over.
+private final class QueueFiller: GuestMemoryObserver {
+    private struct State {
+        var memory: GuestMemory?
+        /// Where the indices of both rings are.
+        var available: UInt64 = 0
+        var used: UInt64 = 0
+        var index: UInt16 = 0
+        var taken = 0
+        var left = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// How many buffers the device has given back.
+    var taken: Int { state.withLock(\.taken) }
+
+    /// Makes the first of `count` buffers available. They are `buffers`, in turn.
+    func fill(_ queue: TestQueue, with buffers: [TestDescriptor], count: Int, in memory: GuestMemory) {
+        for slot in 0..<queue.size {
+            let head = slot % UInt16(buffers.count)
+            queue.store(buffers[Int(head)], inSlot: head)
+            memory.store(head, at: queue.available + 4 + 2 * UInt64(slot))
+        }
+        state.withLock { state in
+            state.memory = memory
+            state.available = queue.available + 2
+            state.used = queue.used
+            state.left = count
+        }
+        memory.observer = self
+        makeAvailable()
+    }
+
+    func memoryWasWritten(_ range: Range<PhysicalAddress>) {
+        let isTaken = state.withLock { state in
+            // The used index, which has the flags beside it.
+            guard range == state.used..<state.used + 4 else { return false }
+            state.taken += 1
+            return true
+        }
+        if isTaken { makeAvailable() }
+    }
+
+    private func makeAvailable() {
+        let next: (memory: GuestMemory, index: UInt16, place: UInt64)? = state.withLock { state in
+            guard state.left > 0, let memory = state.memory else { return nil }
+            state.left -= 1
+            state.index &+= 1
+            return (memory, state.index, state.available)
+        }
+        // This is heard of again.
+        if let next { next.memory.store(next.index, at: next.place) }
+    }
+
+    func romChangedMode(_ rom: GuestROM) {}
 }
