@@ -245,29 +245,6 @@ final class Losses: Sendable {
     var all: [String] { words.withLock(\.self) }
 }
 
-/// Lines of one kind that a guest can cause: a journal is not filled with them.
-private final class LineLimit: Sendable {
-    private let most: Int
-    private static let hour: UInt64 = 3_600_000_000_000
-    /// How many there were, and since when, in nanoseconds of the host's clock.
-    private let said = Mutex((count: 0, since: UInt64(0)))
-
-    /// - Parameter most: how many there may be in an hour.
-    init(most: Int = 20) { self.most = most }
-
-    /// What to say behind a line; nil: it is not said.
-    func more() -> String? {
-        let now = BootClock.now
-        let number = said.withLock { said in
-            if now &- said.since > Self.hour { said = (0, now) }
-            said.count = min(said.count + 1, most + 1)
-            return said.count
-        }
-        guard number <= most else { return nil }
-        return number == most ? "; that is not said again within the hour" : ""
-    }
-}
-
 extension SuspendEvent {
     fileprivate var words: String {
         switch self {
