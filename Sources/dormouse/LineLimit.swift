@@ -11,8 +11,8 @@ final class LineLimit: Sendable {
     private let most: Int
     private let now: @Sendable () -> UInt64
     private static let hour: UInt64 = 3_600_000_000_000
-    /// How many there were, and since when, in nanoseconds of the host's clock.
-    private let said = Mutex((count: 0, since: UInt64(0)))
+    /// How many there were in the hour that goes on, and when that began: with a line.
+    private let said = Mutex((count: 0, since: UInt64?.none))
 
     /// - Parameters:
     ///   - most: how many there may be in an hour.
@@ -24,9 +24,10 @@ final class LineLimit: Sendable {
 
     /// What to say behind a line; nil: it is not said.
     func more() -> String? {
-        let now = now()
         let number = said.withLock { said in
-            if now &- said.since > Self.hour { said = (0, now) }
+            // Read in here, or another thread could have begun an hour that is later.
+            let now = now()
+            if said.since.map({ now &- $0 > Self.hour }) ?? true { said = (0, now) }
             said.count = min(said.count + 1, most + 1)
             return said.count
         }
