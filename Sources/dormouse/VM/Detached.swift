@@ -65,22 +65,38 @@ struct DetachOptions: ParsableArguments {
         return try Handover(socket, LastWords(vm), waitFor: waitFor)
     }
 
-    /// Waits until a guest's agent answers; the reason if it does not.
-    private static func silence(of vm: VM, until deadline: ContinuousClock.Instant) -> GuestAgentError? {
+    /// What came of waiting for a guest's agent.
+    private enum AgentOutcome {
+        case answered
+        /// The run ended, with that exit code of its process.
+        case ended(Int32)
+        /// There is none to wait for.
+        case none(GuestAgentError)
+        case timeout(GuestAgentError)
+    }
+
+    private static func waitForAgent(
+        of vm: VM, in process: BackgroundProcess, until deadline: ContinuousClock.Instant
+    ) -> AgentOutcome {
         while true {
             let begin = ContinuousClock.now
+            let reason: GuestAgentError
             do throws(GuestAgentError) {
                 _ = try GuestAgent(vm, milliseconds: agentMilliseconds)
-                return nil
-            } catch {
-                if vm.user == nil { return .gone }
-                if case .noPort = error { return error }
-                if deadline <= .now { return error }
-            }
+                return .answered
+            } catch { reason = error }
+            if let code = process.exitCode { return .ended(code) }
+            // At the end of a run its port is gone, too, before its process is.
+            if case .noPort = reason, !hasAgentPort(vm) { return .none(reason) }
+            guard .now < deadline else { return .timeout(reason) }
             // One that is gone at once is not asked again at once.
             let rest = Duration.milliseconds(agentMilliseconds) - (ContinuousClock.now - begin)
             if rest > .zero { usleep(useconds_t(rest / .microseconds(1))) }
         }
+    }
+
+    private static func hasAgentPort(_ vm: VM) -> Bool {
+        (try? vm.configuration().machine()).map(AgentPort.isThere) ?? false
     }
 
     private static let agentMilliseconds = 500
@@ -93,9 +109,6 @@ struct DetachOptions: ParsableArguments {
         switch process.waitForWord(seconds: seconds) {
         case .word(let words):
             Message.write("VM \(vm.name): \(words); process \(process.number)")
-            guard waitForAgent, let reason = Self.silence(of: vm, until: deadline) else { return .poweredOff }
-            Message.write("VM \(vm.name) runs as process \(process.number), and after \(seconds) s \(reason)")
-            return .noReaction
         case .ended(let code): return ExitCode(rawValue: code)
         case .killed:
             // It could not say so itself.
@@ -106,6 +119,20 @@ struct DetachOptions: ParsableArguments {
             let missing =
                 waitFor.map { "its console has not said \"\($0)\"" } ?? "its guest has not called its firmware"
             Message.write("VM \(vm.name) runs as process \(process.number), and after \(seconds) s \(missing)")
+            return .noReaction
+        }
+        guard waitForAgent else { return .poweredOff }
+        switch Self.waitForAgent(of: vm, in: process, until: deadline) {
+        case .answered: return .poweredOff
+        case .ended(let code):
+            // What the process said of that is in the VM's log.
+            Message.write("VM \(vm.name): \(try VMPhase(vm).words)")
+            return ExitCode(rawValue: code)
+        case .none(let reason):
+            Message.write("VM \(vm.name) runs as process \(process.number), but \(reason)")
+            return .noReaction
+        case .timeout(let reason):
+            Message.write("VM \(vm.name) runs as process \(process.number), and after \(seconds) s \(reason)")
             return .noReaction
         }
     }
@@ -173,8 +200,18 @@ private struct BackgroundProcess {
             var status: Int32 = 0
             while waitpid(number, &status, 0) < 0 && errno == EINTR {}
             if status & 0x7F == SIGKILL { return .killed }
-            // As shells say it.
-            return .ended(status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F))
+            return .ended(Self.exitCode(status))
         }
+    }
+
+    /// What it ended with; nil while it goes on.
+    var exitCode: Int32? {
+        var status: Int32 = 0
+        return waitpid(number, &status, WNOHANG) == number ? Self.exitCode(status) : nil
+    }
+
+    /// As shells say it.
+    private static func exitCode(_ status: Int32) -> Int32 {
+        status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F)
     }
 }

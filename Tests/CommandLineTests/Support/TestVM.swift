@@ -62,6 +62,20 @@ struct TestVM {
         return Start(finished: finished, report: report)
     }
 
+    /// Starts the VM in the background and calls `body`. No process is left then, whatever came of it.
+    ///
+    /// - Parameter options: of `dormouse start --detach`.
+    func inBackground(_ options: [String], _ body: (Finished) async throws -> Void) async throws {
+        let started = try await run("start", ["--detach"] + options)
+        do {
+            try await body(started)
+        } catch {
+            _ = try? await run("kill")
+            throw error
+        }
+        _ = try await run("kill")
+    }
+
     /// What a start left.
     struct Start {
         var finished: Finished
