@@ -1,6 +1,7 @@
 // The command: its subcommands, and how it says that it was called wrongly.
 
 import ArgumentParser
+import Glibc
 import Machine
 
 @main
@@ -26,6 +27,8 @@ struct Dormouse: ParsableCommand {
     static func main() {
         StandardDescriptors.open()
         CrashHandler.install(version: version)
+        // Of whoever was started with it ignored, as by some services, the kernel keeps from it how a child ended.
+        signal(SIGCHLD, SIG_DFL)
         if let text = InheritedText.unreadable {
             Command.end(Command.Ending(code: .usage, words: text))
         }

@@ -105,4 +105,13 @@ struct DetachTests {
         #expect(started.exitCode == 128 + SIGKILL, "\(started.error)")
         #expect(started.errorLines.last?.hasPrefix("dormouse: VM vm: unknown") == true, "\(started.error)")
     }
+
+    @Test("A start that fails is told of by whoever was started with SIGCHLD ignored, too")
+    func childrenIgnored() async throws {
+        let vm = try await TestVM(.idle, disks: 0)
+        unlink(vm.kernel)
+        let started = try await Command.shell(
+            #"exec env --ignore-signal=CHLD "$0" start vm --detach --store "$1""#, vm.store)
+        #expect(started.exitCode == 64 && started.error.contains(vm.kernel), "\(started.error)")
+    }
 }
