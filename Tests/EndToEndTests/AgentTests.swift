@@ -36,6 +36,31 @@ extension EndToEnd.Running {
             return console
         }
 
+        @Test("A start that waits for the agent returns when somebody in the guest answers, and not before")
+        func wait() throws {
+            let vm = try KeptVM(
+                try Scratch("agent-wait"), GuestMachine(.systemOff2, test: "shell"), firmware: "dt",
+                options: ["--model", "virt-2", "--agent"])
+            let start = try DormouseRun(
+                ["start", "vm", "--detach", "--wait-for-agent", "--timeout", "600"] + vm.store,
+                files: vm.scratch.file("start"), input: .none, reports: false)
+            try start.waitForMessage("VM vm: booted; process ")
+            let console = try DormouseRun(
+                ["console", "vm"] + vm.store, files: vm.scratch.file("console"), input: .pipe, reports: false)
+            try console.waitForConsole("dormouse: shell")
+            // The guest is up, and has the port; nobody in it has opened that.
+            #expect(try ask(vm, "agent", "guest-ping", "--timeout", "3").code == 53)
+            #expect(start.isRunning)
+            for line in Self.agent.split(separator: "\n") { try console.send("\(line)\n") }
+            try console.send("port=$(echo /dev/vport*p1); agent <>$port >&0 &\n")
+            let end = try start.waitForEnd()
+            #expect(end.exitCode == 0, "\(start.messages)")
+            #expect(start.messages.split(separator: "\n").count == 1, "\(start.messages)")
+            let answer = try ask(vm, "agent", "guest-ping", "--timeout", "120")
+            #expect(answer.code == 0 && answer.output.contains("\"count\" : 1"), "\(answer)")
+            #expect(try ask(vm, "stop", "--by", "agent", "--timeout", "120").code == 0)
+        }
+
         @Test(
             "A guest without buttons hibernates and powers off as its agent is asked, which is there when it is resumed"
         )
