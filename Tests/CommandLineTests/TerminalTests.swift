@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import Subprocess
 import SystemPackage
@@ -11,13 +12,17 @@ struct TerminalTests {
     private func run(
         _ kernel: String = Guest.idle.path, _ body: @escaping @Sendable (Pseudoterminal, pid_t) async throws -> Void
     ) async throws -> (TerminationStatus, Pseudoterminal) {
+        try await run(["run", "--kernel", kernel, "--append", "seconds=3600"], body)
+    }
+
+    /// The same with any arguments of the command.
+    private func run(
+        _ arguments: [String], _ body: @escaping @Sendable (Pseudoterminal, pid_t) async throws -> Void
+    ) async throws -> (TerminationStatus, Pseudoterminal) {
         let terminal = try Pseudoterminal()
         // setsid replaces itself by the command: the process stays the same.
         let result = try await Subprocess.run(
-            .name("setsid"),
-            arguments: [
-                "--ctty", Command.path.string, "run", "--kernel", kernel, "--append", "seconds=3600",
-            ],
+            .name("setsid"), arguments: Arguments(["--ctty", Command.path.string] + arguments),
             environment: Command.environment,
             input: .fileDescriptor(terminal.slave, closeAfterSpawningProcess: false),
             output: .fileDescriptor(terminal.slave, closeAfterSpawningProcess: false),
@@ -99,5 +104,40 @@ struct TerminalTests {
         }
         #expect(status == .exited(34))
         #expect(!terminal.isRaw)
+    }
+
+    @Test("Ctrl-A d leaves the console of a VM, which runs on, and the next one has it; Ctrl-A x means nothing there")
+    func detach() async throws {
+        let vm = try await TestVM(.idle, append: "seconds=3600", disks: 1)
+        let lock = "\(vm.store)/\(TestVM.name)/lock"
+        try await vm.inBackground(["--wait-for", "idle", "--timeout", "600"]) { started in
+            #expect(started.exitCode == 0, "\(started.error)")
+            let process = try Data(contentsOf: URL(filePath: lock))
+            for _ in 0..<2 {
+                let (status, terminal) = try await run(["console", TestVM.name, "--store", vm.store]) { terminal, _ in
+                    // What the guest said before anybody was there.
+                    let isShown = try await terminal.waits(for: "idle")
+                    #expect(isShown)
+                    // It is the one that writes, and so was let go of by the one before.
+                    _ = try await Command.run(["console", TestVM.name, "--store", vm.store]) { running in
+                        let readsOnly = try await running.waits(forMessage: "you read only")
+                        #expect(readsOnly)
+                        running.send(SIGTERM)
+                    }
+                    terminal.type("\u{1}h")
+                    let hasHelped = try await terminal.waits(for: "Ctrl-A d: ")
+                    #expect(hasHelped)
+                    terminal.type("\u{1}x\u{1}d")
+                }
+                #expect(status == .exited(0))
+                #expect(!terminal.isRaw)
+                #expect(terminal.read().hasSuffix("dormouse: left VM vm, which runs on\r\n"))
+                #expect(try await vm.run("status").output == "running\n")
+            }
+            // The same run as before, and nothing happened to it.
+            #expect(try Data(contentsOf: URL(filePath: lock)) == process)
+            let states = try await vm.run("events").output.split(separator: "\n").map { $0.split(separator: "\t")[3] }
+            #expect(states == ["defined", "starting", "running"])
+        }
     }
 }
