@@ -148,6 +148,62 @@ struct KillPointTests {
             }
         }
     }
+
+    /// Starts that leave the VM running by itself, for as long as its guest takes to hibernate.
+    private static let detached = [[], [start]].map { before in
+        Verb(
+            words: ["start", "vm", "--detach", "--timeout", "600"], before: before,
+            allowed: before.isEmpty ? ["defined", "unknown", "hibernated"] : ["unknown", "hibernated"],
+            after: "hibernated")
+    }
+
+    @Test(
+        "Whichever process of a start in the background is killed, what is known then is right, and done by the next start",
+        arguments: detached)
+    func detach(verb: Verb) async throws {
+        struct Inspection: Decodable {
+            struct Start: Decodable { var start: String }
+            var nextStart: Start
+        }
+        let fixture = try await Fixture(verb)
+        for call in KillPoint.calls {
+            var number = 1
+            while true {
+                try await fixture.reset()
+                let others = try await fixture.digest()
+                let point = KillPoint(call: call, number: number)
+                let comment: Comment = "killed before \(point)"
+                let (asked, isReached) = try await point.runAll(fixture.arguments(verb.words))
+                // The one that asks was killed; or it says that the other one was, or, before that, that the guest runs.
+                #expect(asked.signal == SIGKILL || [0, 128 + SIGKILL].contains(asked.exitCode), comment)
+                if asked.exitCode == 0 { #expect(asked.error.contains("; process "), "\(asked.error), \(comment)") }
+                let states = try await fixture.states()
+                #expect(Set(states.keys) == ["vm", "bystander"] && states["bystander"] == "hibernated", comment)
+                let state = try #require(states["vm"])
+                guard isReached else {
+                    #expect(asked.exitCode == 0 && state == verb.after, "\(asked.error), \(comment)")
+                    break
+                }
+                #expect(verb.allowed.contains(state), "\(state), \(comment)")
+                #expect(try await fixture.run(["status", "vm"]).output == "\(state)\n", comment)
+                let inspected = try await fixture.run(["inspect", "vm", "--json"])
+                #expect(inspected.exitCode == 0, "\(inspected.error), \(comment)")
+                let next = try JSONDecoder().decode(Inspection.self, from: Data(inspected.output.utf8)).nextStart.start
+                // What is known to be hibernated is resumed; what is unknown may be.
+                #expect(next == "resume" || next == "boot" && state != "hibernated", "\(next), \(state), \(comment)")
+                let again = try await fixture.run(verb.words)
+                let words = next == "resume" ? "resumed" : "booted"
+                #expect(again.exitCode == 0, "\(again.error), \(comment)")
+                #expect(again.error.contains("VM vm: \(words); process "), "\(again.error), \(comment)")
+                #expect(try await fixture.run(["wait", "vm"]).output == "40\n", comment)
+                let settled = try await fixture.states()
+                #expect(settled["vm"] == verb.after && settled.count == 2, "\(settled), \(comment)")
+                #expect(try await fixture.digest() == others, comment)
+                try await fixture.check("vm", settled["vm"] ?? "", comment)
+                number += 1
+            }
+        }
+    }
 }
 
 @Suite("SIGKILL of a VM's process", .needs(Guest.areBuilt, Guest.missing))
@@ -221,9 +277,24 @@ struct KillPoint: CustomStringConvertible {
 
     /// Runs Dormouse until it is killed there, or to its end.
     func run(_ arguments: [String]) async throws -> Finished {
+        try await run(arguments, ["-qq", "-o", "/dev/null"])
+    }
+
+    /// The same of all processes that it starts, to the end of each of them. Threads count their calls by themselves.
+    ///
+    /// - Returns: how the first one ended, and whether any of them was killed.
+    func runAll(_ arguments: [String]) async throws -> (finished: Finished, isReached: Bool) {
+        let directory = try TemporaryDirectory()
+        let trace = try directory.file("trace")
+        let finished = try await run(arguments, ["-q", "-o", trace])
+        let text = String(decoding: try Data(contentsOf: URL(filePath: trace)), as: UTF8.self)
+        return (finished, text.contains("+++ killed by SIGKILL +++"))
+    }
+
+    private func run(_ arguments: [String], _ options: [String]) async throws -> Finished {
         try await Command.run(
             .path(FilePath(Self.strace)),
-            ["-f", "-qq", "-o", "/dev/null", "-e", "trace=\(call)", "-e", "inject=\(call):signal=KILL:when=\(number)"]
+            ["-f"] + options + ["-e", "trace=\(call)", "-e", "inject=\(call):signal=KILL:when=\(number)"]
                 + ["--", Command.path.string] + arguments)
     }
 }
