@@ -58,9 +58,7 @@ extension Image {
             let foreign = try foreignFormat()
             let draft: DraftFile
             do throws(DurableFileError) {
-                // qemu-img is another process.
-                draft = try DraftFile(
-                    in: DurableFile.directory(of: target), access: .byUmask, hasName: foreign != nil)
+                draft = try DraftFile(in: DurableFile.directory(of: target), access: .byUmask)
             } catch { throw CopyError.failed(path: target, reason: error.reason) }
             if let foreign {
                 try QEMUConversion.run(source, from: foreign, to: draft.path, as: format)

@@ -256,6 +256,8 @@ struct KilledVMTests {
 struct KillPoint: CustomStringConvertible {
     var call: String
     var number: Int
+    /// By which signal, as strace(1) has its name.
+    var signal = "KILL"
 
     var description: String { "\(call) \(number)" }
 
@@ -288,13 +290,13 @@ struct KillPoint: CustomStringConvertible {
         let trace = try directory.file("trace")
         let finished = try await run(arguments, ["-q", "-o", trace])
         let text = String(decoding: try Data(contentsOf: URL(filePath: trace)), as: UTF8.self)
-        return (finished, text.contains("+++ killed by SIGKILL +++"))
+        return (finished, text.contains("+++ killed by SIG\(signal) +++"))
     }
 
     private func run(_ arguments: [String], _ options: [String]) async throws -> Finished {
         try await Command.run(
             .path(FilePath(Self.strace)),
-            ["-f"] + options + ["-e", "trace=\(call)", "-e", "inject=\(call):signal=KILL:when=\(number)"]
+            ["-f"] + options + ["-e", "trace=\(call)", "-e", "inject=\(call):signal=\(signal):when=\(number)"]
                 + ["--", Command.path.string] + arguments)
     }
 }

@@ -8,7 +8,7 @@ import Glibc
 
 /// Such a file. It goes when the value goes, unless it got its name.
 public struct DraftFile: ~Copyable {
-    /// What it can be opened by, by this process; by others, too, if it has a name.
+    /// What it can be opened by, as long as this process has it: by others of this user, too.
     public let path: String
     private let descriptor: Int32
     private let hasName: Bool
@@ -19,7 +19,7 @@ public struct DraftFile: ~Copyable {
     /// - Parameters:
     ///   - directory: where it is to be: on the file system of its later place.
     ///   - access: who may use it.
-    ///   - hasName: whether another process is to open it, which may then leave it behind.
+    ///   - hasName: whether it has a name all the same, as where the file system can do nothing else.
     public init(
         in directory: String, access: DurableFile.Access, hasName: Bool = false
     ) throws(DurableFileError) {
@@ -29,7 +29,7 @@ public struct DraftFile: ~Copyable {
             if access == .ownerOnly { fchmod(descriptor, 0o600) }
             self.descriptor = descriptor
             self.hasName = false
-            path = "/proc/self/fd/\(descriptor)"
+            path = "/proc/\(getpid())/fd/\(descriptor)"
         } else {
             // Not every file system has such files; why there cannot be any, the other way says, too.
             (path, self.descriptor) = try DurableFile.makeTemporary(in: directory, access: access)
@@ -53,7 +53,13 @@ public struct DraftFile: ~Copyable {
             guard rename(path, target) == 0 else { throw DurableFileError() }
             return
         }
-        // A link cannot replace anything.
+        // A link cannot replace anything, and so it has another name for a moment, in which nobody is to end this.
+        var endings = sigset_t()
+        var old = sigset_t()
+        sigemptyset(&endings)
+        for number in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] { sigaddset(&endings, number) }
+        pthread_sigmask(SIG_BLOCK, &endings, &old)
+        defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
         let (temporary, other) = try DurableFile.makeTemporary(
             in: DurableFile.directory(of: target), access: .ownerOnly)
         close(other)
