@@ -26,7 +26,9 @@ struct BackingChain {
     var content: any DiskContent
     /// The nearest first.
     var files: [BackingFile]
+}
 
+extension BackingChain {
     /// Opens what is behind the image in `file`; nil if nothing is.
     ///
     /// - Parameters:

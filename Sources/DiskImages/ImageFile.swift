@@ -15,6 +15,8 @@ protocol ImageFile: AnyObject, Sendable {
     var grows: Bool { get }
     /// Fills `buffers`; what is behind the end is zero.
     func read(into buffers: [iovec], at offset: UInt64) throws(DiskImageError)
+    /// Where the next byte from `offset` on is that is not in a hole; nil if there is none.
+    func nextData(from offset: UInt64) -> UInt64?
     /// Writes all of `buffers`.
     func write(_ buffers: [iovec], at offset: UInt64) throws(DiskImageError)
     /// Gives back the room of `range`, which is needed no more, if the host can.
@@ -94,7 +96,6 @@ final class HostImageFile: ImageFile {
     /// SEEK_DATA of lseek(2), which Glibc only shows to GNU programs.
     private static let seekData: Int32 = 3
 
-    /// Where the next byte from `offset` on is that is not in a hole; nil if there is none.
     func nextData(from offset: UInt64) -> UInt64? {
         guard let start = off_t(exactly: offset) else { return nil }
         let next = lseek(disk.descriptor, start, Self.seekData)

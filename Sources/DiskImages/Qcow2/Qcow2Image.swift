@@ -17,8 +17,9 @@ protocol DiskContent: AnyObject, Sendable {
     var byteCount: UInt64 { get }
     /// Fills `buffers`; what is behind the end of the disk is zero.
     func read(into buffers: [iovec], at offset: UInt64) throws(DiskImageError)
-    /// Where the next byte from `offset` on is that need not be zero; nil if there is none.
-    func nextData(from offset: UInt64) throws(DiskImageError) -> UInt64?
+    /// Where the next byte from `offset` on is that need not be zero; nil if there is none before `limit`, where the
+    /// search ends: it may be long, and who asks may do so for every cluster.
+    func nextData(from offset: UInt64, before limit: UInt64) throws(DiskImageError) -> UInt64?
 }
 
 /// A raw backing file.
@@ -35,7 +36,12 @@ final class RawContent: DiskContent {
         try file.read(into: buffers, at: offset)
     }
 
-    func nextData(from offset: UInt64) -> UInt64? { file.nextData(from: offset) }
+    func nextData(from offset: UInt64, before limit: UInt64) -> UInt64? {
+        // A device has data everywhere, behind its end, too.
+        let limit = min(limit, byteCount)
+        guard offset < limit, let next = file.nextData(from: offset), next < limit else { return nil }
+        return next
+    }
 }
 
 /// A disk in a qcow2 image.
@@ -86,7 +92,7 @@ public final class Qcow2Image: Sendable {
         if !readOnly, header.isDirty || header.isCorrupt {
             throw .needsRepair(path: file.path, isCorrupt: header.isCorrupt)
         }
-        tables = Mutex(try Qcow2Tables(file, header, limits))
+        tables = Mutex(try Qcow2Tables(file, header, limits, readOnly: readOnly))
     }
 
     /// Whether what is not allocated may be something else than zeros, from `offset` on.
@@ -149,15 +155,23 @@ public final class Qcow2Image: Sendable {
     /// - Returns: an offset on the disk.
     /// - Throws: why it cannot be looked up.
     public func nextData(from offset: UInt64) throws(DiskImageError) -> UInt64? {
+        try nextData(from: offset, before: byteCount)
+    }
+
+    func nextData(from offset: UInt64, before limit: UInt64) throws(DiskImageError) -> UInt64? {
         try tables.withLock { tables throws(DiskImageError) in
+            let limit = min(limit, byteCount)
             var offset = offset
-            while offset < byteCount {
-                let extent = try tables.extent(at: offset, byteCount: Int(byteCount - offset))
+            while offset < limit {
+                let extent =
+                    if let hollow = tables.hollowByteCount(at: offset) {
+                        Qcow2Tables.Extent(place: .backing, byteCount: Int(min(hollow, limit - offset)))
+                    } else { try tables.extent(at: offset, byteCount: Int(limit - offset)) }
                 let end = offset + UInt64(extent.byteCount)
                 switch extent.place {
                 case .file, .compressed: return offset
                 case .backing:
-                    if let backing, let next = try backing.nextData(from: offset), next < end { return next }
+                    if let next = try backing?.nextData(from: offset, before: end) { return next }
                 case .zero: break
                 }
                 offset = end

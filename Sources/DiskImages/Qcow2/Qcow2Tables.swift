@@ -84,7 +84,9 @@ struct Qcow2Tables {
     /// Whether the header was made ready for an image that is written.
     var isWriting = false
 
-    init(_ file: any ImageFile, _ header: Qcow2Header, _ limits: Limits) throws(DiskImageError) {
+    init(
+        _ file: any ImageFile, _ header: Qcow2Header, _ limits: Limits, readOnly: Bool
+    ) throws(DiskImageError) {
         self.file = file
         self.header = header
         self.limits = limits
@@ -100,6 +102,7 @@ struct Qcow2Tables {
         refcounts = SliceCache(limit: limits.refcountSlices)
         let byteCount = try file.byteCount()
         endCluster = byteCount >> UInt64(clusterBits) + (byteCount & (1 << UInt64(clusterBits) - 1) == 0 ? 0 : 1)
+        try checkTablesAreOnce(readOnly: readOnly)
     }
 
     private static func table(
@@ -133,7 +136,10 @@ struct Qcow2Tables {
         guard l1.indices.contains(index) else { throw damaged(.l1(index: index, entry: 0)) }
         let table = Qcow2Entry(l1[index]).offset
         guard table != 0 else { return nil }
-        guard table & (clusterByteCount - 1) == 0 else { throw damaged(.l1(index: index, entry: l1[index])) }
+        // What is behind the file's end would read as zeros, and there is no end of that.
+        guard table & (clusterByteCount - 1) == 0, table >> UInt64(clusterBits) < endCluster else {
+            throw damaged(.l1(index: index, entry: l1[index]))
+        }
         let entry = Int(offset >> UInt64(clusterBits)) & (1 << (clusterBits - 3) - 1)
         let byte = entry * 8
         let within = byte % sliceByteCount
@@ -194,6 +200,21 @@ struct Qcow2Tables {
         let place: Extent.Place =
             if case .file(let start) = place(first) { .file(start + within) } else { place(first) }
         return Extent(place: place, byteCount: Int(min(count, UInt64(byteCount))))
+    }
+
+    /// For how many bytes of the disk from `offset` on the table of level 2 lies in a hole of the file, so that it says
+    /// nothing; nil if it need not. A file of a few blocks has room for as many such tables as it likes.
+    func hollowByteCount(at offset: UInt64) -> UInt64? {
+        let index = l1Index(offset)
+        // What was changed may be in memory only.
+        guard l1.indices.contains(index), l2.dirtyCount == 0 else { return nil }
+        let table = Qcow2Entry(l1[index]).offset
+        guard table != 0, table & (clusterByteCount - 1) == 0, table >> UInt64(clusterBits) < endCluster else {
+            return nil
+        }
+        if let data = file.nextData(from: table), data < table + clusterByteCount { return nil }
+        let covered: UInt64 = 1 << UInt64(2 * clusterBits - 3)
+        return covered - offset & (covered - 1)
     }
 
     // MARK: Writing

@@ -13,6 +13,7 @@ final class LoggedFile: ImageFile {
         var entries: [DiskLog.Entry] = []
         /// After so many more writes, the host has no more room.
         var writesLeft = Int.max
+        var readCount = 0
     }
 
     let path: String
@@ -28,12 +29,16 @@ final class LoggedFile: ImageFile {
     /// What was done, with one disk, number 0.
     var log: DiskLog { DiskLog(entries: state.withLock { $0.entries }) }
 
+    /// How often it was read.
+    var readCount: Int { state.withLock { $0.readCount } }
+
     func limit(writes: Int) { state.withLock { $0.writesLeft = writes } }
 
     func byteCount() throws(DiskImageError) -> UInt64 { state.withLock { UInt64($0.bytes.count) } }
 
     func read(into buffers: [iovec], at offset: UInt64) throws(DiskImageError) {
         state.withLock { state in
+            state.readCount += 1
             var position = Int(clamping: offset)
             for buffer in buffers {
                 guard let base = buffer.iov_base else { continue }
@@ -46,6 +51,19 @@ final class LoggedFile: ImageFile {
                 }
                 position += buffer.iov_len
             }
+        }
+    }
+
+    /// As if each block of zeros were a hole.
+    func nextData(from offset: UInt64) -> UInt64? {
+        state.withLock { state in
+            var start = Int(clamping: offset)
+            while start < state.bytes.count {
+                let end = min((start / 4096 + 1) * 4096, state.bytes.count)
+                if state.bytes[start..<end].contains(where: { $0 != 0 }) { return UInt64(start) }
+                start = end
+            }
+            return nil
         }
     }
 
