@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import DiskImages
@@ -121,5 +122,27 @@ struct Qcow2BoundsTests {
         #expect(try image.nextData(from: 0) == nil)
         // Every other cluster of the first table's, and all of the rest.
         #expect(content.searched.load(ordering: .relaxed) == 1 << 20 + 4 << 20)
+    }
+
+    @Test("The search for a free cluster goes through what is counted in a fraction of the time that one count takes")
+    func freeCluster() throws {
+        // 32 blocks with counts of a bit, all set but the last.
+        let blockCount = 32
+        var bytes = Self.image(
+            l1: [0], refcountTable: (0..<blockCount).map { Self.cluster(3 + $0) }, refcountOrder: 0,
+            count: blockCount, of: 0xFF)
+        bytes[bytes.count - 1] = 0x7F
+        let file = LoggedFile(bytes, path: "a.qcow2")
+        var tables = try Qcow2Tables(file, Qcow2Header(file), .init(), readOnly: false)
+        let last = UInt64(blockCount) << 15 - 1
+        var counts: UInt64 = 0
+        let counting = try ThreadTime.seconds {
+            for cluster in 0..<last { counts += try tables.refcount(of: cluster) }
+        }
+        #expect(counts == last)
+        var run: Qcow2Tables.Run?
+        let searching = try ThreadTime.seconds { run = try tables.allocate(atMost: 1) }
+        #expect(run?.offset == last << 12)
+        #expect(searching * 3 < counting, "\(searching) s, and \(counting) s")
     }
 }

@@ -65,18 +65,26 @@ extension Qcow2Tables {
                 try growRefcountTable()
             } else if refcountTable[Int(block)] == 0 {
                 try makeBlock(Int(block), at: cluster)
-            } else if try refcount(of: cluster) == 0 {
-                return try take(from: cluster, atMost: limit)
-            } else {
-                steps += 1
-                nextFree += 1
+            } else if let used = try usedCount(from: cluster) {
+                steps += used
+                nextFree += UInt64(used)
                 if cluster < endCluster {
-                    if steps >= Self.maximumSearch { nextFree = endCluster }
+                    if steps >= Self.maximumSearch { nextFree = max(nextFree, endCluster) }
                 } else if steps >= Self.maximumSearch + Self.maximumSearchBehindEnd {
                     throw damaged(.refcount(cluster: cluster))
                 }
+            } else {
+                return try take(from: cluster, atMost: limit)
             }
         }
+    }
+
+    /// How many clusters from `cluster` on are in use, as far as its slice counts; nil if it is free itself. A slice at
+    /// a time: an image may count millions of them, and looking each one's slice up takes most of the time.
+    private mutating func usedCount(from cluster: UInt64) throws(DiskImageError) -> Int? {
+        guard let (slice, index) = try slice(of: cluster) else { return nil }
+        let used = refcounts[slice].bytes.countedCount(from: index, order: header.refcountOrder)
+        return used > 0 ? used : nil
     }
 
     private mutating func take(from cluster: UInt64, atMost limit: Int) throws(DiskImageError) -> Run {
@@ -216,6 +224,14 @@ extension [UInt8] {
         case 5: return UInt64(bigEndian(at: index * 4, as: UInt32.self))
         default: return entry(at: index * 8)
         }
+    }
+
+    /// How many refcounts from the one at `index` on are not zero.
+    func countedCount(from index: Int, order: Int) -> Int {
+        let end = (count * 8) >> order
+        var next = index
+        while next < end, refcount(next, order: order) != 0 { next += 1 }
+        return next - index
     }
 
     /// Sets it.
