@@ -21,7 +21,7 @@ enum HeaderScan {
         var offset: UInt64 = 0
         var piece = [UInt8](repeating: 0, count: pieceByteCount)
         let signature = SwapSignature.suspend.bytes
-        while let start = disk.nextData(from: offset) {
+        while let start = try disk.nextData(from: offset) {
             // Pages begin at multiples of their size, as far as the disk's partitions do.
             offset = start / UInt64(step) * UInt64(step)
             let count = Int(min(UInt64(pieceByteCount), disk.byteCount - offset))
@@ -42,11 +42,12 @@ private let seekData: Int32 = 3
 
 extension RawDisk {
     /// Where the next byte is that is not in a hole; nil if there is none.
-    fileprivate func nextData(from offset: UInt64) -> UInt64? {
+    fileprivate func nextData(from offset: UInt64) throws(RawDiskError) -> UInt64? {
         guard offset < byteCount, let start = off_t(exactly: offset) else { return nil }
         if let image {
-            // What cannot be looked up cannot be read either, and that is said there.
-            do throws(DiskImageError) { return try image.nextData(from: offset) } catch { return offset }
+            // Not to be read from here on instead: up to what cannot be looked up, the disk may say that it has
+            // millions of gigabytes of zeros.
+            do throws(DiskImageError) { return try image.nextData(from: offset) } catch { throw .image(error) }
         }
         let next = lseek(descriptor.rawValue, start, seekData)
         // A file system, or a device, that knows no holes has data everywhere.
