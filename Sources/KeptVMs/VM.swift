@@ -129,6 +129,15 @@ public struct VM: Sendable {
     ///   - path: Which file.
     ///   - limit: Most bytes that it may have.
     package static func read(_ path: String, limit: Int) throws(HostError) -> [UInt8] {
+        guard let bytes = try readIfThere(path, limit: limit) else {
+            throw .file(path: path, operation: "read", reason: "\(Errno.noSuchFileOrDirectory)")
+        }
+        return bytes
+    }
+
+    /// The same of a file that need not be there; nil if it is not. That is what opening it said: asked in another call,
+    /// it may have got another name, or be made anew, in between.
+    static func readIfThere(_ path: String, limit: Int) throws(HostError) -> [UInt8]? {
         do {
             // Non-blocking, so that opening a pipe does not wait for its other end; it changes nothing for a file.
             let file = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking])
@@ -147,6 +156,8 @@ public struct VM: Sendable {
                 }
                 throw Errno.fileTooLarge
             }
+        } catch Errno.noSuchFileOrDirectory {
+            return nil
         } catch { throw .file(path: path, operation: "read", reason: "\(error)") }
     }
 

@@ -107,15 +107,8 @@ public struct EventLog: Sendable {
     }
 
     private func lines(of path: String) throws(HostError) -> [ArraySlice<UInt8>] {
-        guard unsafe access(path, F_OK) == 0 else { return [] }
-        let bytes: [UInt8]
-        do throws(HostError) {
-            bytes = try VM.read(path, limit: Self.readLimit)
-        } catch {
-            // It got its other name a moment ago, by which it is read as well.
-            guard unsafe access(path, F_OK) == 0 else { return [] }
-            throw error
-        }
+        // One that got its other name a moment ago is read by that.
+        guard let bytes = try VM.readIfThere(path, limit: Self.readLimit) else { return [] }
         guard let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else { return [] }
         return bytes[..<end].split(separator: UInt8(ascii: "\n"))
     }

@@ -1,5 +1,6 @@
 import Glibc
 import HostSupport
+import Synchronization
 import Testing
 
 @testable import KeptVMs
@@ -67,5 +68,34 @@ struct EventCursorTests {
         let first = try #require(step.entries.first?.event.number)
         #expect(first > 2 && step.missing == 2...first - 1 && !step.isAnother)
         #expect(cursor.last == 40)
+    }
+
+    @Test("Whoever follows goes on while the file gets its other name and is made anew, at any moment of the reading")
+    func renamedMeanwhile() throws {
+        let test = try TestStore()
+        let vm = try test.make()
+        let directory = vm.path
+        let count: UInt64 = 4000
+        let lines = (0...count).map { number in
+            let fields = #""cause":"a test","number":\#(number),"state":"running","time":"2030-01-01T00:00:00.000Z""#
+            return Array("{\(fields)}\n".utf8)
+        }
+        let isDone = Mutex(false)
+        // As `append` with a file for each event, but for the waits for stable storage.
+        let writer = try HostThread {
+            for line in lines.dropFirst(2) {
+                rename("\(directory)/events.jsonl", "\(directory)/events.1.jsonl")
+                let descriptor = open("\(directory)/events.jsonl", O_WRONLY | O_CREAT, 0o600)
+                _ = line.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+                close(descriptor)
+            }
+            isDone.withLock { $0 = true }
+        }
+        defer { writer.join() }
+        var cursor = EventCursor()
+        var read: [UInt64] = []
+        while !isDone.withLock({ $0 }) { read += numbers(try cursor.next(vm.events)) }
+        read += numbers(try cursor.next(vm.events))
+        #expect(read.last == count && zip(read, read.dropFirst()).allSatisfy(<))
     }
 }
