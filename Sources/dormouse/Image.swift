@@ -74,7 +74,7 @@ struct Image: ParsableCommand {
             } else {
                 for line in report.lines { Output.print(line) }
             }
-            return Command.Ending(code: report.verdict.exitCode, words: report.summary, isAnswer: true)
+            return Command.Ending(code: report.verdict.exitCode, words: report.summary, needsAll: true)
         }
     }
 }

@@ -30,13 +30,36 @@ struct FirmwareVariablesTests {
         0x1400_0000,  // B .
     ]
 
-    @Test(
-        "How the guest ended is kept, and that its variables were lost is said",
-        arguments: [("hibernated", Self.hibernate, 40), ("powered-off", FlatCode.systemOff, 70)]
-            as [(String, [UInt32], Int32)])
-    func lost(state: String, end: [UInt32], code: Int32) async throws {
+    /// SYSTEM_RESET.
+    private static let reset: [UInt32] = [
+        0x52B0_8000,  // MOV W0, #0x84000000
+        0x7280_0120,  // MOVK W0, #9
+        0xD400_0002,  // HVC #0
+        0x1400_0000,  // B .
+    ]
+
+    /// A guest's end, and what is known of it.
+    struct End: CustomTestStringConvertible, Sendable {
+        var state: String
+        var words: [UInt32]
+        var options: [String] = []
+        var code: Int32
+
+        var testDescription: String { ([state] + options).joined(separator: " ") }
+    }
+
+    private static let ends = [
+        End(state: "hibernated", words: hibernate, code: 40),
+        End(state: "powered-off", words: FlatCode.systemOff, code: 70),
+        // It would boot again, with other variables than it wrote.
+        End(state: "reset", words: reset, code: 70),
+        End(state: "reset", words: reset, options: ["--no-reboot"], code: 32),
+    ]
+
+    @Test("How the guest ended is kept, and that its variables were lost is said", arguments: Self.ends)
+    func lost(end: End) async throws {
         let directory = try TemporaryDirectory()
-        let firmware = try FlatCode.file(Self.beginning + Self.erase + end, in: directory)
+        let firmware = try FlatCode.file(Self.beginning + Self.erase + end.words, in: directory)
         let store = "\(directory.path)/store"
         let created = try await Command.run(
             [
@@ -47,13 +70,14 @@ struct FirmwareVariablesTests {
         let started = try await Command.shell(
             """
             exec \(KillPoint.strace) -f -qq -o "$1/trace" -P "$1/store/vm/variables.fd" -e trace=fdatasync \
-            -e inject=fdatasync:error=EIO "$0" start vm --store "$1/store"
+            -e inject=fdatasync:error=EIO "$0" start vm --store "$1/store" \
+            \(end.options.joined(separator: " "))
             """, directory.path)
         let trace = try String(contentsOfFile: "\(directory.path)/trace", encoding: .utf8)
         try #require(trace.contains("(INJECTED)"), "\(trace)\n\(started.error)")
-        #expect(started.exitCode == code, "\(started.error)")
+        #expect(started.exitCode == end.code, "\(started.error)")
         #expect(started.error.contains("firmware file \(store)/vm/variables.fd"), "\(started.error)")
         let status = try await Command.run(["status", "vm", "--store", store])
-        #expect(status.output.contains(state), "\(status.output)")
+        #expect(status.output.contains(end.state), "\(status.output)")
     }
 }

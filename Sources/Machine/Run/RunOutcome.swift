@@ -49,7 +49,8 @@ public struct EndTimes: Sendable, Hashable {
 }
 
 extension VirtualMachine {
-    /// Runs the guest, again after each reset if `rebooting`, until it ends otherwise.
+    /// Runs the guest, again after each reset if `rebooting`, until it ends otherwise. A reset after which its firmware's
+    /// variables cannot be stored is an error then (`run`).
     ///
     /// - Parameters:
     ///   - rebooting: whether a reset starts the guest again.

@@ -11,7 +11,9 @@ import Synchronization
 extension VirtualMachine {
     /// Boots the guest and runs it until the run ends. May be called again, for instance after a reset.
     ///
-    /// When it returns, no core runs any more and everything that the guest wrote to its disks is on stable storage.
+    /// When it returns, no core runs any more and everything that the guest wrote to its disks is on stable storage. What
+    /// its firmware wrote to its variables may not be (`variablesFailure`): the next run tries that again, and does not
+    /// begin without it.
     public func run() throws(MachineError) -> RunEnd {
         setPhase(.underWay)
         do throws(MachineError) {
@@ -30,6 +32,7 @@ extension VirtualMachine {
     }
 
     private func runOnce() throws(MachineError) -> RunEnd {
+        if variablesFailure != nil { try storeVariables() }
         let plan = try load()
         guardHibernationImages()
         // Another kernel may be booted this time.
@@ -74,30 +77,34 @@ extension VirtualMachine {
         let flushStart = BootClock.now
         // The first thing that fails keeps nothing else from being stored.
         var failure: MachineError?
-        var lostVariables: FlashFileError?
         for disk in disks {
             do throws(DiskFileError) {
                 try disk.flush()
             } catch { failure = failure ?? .disk(error) }
         }
         endTimes.withLock { $0.flush = BootClock.now - flushStart }
-        for flash in flashes where !isPowerCut {
-            do throws(FlashFileError) {
-                try flash.flush()
-            } catch {
-                // The laboratory may have cut the power at what was to be written.
-                if !isPowerCut { lostVariables = lostVariables ?? error }
-            }
+        // They may be lost and how the guest ended is known all the same. The laboratory may cut the power at what is to be
+        // written; they are what they are then.
+        if !isPowerCut { try? storeVariables() }
+        if isPowerCut {
+            flashFailure.withLock { $0 = nil }
+            for flash in flashes { flash.losePower() }
         }
-        if isPowerCut { for flash in flashes { flash.losePower() } }
         let end = takeStop() ?? .stopped(.host("the machine stopped without a reason"))
-        // A disk that is not stored may lack what the guest left on it, and how the guest ended is worth nothing then. Nor
-        // may a guest boot again with other variables than it wrote. Any other end stays what it is without them.
+        // A disk that is not stored may lack what the guest left on it, and how the guest ended is worth nothing then.
         if let failure { throw failure }
-        if let lostVariables, end.isReset { throw .flash(lostVariables) }
-        flashFailure.withLock { $0 = lostVariables }
         keepsMemory.store(end.isWarmReset, ordering: .releasing)
         return end
+    }
+
+    /// Stores what of the firmware's variables is not stored yet, and keeps why it cannot be.
+    private func storeVariables() throws(MachineError) {
+        var failure: FlashFileError?
+        for flash in flashes where !isPowerCut {
+            do throws(FlashFileError) { try flash.flush() } catch { failure = failure ?? error }
+        }
+        flashFailure.withLock { $0 = failure }
+        if let failure { throw .flash(failure) }
     }
 
     private var isPowerCut: Bool {
@@ -125,7 +132,7 @@ extension VirtualMachine {
     public var diskFormatNames: [String] { disks.map(\.formatName) }
 
     /// Why what the guest's firmware wrote last to its variables is not on stable storage, if it is not. How the guest
-    /// ended is as it was.
+    /// ended is as it was; but it must not boot again with other variables than it wrote, on no machine.
     public var variablesFailure: FlashFileError? { flashFailure.withLock(\.self) }
 
     /// What was asked of the disks since the machine was made, in their order.

@@ -41,8 +41,9 @@ extension Command {
         var words: String?
         /// What got lost besides printed lines.
         var losses: [String] = []
-        /// Whether the code is a part of the answer that was printed, and worth nothing without it.
-        var isAnswer = false
+        /// Whether the code is worth nothing without what got lost: it is a part of the answer that was printed, or of a
+        /// run that would have gone on.
+        var needsAll = false
     }
 
     /// Ends the process. What was to be said or written and is lost makes a success or an answer a failure, and is said
@@ -50,7 +51,7 @@ extension Command {
     static func end(_ ending: Ending) -> Never {
         let losses = ending.losses + [Output.loss].compactMap(\.self)
         let words = [ending.words].compactMap(\.self)
-        let isFailure = (ending.code == .poweredOff || ending.isAnswer) && !losses.isEmpty
+        let isFailure = (ending.code == .poweredOff || ending.needsAll) && !losses.isEmpty
         for text in isFailure ? words + losses : losses + words { Message.write(text) }
         Glibc.exit((isFailure ? .internalError : ending.code).rawValue)
     }

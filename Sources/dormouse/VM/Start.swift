@@ -144,7 +144,10 @@ struct Start: ParsableCommand {
             run.didStart(plan.statusWords)
             surroundings.didStart(plan.statusWords)
             let (outcome, ended) = try self.run(machine, run, session, earlier)
-            if outcome.end.isReset, !options.noReboot, !session.isStopped {
+            // What a guest would boot with are other variables than it wrote, on another machine, too.
+            let isToReboot = outcome.end.isReset && !options.noReboot && !session.isStopped
+            let isRefused = isToReboot && machine.variablesFailure != nil
+            if isToReboot, !isRefused {
                 session.log.info("the guest reset; starting it again")
                 // One that hibernated by its reset finds what it left, whatever is configured by now.
                 request = StartRequest()
@@ -163,7 +166,10 @@ struct Start: ParsableCommand {
                 VMState.End(
                     kind: outcome.end.kind, exitCode: outcome.end.exitCode.rawValue, words: words,
                     time: String(WallClock.now)))
-            return Command.Ending(code: outcome.end.exitCode, words: words, losses: session.losses.all)
+            return Command.Ending(
+                code: outcome.end.exitCode,
+                words: isRefused ? "\(words); the guest is not booted again without its variables" : words,
+                losses: session.losses.all, needsAll: isRefused)
         }
     }
 
@@ -194,7 +200,7 @@ struct Start: ParsableCommand {
         while true {
             // Each boot by itself: what a guest left by its reset is kept before it is booted again.
             let outcome = try session.run(machine, rebooting: false).after(earlier)
-            guard outcome.end.isReset, !options.noReboot, !session.isStopped else {
+            guard outcome.end.isReset, !options.noReboot, !session.isStopped, machine.variablesFailure == nil else {
                 return (outcome, try keep(run, machine, outcome))
             }
             earlier = outcome
