@@ -93,6 +93,8 @@ public final class DiskLaboratory: Sendable {
     /// Does one request, of one write or of several.
     private func write(_ index: Int, _ writes: [DiskWrite]) throws(DiskFileError) {
         try perform(.write, index) { (disk, action) throws(DiskFileError) in
+            // It may be held back: whoever asks is told now.
+            guard writes.allSatisfy(disk.file.staysRaw) else { throw .wouldBeQcow2(path: disk.file.path) }
             var done = writes
             if case .short(let sectors)? = action { done = writes.prefix(sectors: sectors) }
             for write in done {
@@ -106,7 +108,9 @@ public final class DiskLaboratory: Sendable {
             }
             if case .short? = action { throw .injected(.inputOutput, .write, disk.file.path) }
         } torn: { (disk, sectors) throws(DiskFileError) in
-            for write in writes.prefix(sectors: sectors) { try disk.file.write(write) }
+            for write in writes.prefix(sectors: sectors) where disk.file.staysRaw(after: write) {
+                try disk.file.write(write)
+            }
         }
     }
 

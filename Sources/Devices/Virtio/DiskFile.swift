@@ -284,9 +284,20 @@ public final class DiskFile: Sendable {
         // A copy, since another of the guest's cores may write to it meanwhile.
         let (head, rest) = buffers.split(at: Int(Self.sectorByteCount))
         let bytes = head.bytes(in: memory)
-        guard ForeignFormat(head: bytes, tail: []) != .qcow2 else { throw .wouldBeQcow2(path: path) }
+        guard staysRaw(with: bytes) else { throw .wouldBeQcow2(path: path) }
         try writeRaw(bytes, at: 0, isInterruptible: true)
         try writeRaw(rest, of: memory, at: UInt64(bytes.count))
+    }
+
+    /// False of a first sector that would make an image of a disk that is taken for raw.
+    private func staysRaw(with firstSector: [UInt8]) -> Bool {
+        !isTakenForRaw || ForeignFormat(head: firstSector, tail: []) != .qcow2
+    }
+
+    /// The same of a write of the guest's that a laboratory does.
+    func staysRaw(after write: DiskWrite) -> Bool {
+        guard write.sector == 0, case .bytes(let bytes) = write.content else { return true }
+        return staysRaw(with: Array(bytes.prefix(Int(Self.sectorByteCount))))
     }
 
     private func writeRaw(_ buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {

@@ -61,6 +61,26 @@ struct DiskLaboratoryTests {
                 == [0, 0] + [UInt8](repeating: 2, count: torn) + [UInt8](repeating: 0, count: 6 - torn))
     }
 
+    @Test("A disk that nobody says is raw becomes no qcow2 here either, held back or not")
+    func becomesQcow2() throws {
+        let bytes = [0x51, 0x46, 0x49, 0xFB, 0, 0, 0, 3] + [UInt8](repeating: 7, count: 1016)
+        // Nothing is held back; all that is not flushed is; and a write that is torn.
+        for rule in [nil, DiskFaults.Rule(.flush, 2, .cut), DiskFaults.Rule(.write, 1, .tear(sectors: 1))] {
+            let faults = DiskFaults(rules: rule.map { [$0] } ?? [], unflushed: .keep)
+            let machine = try LaboratoryMachine(faults: [0: faults])
+            let outcome = try machine.write(0, sector: 0, bytes: bytes)
+            _ = try machine.flush(0)
+            #expect(machine.medium(0, sectors: 2) == [0, 0], "\(outcome)")
+            guard machine.powerCuts == 0 else { continue }
+            #expect(outcome == .ioError)
+            // Elsewhere it means nothing.
+            #expect(try machine.write(0, sector: 1, bytes: bytes) == .ok)
+            #expect(try machine.write(0, sector: 0, fill: 5) == .ok)
+            #expect(try machine.flush(0) == (rule == nil ? .ok : .unanswered))
+            #expect(machine.medium(0, sectors: 3) == [5, 0xBA, 7])
+        }
+    }
+
     @Test("Reordered writes are a part of them, of two to a sector possibly the first, the same for the same seed")
     func reorder() throws {
         func outcome(seed: UInt64) throws -> [UInt8] {
