@@ -20,6 +20,13 @@ enum SwapHeader {
 
     static var hasImage: Bool { Text(address: Disk.data + signature, count: 9).equals("S1SUSPEND") }
 
+    static var isSwap: Bool { Text(address: Disk.data + signature, count: 10).equals("SWAPSPACE2") }
+
+    /// As mkswap leaves it, as far as hibernation looks.
+    static func makeSwap() {
+        store("SWAPSPACE2", at: signature)
+    }
+
     static func addImage() {
         store("SWAPSPACE2", at: originalSignature)
         store("S1SUSPEND", at: signature)

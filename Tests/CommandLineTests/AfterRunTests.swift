@@ -101,6 +101,20 @@ struct AfterRunTests {
     }
 
     @Test(
+        "A page in a file that ends like an image's header, and was no swap, is no image", arguments: [End.off, .reset])
+    func forged(end: End) async throws {
+        // Without SYSTEM_OFF2, which would say that there is an image.
+        let vm = try await TestVM(
+            .sleeper, append: "cycles=1 at=40 end=\(end.argument) forged", disks: 1,
+            options: ["--psci-version", "1.2"])
+        try await start(vm, end, marker: "")
+        let status = try await Command.run(["status", TestVM.name, "--store", vm.store])
+        #expect(status.exitCode == 3, "\(status.output)")
+        let events = try await Command.run(["events", TestVM.name, "--store", vm.store])
+        #expect(!events.output.contains("hibernat"), "\(events.output)")
+    }
+
+    @Test(
         "A guest that hibernates by a reset is resumed in the same session", arguments: ["reset", "reset2"], [0, 40])
     func rebooted(end: String, page: Int) async throws {
         let vm = try await TestVM(.sleeper, append: "cycles=2 at=\(page) end=\(end)", disks: 1)

@@ -52,6 +52,47 @@ struct HibernationImageTests {
         #expect(try HibernationImage.find(onDiskAt: disk.path) == nil)
     }
 
+    @Test(
+        "A page is marked as an image's if it was swap's, and nothing but hibernation's fields is new",
+        arguments: ["SWAPSPACE2", "SWAP-SPACE"])
+    func marked(signature: String) throws {
+        let disk = try TestDisk(swapPageSize: 4096)
+        disk.write(Array(signature.utf8), at: 4086)
+        let before = disk.read(at: 0, count: 4096)
+        disk.hibernate(pageSize: 4096, hwSig: 1, crc32: 2, image: 3, flags: 8)
+        let after = disk.read(at: 0, count: 4096)
+        #expect(HibernationImage.isMarked(before: before, after: after))
+        // Neither what was no swap, nor an image before, nor swap still.
+        let nothing = [UInt8](repeating: 0, count: 4096)
+        for (old, new) in [(nothing, after), (after, after), (before, before), (before, nothing), (after, before)] {
+            #expect(!HibernationImage.isMarked(before: old, after: new))
+        }
+        // Another swap area's header, and one that has not what it was.
+        for place in [1052, 4055, 4076, 4085] {
+            var other = after
+            other[place] ^= 1
+            #expect(!HibernationImage.isMarked(before: before, after: other), "\(place)")
+        }
+        #expect(!HibernationImage.isMarked(before: [], after: []))
+        #expect(!HibernationImage.isMarked(before: before, after: Array(after.dropFirst())))
+    }
+
+    @Test("In the middle of a disk, a page without swap's own signature is no header, wherever it was seen")
+    func elsewhere() throws {
+        let disk = try TestDisk(byteCount: 1 << 20)
+        var selection = SwapSelection.all
+        selection.headerEnds = [8192]
+        disk.write(Array("S1SUSPEND\0".utf8), at: 8192 - 10)
+        #expect(try HibernationImage.find(onDiskAt: disk.path, selection) == nil)
+        disk.write(Array("S1SUSPEND\0".utf8), at: 8192 - 20)
+        #expect(try HibernationImage.find(onDiskAt: disk.path, selection) == nil)
+        disk.write(Array("SWAPSPACE2".utf8), at: 8192 - 20)
+        #expect(try HibernationImage.find(onDiskAt: disk.path, selection)?.swapAreaOffset == 4096)
+        // Where swap begins, the kernel looks at nothing else.
+        disk.write(Array("S1SUSPEND\0".utf8), at: 4096 - 10)
+        #expect(try HibernationImage.find(onDiskAt: disk.path)?.swapAreaOffset == 0)
+    }
+
     @Test("A resumed or discarded image is no image")
     func resumed() throws {
         let disk = try TestDisk(swapPageSize: 4096)

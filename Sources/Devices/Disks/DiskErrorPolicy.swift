@@ -47,6 +47,8 @@ final class PatientDisk: DiskStorage {
     var hasPower: Bool { disk.hasPower }
     var isInterrupted: Bool { disk.isInterrupted }
 
+    func peek(_ count: Int, at offset: UInt64) -> [UInt8]? { disk.peek(count, at: offset) }
+
     func read(into buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
         try patiently { () throws(DiskFileError) in try disk.read(into: buffers, of: memory, at: offset) }
     }

@@ -79,6 +79,22 @@ public final class DiskLaboratory: Sendable {
         }
     }
 
+    /// What a read would find, without one.
+    func peek(_ index: Int, _ count: Int, at offset: UInt64) -> [UInt8]? {
+        state.withLock { state in
+            let disk = state.disks[index]
+            guard var bytes = disk.file.peek(count, at: offset) else { return nil }
+            let sectorByteCount = Int(DiskFile.sectorByteCount)
+            for start in stride(from: 0, to: count, by: sectorByteCount) {
+                guard let sector = disk.cache.sector((offset &+ UInt64(start)) / DiskFile.sectorByteCount) else {
+                    continue
+                }
+                bytes.replaceSubrange(start..<min(start + sectorByteCount, count), with: sector.prefix(count - start))
+            }
+            return bytes
+        }
+    }
+
     func write(_ index: Int, _ buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
         guard buffers.byteCount <= Self.maximumWriteByteCount else { throw tooLong(index) }
         try write(
@@ -207,6 +223,8 @@ final class LaboratoryDisk: DiskStorage {
     var byteCount: UInt64 { file.byteCount }
     var hasPower: Bool { laboratory.hasPower }
     var isInterrupted: Bool { file.isInterrupted }
+
+    func peek(_ count: Int, at offset: UInt64) -> [UInt8]? { laboratory.peek(index, count, at: offset) }
 
     func read(into buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
         try laboratory.read(index, into: buffers, of: memory, at: offset)

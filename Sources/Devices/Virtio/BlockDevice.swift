@@ -181,11 +181,20 @@ public final class BlockDevice: VirtioDevice {
 
     /// From now on, `body` is called for each write of a block of 4096 bytes that ends with `ending`, with the place
     /// behind the block on the disk, in bytes. The block is on the disk then, and the guest does not know yet that it
-    /// is. Called on the thread of the device.
+    /// is. Called on the thread of the device. Of one request, 16 such blocks are looked at.
     ///
     /// Blocks are counted from the beginning of a request: the disk's partitions may begin at any sector.
-    public func watch(blocksEndingWith ending: [UInt8], _ body: @escaping @Sendable (UInt64) -> Void) {
-        backend.watch.withLock { $0 = Backend.Watch(ending: ending, body: body) }
+    ///
+    /// - Parameters:
+    ///   - ending: the block's last bytes.
+    ///   - isWanted: whether it is to be told of a block that was `before` and is `after`. What cannot be read is.
+    ///   - body: is told.
+    public func watch(
+        blocksEndingWith ending: [UInt8],
+        where isWanted: @escaping @Sendable (_ before: [UInt8], _ after: [UInt8]) -> Bool = { _, _ in true },
+        _ body: @escaping @Sendable (UInt64) -> Void
+    ) {
+        backend.watch.withLock { $0 = BlockWatch(ending: ending, isWanted: isWanted, body: body) }
     }
 
     /// The disk's size as the guest sees it.
@@ -236,14 +245,9 @@ private final class Backend: Sendable {
     let disk: CountingDisk
     /// Sectors to which writes are flushed at once.
     let writtenThrough = Mutex<Range<UInt64>?>(nil)
-    /// Who wants to know of writes, and of which.
-    struct Watch: Sendable {
-        static let blockByteCount = 4096
-        var ending: [UInt8]
-        var body: @Sendable (UInt64) -> Void
-    }
-
-    let watch = Mutex<Watch?>(nil)
+    let watch = Mutex<BlockWatch?>(nil)
+    /// What was found of a write that was begun, and is done again.
+    private let begun = Mutex<[BlockWatch.Candidate]>([])
     private let identity: [UInt8]
     private let queue = Mutex<Virtqueue?>(nil)
 
@@ -288,15 +292,20 @@ private final class Backend: Sendable {
                     !features.contains(.blockFlush)
                     || writtenThrough.withLock { $0.map { request.changedSectors.contains(where: $0.overlaps) } }
                         ?? false
+                let watch = watch.withLock(\.self)
+                let watched =
+                    watch?.candidates(of: request, on: disk, memory: memory, known: begun.withLock(\.self)) ?? []
                 let written = request.execute(
                     on: disk, identity: identity, flushesWrites: flushesWrites, memory: memory)
                 // A request that was cut short is not answered; if the device is only to pause, it is done again.
-                guard disk.hasPower, !disk.isInterrupted else {
+                let isAnswered = disk.hasPower && !disk.isInterrupted
+                begun.withLock { $0 = isAnswered ? [] : watched }
+                guard isAnswered else {
                     queue?.putBack()
                     return false
                 }
                 // One that failed on its way may have written all the same; one that was refused has not.
-                if request.isWrite(to: disk) { tell(of: request, memory: memory) }
+                watch?.tell(watched, on: disk)
                 queue?.complete(chain, written: written)
                 queue?.notifyDriver()
                 return true
@@ -304,18 +313,6 @@ private final class Backend: Sendable {
                 queue?.fail(error)
                 return false
             }
-        }
-    }
-
-    /// Tells whoever watches of the blocks in `request`, a write that was tried.
-    private func tell(of request: BlockRequest, memory: GuestMemory) {
-        guard let watch = watch.withLock(\.self) else { return }
-        let ends = request.outgoing.ends(
-            ofBlocks: Watch.blockByteCount, endingWith: watch.ending, in: memory)
-        for end in ends {
-            let (start, isTooFar) = request.sector.multipliedReportingOverflow(by: DiskFile.sectorByteCount)
-            let (place, overflow) = start.addingReportingOverflow(UInt64(end))
-            if !isTooFar, !overflow, place <= disk.byteCount { watch.body(place) }
         }
     }
 }

@@ -273,6 +273,14 @@ public final class DiskFile: Sendable {
         }
     }
 
+    /// `count` bytes at `offset`, whatever becomes of the run; nil if they cannot be read.
+    func peek(_ count: Int, at offset: UInt64) -> [UInt8]? {
+        if let image { return try? image.bytes(count, at: offset) }
+        guard let start = off_t(exactly: offset) else { return nil }
+        var bytes = [UInt8](repeating: 0, count: count)
+        return pread(descriptor, &bytes, count, start) == count ? bytes : nil
+    }
+
     /// Writes all of `buffers` from `offset` on. On an error, some of it may be on the disk.
     func write(_ buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError) {
         if let image {

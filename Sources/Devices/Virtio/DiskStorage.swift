@@ -18,6 +18,9 @@ protocol DiskStorage: AnyObject, Sendable {
 
     /// Fills `buffers` from `offset` on. On an error, some of them may have been written.
     func read(into buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError)
+    /// `count` bytes at `offset`, for the machine itself: it is no request, and nothing is counted or logged. Nil if they
+    /// cannot be read.
+    func peek(_ count: Int, at offset: UInt64) -> [UInt8]?
     /// Writes all of `buffers` from `offset` on. On an error, some of it may be on the disk.
     func write(_ buffers: GuestBuffers, of memory: GuestMemory, at offset: UInt64) throws(DiskFileError)
     /// Makes `ranges` of sectors zero, or lets go of them. All of them are on the disk. On an error, some of it may be

@@ -66,14 +66,16 @@ struct GuestBuffers: Sendable {
     }
 
     /// The blocks of `blockByteCount` bytes, counted from the first byte on, whose last bytes are `ending`: where each
-    /// of them ends. An ending that is cut into segments is not seen.
-    func ends(ofBlocks blockByteCount: Int, endingWith ending: [UInt8], in memory: GuestMemory) -> [Int] {
+    /// of them ends, of `limit` of them at most. An ending that is cut into segments is not seen.
+    func ends(
+        ofBlocks blockByteCount: Int, endingWith ending: [UInt8], atMost limit: Int, in memory: GuestMemory
+    ) -> [Int] {
         var ends: [Int] = []
         var start = 0
         for segment in segments {
             defer { start += segment.count }
             var end = (start / blockByteCount + 1) * blockByteCount
-            while end <= start + segment.count {
+            while end <= start + segment.count, ends.count < limit {
                 defer { end += blockByteCount }
                 let position = end - ending.count - start
                 // Safe: the bytes are in the segment, which is in RAM. The guest may be writing there: then they are

@@ -69,6 +69,23 @@ public struct HibernationImage: Sendable, Equatable {
     /// The bytes at the end of the page that makes a swap area one with an image.
     public static let signature = SwapSignature.suspend.bytes
 
+    /// Whether a page that swap began with was marked as an image's (`mark_swapfiles` of Linux's kernel/power/swap.c):
+    /// the signature was swap's and is kept in its place, and nothing else is new but hibernation's own fields. A file may
+    /// have a page that ends like a header: as a copy of an image, or because somebody wants us to believe in one.
+    ///
+    /// - Parameters:
+    ///   - before: the end of the page, as it was.
+    ///   - after: as it is.
+    public static func isMarked(before: [UInt8], after: [UInt8]) -> Bool {
+        typealias Fields = SwapHeader.Fields
+        guard before.count == after.count, before.count >= Fields.byteCount else { return false }
+        let start = before.count - Fields.byteCount
+        let (old, new) = (Array(before[start...]), Array(after[start...]))
+        guard let swap = SwapSignature(bytes: old[Fields.signature]), swap != .suspend else { return false }
+        return SwapSignature(bytes: new[Fields.signature]) == .suspend
+            && new[Fields.originalSignature].elementsEqual(swap.bytes) && before[..<start] == after[..<start]
+    }
+
     /// Where the swap area begins on the disk, in bytes.
     public var swapAreaOffset: UInt64 { area.headerOffset }
     /// The guest's page size in bytes: 4096, 16384 or 65536.

@@ -185,7 +185,13 @@ public struct SwapSearch: Sendable {
             }
         }
         let scanned = selection.scansAllPages ? try HeaderScan.headerEnds(on: disk) : []
-        for end in selection.headerEnds + scanned { add(try SwapArea.find(headerEnd: end, in: regions, on: disk)) }
+        for end in selection.headerEnds + scanned {
+            // In the middle of a file system, the signature alone is not enough: Linux keeps swap's beside it.
+            guard let area = try SwapArea.find(headerEnd: end, in: regions, on: disk),
+                area.signature != .suspend || HibernationImage(area)?.originalSignature.map({ $0 != .suspend }) == true
+            else { continue }
+            add(area)
+        }
     }
 
     private static func overlap(_ one: DiskRegion, _ other: DiskRegion) -> Bool {

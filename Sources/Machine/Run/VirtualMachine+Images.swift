@@ -5,9 +5,9 @@
 // the resumed guest had written to a file system and had flushed that, the next start would resume the same image
 // again: over a file system that is not what its memory says. So the machine makes this one write durable itself.
 //
-// A kernel that hibernates writes the image's header as one page, and the signature is the page's end. Wherever a file
-// system, a volume manager or a RAID puts that page on a disk, it is seen there while it is written; only encryption
-// hides it.
+// A kernel that hibernates writes the image's header as one page, over the one that swap begins with, and the signature
+// is the page's end. Wherever a file system, a volume manager or a RAID puts that page on a disk, it is seen there while
+// it is written; only encryption hides it. A page that ends so in a file is none, unless it was swap's before.
 
 import Devices
 import DiskImages
@@ -16,7 +16,8 @@ import Synchronization
 
 /// Where headers of images were written during a run.
 final class ImageWatch: Sendable {
-    /// For each disk, more than a guest has swap areas: what a guest makes us keep has a bound.
+    /// For each disk, more than a guest has swap areas: what a guest makes us keep has a bound. The newest are kept: the
+    /// header of a guest that hibernates is the last thing that it writes.
     private static let maximumCount = 16
 
     private let ends: Mutex<[[UInt64]]>
@@ -25,12 +26,13 @@ final class ImageWatch: Sendable {
         ends = Mutex(Array(repeating: [], count: diskCount))
     }
 
-    /// Notes a header that ends there; false if it was noted before, or if there are too many.
+    /// Notes a header that ends there; false if it is noted already.
     func note(disk: Int, headerEnd: UInt64) -> Bool {
         ends.withLock { ends in
-            guard !ends[disk].contains(headerEnd), ends[disk].count < Self.maximumCount else { return false }
-            ends[disk].append(headerEnd)
-            return true
+            let known = ends[disk].firstIndex(of: headerEnd)
+            if let known { ends[disk].remove(at: known) }
+            ends[disk] = ends[disk].suffix(Self.maximumCount - 1) + [headerEnd]
+            return known == nil
         }
     }
 
@@ -43,7 +45,7 @@ extension VirtualMachine {
         let watch = imageWatch
         let events = events
         for (index, device) in disks.enumerated() {
-            device.watch(blocksEndingWith: HibernationImage.signature) { end in
+            device.watch(blocksEndingWith: HibernationImage.signature, where: HibernationImage.isMarked) { end in
                 // Before the guest knows that its header is on the disk, so that who is killed then remembers it.
                 if watch.note(disk: index, headerEnd: end) { events.imageWritten?(index, end) }
             }

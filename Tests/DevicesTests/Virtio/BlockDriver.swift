@@ -27,12 +27,12 @@ struct BlockDriver {
     init(
         sectors: Int = 64, readOnly: Bool = false, serial: String = "serial", synchronous: Bool = true,
         withoutFeatures: UInt64 = 0, clears: Bool = false, onDevice path: String? = nil,
-        format: DiskFormat? = nil
+        format: DiskFormat? = nil, laboratory: DiskLaboratory? = nil
     ) throws {
         disk = try TemporaryDisk(sectors: sectors)
         device = try BlockDevice(
             file: DiskFile(path: path ?? disk.path, readOnly: readOnly, format: format), serial: serial, clears: clears,
-            synchronous: synchronous)
+            laboratory: laboratory, synchronous: synchronous)
         driver = try TestDriver(device)
         try #require(driver.start(features: driver.deviceFeatures & ~withoutFeatures, queueSize: 64))
     }

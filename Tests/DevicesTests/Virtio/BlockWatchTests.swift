@@ -119,4 +119,38 @@ struct BlockWatchTests {
         #expect(try block.execute(BlockDriver.Kind.write, data: [data]).status == 0)
         #expect(seen.withLock(\.self) == [true, false])
     }
+
+    @Test("Who watches is asked of each block, as it was before the write and as it is now", arguments: [true, false])
+    func asked(isInLaboratory: Bool) throws {
+        // In a laboratory, what was written and not flushed is what was there before.
+        let laboratory = isInLaboratory ? DiskLaboratory([0: DiskFaults(rules: [.init(.flush, 99, .cut)])]) : nil
+        let block = try BlockDriver(laboratory: laboratory)
+        let told = Told()
+        let asked = Mutex<[[UInt8]]>([])
+        block.device.watch(blocksEndingWith: Self.ending) { before, after in
+            asked.withLock { $0 += [before, after] }
+            return before.last == 0x33
+        } _: {
+            told.note($0)
+        }
+        let plain = blocks(3, marked: [])
+        let marked = blocks(3, marked: [1])
+        for bytes in [plain, marked, marked] {
+            let data = block.driver.readable(bytes)
+            #expect(try block.execute(BlockDriver.Kind.write, sector: 8, data: [data]).status == 0)
+        }
+        let (old, new) = (Array(plain[4096..<8192]), Array(marked[4096..<8192]))
+        #expect(asked.withLock(\.self) == [old, new, new, new])
+        #expect(told.take() == [8 * 512 + 8192])
+    }
+
+    @Test("Of a request with more such blocks than any guest's, a few are looked at")
+    func bound() throws {
+        let block = try BlockDriver(sectors: 8 * 100)
+        let told = Told()
+        block.device.watch(blocksEndingWith: Self.ending) { told.note($0) }
+        let data = block.driver.readable(blocks(100, marked: Set(0..<100)))
+        #expect(try block.execute(BlockDriver.Kind.write, data: [data]).status == 0)
+        #expect(told.take() == (1...16).map { $0 * 4096 })
+    }
 }
