@@ -1,5 +1,5 @@
-// A start that leaves the VM running in the background: what it waits for, and what it says if that does not come. Guests
-// of Linux are in EndToEndTests, an agent that answers among them.
+// A start that leaves the VM running in the background: what it waits for, and what it says if that does not come.
+// Guests of Linux are in EndToEndTests, an agent that answers among them.
 
 import FoundationEssentials
 import Glibc

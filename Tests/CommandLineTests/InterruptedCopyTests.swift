@@ -95,7 +95,8 @@ struct InterruptedCopyTests {
 
     @Test(
         "A disk that is converted leaves nothing, whichever program reads it, and what is to be replaced stays",
-        arguments: [["--format", "raw"], ["--format", "qcow2"], ["--format", "raw", "--force"]], ["raw", "vmdk"])
+        arguments: Nightly.pairs(
+            [["--format", "raw"], ["--format", "qcow2"], ["--format", "raw", "--force"]], ["raw", "vmdk"]))
     func convert(options: [String], source: String) async throws {
         let directory = try TemporaryDirectory()
         var path = try await Self.disk("source", in: directory)

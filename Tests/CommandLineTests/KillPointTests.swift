@@ -158,7 +158,7 @@ struct KillPointTests {
     }
 
     @Test(
-        "Whichever process of a start in the background is killed, what is known then is right, and done by the next start",
+        "Whichever process of a start in the background is killed, what is known is right, and done by the next start",
         arguments: detached)
     func detach(verb: Verb) async throws {
         struct Inspection: Decodable {
@@ -174,7 +174,7 @@ struct KillPointTests {
                 let point = KillPoint(call: call, number: number)
                 let comment: Comment = "killed before \(point)"
                 let (asked, isReached) = try await point.runAll(fixture.arguments(verb.words))
-                // The one that asks was killed; or it says that the other one was, or, before that, that the guest runs.
+                // The one that asks was killed; or it says that the other one was, or before, that the guest runs.
                 #expect(asked.signal == SIGKILL || [0, 128 + SIGKILL].contains(asked.exitCode), comment)
                 if asked.exitCode == 0 { #expect(asked.error.contains("; process "), "\(asked.error), \(comment)") }
                 let states = try await fixture.states()

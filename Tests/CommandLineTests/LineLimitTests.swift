@@ -19,7 +19,7 @@ struct LineLimitTests {
     private static func limit(_ most: Int, _ clock: Clock) -> LineLimit { LineLimit(most: most) { clock.now } }
 
     @Test(
-        "As many as are allowed are said, the last of them with the word that it is; and then no more, however many come",
+        "As many as are allowed are said, the last of them with the word that it is, and no more, however many come",
         arguments: [1, 3, 200])
     func most(count: Int) {
         let clock = Clock(10_000)

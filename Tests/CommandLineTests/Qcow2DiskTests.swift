@@ -137,9 +137,14 @@ struct Qcow2DiskTests {
         // qemu-io has the image open while the command runs.
         let both = try await Command.shell(
             #"""
-            qemu-img create -q -f qcow2 "$1" 1M
-            (sleep 3) | qemu-io -f qcow2 "$1" >/dev/null & sleep 1
+            qemu-img create -q -f qcow2 "$1" 1M && mkfifo "$1.in" || exit
+            qemu-io -f qcow2 "$1" <"$1.in" >"$1.out" &
+            exec 3>"$1.in"
+            # It answers once it has the image.
+            echo length >&3
+            until grep -q MiB "$1.out"; do kill -0 $! || exit; sleep 0.05; done
             "$3" run --kernel "$2" --disk "$1"; echo "code $?"
+            exec 3>&-
             wait
             """#, image, kernel, Command.path.string)
         #expect(both.output.contains("code 64"), "\(both.output)\(both.error)")

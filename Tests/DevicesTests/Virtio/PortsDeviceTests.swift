@@ -224,7 +224,7 @@ struct PortsDeviceTests {
         driver.notify(3)
         #expect(driver.mmio.fault == nil)
         #expect(filler.taken == count)
-        // The lock is not held while they are told: nobody waits for more than 256 messages, and nobody is told of each.
+        // Nobody waits for the lock while there are more than 256 messages, and nobody is told of each of them.
         let steps = zip([0] + told.withLock { $0.map(\.taken) }, told.withLock { $0.map(\.taken) }).map { $1 - $0 }
         #expect(steps.allSatisfy { (1...256).contains($0) }, "\(steps)")
         #expect(steps.count <= count / 256 + 1, "\(steps.count)")
