@@ -40,7 +40,9 @@ extension Route {
                 defer { consoles.remove(id) }
                 try await writer.write(
                     ServerSentEvent(kind: "open", data: try StableJSON.text(of: opening)).text)
-                for try await bytes in inbound {
+                var output = inbound.makeAsyncIterator()
+                // A process that is killed with typed bytes unread has its connection reset: an end as any other.
+                while let bytes = try? await output.next() {
                     let text = Data(bytes.readableBytesView).base64EncodedString()
                     try await writer.write(ServerSentEvent(kind: "output", data: text).text)
                 }
