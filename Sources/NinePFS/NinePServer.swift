@@ -16,28 +16,15 @@ public struct NinePShare: Sendable, Hashable {
     public var path: String
     public var securityModel: NinePSecurityModel
     public var isReadOnly: Bool
-    /// How many files may be open at once: each is a descriptor of this process.
-    public var openLimit: Int
 
     /// - Parameters:
     ///   - path: of the directory on the host.
     ///   - securityModel: how owners and modes are kept.
     ///   - isReadOnly: whether nothing is changed.
-    ///   - openLimit: how many descriptors open files may have at once; nil for half of what the process may have now.
-    public init(
-        path: String, securityModel: NinePSecurityModel = .none, isReadOnly: Bool = false, openLimit: Int? = nil
-    ) {
+    public init(path: String, securityModel: NinePSecurityModel = .none, isReadOnly: Bool = false) {
         self.path = path
         self.securityModel = securityModel
         self.isReadOnly = isReadOnly
-        self.openLimit = openLimit ?? Self.usualOpenLimit
-    }
-
-    /// Half of the descriptors that the process may have now: of several shares, each may have its part of that.
-    public static var usualOpenLimit: Int {
-        var limit = rlimit()
-        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        return Int(min(limit.rlim_cur, 1 << 16) / 2)
     }
 }
 
@@ -76,11 +63,13 @@ public final class NinePServer: Sendable {
 
     private let session: Mutex<NinePSession>
 
-    /// - Parameter share: what is shared.
-    public init(_ share: NinePShare) throws(NinePShareError) {
+    /// - Parameters:
+    ///   - share: what is shared.
+    ///   - openFiles: what counts its open files; other servers may have it as well.
+    public init(_ share: NinePShare, openFiles: NinePOpenFiles = NinePOpenFiles()) throws(NinePShareError) {
         let session: NinePSession
         do throws(LinuxError) {
-            session = NinePSession(try HostFiles(path: share.path), share)
+            session = NinePSession(try HostFiles(path: share.path), share, openFiles)
         } catch { throw NinePShareError(path: share.path, code: error.code) }
         self.session = Mutex(session)
     }
@@ -136,7 +125,7 @@ extension NinePSession {
             last = old.number
             let fid = Fid(node, user: old.user)
             // It may be gone, or be another one, and its client finds that it is not open.
-            if let flags = old.flags, openFiles.count < openLimit {
+            if let flags = old.flags, openFiles.hasRoom {
                 fid.file = try? open(files.file(node), flags)
             }
             if let attribute = old.attribute {

@@ -42,9 +42,9 @@ extension NinePSession {
     /// An attribute that a fid stands for, counted as long as it does.
     final class HeldAttribute {
         var value: ExtendedAttribute
-        private let counter: OpenCounter
+        private let counter: HeldCounter
 
-        init(_ value: ExtendedAttribute, counter: OpenCounter) {
+        init(_ value: ExtendedAttribute, counter: HeldCounter) {
             self.value = value
             self.counter = counter
             counter.count += 1

@@ -44,7 +44,7 @@ extension NinePSession {
 
     private func checkOpen(_ fid: Fid) throws(LinuxError) {
         guard fid.file == nil, fid.attribute == nil else { throw .invalid }
-        guard openFiles.count < openLimit else { throw .tooManyOpen }
+        guard openFiles.hasRoom else { throw .tooManyOpen }
     }
 
     func open(_ reader: inout NinePReader, _ reply: inout NinePWriter) throws(LinuxError) {

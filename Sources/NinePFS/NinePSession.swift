@@ -34,27 +34,27 @@ final class NinePSession {
         /// Whose it was when that was looked at last: where this is kept by names, nothing else tells of one without.
         var ownership: FileOwnership
 
-        private let counter: OpenCounter
+        private let counter: NinePOpenFiles
         /// A directory that is read is open twice.
         private var descriptorCount: Int { entries == nil ? 1 : 2 }
 
         init(
             _ file: HostFile, flags: UInt32, entries: DirectoryEntries? = nil, _ ownership: FileOwnership,
-            counter: OpenCounter
+            counter: NinePOpenFiles
         ) {
             self.file = file
             self.ownership = ownership
             self.flags = flags & ~(Flag.truncate | Flag.create | Flag.exclusive)
             self.entries = entries
             self.counter = counter
-            counter.count += descriptorCount
+            counter.add(descriptorCount)
         }
 
-        deinit { counter.count -= descriptorCount }
+        deinit { counter.add(-descriptorCount) }
     }
 
-    /// How many files are open, or attributes held.
-    final class OpenCounter { var count = 0 }
+    /// How many attributes are held.
+    final class HeldCounter { var count = 0 }
 
     static let version = Array("9P2000.L".utf8)
     private static let unknownVersion = Array("unknown".utf8)
@@ -67,22 +67,20 @@ final class NinePSession {
     let files: HostFiles
     let model: NinePSecurityModel
     let isReadOnly: Bool
-    /// How many descriptors of open files there may be.
-    let openLimit: Int
+    let openFiles: NinePOpenFiles
     let root = FileNode()
     var messageSize = messageSizes.upperBound
     var fids: [UInt32: Fid] = [:]
-    let openFiles = OpenCounter()
-    let heldAttributes = OpenCounter()
+    let heldAttributes = HeldCounter()
     /// The host's devices that files were found on, in that order: inodes of two may have the same number.
     private var devices: [UInt64: UInt64] = [:]
     private static let deviceLimit = 1 << 16
 
-    init(_ files: HostFiles, _ share: NinePShare) {
+    init(_ files: HostFiles, _ share: NinePShare, _ openFiles: NinePOpenFiles) {
         self.files = files
         model = share.securityModel
         isReadOnly = share.isReadOnly
-        openLimit = share.openLimit
+        self.openFiles = openFiles
     }
 
     /// Carries out a message, and answers it.

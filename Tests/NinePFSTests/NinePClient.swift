@@ -98,7 +98,10 @@ final class NinePClient {
     var share: URL { base.appending(path: "share") }
     var outside: URL { base.appending(path: "outside") }
 
-    init(_ model: NinePSecurityModel = .none, isReadOnly: Bool = false, openLimit: Int = 64) throws {
+    init(
+        _ model: NinePSecurityModel = .none, isReadOnly: Bool = false,
+        openFiles: NinePOpenFiles = NinePOpenFiles(limit: 64)
+    ) throws {
         base = FileManager.default.temporaryDirectory.appending(path: "dormouse-9p-\(UUID().uuidString)")
         for name in ["share", "outside"] {
             try FileManager.default.createDirectory(at: base.appending(path: name), withIntermediateDirectories: true)
@@ -106,8 +109,8 @@ final class NinePClient {
         try Data("hidden".utf8).write(to: base.appending(path: "outside/secret"))
         server = try NinePServer(
             NinePShare(
-                path: base.appending(path: "share").path(), securityModel: model, isReadOnly: isReadOnly,
-                openLimit: openLimit))
+                path: base.appending(path: "share").path(), securityModel: model, isReadOnly: isReadOnly),
+            openFiles: openFiles)
         try begin()
     }
 

@@ -275,7 +275,7 @@ struct NinePServerTests {
 
     @Test("There is an end to what may be open, and to how many fids there are")
     func bounds() throws {
-        let client = try NinePClient(openLimit: 4)
+        let client = try NinePClient(openFiles: NinePOpenFiles(limit: 4))
         try client.make("file")
         var fids: [UInt32] = []
         for _ in 0..<4 {
@@ -291,6 +291,26 @@ struct NinePServerTests {
             refused = client.refusal(M.walk, .word(Self.root), .word(number), .short(0))
         }
         #expect(refused == ENFILE)
+    }
+
+    @Test("Shares that have their open files together give each other what they do not use")
+    func boundsTogether() throws {
+        let openFiles = NinePOpenFiles(limit: 4)
+        let clients = try (0..<2).map { _ in try NinePClient(openFiles: openFiles) }
+        var fids: [UInt32] = []
+        for client in clients { try client.make("file") }
+        func open(_ client: NinePClient) throws -> Int32? {
+            fids.append(try client.walk("file"))
+            return client.refusal(M.lopen, .word(fids[fids.count - 1]), .word(0))
+        }
+        for client in [clients[0], clients[0], clients[0], clients[1]] { #expect(try open(client) == nil) }
+        for client in clients { #expect(try open(client) == EMFILE) }
+        try clients[0].ask(M.clunk, .word(fids[0]))
+        #expect(try open(clients[1]) == nil)
+        #expect(try open(clients[0]) == EMFILE)
+        clients[0].server.reset()
+        #expect(try open(clients[1]) == nil && open(clients[1]) == nil)
+        #expect(try open(clients[1]) == EMFILE)
     }
 
     // MARK: Owners

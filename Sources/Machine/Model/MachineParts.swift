@@ -2,6 +2,7 @@
 
 import Devices
 import Hypervisor
+import NinePFS
 
 /// The materials, and the devices that a machine knows by name.
 struct MachineParts {
@@ -57,6 +58,8 @@ struct MachineParts {
     var console: ConsoleDevice?
     var ports: PortsDevice?
     var shares: [NinePDevice] = []
+    /// What of their files is open, of all of them.
+    let sharedFiles = NinePOpenFiles()
     var disks: [BlockDevice] = []
     /// Where UEFI's variables last.
     var flashFiles: [FlashFile] = []

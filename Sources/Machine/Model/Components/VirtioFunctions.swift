@@ -136,9 +136,8 @@ struct ShareFunction: VirtioFunction {
         let server: NinePServer
         do throws(NinePShareError) {
             server = try NinePServer(
-                NinePShare(
-                    path: share.path, securityModel: share.securityModel, isReadOnly: share.isReadOnly,
-                    openLimit: NinePShare.usualOpenLimit / max(1, parts.configuration.shares.count)))
+                NinePShare(path: share.path, securityModel: share.securityModel, isReadOnly: share.isReadOnly),
+                openFiles: parts.sharedFiles)
         } catch { throw .share(.directory(error)) }
         do {
             let device = try NinePDevice(
