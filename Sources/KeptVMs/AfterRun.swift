@@ -69,9 +69,11 @@ extension AfterRun.Facts {
         let written = machine.writtenHeaderEnds
         let writeCounts = machine.diskWriteCounts
         for (index, (after, before)) in zip(findings, plan.findings).enumerated() {
+            // A partition table may name thousands of places that look like one.
+            let known = Set(before.images)
             for found in after.images {
                 // A header that was written in this run is new, even if it is the same as before, byte for byte.
-                let isNew = !before.images.contains(found) || written[index].contains(found.area.headerEnd)
+                let isNew = !known.contains(found) || written[index].contains(found.area.headerEnd)
                 if isNew { image = .new } else if image == .none { image = .old }
             }
             guard writeCounts[index] > 0 else { continue }

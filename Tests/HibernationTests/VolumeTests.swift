@@ -81,6 +81,36 @@ struct VolumeTests {
         #expect(search.regions.compactMap(\.volume) == ["vg/root", "vg/swap"])
     }
 
+    @Test("Of more volumes than anybody has, some are looked at or named, and the rest is said to be there")
+    func many() throws {
+        func search(_ types: [String]) throws -> SwapSearch {
+            let disk = try disk()
+            let volumes = types.enumerated().map { number, type in
+                "v\(number) { status = [\"VISIBLE\"] segment_count = 1 segment1 { start_extent = 0 extent_count = 1 "
+                    + "type = \"\(type)\" stripes = [\"pv0\", \(number)] } }"
+            }
+            let group = """
+                vg { extent_size = 8
+                physical_volumes { pv0 { id = "0fswNg-geC9-9ECJ-mw9x-FJfl-YWPR-KJ6yic" pe_start = 2048 } }
+                logical_volumes { \(volumes.joined(separator: "\n")) } }
+                """
+            disk.writeMetadata(Array(group.utf8), of: try Self.physicalVolume)
+            for number in types.indices {
+                disk.write(Array("SWAPSPACE2".utf8), at: Self.mebibyte + (number + 1) * 4096 - 10)
+            }
+            return try SwapSearch(diskAt: disk.path)
+        }
+        let few = try search(Array(repeating: "linear", count: 600) + Array(repeating: "thin", count: 400))
+        #expect(few.areas.count == 600 && few.unsearched.count == 400)
+        let linear = try search(Array(repeating: "linear", count: 3000))
+        #expect(linear.areas.count == 1024 && linear.unsearched.map(\.kind) == [.lvm])
+        let thin = try search(Array(repeating: "thin", count: 3000))
+        #expect(thin.areas.isEmpty && thin.unsearched.count == 1025 && thin.unsearched.last?.kind == .lvm)
+        // What is read has many times the size of its text.
+        let list = "a = [" + Array(repeating: "1", count: 300_000).joined(separator: ",") + "]"
+        #expect(LVMText(Array(list.utf8)) == nil)
+    }
+
     @Test("Volumes that are not followed are named, and those on other disks are not")
     func unsearched() throws {
         let disk = try disk()

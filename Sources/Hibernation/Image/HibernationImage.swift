@@ -10,7 +10,7 @@ import Bytes
 import DiskImages
 
 /// A Linux hibernation image, as the header of the swap area that holds it describes it.
-public struct HibernationImage: Sendable, Equatable {
+public struct HibernationImage: Sendable, Hashable {
     /// The flags of the header (SF_* of kernel/power/power.h).
     public struct Flags: OptionSet, Sendable, Hashable {
         public let rawValue: UInt32

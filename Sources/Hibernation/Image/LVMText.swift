@@ -3,7 +3,7 @@
 //   name { key = 1  other = "text"  list = ["a", 2]  section { … } }
 //
 // Responsible for: its syntax, as lvm.conf(5) and LVM2's lib/config describe it. Not responsible for what it says
-// (`VolumeGroup`). The text is anybody's: its depth is bounded, its length is by whoever reads it.
+// (`VolumeGroup`). The text is anybody's: its depth is bounded, and how much is in it; its length is by whoever reads it.
 
 /// A section, or a value in one.
 indirect enum LVMText: Equatable {
@@ -30,9 +30,13 @@ indirect enum LVMText: Equatable {
 
     private struct Parser {
         private static let maximumDepth = 8
+        /// Values, lists and sections: each takes many times the memory that it has as text. A group of a thousand volumes
+        /// has a tenth of that.
+        private static let maximumCount = 1 << 18
 
         let bytes: [UInt8]
         var index = 0
+        var count = 0
 
         init(bytes: [UInt8]) {
             self.bytes = bytes
@@ -76,8 +80,14 @@ indirect enum LVMText: Equatable {
             }
         }
 
+        /// Counts one more; false if it is too deep, or one too many.
+        private mutating func mayHave(depth: Int) -> Bool {
+            count += 1
+            return depth <= Self.maximumDepth && count <= Self.maximumCount
+        }
+
         mutating func section(isOutermost: Bool, depth: Int) -> [String: LVMText]? {
-            guard depth <= Self.maximumDepth else { return nil }
+            guard mayHave(depth: depth) else { return nil }
             var section: [String: LVMText] = [:]
             while true {
                 skip()
@@ -95,7 +105,7 @@ indirect enum LVMText: Equatable {
         }
 
         private mutating func value(depth: Int) -> LVMText? {
-            guard depth <= Self.maximumDepth else { return nil }
+            guard mayHave(depth: depth) else { return nil }
             if take("[") {
                 var list: [LVMText] = []
                 while !take("]") {

@@ -50,14 +50,19 @@ public struct RegionContent: Sendable, Hashable {
         in search: SwapSearch, onDiskAt path: String, format: DiskFormat?
     ) throws(RawDiskError) -> [RegionContent?] {
         try RawDisk.withDisk(at: path, format: format, for: .readingAlone) { disk throws(RawDiskError) in
+            let unsearched = Dictionary(search.unsearched.map { ($0.region, $0.kind) }) { first, _ in first }
+            let physicalVolumes = Set(search.physicalVolumes)
             var contents: [RegionContent?] = []
-            for region in search.regions { contents.append(try read(region, search, on: disk)) }
+            for region in search.regions {
+                contents.append(
+                    try read(region, unsearched[region], isOfLVM: physicalVolumes.contains(region), on: disk))
+            }
             return contents
         }
     }
 
     private static func read(
-        _ region: DiskRegion, _ search: SwapSearch, on disk: RawDisk
+        _ region: DiskRegion, _ kind: UnsearchedRegion.Kind?, isOfLVM: Bool, on disk: RawDisk
     ) throws(RawDiskError) -> RegionContent? {
         func bytes(_ position: UInt64, _ count: Int) throws(RawDiskError) -> [UInt8]? {
             guard let offset = region.diskOffset(of: position, count: count) else { return nil }
@@ -68,7 +73,7 @@ public struct RegionContent: Sendable, Hashable {
             return try RegionContent(
                 "swap", Names(label: (1052, 16), identifier: .uuid(1036)), bytes)
         }
-        switch search.unsearched.first(where: { $0.region == region })?.kind {
+        switch kind {
         case .fileSystem("ext4")?:
             let features = try bytes(Ext.features, 8)
             let compatible = features?.littleEndian(at: 0, as: UInt32.self) ?? 0
@@ -93,7 +98,7 @@ public struct RegionContent: Sendable, Hashable {
         case .bcache?: return RegionContent(name: "bcache")
         case .volume?, .lvm?, nil: break
         }
-        if search.physicalVolumes.contains(region) { return RegionContent(name: "LVM") }
+        if isOfLVM { return RegionContent(name: "LVM") }
         return try fat(bytes)
     }
 

@@ -119,8 +119,11 @@ public struct SwapSearch: Sendable {
     /// Those of `regions` that are physical volumes of LVM.
     var physicalVolumes: [DiskRegion]
 
-    /// Bytes of LVM's metadata that are read of a disk, and logical volumes that are looked at of a group: many times what
-    /// there is. A guest may have made it so that it is read at each of its boots.
+    /// Where the areas begin.
+    private var places: Set<UInt64> = []
+
+    /// Bytes of LVM's metadata that are read of a disk, and logical volumes of it that are looked at or named: many times
+    /// what there is. A guest may have made it so that it is read at each of its boots.
     private static let metadataLimit: UInt64 = 16 << 20
     private static let volumeLimit = 1024
 
@@ -166,17 +169,19 @@ public struct SwapSearch: Sendable {
         unsearched = []
         physicalVolumes = []
         var metadataLeft = Self.metadataLimit
+        var volumesLeft = Self.volumeLimit
         for region in regions {
             // Of partitions that lie in each other, as no tool makes them, the first is looked at.
             guard !physicalVolumes.contains(where: { $0.partition != nil && Self.overlap($0, region) }),
                 let group = try VolumeGroup(in: region, on: disk, metadataLeft: &metadataLeft)
             else { continue }
             physicalVolumes.append(region)
-            regions += group.volumes.prefix(Self.volumeLimit)
-            unsearched += group.unsearched
-            if group.volumes.count > Self.volumeLimit {
-                unsearched.append(UnsearchedRegion(kind: .lvm, region: region))
-            }
+            let isTooMuch = group.volumes.count + group.unsearched.count > volumesLeft
+            regions += group.volumes.prefix(volumesLeft)
+            volumesLeft -= min(volumesLeft, group.volumes.count)
+            unsearched += group.unsearched.prefix(volumesLeft)
+            volumesLeft -= min(volumesLeft, group.unsearched.count)
+            if isTooMuch { unsearched.append(UnsearchedRegion(kind: .lvm, region: region)) }
         }
         unsearched += try UnsearchedRegion.all(in: regions, on: disk)
         for region in regions {
@@ -201,7 +206,7 @@ public struct SwapSearch: Sendable {
 
     /// A place counts once: the whole disk may have the same number as its only volume.
     private mutating func add(_ area: SwapArea?) {
-        guard let area, !areas.contains(where: { $0.headerOffset == area.headerOffset }) else { return }
+        guard let area, places.insert(area.headerOffset).inserted else { return }
         areas.append(area)
     }
 }
