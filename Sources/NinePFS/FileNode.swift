@@ -10,8 +10,14 @@ final class FileNode {
     /// Most bytes of a name (NAME_MAX), and of all names of a place (PATH_MAX).
     static let nameLimit = 255
     static let pathLimit = 4096
+    /// Places that there are of one root. A fid has those above it as well, which may be gone from the host: of a thousand
+    /// names, each time they are made anew.
+    static let countLimit = 1 << 18
 
     private struct Child { weak var node: FileNode? }
+
+    /// How many there are below the root.
+    private final class Count { var value = 0 }
 
     /// nil: the root.
     private(set) var parent: FileNode?
@@ -19,19 +25,24 @@ final class FileNode {
     /// The entry was taken away, or another one put in its place.
     private(set) var isGone = false
     private var children: [[UInt8]: Child] = [:]
+    private let count: Count
 
     /// The root.
     init() {
         parent = nil
         name = []
+        count = Count()
     }
 
     private init(_ parent: FileNode, _ name: [UInt8]) {
         self.parent = parent
         self.name = name
+        count = parent.count
+        count.value += 1
     }
 
     deinit {
+        count.value -= 1
         var chain = leaveParent()
         // Those above it that nobody has but it: one after another, as each within the other would take a stack as deep as
         // the way is long.
@@ -67,6 +78,7 @@ final class FileNode {
         if name == Self.above { return parent ?? self }
         if let child = children[name]?.node { return child }
         guard pathByteCount + 1 + name.count < Self.pathLimit else { throw .nameTooLong }
+        guard count.value < Self.countLimit else { throw .tooManyFids }
         let child = FileNode(self, name)
         children[name] = Child(node: child)
         return child
