@@ -28,6 +28,8 @@ public final class DiskLaboratory: Sendable {
     /// The longest write, which has to be in memory as a whole. A guest may ask for 4 GiB at once; none does that is no
     /// attack.
     private static let maximumWriteByteCount = 64 << 20
+    /// Bytes of a read that are looked up in a cache together.
+    private static let pieceByteCount = 1 << 20
 
     private let faults: [Int: DiskFaults]
     /// Whether the power may go, so that nothing may be on the medium before it is flushed.
@@ -199,10 +201,15 @@ public final class DiskLaboratory: Sendable {
         var rest = buffers
         var sector = offset / DiskFile.sectorByteCount
         while rest.byteCount > 0 {
-            let (head, tail) = rest.split(at: Int(DiskFile.sectorByteCount))
-            if let bytes = cache.sector(sector) { head.write(bytes, in: memory) }
+            // A piece first: to cut a sector off a list takes as long as the list is, and a guest may mean gigabytes.
+            var (piece, tail) = rest.split(at: pieceByteCount)
             rest = tail
-            sector &+= 1
+            while piece.byteCount > 0 {
+                let head: GuestBuffers
+                (head, piece) = piece.split(at: Int(DiskFile.sectorByteCount))
+                if let bytes = cache.sector(sector) { head.write(bytes, in: memory) }
+                sector &+= 1
+            }
         }
     }
 }
