@@ -134,7 +134,8 @@ public final class VMRun: Sendable {
     ) throws(HostError) {
         var state = self.state.withLock(\.self)
         for finding in findings {
-            for image in finding.images where image.area.resumeOffset != 0 {
+            // They are found newest first.
+            for image in finding.images.reversed() where image.area.resumeOffset != 0 {
                 _ = state.note(headerEnd: image.area.headerEnd, onDiskAt: finding.path)
             }
         }

@@ -112,11 +112,13 @@ extension VMState {
     /// `headerEnds` as numbers.
     var knownHeaderEnds: [String: [UInt64]] { (headerEnds ?? [:]).mapValues { $0.compactMap { UInt64($0) } } }
 
-    /// Notes that the header of an image was seen; false if it was known.
+    /// Notes that the header of an image was seen, as the newest; false if it is that already.
     mutating func note(headerEnd: UInt64, onDiskAt path: String) -> Bool {
+        let end = String(headerEnd)
         var ends = headerEnds?[path] ?? []
-        guard !ends.contains(String(headerEnd)) else { return false }
-        ends.append(String(headerEnd))
+        guard ends.last != end else { return false }
+        ends.removeAll { $0 == end }
+        ends.append(end)
         headerEnds = (headerEnds ?? [:]).merging([path: Array(ends.suffix(Self.maximumHeaderEnds))]) { $1 }
         return true
     }

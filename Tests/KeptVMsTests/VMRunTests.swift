@@ -187,6 +187,22 @@ struct VMRunTests {
         }
     }
 
+    @Test("Of many pages that look like headers the one that was written last is the image, and stays known")
+    func pages() throws {
+        let bench = try Bench()
+        func end(_ page: UInt64) -> UInt64 { (page + 1) * 4096 }
+        _ = try bench.run(Self.ends[0].end, selection: SwapSelection(resumeOffset: 5)) { try bench.writeImage(page: 5) }
+        // A process of the guest's has such pages written, sixteen of them, and then the guest hibernates.
+        let pages = Array(10..<26 as Range<UInt64>)
+        var selection = SwapSelection.all
+        selection.headerEnds = pages.map(end) + [end(5)]
+        let state = try bench.run(Self.ends[0].end, selection: selection) {
+            for page in pages { try bench.writeImage(page: page) }
+        }
+        #expect(HibernationFinding(path: bench.disk, selection).image?.swapAreaOffset == 5 * 4096)
+        #expect(state.headerEnds?[bench.disk] == (pages.dropFirst().map(end) + [end(5)]).map(String.init))
+    }
+
     @Test("What is on stable storage is the state before until the new one takes its place, and then the new one")
     func order() throws {
         let bench = try Bench()

@@ -300,12 +300,13 @@ private final class Backend: Sendable {
                 // A request that was cut short is not answered; if the device is only to pause, it is done again.
                 let isAnswered = disk.hasPower && !disk.isInterrupted
                 begun.withLock { $0 = isAnswered ? [] : watched }
+                // One that failed on its way, or was cut short, may have written all the same; one that was refused has
+                // not.
+                if disk.hasPower { watch?.tell(watched, on: disk) }
                 guard isAnswered else {
                     queue?.putBack()
                     return false
                 }
-                // One that failed on its way may have written all the same; one that was refused has not.
-                watch?.tell(watched, on: disk)
                 queue?.complete(chain, written: written)
                 queue?.notifyDriver()
                 return true

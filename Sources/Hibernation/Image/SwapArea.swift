@@ -190,7 +190,8 @@ public struct SwapSearch: Sendable {
             }
         }
         let scanned = selection.scansAllPages ? try HeaderScan.headerEnds(on: disk) : []
-        for end in selection.headerEnds + scanned {
+        // The newest first: a header is the last thing that a guest writes, and a file may have a page like one.
+        for end in selection.headerEnds.reversed() + scanned {
             // In the middle of a file system, the signature alone is not enough: Linux keeps swap's beside it.
             guard let area = try SwapArea.find(headerEnd: end, in: regions, on: disk),
                 area.signature != .suspend || HibernationImage(area)?.originalSignature.map({ $0 != .suspend }) == true

@@ -26,13 +26,12 @@ final class ImageWatch: Sendable {
         ends = Mutex(Array(repeating: [], count: diskCount))
     }
 
-    /// Notes a header that ends there; false if it is noted already.
+    /// Notes a header that ends there; false if it is the newest already.
     func note(disk: Int, headerEnd: UInt64) -> Bool {
         ends.withLock { ends in
-            let known = ends[disk].firstIndex(of: headerEnd)
-            if let known { ends[disk].remove(at: known) }
-            ends[disk] = ends[disk].suffix(Self.maximumCount - 1) + [headerEnd]
-            return known == nil
+            guard ends[disk].last != headerEnd else { return false }
+            ends[disk] = ends[disk].filter { $0 != headerEnd }.suffix(Self.maximumCount - 1) + [headerEnd]
+            return true
         }
     }
 
@@ -86,7 +85,8 @@ extension MachineConfiguration {
         var selection = SwapSelection.all
         selection.furtherOffsets = resumeOffsets
         let known = knownHeaderEnds[disks[index].path] ?? []
-        selection.headerEnds = known + headerEnds.filter { !known.contains($0) }
+        // The newest last, those among them that were known and were written again.
+        selection.headerEnds = known.filter { !headerEnds.contains($0) } + headerEnds
         return selection
     }
 
