@@ -61,9 +61,17 @@ extension Route {
     private static func openConsole(
         of vm: VM, _ role: ConsoleRole, _ server: ServerState
     ) async throws -> (StreamSocket, ConsoleGreeting) {
-        let pending = try await server.blocking { try vm.askForConsole(role, patience: patience) }
-        while !pending.isOver { try await Task.sleep(for: pause) }
-        return (pending.socket, try await server.blocking { try pending.greeting() })
+        let deadline = ContinuousClock.now.advanced(by: .milliseconds(patience))
+        while .now < deadline {
+            let pending = try await server.blocking { try vm.askForConsole(role, patience: patience, waits: false) }
+            guard let pending else {
+                try await Task.sleep(for: pause)
+                continue
+            }
+            while !pending.isOver { try await Task.sleep(for: pause) }
+            return (pending.socket, try await server.blocking { try pending.greeting() })
+        }
+        throw HostError.control(name: vm.name, reason: "it takes no connections")
     }
 
     /// The connection, for those who serve many at a time.

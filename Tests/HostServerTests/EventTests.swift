@@ -246,7 +246,7 @@ struct EventTests {
         // More than the server has threads for what waits. Each of those would be the console's for ten seconds, if it
         // were given as long as the command gives it.
         let begin = ContinuousClock.now
-        let connections = try (0..<24).map { _ in try server.connect() }
+        let connections = try (0..<40).map { _ in try server.connect() }
         for connection in connections {
             try connection.send("GET", "/v1/vms/hung/console", headers: ["Connection: close"])
         }

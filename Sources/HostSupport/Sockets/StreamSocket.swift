@@ -77,8 +77,19 @@ public final class StreamSocket: Sendable {
     /// - Parameters:
     ///   - directory: where the socket is.
     ///   - name: the socket's name there.
-    public static func connected(directory: String, name: String) throws(StreamSocketError) -> StreamSocket {
+    ///   - waits: whether that second is waited; if not, a full queue is an error at once.
+    public static func connected(
+        directory: String, name: String, waits: Bool = true
+    ) throws(StreamSocketError) -> StreamSocket {
         let socket = try make()
+        guard waits else {
+            // unix(7): to a full queue this is EAGAIN.
+            let flags = fcntl(socket.descriptor, F_GETFL)
+            _ = fcntl(socket.descriptor, F_SETFL, flags | O_NONBLOCK)
+            try at(directory, name, socket) { connect($0, $1, $2) }
+            _ = fcntl(socket.descriptor, F_SETFL, flags)
+            return socket
+        }
         // unix(7): connect heeds the limit for sending, and zero is none.
         socket.limitSending(timeval(tv_sec: 1, tv_usec: 0))
         try at(directory, name, socket) { connect($0, $1, $2) }

@@ -14,7 +14,9 @@ extension VM {
     /// - Parameter role: what is wanted of it.
     /// - Returns: the connection, which carries the console's bytes, and what was granted.
     public func openConsole(_ role: ConsoleRole) throws(HostError) -> (StreamSocket, ConsoleGreeting) {
-        let pending = try askForConsole(role, patience: Self.answerMilliseconds)
+        guard let pending = try askForConsole(role, patience: Self.answerMilliseconds, waits: true) else {
+            throw .control(name: name, reason: "it takes no connections")
+        }
         return (pending.socket, try pending.greeting())
     }
 
@@ -23,13 +25,17 @@ extension VM {
     /// - Parameters:
     ///   - role: what is wanted of it.
     ///   - patience: how long the VM has to answer, in milliseconds.
-    public func askForConsole(_ role: ConsoleRole, patience: Int) throws(HostError) -> PendingConsole {
+    ///   - waits: whether to wait for a second if it takes no connections.
+    /// - Returns: nil if it takes none: it is asked by many now, or it hangs.
+    public func askForConsole(
+        _ role: ConsoleRole, patience: Int, waits: Bool
+    ) throws(HostError) -> PendingConsole? {
         let socket: StreamSocket
         do throws(StreamSocketError) {
-            socket = try .connected(directory: path, name: Self.consoleName)
+            socket = try .connected(directory: path, name: Self.consoleName, waits: waits)
         } catch {
             guard error.isUnanswered else { throw .notRunning(name: name) }
-            throw .control(name: name, reason: "it takes no connections")
+            return nil
         }
         guard socket.write(line: role.rawValue) else { throw .control(name: name, reason: "it is gone") }
         return PendingConsole(name: name, socket: socket, patience: patience)
