@@ -61,7 +61,7 @@ extension Image {
                 draft = try DraftFile(in: DurableFile.directory(of: target), access: .byUmask)
             } catch { throw CopyError.failed(path: target, reason: error.reason) }
             if let foreign {
-                try QEMUConversion.run(source, from: foreign, to: draft.path, as: format)
+                try QEMUConversion.run(source, from: foreign, to: draft.pathForOthers, as: format)
             } else {
                 let disk = try HostDisk(path: draft.path, forWriting: true)
                 let message = CopyMessage()

@@ -8,8 +8,10 @@ import Glibc
 
 /// Such a file. It goes when the value goes, unless it got its name.
 public struct DraftFile: ~Copyable {
-    /// What it can be opened by, as long as this process has it: by others of this user, too.
+    /// What this process can open it by.
     public let path: String
+    /// What other processes of this user can open it by, as long as this one has it: in the same PID namespace.
+    public var pathForOthers: String { hasName ? path : "/proc/\(getpid())/fd/\(descriptor)" }
     private let descriptor: Int32
     private let hasName: Bool
 
@@ -29,7 +31,7 @@ public struct DraftFile: ~Copyable {
             if access == .ownerOnly { fchmod(descriptor, 0o600) }
             self.descriptor = descriptor
             self.hasName = false
-            path = "/proc/\(getpid())/fd/\(descriptor)"
+            path = "/proc/self/fd/\(descriptor)"
         } else {
             // Not every file system has such files; why there cannot be any, the other way says, too.
             (path, self.descriptor) = try DurableFile.makeTemporary(in: directory, access: access)
