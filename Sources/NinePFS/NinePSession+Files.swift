@@ -84,14 +84,17 @@ extension NinePSession {
         try checkOpen(fid)
         try checkWritable()
         let directory = try files.directory(fid.node)
+        // Before anything is made: what can have no place cannot be told of.
+        _ = try fid.node.child(name)
         let hostMode = model.isMapped ? MappedOwnership.fileMode : mode_t(mode)
         // Made by nobody else: what is there already may be anything.
         let descriptor = openat(
             directory.descriptor, cString(name), hostFlags(flags) | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, hostMode)
         if descriptor < 0, errno == EEXIST, flags & Flag.exclusive == 0 {
+            let node = try fid.node.child(name)
             let file = try directory.entry(name)
             fid.file = try open(file, flags)
-            fid.node = try fid.node.child(name)
+            fid.node = node
             reply.append(try qid(of: file))
             return reply.append(Self.noPreference)
         }
