@@ -72,6 +72,8 @@ struct DormouseServe: AsyncParsableCommand {
     }
 
     func run() async throws {
+        // Of whoever was started with it ignored, the kernel keeps from it how a child ended.
+        signal(SIGCHLD, SIG_DFL)
         do {
             let manager = try? ServiceManager.take()
             let store = try store.map { VMStore(path: try Place.absolute($0)) } ?? .default
