@@ -32,7 +32,7 @@ struct DetachTests {
     /// What is waited for, for how long, and what is said of it when it does not come.
     struct Silence: Sendable, CustomTestStringConvertible {
         var options: [String]
-        var seconds = 2
+        var seconds = 6
         var words: String
 
         var testDescription: String { words }

@@ -10,6 +10,7 @@ import Testing
 
 @Suite(
     "Interrupting the copy of a disk", .serialized, .needs(Guest.areBuilt && KillPoint.canBeMade, KillPoint.whyNot),
+    .needs(access("/usr/bin/qemu-img", X_OK) == 0, "there is no qemu-img: run scripts/setup"),
     .enabled(if: NamelessFile.canBeMade, "this file system has no files without a name"))
 struct InterruptedCopyTests {
     /// Calls by which a copy is written, stored and named, and by which another program that writes it is waited for.

@@ -158,10 +158,11 @@ struct MetricsTests {
                 try figure("disk_\($0)_total", server, labels: #",disk="0""#)
             }
         }
-        // Without an image it reads the header, writes its memory and its facts, and once more reads the header and
-        // writes it (Guests/Sleeper). PSCI_VERSION and twice 32 of PSCI_FEATURES are what it calls, by HVC.
+        // Without an image it reads the header, writes its memory and its facts, and once more reads the header; makes
+        // its place swap, which it writes and reads; and writes the header (Guests/Sleeper). PSCI_VERSION and twice 32
+        // of PSCI_FEATURES are what it calls, by HVC.
         try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "hibernating, checksum"}"#)
-        #expect(try requests() == [2, 3, 0])
+        #expect(try requests() == [3, 4, 0])
         #expect(try figure("disk_flushes_total", server, labels: #",disk="0""#) == 2)
         #expect(try figure("firmware_calls_total", server) == 65)
         #expect(try figure("exits_total", server, labels: #",reason="hypercall""#) == 65)
@@ -170,7 +171,7 @@ struct MetricsTests {
         #expect(try requests() == [nil, nil, nil])
 
         // With one it reads the header, the facts and the memory, and reads and writes the header, to go on; then it
-        // does the same as before, but for the first.
+        // does the same as before, but for the first read and for swap.
         try server.expect(200, "POST", "/v1/vms/vm/start", #"{"waitFor": "hibernating, checksum"}"#)
         #expect(try requests() == [5, 4, 0])
         #expect(try figure("firmware_calls_total", server) == 65)
