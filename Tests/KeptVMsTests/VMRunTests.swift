@@ -193,7 +193,8 @@ struct VMRunTests {
         func end(_ page: UInt64) -> UInt64 { (page + 1) * 4096 }
         _ = try bench.run(Self.ends[0].end, selection: SwapSelection(resumeOffset: 5)) { try bench.writeImage(page: 5) }
         // A process of the guest's has such pages written, sixteen of them, and then the guest hibernates.
-        let pages = Array(10..<26 as Range<UInt64>)
+        // None where a swap area with pages of 16 or 64 KiB would have its header.
+        let pages = Array(20..<36 as Range<UInt64>)
         var selection = SwapSelection.all
         selection.headerEnds = pages.map(end) + [end(5)]
         let state = try bench.run(Self.ends[0].end, selection: selection) {
