@@ -71,7 +71,7 @@ extension Route {
             while !pending.isOver { try await Task.sleep(for: pause) }
             return (pending.socket, try await server.blocking { try pending.greeting() })
         }
-        throw HostError.control(name: vm.name, reason: "it takes no connections")
+        throw HostError.takesNoConnections(name: vm.name)
     }
 
     /// The connection, for those who serve many at a time.

@@ -244,17 +244,23 @@ struct VerbTests {
         #expect(try start.decoded(OutcomeReply.self).vm.process != nil)
     }
 
+    /// Has VM `vm` started, and returns when it runs. The answer does not come before the guest has said something that
+    /// it never says.
+    private func beginStart(_ server: TestServer, _ header: String) throws -> HTTPConnection {
+        let connection = try server.connect()
+        try connection.send(
+            "POST", "/v1/vms/vm/start", body: #"{"waitFor": "never said", "timeout": 600}"#,
+            headers: ["Content-Type: application/json", header])
+        let events = try server.events("/v1/events")
+        _ = try events.next("state") { $0.data.contains("\"running\"") }
+        return connection
+    }
+
     @Test("A start whose process was killed before its guest had started is no success, and its state is unknown")
     func killedStart() throws {
         let server = try TestServer()
         try server.make("vm", .idle, append: "seconds=3600")
-        let connection = try server.connect()
-        // The guest never says it.
-        try connection.send(
-            "POST", "/v1/vms/vm/start", body: #"{"waitFor": "never said", "timeout": 600}"#,
-            headers: ["Content-Type: application/json", "Connection: close"])
-        let events = try server.events("/v1/events")
-        _ = try events.next("state") { $0.data.contains("\"running\"") }
+        let connection = try beginStart(server, "Connection: close")
         kill(try #require(try server.vm("vm").process), SIGKILL)
         let reply = try connection.reply()
         let problem = try reply.decoded(ProblemReply.self)
@@ -387,13 +393,7 @@ struct VerbTests {
     func begun() throws {
         let server = try TestServer()
         try server.make("vm", .idle, append: "seconds=3600")
-        let connection = try server.connect()
-        // Its answer does not come before the guest has said something that it never says.
-        try connection.send(
-            "POST", "/v1/vms/vm/start", body: #"{"waitFor": "never said", "timeout": 600}"#,
-            headers: ["Content-Type: application/json", "Idempotency-Key: one"])
-        let events = try server.events("/v1/events")
-        _ = try events.next("state") { $0.data.contains("\"running\"") }
+        let connection = try beginStart(server, "Idempotency-Key: one")
         func again() throws -> String {
             try server.ask(
                 "POST", "/v1/vms/vm/start", #"{"waitFor": "never said", "timeout": 600}"#,
@@ -401,7 +401,7 @@ struct VerbTests {
             ).decoded(ProblemReply.self).reason
         }
         #expect(try again() == "in-progress")
-        server.kill()
+        withExtendedLifetime(connection) { server.kill() }
         try server.start()
         #expect(try again() == "unknown-outcome")
         #expect(try server.vm("vm").state == "running")

@@ -15,7 +15,7 @@ extension VM {
     /// - Returns: the connection, which carries the console's bytes, and what was granted.
     public func openConsole(_ role: ConsoleRole) throws(HostError) -> (StreamSocket, ConsoleGreeting) {
         guard let pending = try askForConsole(role, patience: Self.answerMilliseconds, waits: true) else {
-            throw .control(name: name, reason: "it takes no connections")
+            throw .takesNoConnections(name: name)
         }
         return (pending.socket, try pending.greeting())
     }
@@ -30,51 +30,27 @@ extension VM {
     public func askForConsole(
         _ role: ConsoleRole, patience: Int, waits: Bool
     ) throws(HostError) -> PendingConsole? {
-        let socket: StreamSocket
-        do throws(StreamSocketError) {
-            socket = try .connected(directory: path, name: Self.consoleName, waits: waits)
-        } catch {
-            guard error.isUnanswered else { throw .notRunning(name: name) }
-            return nil
-        }
-        guard socket.write(line: role.rawValue) else { throw .control(name: name, reason: "it is gone") }
-        return PendingConsole(name: name, socket: socket, patience: patience)
+        let line = try PendingLine(
+            asking: role.rawValue, of: self, at: Self.consoleName, patience: patience, waits: waits)
+        return line.map { PendingConsole(name: name, line: $0) }
     }
 }
 
 /// A console that a VM was asked for.
 public struct PendingConsole: Sendable {
-    /// Carries the console's bytes once it was granted.
-    public let socket: StreamSocket
-    private let name: String
-    private let patience: Int
-    private let deadline: ContinuousClock.Instant
+    fileprivate let name: String
+    fileprivate let line: PendingLine
 
-    fileprivate init(name: String, socket: StreamSocket, patience: Int) {
-        self.name = name
-        self.socket = socket
-        self.patience = patience
-        deadline = .now.advanced(by: .milliseconds(patience))
-    }
+    /// Carries the console's bytes once it was granted.
+    public var socket: StreamSocket { line.socket }
 
     /// Whether there is nothing to wait for any more: an answer, the end of the process, or of the VM's time.
-    public var isOver: Bool {
-        let now = ContinuousClock.now
-        return deadline <= now || StreamSocket.readable([socket], until: now) == [true]
-    }
+    public var isOver: Bool { line.isOver }
 
     /// What was granted. Waits for that, until the VM has had its time since it was asked.
     public func greeting() throws(HostError) -> ConsoleGreeting {
-        let rest = max(0, Int((deadline - .now) / .milliseconds(1)))
-        switch socket.readLine(milliseconds: rest) {
-        case .text(let line):
-            guard let greeting = ConsoleGreeting(line: line) else {
-                throw .control(name: name, reason: "it said something that is not understood")
-            }
-            guard greeting.isOpen else { throw .control(name: name, reason: greeting.detail) }
-            return greeting
-        case .end: throw .control(name: name, reason: "it is gone")
-        case .timeout: throw .control(name: name, reason: "no answer within \(patience) ms")
-        }
+        let greeting = try line.answer(ConsoleGreeting.init(line:))
+        guard greeting.isOpen else { throw .control(name: name, reason: greeting.detail) }
+        return greeting
     }
 }

@@ -112,48 +112,25 @@ extension VM {
     ///   - verb: what is asked for.
     ///   - patience: how long the VM has to answer, in milliseconds; nil: 10 s.
     public func begin(_ verb: ControlVerb, patience: Int? = nil) throws(HostError) -> PendingReply {
-        let socket: StreamSocket
-        do throws(StreamSocketError) {
-            socket = try .connected(directory: path, name: "control")
-        } catch {
-            guard error.isUnanswered else { throw .notRunning(name: name) }
-            throw .control(name: name, reason: "it takes no connections")
+        let patience = patience ?? Self.lineMilliseconds
+        guard let line = try PendingLine(asking: verb.rawValue, of: self, at: "control", patience: patience) else {
+            throw .takesNoConnections(name: name)
         }
-        guard socket.write(line: verb.rawValue) else { throw .control(name: name, reason: "it is gone") }
-        return PendingReply(name: name, socket: socket, patience: patience ?? Self.lineMilliseconds)
+        return PendingReply(line: line)
     }
 
     private func send(_ verb: ControlVerb, patience: Int? = nil) throws(HostError) -> (StreamSocket, ControlReply) {
         let pending = try begin(verb, patience: patience)
-        return (pending.socket, try pending.reply())
+        return (pending.line.socket, try pending.reply())
     }
 }
 
 /// What a running VM was asked for, and has yet to answer.
 public struct PendingReply: Sendable {
-    fileprivate let name: String
-    fileprivate let socket: StreamSocket
-    private let patience: Int
-    private let deadline: ContinuousClock.Instant
-
-    fileprivate init(name: String, socket: StreamSocket, patience: Int) {
-        self.name = name
-        self.socket = socket
-        self.patience = patience
-        deadline = .now.advanced(by: .milliseconds(patience))
-    }
+    fileprivate let line: PendingLine
 
     /// Waits for the answer, until the VM has had its time since it was asked.
     public func reply() throws(HostError) -> ControlReply {
-        let rest = max(0, Int((deadline - .now) / .milliseconds(1)))
-        switch socket.readLine(milliseconds: rest) {
-        case .text(let line):
-            guard let reply = ControlReply(line: line) else {
-                throw .control(name: name, reason: "it said something that is not understood")
-            }
-            return reply
-        case .end: throw .control(name: name, reason: "it is gone")
-        case .timeout: throw .control(name: name, reason: "no answer within \(patience) ms")
-        }
+        try line.answer(ControlReply.init(line:))
     }
 }
