@@ -109,8 +109,13 @@ public final class EmulatedVM: BackendVM, @unchecked Sendable {
         }
     }
 
-    /// Starts over with the code cache because it is full. `sender` holds no block.
-    func flushCode(from sender: EmulatedCPU) {
+    /// Starts over with the code cache, because it is full or little of it is needed. `sender` holds no block.
+    ///
+    /// - Parameters:
+    ///   - sender: the CPU on whose thread this is.
+    ///   - emptiesMemory: whether what the code took is given back to the host, for which every CPU that runs is waited
+    ///     for once more.
+    func flushCode(from sender: EmulatedCPU, emptiesMemory: Bool = false) {
         let seen = flushes.load(ordering: .acquiring)
         while !flushLock.withLockIfAvailable({ _ in
             // Somebody else may have flushed while this CPU waited for its turn.
@@ -125,6 +130,12 @@ public final class EmulatedVM: BackendVM, @unchecked Sendable {
             flushes.wrappingAdd(1, ordering: .releasing)
             broadcast(.releaseBlocks, from: sender)
             sender.releaseBlocks()
+            guard emptiesMemory else { return }
+            waitForRequests(from: sender)
+            codeCache.emptyOtherHalf()
+            #if arch(x86_64)
+            translator?.emptyOtherHalf()
+            #endif
         }).isSome {
             sender.serviceRequests()
             yieldThread()

@@ -34,6 +34,14 @@ public final class HostMapping: @unchecked Sendable {
     /// Gives every page back to the host: all of it reads as zero again.
     func empty() { madvise(base, byteCount, MADV_DONTNEED) }
 
+    /// The same of whole pages in the middle.
+    ///
+    /// - Precondition: `range` is within the mapping, in bytes from `base`, and its bounds are multiples of 4 KiB.
+    public func empty(_ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "what is emptied is in the mapping")
+        madvise(base + range.lowerBound, range.count, MADV_DONTNEED)
+    }
+
     /// Bytes that are in the host's memory: whole pages that were touched, less what the host has moved to its swap.
     var residentByteCount: Int {
         let pageSize = sysconf(Int32(_SC_PAGESIZE))

@@ -85,6 +85,10 @@ public protocol VirtualCPU: StatefulDevice, Sendable {
     /// The same for a CPU that lost its context while it waited; its timers go on as they were.
     func powerUp(entry: UInt64, context: UInt64)
 
+    /// Gives back what the back end keeps of the guest only to be quick, and can make again: the machine has had next to
+    /// nothing to do for a while. On the thread of `run`, between two of them.
+    func rest()
+
     /// Takes the exception that an undefined instruction at the one just executed would have taken.
     func injectUndefinedInstruction()
 
@@ -94,6 +98,8 @@ public protocol VirtualCPU: StatefulDevice, Sendable {
 
 extension VirtualCPU {
     public func waitForWakeRequest() -> Bool { false }
+
+    public func rest() {}
 }
 
 /// The guest's time.

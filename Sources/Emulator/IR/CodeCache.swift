@@ -211,6 +211,14 @@ final class CodeCache: @unchecked Sendable {
         }
     }
 
+    /// Gives the other half's memory back to the host: no CPU has a block of it any more.
+    func emptyOtherHalf() {
+        state.withLock { state in
+            let start = (state.half ^ 1) * halfByteCount
+            arenaMapping.empty(start..<start + halfByteCount)
+        }
+    }
+
     /// Bytes in use by blocks and their page tables, for reports.
     var usedByteCount: Int { state.withLock { $0.used } }
     /// Blocks made since the last flush, for reports.

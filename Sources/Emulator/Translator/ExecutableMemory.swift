@@ -51,6 +51,15 @@ final class ExecutableMemory: @unchecked Sendable {
         munmap(executable, byteCount)
     }
 
+    /// Gives whole pages back to the host: they read as zero again.
+    ///
+    /// - Parameter range: in bytes from the start; multiples of 4 KiB within the memory.
+    func empty(_ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "what is emptied is in the memory")
+        // Of the file's, too, and so of both views.
+        madvise(writable + range.lowerBound, range.count, MADV_REMOVE)
+    }
+
     /// The address at which what is written at `pointer` is executed.
     func executableAddress(of pointer: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
         executable + (pointer - writable)

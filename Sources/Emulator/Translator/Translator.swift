@@ -117,6 +117,17 @@ final class Translator: @unchecked Sendable {
         }
     }
 
+    /// Gives the other half's memory back to the host: no CPU has code of it in its hands.
+    func emptyOtherHalf() {
+        state.withLock { state in
+            let start = stubsByteCount + (state.half ^ 1) * halfByteCount
+            memory.empty(start..<start + halfByteCount)
+        }
+    }
+
+    /// Bytes of code that is in use.
+    var usedByteCount: Int { state.withLock { $0.used } }
+
     /// Asks the host to have `lines` lines of its caches from each of `addresses` on, without waiting for them. An
     /// address need not be one.
     func prefetch(_ addresses: UnsafeBufferPointer<UInt64>, lines: Int) {

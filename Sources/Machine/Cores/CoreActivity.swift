@@ -36,4 +36,12 @@ public indirect enum CoreActivity: Sendable, Hashable, Codable {
     case paused(CoreActivity)
     /// The run is over.
     case ended
+
+    /// Whether the guest has nothing to do on the core until it is interrupted.
+    var isIdle: Bool {
+        switch self {
+        case .waiting, .standby, .poweredDown, .systemSuspended: true
+        case .off, .starting, .running, .waitingForEvent, .paused, .ended: false
+        }
+    }
 }

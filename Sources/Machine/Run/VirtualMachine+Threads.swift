@@ -42,6 +42,7 @@ extension VirtualMachine {
             if interruptController.awaitWakeRequest(cpu: core.index) { return }
         case .off, .starting, .running, .waiting, .waitingForEvent, .paused, .ended: break
         }
+        if activity.isIdle, quietness.hasComeToRest() { core.cpu.rest() }
         let time = deadline.flatMap { hostClock?.hostTime(ofCounter: $0) }
         core.parking.wait(until: time) {
             hasEnded || pauseNumber != number || number.isPaused && isHeld(core) || isReady(core, activity)

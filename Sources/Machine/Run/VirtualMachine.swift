@@ -90,6 +90,8 @@ public final class VirtualMachine: @unchecked Sendable {
     let pauseCount = Atomic(0)
     /// Where who waits until the guest has stopped sleeps.
     let pauseObservers = Parking()
+    /// Whether hardly anything happened for a while, whatever the guest's own clock is.
+    let quietness: Quietness
     let phase = Mutex(RunPhase.off)
 
     /// Makes a machine and opens its disks. Nothing runs yet.
@@ -104,16 +106,20 @@ public final class VirtualMachine: @unchecked Sendable {
         try self.init(configuration, events: events, backend: backend, hostTime: { BootClock.now })
     }
 
-    /// - Parameter hostTime: the host's time, in nanoseconds, by which the guest's counter counts and threads sleep.
+    /// - Parameters:
+    ///   - hostTime: the host's time, in nanoseconds, by which the guest's counter counts and threads sleep.
+    ///   - cpuTime: the CPU time that the process has taken so far, in nanoseconds.
     init(
         _ configuration: MachineConfiguration, events: MachineEvents, backend: any HypervisorBackend,
-        hostTime: @escaping @Sendable () -> UInt64
+        hostTime: @escaping @Sendable () -> UInt64,
+        cpuTime: @escaping @Sendable () -> UInt64 = { BootClock.cpuTimeOfProcess }
     ) throws(MachineError) {
         try Self.check(configuration)
         try configuration.check(backend)
         self.configuration = configuration
         self.events = events
         self.hostTime = hostTime
+        quietness = Quietness(time: hostTime, cpuTime: cpuTime)
         let isDeterministic = configuration.clock == .instructions
         let entropy: any EntropySource =
             isDeterministic ? SeededEntropy(seed: configuration.seed) : HostEntropy()

@@ -51,6 +51,7 @@ final class ScriptedCPU: VirtualCPU {
     private let exitRequested = Atomic(false)
     private let interruptPending = Atomic(false)
     private let eventPending = Atomic(false)
+    private let rests = Atomic(0)
     private let timerLine: InterruptLine
 
     init(
@@ -173,6 +174,11 @@ final class ScriptedCPU: VirtualCPU {
         (configuration.clock as? InstructionClock)?.advance(by: UInt64(instructions))
         state.withLock { $0.executed += UInt64(instructions) }
     }
+
+    /// How often the machine came to rest.
+    var restCount: Int { rests.load(ordering: .sequentiallyConsistent) }
+
+    func rest() { rests.wrappingAdd(1, ordering: .sequentiallyConsistent) }
 
     func requestExit() {
         exitRequested.store(true, ordering: .releasing)

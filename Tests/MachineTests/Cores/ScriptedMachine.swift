@@ -31,11 +31,13 @@ final class ScriptedMachine {
 
     /// - Parameters:
     ///   - scripts: for each CPU, from its first start on and over all others.
+    ///   - cpuTime: what the process has taken of the host's CPUs, in nanoseconds.
     ///   - called: a firmware call was answered, and its effect comes next; on the caller's thread.
     init(
         _ scripts: [[Step]], stage: Stage = Stage(), clock: ClockKind = .host,
         capabilities: BackendCapabilities = [.instructionClock, .budget, .undefinedCalls],
         counterFrequency: UInt64? = nil, model: MachineModel = .virt1,
+        cpuTime: @escaping @Sendable () -> UInt64 = { BootClock.cpuTimeOfProcess },
         called: (@Sendable (FirmwareCallEvent) -> Void)? = nil
     ) throws {
         kernel = try TemporaryFile([UInt8](repeating: 0, count: 4096))
@@ -57,7 +59,7 @@ final class ScriptedMachine {
             }
         }
         machine = try VirtualMachine(
-            configuration, events: events, backend: backend, hostTime: { [time] in time.now })
+            configuration, events: events, backend: backend, hostTime: { [time] in time.now }, cpuTime: cpuTime)
     }
 
     var cpus: [ScriptedCPU] { backend.vm?.cpus ?? [] }
