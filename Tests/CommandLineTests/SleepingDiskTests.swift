@@ -87,6 +87,10 @@ struct SleepingDiskTests {
         let write = #"sleep 0.05; printf x | dd of="$1" bs=1 seek=1000001 conv=notrunc"#
         if isBefore { #expect(try await Command.shell(write, vm.disk).exitCode == 0) }
         #expect(try await Command.run(["discard", "vm"] + vm.store).exitCode == 0)
+        let inspected = try await Command.run(["inspect", "vm"] + vm.store)
+        let wayBack = isBefore ? "was written since the guest hibernated" : "`dormouse restore-image vm` puts it back"
+        #expect(inspected.output.contains(wayBack), "\(inspected.output)")
+        #expect(inspected.output.contains("powered off: it hibernated, and that was given up since"))
         if !isBefore { #expect(try await Command.shell(write, vm.disk).exitCode == 0) }
         let restored = try await Command.run(["restore-image", "vm"] + vm.store)
         #expect(restored.exitCode == 64)

@@ -142,7 +142,8 @@ function showVM() {
   byID("vm").hidden = !vm;
   if (!vm) return;
   byID("vm-name").textContent = vm.name;
-  byID("vm-words").textContent = `${vm.state}: ${vm.words}`;
+  const stateInWords = vm.state.replaceAll("-", " ");
+  byID("vm-words").textContent = vm.words.startsWith(stateInWords) ? vm.words : `${stateInWords}: ${vm.words}`;
   // Each run has a console of its own.
   if (state.process !== (vm.process ?? null)) {
     state.process = vm.process ?? null;

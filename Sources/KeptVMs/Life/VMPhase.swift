@@ -72,6 +72,8 @@ public enum VMPhase: Sendable {
         case .resting(.defined, _): "never started"
         case .resting(.unknown, _): "unknown: the last run ended without a word, a hibernation image may exist"
         case .resting(.hibernated, _): "hibernated"
+        case .resting(.poweredOff, let end?) where end.kind == LifeState.hibernated.rawValue:
+            "powered off: it hibernated, and that was given up since"
         case .resting(let state, let end): end?.words ?? state.rawValue
         }
     }

@@ -49,6 +49,7 @@ struct Inspect: ParsableCommand {
             let kernel = image.kernelRelease.map { "Linux \($0)" } ?? "a kernel whose name is not found"
             Output.print("Hibernation image on disk \(image.disk), of \(kernel)")
         }
+        if let lost = state.lost { Output.print(Self.words(lost, of: vm)) }
         if let scope = vm.enabledScope { Output.print("Starts with the \(scope.words)") }
         if let location = vm.hibernateLocation { Output.print("UEFI's variable HibernateLocation: \(location)") }
         guard let plan else { return .poweredOff }
@@ -59,6 +60,15 @@ struct Inspect: ParsableCommand {
         Output.print("\nThe next start: \(plan.kind)")
         for line in plan.words + (plan.refusalCode == nil ? [] : [plan.refusalWords]) { Output.print("  \(line)") }
         return .poweredOff
+    }
+
+    /// What is left of a hibernation that was given up.
+    private static func words(_ lost: VMState.Lost, of vm: VM) -> String {
+        if let path = lost.written.first {
+            return "The image that was given up is not put back: \(path) was written since the guest hibernated"
+        }
+        return "The image that was given up: `dormouse restore-image \(vm.name)` puts it back, "
+            + "while its disks are as they were"
     }
 
     private static func images(_ plan: StartPlan?) -> [FoundImage] {

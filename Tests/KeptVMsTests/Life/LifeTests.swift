@@ -62,6 +62,21 @@ struct LifeTests {
         #expect(try vm.events.entries(after: 2).map(\.event.number) == [3, 4, 5])
     }
 
+    @Test("A VM whose hibernation was given up is powered off, in words, too")
+    func givenUp() throws {
+        let test = try TestStore()
+        let vm = try test.make()
+        var state = try vm.state()
+        for (kind, words) in [
+            ("hibernated", "powered off: it hibernated, and that was given up since"), ("powered-off", "powered off"),
+        ] {
+            state.lastEnd = VMState.End(kind: kind, exitCode: 0, words: kind.replacing("-", with: " "), time: "0")
+            try vm.write(state)
+            let phase = try VMPhase(vm)
+            #expect(phase.name == "powered-off" && phase.words == words)
+        }
+    }
+
     @Test("What a process could not say that was killed, the next one notes as state.json has it")
     func killed() throws {
         let test = try TestStore()
