@@ -1,5 +1,5 @@
-// Recorded results: see `AdvancedSIMDOracleTests` for how. Three words for each row of the table, then words that match
-// a row but are reserved.
+// Recorded results, written by scripts/record-vectors: see `AdvancedSIMDOracleTests` for how. Three words for each row of
+// the table, then words that match a row but are reserved.
 
 enum AdvancedSIMDOracle {
     /// An instruction word, and the hash of the state after it.

@@ -1,10 +1,13 @@
 // Every encoding of Advanced SIMD and cryptography against another implementation.
 //
 // The expected values in `AdvancedSIMDOracle` were recorded by running each word natively, as an instruction of a small
-// AArch64 Linux program, under QEMU's user emulation (version 7.2, `-cpu max`): four times, each from the state that
-// `Generator` makes with the seed `word << 8 | run`, and hashing v0–v31, x0–x30 and FPSR.QC afterwards as below.
+// AArch64 Linux program (Tests/Oracle/vectors.c), under QEMU's user emulation (version 7.2, `-cpu max`): four times, each
+// from the state that `Generator` makes with the seed `word << 8 | run`, and hashing v0–v31, x0–x30 and FPSR.QC afterwards
+// as below. scripts/record-vectors does that, and adds words.
 
 import Arm64
+import Foundation
+import TestSupport
 import Testing
 
 @testable import Emulator
@@ -72,6 +75,47 @@ struct AdvancedSIMDOracleTests {
             let instruction = try #require(CPUModel.everything.decoder.decode(word))
             #expect(try Self.hash(of: word) == expected, "\(instruction) \(String(word, radix: 16))")
         }
+    }
+
+    /// A word, whether the oracle takes it for an instruction, and the hash of the state after it.
+    struct Answer: Equatable {
+        var word: UInt32
+        var isDefined: Bool
+        var hash: UInt64
+    }
+
+    /// What QEMU says of words now.
+    static func ask(_ words: [UInt32]) throws -> [Answer] {
+        let input = try TemporaryFile(words.flatMap { withUnsafeBytes(of: $0.littleEndian, Array.init) })
+        let output = Pipe()
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: try #require(QemuProcess.executable))
+        process.arguments = ["-cpu", "max", try OraclePrograms.directory.get() + "/vectors"]
+        process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: input.path))
+        process.standardOutput = output
+        try process.run()
+        let bytes = [UInt8](output.fileHandleForReading.readDataToEndOfFile())
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+        return bytes.withUnsafeBytes { bytes in
+            stride(from: 0, to: bytes.count - 15, by: 16).map { offset in
+                Answer(
+                    word: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)),
+                    isDefined: bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self) != 0,
+                    hash: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)))
+            }
+        }
+    }
+
+    @Test(
+        "What was recorded is what QEMU leaves, and takes for undefined, today",
+        .needs(QemuProcess.executable != nil, "qemu-aarch64 is not installed"))
+    func recording() throws {
+        let results = AdvancedSIMDOracle.results.map { Answer(word: $0.0, isDefined: true, hash: $0.1) }
+        #expect(try Self.ask(results.map(\.word)) == results)
+        let reserved = try Self.ask(AdvancedSIMDOracle.reserved)
+        #expect(reserved.map(\.word) == AdvancedSIMDOracle.reserved)
+        #expect(reserved.allSatisfy { !$0.isDefined })
     }
 
     @Test("The recorded words cover every row of the table and every opcode")
