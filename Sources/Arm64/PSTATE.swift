@@ -2,8 +2,8 @@
 //
 // Responsible for: the fields that CPU models have, what an exception makes of them and what an exception return
 // takes back. Not responsible for the debug architecture's say in PSTATE.SS. Follows DDI 0487, sections D1.4 (process
-// state), D1.3.4 (illegal exception returns) and SPSR_EL1. UAO, DIT, TCO, BTYPE, SSBS and all of AArch32 do not exist
-// here: their bits read as zero.
+// state), D1.3.4 (illegal exception returns) and SPSR_EL1. DIT, TCO, BTYPE and all of AArch32 do not exist here: their
+// bits read as zero.
 
 /// PSTATE as SPSR_EL1 holds it.
 public struct PSTATE: RawRepresentable, Hashable, Sendable {
@@ -17,12 +17,16 @@ public struct PSTATE: RawRepresentable, Hashable, Sendable {
     @inlinable public static var c: UInt64 { 1 << 29 }
     @inlinable public static var v: UInt64 { 1 << 28 }
     @inlinable public static var nzcv: UInt64 { n | z | c | v }
+    /// User access override: LDTR and STTR of EL1 are as LDR and STR.
+    @inlinable public static var uao: UInt64 { 1 << 23 }
     /// Privileged access never.
     @inlinable public static var pan: UInt64 { 1 << 22 }
     /// Software step.
     @inlinable public static var ss: UInt64 { 1 << 21 }
     /// Illegal execution state.
     @inlinable public static var il: UInt64 { 1 << 20 }
+    /// Speculative store bypass safe: nothing here depends on it.
+    @inlinable public static var ssbs: UInt64 { 1 << 12 }
     /// Debug exceptions masked.
     @inlinable public static var d: UInt64 { 1 << 9 }
     /// SError masked.
@@ -35,11 +39,13 @@ public struct PSTATE: RawRepresentable, Hashable, Sendable {
     /// M[4:0], the mode.
     @inlinable public static var modeMask: UInt64 { 0x1F }
     /// Every field that some CPU model has.
-    @inlinable public static var implemented: UInt64 { nzcv | pan | ss | il | daif | modeMask }
+    @inlinable public static var implemented: UInt64 { nzcv | uao | pan | ss | il | ssbs | daif | modeMask }
     /// All fields, with the features that they need.
     static let fields = [
         FeatureBits(nzcv | ss | il | daif | modeMask),
         FeatureBits(pan, needs: .pan),
+        FeatureBits(uao, needs: .uao),
+        FeatureBits(ssbs, needs: .ssbs),
     ]
 
     /// The exception level and stack pointer in use: M[4:0].
@@ -82,10 +88,13 @@ public struct PSTATE: RawRepresentable, Hashable, Sendable {
 extension PSTATE {
     /// What an exception taken to EL1 makes of this state; this state itself is what SPSR_EL1 then holds.
     ///
-    /// - Parameter span: SCTLR_EL1.SPAN; when clear, PAN is set.
-    public func takingException(span: Bool) -> PSTATE {
+    /// - Parameters:
+    ///   - span: SCTLR_EL1.SPAN; when clear, PAN is set.
+    ///   - ssbs: SCTLR_EL1.DSSBS: what SSBS becomes.
+    public func takingException(span: Bool, ssbs: Bool = false) -> PSTATE {
         var state = self
-        state.set(Self.ss | Self.il, to: false)
+        state.set(Self.ss | Self.il | Self.uao, to: false)
+        state.set(Self.ssbs, to: ssbs)
         state.set(Self.daif)
         if !span { state.set(Self.pan) }
         state.mode = .el1h

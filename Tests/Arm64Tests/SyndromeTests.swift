@@ -77,10 +77,10 @@ import Testing
 
     @Test("Fields that do not exist read as zero")
     func implementedFields() {
-        #expect(PSTATE(rawValue: .max).rawValue == 0xF070_03DF)
+        #expect(PSTATE(rawValue: .max).rawValue == 0xF0F0_13DF)
         var state = PSTATE(rawValue: 0)
         state.set(.max)
-        #expect(state.rawValue == 0xF070_03DF)
+        #expect(state.rawValue == 0xF0F0_13DF)
     }
 
     @Test("An exception masks, clears SS and IL, keeps the flags, and sets PAN unless SPAN is set")

@@ -37,6 +37,12 @@ public struct CPUFeature: Hashable, Comparable, Sendable, CustomStringConvertibl
     public static let dotProd = CPUFeature("FEAT_DotProd")
     /// LDAPR.
     public static let lrcpc = CPUFeature("FEAT_LRCPC")
+    /// LDAPUR and STLUR.
+    public static let lrcpc2 = CPUFeature("FEAT_LRCPC2")
+    /// CFINV, RMIF, SETF8 and SETF16.
+    public static let flagM = CPUFeature("FEAT_FlagM")
+    /// SB.
+    public static let sb = CPUFeature("FEAT_SB")
     /// Limited ordering regions. LDLAR and STLLR are all that is implemented, so a model cannot advertise it.
     public static let lor = CPUFeature("FEAT_LOR")
 
@@ -46,6 +52,18 @@ public struct CPUFeature: Hashable, Comparable, Sendable, CustomStringConvertibl
     public static let rng = CPUFeature("FEAT_RNG")
     /// PSTATE.PAN and SCTLR_EL1.SPAN.
     public static let pan = CPUFeature("FEAT_PAN")
+    /// AT S1E1RP and AT S1E1WP.
+    public static let pan2 = CPUFeature("FEAT_PAN2")
+    /// PSTATE.UAO.
+    public static let uao = CPUFeature("FEAT_UAO")
+    /// PSTATE.SSBS and SCTLR_EL1.DSSBS.
+    public static let ssbs = CPUFeature("FEAT_SSBS")
+    /// MRS and MSR of SSBS.
+    public static let ssbs2 = CPUFeature("FEAT_SSBS2")
+    /// ESB and DISR_EL1, without error records: no error is ever deferred here.
+    public static let ras = CPUFeature("FEAT_RAS")
+    /// SCTLR_EL1.IESB.
+    public static let iesb = CPUFeature("FEAT_IESB")
     /// DC CVAP.
     public static let dpb = CPUFeature("FEAT_DPB")
     /// TLBI in the Outer Shareable domain.
@@ -61,6 +79,12 @@ public struct CPUFeature: Hashable, Comparable, Sendable, CustomStringConvertibl
     public static let hafdbs = CPUFeature("FEAT_HAFDBS")
     /// ASIDs of 16 bits: TCR_EL1.AS.
     public static let asid16 = CPUFeature("FEAT_ASID16")
+    /// TCR_EL1.HPD0 and HPD1: attributes of tables do not restrict what is below.
+    public static let hpds = CPUFeature("FEAT_HPDS")
+    /// TCR_EL1.E0PD0 and E0PD1: EL0 finds nothing in a half, at once. Spares Linux page tables of their own for EL0.
+    public static let e0pd = CPUFeature("FEAT_E0PD")
+    /// TTBR0_EL1.CnP and TTBR1_EL1.CnP, which change nothing: no CPU uses another one's translations.
+    public static let ttcnp = CPUFeature("FEAT_TTCNP")
 
     // MARK: Promises
 
@@ -83,6 +107,11 @@ extension CPUFeature {
         .sha256: [.sha1],
         .rdm: [.advSIMD],
         .dotProd: [.advSIMD],
+        .lrcpc2: [.lrcpc],
+        .pan2: [.pan],
+        .ssbs2: [.ssbs],
+        .iesb: [.ras],
+        .e0pd: [.csv3],
         .tlbirange: [.tlbios],
     ]
 

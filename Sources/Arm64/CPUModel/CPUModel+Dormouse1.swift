@@ -9,7 +9,7 @@ extension CPUModel {
     /// RNDR; PAN, hardware access flag and dirty state, TLBI by range and in the Outer Shareable domain; 4, 16 and
     /// 64 KiB granules, 48-bit virtual and 40-bit physical addresses, 16-bit ASIDs; GICv3 system registers.
     public static let dormouse1 = CPUModel(
-        name: "dormouse-1",
+        name: "dormouse-1", isReleased: true,
         // CSV2 and CSV3: nothing is speculated here, so the guest needs neither branch predictor hardening nor page
         // table isolation. Half-precision arithmetic (FEAT_FP16) is not there.
         features: [

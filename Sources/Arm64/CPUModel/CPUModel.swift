@@ -9,9 +9,13 @@
 ///
 /// It is a contract: a hibernated guest must find every value and every instruction again, and no others, so a released
 /// model never changes. An ID register advertises exactly what is implemented.
-public struct CPUModel: Sendable {
+public struct CPUModel: Sendable, CustomStringConvertible, CustomDebugStringConvertible {
     /// How people and records call it.
     public let name: String
+    /// Whether it is promised to stay. One in preparation may be another one with the next version.
+    public let isReleased: Bool
+    public var description: String { name }
+    public var debugDescription: String { name }
     /// What it has beyond what every A64 CPU has.
     public let features: Set<CPUFeature>
     /// Those of `features` that its ID registers do not tell of. Empty, but for a model that was released so.
@@ -37,15 +41,17 @@ public struct CPUModel: Sendable {
     public var coresPerCluster = 16
 
     /// - Parameters:
+    ///   - isReleased: whether it is promised to stay.
     ///   - features: with what they need, whether it is named or not.
     ///   - sizes: fields of ID registers that do not follow from features.
     ///   - tables: what there is to have.
     init(
-        name: String, features: Set<CPUFeature>, unadvertised: Set<CPUFeature> = [],
+        name: String, isReleased: Bool = false, features: Set<CPUFeature>, unadvertised: Set<CPUFeature> = [],
         sizes: [SystemRegister: [IDField]], caches: [UInt64: Cache], tables: FeatureTables = FeatureTables()
     ) {
         let features = CPUFeature.closure(of: features)
         self.name = name
+        self.isReleased = isReleased
         self.features = features
         self.unadvertised = unadvertised.intersection(features)
         self.sizes = sizes
@@ -82,7 +88,10 @@ public struct CPUModel: Sendable {
     }
 
     /// Every model there is.
-    public static let all: [CPUModel] = [.dormouse1]
+    public static let all: [CPUModel] = [.dormouse1, .dormouse2]
+
+    /// The model that is called `name`; nil if there is none.
+    public static func named(_ name: String) -> CPUModel? { all.first { $0.name == name } }
 
     /// Finds the instructions of this model. One for all copies of a model, made when it is first asked for.
     public var decoder: Decoder { instructionSet.decoder }

@@ -23,6 +23,8 @@ extension EncodingTable {
         Encoding(.dsb, .system, "11010101 00000011 0011mmmm 10011111"),
         Encoding(.dmb, .system, "11010101 00000011 0011mmmm 10111111"),
         Encoding(.isb, .system, "11010101 00000011 0011mmmm 11011111"),
+        Encoding(.sb, .system, "11010101 00000011 00110000 11111111", needs: .sb),
+        Encoding(.cfinv, .system, "11010101 00000000 01000000 00011111", needs: .flagM),
         Encoding(.msrImmediate, .system, "11010101 00000ooo 0100mmmm ooo11111"),
         Encoding(.sys, .system, "11010101 00001ooo nnnnmmmm ooottttt"),
         Encoding(.sysl, .system, "11010101 00101ooo nnnnmmmm ooottttt"),

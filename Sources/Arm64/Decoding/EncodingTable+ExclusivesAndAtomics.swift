@@ -1,4 +1,5 @@
-// Exclusives, ordered loads and stores, and the atomics of FEAT_LSE and FEAT_LRCPC: DDI 0487, C4.1.96.
+// Exclusives, ordered loads and stores, and the atomics of FEAT_LSE, FEAT_LRCPC and FEAT_LRCPC2: DDI 0487,
+// C4.1.96.
 
 extension EncodingTable {
     static let exclusivesAndAtomics: [Encoding] = [
@@ -26,5 +27,6 @@ extension EncodingTable {
         Encoding(.ldumin, .atomics, "zz111000 ar1sssss 011100nn nnnttttt", needs: .lse),
         Encoding(.swp, .atomics, "zz111000 ar1sssss 100000nn nnnttttt", needs: .lse),
         Encoding(.ldapr, .atomics, "zz111000 10111111 110000nn nnnttttt", needs: .lrcpc),
+        Encoding(.ldaprStlrUnscaled, .atomics, "zz011001 oo0iiiii iiii00nn nnnttttt", needs: .lrcpc2),
     ]
 }

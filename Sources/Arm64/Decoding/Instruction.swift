@@ -44,6 +44,9 @@ public enum Instruction: UInt16, Sendable, CaseIterable {
     case adcs
     case sbc
     case sbcs
+    case rmif
+    case setf8
+    case setf16
     case ccmnRegister
     case ccmnImmediate
     case ccmpRegister
@@ -97,6 +100,8 @@ public enum Instruction: UInt16, Sendable, CaseIterable {
     case dsb
     case dmb
     case isb
+    case sb
+    case cfinv
     case msrImmediate
     case sys
     case sysl
@@ -151,6 +156,7 @@ public enum Instruction: UInt16, Sendable, CaseIterable {
     case ldumin
     case swp
     case ldapr
+    case ldaprStlrUnscaled
 
     // MARK: Vector loads and stores
     case ldrLiteralSIMD

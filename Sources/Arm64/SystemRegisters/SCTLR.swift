@@ -29,10 +29,15 @@ public enum SCTLR {
     @inlinable public static var nTWE: UInt64 { 1 << 18 }
     /// What is writable is not executable.
     @inlinable public static var wxn: UInt64 { 1 << 19 }
+    /// Exceptions to EL1 and returns from it are error synchronization events. No error is ever pending here.
+    @inlinable public static var iesb: UInt64 { 1 << 21 }
     /// PSTATE.PAN stays as it is on an exception to EL1.
     @inlinable public static var span: UInt64 { 1 << 23 }
     /// EL0 may use the cache maintenance instructions by address.
     @inlinable public static var uci: UInt64 { 1 << 26 }
+
+    /// What PSTATE.SSBS becomes on an exception to EL1.
+    @inlinable public static var dssbs: UInt64 { 1 << 44 }
 
     /// Bits that read as one whatever is written: ITD, SED, EOS, TSCXT, EIS, nTLSMD, LSMAOE.
     static var res1: UInt64 {
@@ -44,6 +49,8 @@ public enum SCTLR {
     static let fields = [
         FeatureBits(m | a | c | sa | sa0 | uma | i | dze | uct | nTWI | nTWE | wxn | uci),
         FeatureBits(span, needs: .pan, onesWithout: true),
+        FeatureBits(iesb, needs: .iesb),
+        FeatureBits(dssbs, needs: .ssbs),
     ]
 
     /// What the writable fields are after reset: MMU and caches off, no traps, PAN left alone. The Arm ARM leaves most

@@ -20,6 +20,8 @@ extension SystemInstruction {
     @inlinable public static var atS1E1W: Self { Self(0, 7, 8, 1) }
     @inlinable public static var atS1E0R: Self { Self(0, 7, 8, 2) }
     @inlinable public static var atS1E0W: Self { Self(0, 7, 8, 3) }
+    @inlinable public static var atS1E1RP: Self { Self(0, 7, 9, 0) }
+    @inlinable public static var atS1E1WP: Self { Self(0, 7, 9, 1) }
     @inlinable public static var tlbiVMALLE1: Self { Self(0, 8, 7, 0) }
     @inlinable public static var tlbiVAE1: Self { Self(0, 8, 7, 1) }
     @inlinable public static var tlbiASIDE1: Self { Self(0, 8, 7, 2) }
@@ -69,6 +71,8 @@ extension SystemInstruction {
         .atS1E1W: "AT S1E1W",
         .atS1E0R: "AT S1E0R",
         .atS1E0W: "AT S1E0W",
+        .atS1E1RP: "AT S1E1RP",
+        .atS1E1WP: "AT S1E1WP",
         .tlbiVMALLE1: "TLBI VMALLE1",
         .tlbiVAE1: "TLBI VAE1",
         .tlbiASIDE1: "TLBI ASIDE1",
@@ -105,6 +109,8 @@ extension SystemInstruction {
     /// Shareable domain needs FEAT_TLBIOS too, which comes with FEAT_TLBIRANGE.
     static let features: [SystemInstruction: CPUFeature] = [
         .dcCVAP: .dpb,
+        .atS1E1RP: .pan2,
+        .atS1E1WP: .pan2,
         .tlbiVMALLE1OS: .tlbios,
         .tlbiVAE1OS: .tlbios,
         .tlbiASIDE1OS: .tlbios,

@@ -84,11 +84,13 @@ extension SystemRegister {
     @inlinable public static var afsr0EL1: Self { Self(3, 0, 5, 1, 0) }
     @inlinable public static var afsr1EL1: Self { Self(3, 0, 5, 1, 1) }
     @inlinable public static var esrEL1: Self { Self(3, 0, 5, 2, 0) }
+    @inlinable public static var erridrEL1: Self { Self(3, 0, 5, 3, 0) }
     @inlinable public static var farEL1: Self { Self(3, 0, 6, 0, 0) }
     @inlinable public static var vbarEL1: Self { Self(3, 0, 12, 0, 0) }
     @inlinable public static var rvbarEL1: Self { Self(3, 0, 12, 0, 1) }
     @inlinable public static var rmrEL1: Self { Self(3, 0, 12, 0, 2) }
     @inlinable public static var isrEL1: Self { Self(3, 0, 12, 1, 0) }
+    @inlinable public static var disrEL1: Self { Self(3, 0, 12, 1, 1) }
 }
 
 // Process state, floating point, thread identifiers and random numbers.
@@ -96,8 +98,10 @@ extension SystemRegister {
     @inlinable public static var spSel: Self { Self(3, 0, 4, 2, 0) }
     @inlinable public static var currentEL: Self { Self(3, 0, 4, 2, 2) }
     @inlinable public static var pan: Self { Self(3, 0, 4, 2, 3) }
+    @inlinable public static var uao: Self { Self(3, 0, 4, 2, 4) }
     @inlinable public static var nzcv: Self { Self(3, 3, 4, 2, 0) }
     @inlinable public static var daif: Self { Self(3, 3, 4, 2, 1) }
+    @inlinable public static var ssbs: Self { Self(3, 3, 4, 2, 6) }
     @inlinable public static var fpcr: Self { Self(3, 3, 4, 4, 0) }
     @inlinable public static var fpsr: Self { Self(3, 3, 4, 4, 1) }
     @inlinable public static var tpidrEL1: Self { Self(3, 0, 13, 0, 4) }
@@ -262,16 +266,20 @@ extension SystemRegister {
         .afsr0EL1: "AFSR0_EL1",
         .afsr1EL1: "AFSR1_EL1",
         .esrEL1: "ESR_EL1",
+        .erridrEL1: "ERRIDR_EL1",
         .farEL1: "FAR_EL1",
         .vbarEL1: "VBAR_EL1",
         .rvbarEL1: "RVBAR_EL1",
         .rmrEL1: "RMR_EL1",
         .isrEL1: "ISR_EL1",
+        .disrEL1: "DISR_EL1",
         .spSel: "SPSel",
         .currentEL: "CurrentEL",
         .pan: "PAN",
+        .uao: "UAO",
         .nzcv: "NZCV",
         .daif: "DAIF",
+        .ssbs: "SSBS",
         .fpcr: "FPCR",
         .fpsr: "FPSR",
         .tpidrEL1: "TPIDR_EL1",
@@ -355,6 +363,10 @@ extension SystemRegister {
     /// The feature that a register needs; those that are not listed are no feature's.
     static let features: [SystemRegister: CPUFeature] = [
         .pan: .pan,
+        .uao: .uao,
+        .ssbs: .ssbs2,
+        .erridrEL1: .ras,
+        .disrEL1: .ras,
         .fpcr: .fp,
         .fpsr: .fp,
         .rndr: .rng,

@@ -1,6 +1,6 @@
 // The fields of TCR_EL1 that the CPU models have.
 //
-// Follows DDI 0487, TCR_EL1. Not named: hierarchical permission disables, E0PD, TBID, 52-bit addresses and all else
+// Follows DDI 0487, TCR_EL1. Not named: TBID, 52-bit addresses and all else
 // that no model advertises, which is RES0; and the cacheability and shareability of walks, which change nothing here.
 
 /// Bits of TCR_EL1, Translation Control Register.
@@ -31,10 +31,22 @@ public enum TCR {
     /// Hardware manages dirty state, if HA is set too.
     @inlinable public static var hd: UInt64 { 1 << 40 }
 
+    /// Attributes of tables in the lower half do not restrict what is below them.
+    @inlinable public static var hpd0: UInt64 { 1 << 41 }
+    /// The same in the upper half.
+    @inlinable public static var hpd1: UInt64 { 1 << 42 }
+
+    /// Unprivileged accesses to the lower half find nothing.
+    @inlinable public static var e0pd0: UInt64 { 1 << 55 }
+    /// The same of the upper half.
+    @inlinable public static var e0pd1: UInt64 { 1 << 56 }
+
     /// All fields, with the features that they need. Bits 6 and 35 are RES0.
     static let fields = [
         FeatureBits((asidSize - 1) & ~(1 << 6 | 1 << 35) | tbi0 | tbi1),
         FeatureBits(asidSize, needs: .asid16),
         FeatureBits(ha | hd, needs: .hafdbs),
+        FeatureBits(hpd0 | hpd1, needs: .hpds),
+        FeatureBits(e0pd0 | e0pd1, needs: .e0pd),
     ]
 }

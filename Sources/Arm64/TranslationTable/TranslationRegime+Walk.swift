@@ -26,7 +26,8 @@ extension TranslationRegime {
         let half = half(of: address)
         guard isEnabled else { return identity(address, ignoresTopByte: half.ignoresTopByte) }
 
-        guard !half.isDisabled, half.inputSize >= Self.minimumInputSize, half.inputSize <= Self.maximumInputSize,
+        guard !half.isDisabled, !half.isDisabledForEL0 || access.isPrivileged,
+            half.inputSize >= Self.minimumInputSize, half.inputSize <= Self.maximumInputSize,
             Self.isCanonical(address, inputSize: half.inputSize, ignoresTopByte: half.ignoresTopByte)
         else { return .failure(TranslationFault(.translation, level: 0)) }
 
@@ -117,7 +118,7 @@ extension TranslationRegime {
     struct Leaf {
         @usableFromInline var descriptor: Descriptor
         @usableFromInline var descriptorAddress: UInt64
-        /// All table descriptors of the walk, ORed.
+        /// All table descriptors of the walk that restrict it, ORed.
         @usableFromInline var tables: UInt64
         @usableFromInline var level: UInt64
         /// Log2 of the bytes covered.
@@ -173,8 +174,8 @@ extension TranslationRegime {
             guard isTable else {
                 return .success(
                     Leaf(
-                        descriptor: descriptor, descriptorAddress: descriptorAddress, tables: tables, level: level,
-                        sizeShift: shift))
+                        descriptor: descriptor, descriptorAddress: descriptorAddress,
+                        tables: half.ignoresTableAttributes ? 0 : tables, level: level, sizeShift: shift))
             }
             table = output
             tables |= rawValue

@@ -2,7 +2,7 @@
 //
 // Responsible for: the controls, as an equatable value. The walk itself is in `TranslationRegime+Walk`. Follows
 // DDI 0487, section D8.2, with 48-bit virtual and up to 48-bit physical addresses, without FEAT_TTST (TxSZ is 16 to
-// 39), FEAT_HPDS, FEAT_E0PD, FEAT_LPA2 and stage 2.
+// 39), FEAT_LPA2 and stage 2.
 
 /// The registers that decide a translation at EL1 and EL0.
 public struct TranslationRegime: Equatable, Sendable {
@@ -75,16 +75,23 @@ public struct TranslationRegime: Equatable, Sendable {
         public var ignoresTopByte: Bool
         /// EPDx: every walk faults.
         public var isDisabled: Bool
+        /// HPDx: what table descriptors say of what is below them does not count.
+        public var ignoresTableAttributes: Bool
+        /// E0PDx: unprivileged accesses fault without a walk.
+        public var isDisabledForEL0: Bool
 
         @inlinable
         public init(
-            ttbr: UInt64, granuleShift: UInt64, inputSize: UInt64, ignoresTopByte: Bool, isDisabled: Bool
+            ttbr: UInt64, granuleShift: UInt64, inputSize: UInt64, ignoresTopByte: Bool, isDisabled: Bool,
+            ignoresTableAttributes: Bool, isDisabledForEL0: Bool
         ) {
             self.ttbr = ttbr
             self.granuleShift = granuleShift
             self.inputSize = inputSize
             self.ignoresTopByte = ignoresTopByte
             self.isDisabled = isDisabled
+            self.ignoresTableAttributes = ignoresTableAttributes
+            self.isDisabledForEL0 = isDisabledForEL0
         }
 
         /// Address bits that one level resolves: a table fills a granule with 8-byte descriptors.
@@ -109,7 +116,8 @@ public struct TranslationRegime: Equatable, Sendable {
             }
         return Half(
             ttbr: ttbr0, granuleShift: granuleShift, inputSize: 64 &- tcr & TCR.sizeMask,
-            ignoresTopByte: tcr & TCR.tbi0 != 0, isDisabled: tcr & TCR.epd0 != 0)
+            ignoresTopByte: tcr & TCR.tbi0 != 0, isDisabled: tcr & TCR.epd0 != 0,
+            ignoresTableAttributes: tcr & TCR.hpd0 != 0, isDisabledForEL0: tcr & TCR.e0pd0 != 0)
     }
 
     /// What TTBR1_EL1 translates. A reserved TG1 counts as 4 KiB.
@@ -123,6 +131,7 @@ public struct TranslationRegime: Equatable, Sendable {
             }
         return Half(
             ttbr: ttbr1, granuleShift: granuleShift, inputSize: 64 &- tcr >> TCR.t1szShift & TCR.sizeMask,
-            ignoresTopByte: tcr & TCR.tbi1 != 0, isDisabled: tcr & TCR.epd1 != 0)
+            ignoresTopByte: tcr & TCR.tbi1 != 0, isDisabled: tcr & TCR.epd1 != 0,
+            ignoresTableAttributes: tcr & TCR.hpd1 != 0, isDisabledForEL0: tcr & TCR.e0pd1 != 0)
     }
 }

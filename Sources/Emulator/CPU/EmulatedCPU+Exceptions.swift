@@ -26,6 +26,7 @@ extension EmulatedCPU {
             state.nzcv = UInt32(truncatingIfNeeded: newValue.rawValue & PSTATE.nzcv)
             state.system.pointee.pstate = newValue.rawValue & ~PSTATE.nzcv
             switchStackPointer(from: old, to: newValue.rawValue)
+            if (old | newValue.rawValue) & PSTATE.uao != 0 { selectUserTable() }
         }
     }
 
@@ -67,7 +68,8 @@ extension EmulatedCPU {
             case .el1t: Vector.currentWithSP0
             default: Vector.lowerAArch64
             }
-        pstate = old.takingException(span: state.system.pointee.sctlrEL1 & SCTLR.span != 0)
+        let sctlr = state.system.pointee.sctlrEL1
+        pstate = old.takingException(span: sctlr & SCTLR.span != 0, ssbs: sctlr & SCTLR.dssbs != 0)
         state.pc = state.system.pointee.vbarEL1 &+ group &+ kind
     }
 

@@ -23,6 +23,11 @@ extension EmulatedCPU {
         return pstate & PSTATE.pan != 0 ? .el1 : .el1WithoutPAN
     }
 
+    /// What LDTR and STTR are checked as now: EL0's accesses, unless PSTATE.UAO is set.
+    var unprivilegedPrivilege: AccessPrivilege {
+        state.system.pointee.pstate & PSTATE.uao == 0 ? .el0 : accessPrivilege
+    }
+
     var isEL0: Bool { state.system.pointee.pstate & PSTATE.modeMask == PSTATE.Mode.el0t.rawValue }
 
     /// Records a data abort and returns nil, for the caller to return.

@@ -59,12 +59,13 @@ extension CPUFields {
         try DeviceStateError.check(isState, "pstate")
         try DeviceStateError.check(fpcr & ~FloatingPointRegister.fpcrWritable == 0, "fpcr")
         try DeviceStateError.check(fpsr & ~FloatingPointRegister.fpsrWritable == 0, "fpsr")
-        for kept in KeptRegister.all {
+        let registers = KeptRegister.all(of: model)
+        for kept in registers {
             let name = kept.register.name
             let canHold = system[name].map { kept.canHold($0, on: model) } ?? false
             try DeviceStateError.check(canHold, "system." + name)
         }
-        try DeviceStateError.check(system.count == KeptRegister.all.count, "system")
+        try DeviceStateError.check(system.count == registers.count, "system")
         guard let monitor else { return }
         let isAccess = [1, 2, 4, 8, 16].contains(monitor.byteCount) && monitor.address % max(1, monitor.byteCount) == 0
         let isThere = isAccess && memory.pointer(at: monitor.address, count: monitor.byteCount) != nil
@@ -90,7 +91,9 @@ extension EmulatedCPU: StatefulDevice {
                 pstate: pstate.rawValue, v: vectors.flatMap { [$0.x, $0.y] }, fpcr: UInt64(state.fpcr),
                 fpsr: UInt64(state.fpsr),
                 system: Dictionary(
-                    uniqueKeysWithValues: KeptRegister.all.map { ($0.register.name, state.word($0.offset)) }),
+                    uniqueKeysWithValues: KeptRegister.all(of: configuration.model).map {
+                        ($0.register.name, state.word($0.offset))
+                    }),
                 monitor: savedMonitor, event: eventRegister.load(ordering: .sequentiallyConsistent),
                 waitsForEvent: waitsForEvent.load(ordering: .sequentiallyConsistent), eventStreamSeen: eventStreamSeen))
     }
@@ -107,7 +110,9 @@ extension EmulatedCPU: StatefulDevice {
         state.fpcr = UInt32(truncatingIfNeeded: fields.fpcr)
         state.fpsr = UInt32(truncatingIfNeeded: fields.fpsr)
         state.system.pointee = SystemState()
-        for kept in KeptRegister.all { state.setWord(kept.offset, fields.system[kept.register.name] ?? 0) }
+        for kept in KeptRegister.all(of: configuration.model) {
+            state.setWord(kept.offset, fields.system[kept.register.name] ?? 0)
+        }
         state.system.pointee.pstate = fields.pstate & ~PSTATE.nzcv
         state.system.pointee.spEL0 = fields.sp[0]
         state.system.pointee.spEL1 = fields.sp[1]

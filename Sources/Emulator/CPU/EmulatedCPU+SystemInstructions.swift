@@ -18,6 +18,8 @@ extension EmulatedCPU {
             return nil
         case .atS1E1R: translateAddress(operand, .read, privileged: true)
         case .atS1E1W: translateAddress(operand, .write, privileged: true)
+        case .atS1E1RP: translateAddress(operand, .read, privileged: true, pan: pstate.contains(PSTATE.pan))
+        case .atS1E1WP: translateAddress(operand, .write, privileged: true, pan: pstate.contains(PSTATE.pan))
         case .atS1E0R: translateAddress(operand, .read, privileged: false)
         case .atS1E0W: translateAddress(operand, .write, privileged: false)
         default:
@@ -53,11 +55,15 @@ extension EmulatedCPU {
     }
 
     /// AT: the result goes to PAR_EL1, never to an exception.
-    private func translateAddress(_ address: UInt64, _ kind: TranslationAccess.Kind, privileged: Bool) {
+    ///
+    /// - Parameter pan: PSTATE.PAN, where it counts.
+    private func translateAddress(
+        _ address: UInt64, _ kind: TranslationAccess.Kind, privileged: Bool, pan: Bool = false
+    ) {
         var walkMemory = WalkMemory(memory: memory)
         let access = TranslationAccess(kind, privileged: privileged, setsDirtyState: false)
         state.system.pointee.parEL1 = PAR.value(
-            for: regime.translate(withoutTag(address), for: access, pan: false, memory: &walkMemory))
+            for: regime.translate(withoutTag(address), for: access, pan: pan, memory: &walkMemory))
     }
 
     /// DC ZVA: clears the 64-byte line at `address`; nil if it went well.

@@ -91,6 +91,11 @@ extension EmulatedCPU {
         case .currentEL: return isEL0 ? nil : 1 << 2
         case .spSel: return system.pointee.pstate & 1
         case .pan: return system.pointee.pstate & PSTATE.pan
+        case .uao: return system.pointee.pstate & PSTATE.uao
+        case .ssbs: return system.pointee.pstate & PSTATE.ssbs
+        case .disrEL1: return system.pointee.disrEL1
+        // There are no error records.
+        case .erridrEL1: return 0
         case .nzcv: return UInt64(state.nzcv)
         case .daif: return system.pointee.pstate & PSTATE.daif
         case .rndr, .rndrrs:
@@ -182,6 +187,9 @@ extension EmulatedCPU {
         case .fpcr: state.fpcr = UInt32(truncatingIfNeeded: value & FloatingPointRegister.fpcrWritable)
         case .fpsr: state.fpsr = UInt32(truncatingIfNeeded: value & FloatingPointRegister.fpsrWritable)
         case .pan: writePAN(value & PSTATE.pan != 0)
+        case .uao: writeUAO(value & PSTATE.uao != 0)
+        case .ssbs: system.pointee.pstate = system.pointee.pstate & ~PSTATE.ssbs | value & PSTATE.ssbs
+        case .disrEL1: system.pointee.disrEL1 = value & KeptBits.disr
         case .spSel: writeSPSel(value & 1 != 0)
         default: return setTimerRegister(register, to: value) || setOtherRegister(register, to: value)
         }
@@ -229,6 +237,16 @@ extension EmulatedCPU {
         } else {
             state.system.pointee.pstate &= ~PSTATE.pan
         }
+        if state.system.pointee.pstate & PSTATE.uao != 0 { selectUserTable() }
+    }
+
+    func writeUAO(_ value: Bool) {
+        if value {
+            state.system.pointee.pstate |= PSTATE.uao
+        } else {
+            state.system.pointee.pstate &= ~PSTATE.uao
+        }
+        selectUserTable()
     }
 
     func writeSPSel(_ value: Bool) {

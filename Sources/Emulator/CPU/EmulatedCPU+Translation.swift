@@ -49,16 +49,19 @@ extension EmulatedCPU {
             context.asid = asid
         }
         context.lastUse = contextUses
-        state.setUserTable(context.table(.el0))
+        selectUserTable()
         state.setWord(CPUState.Offset.jumpCache, UInt64(UInt(bitPattern: context.jumpCache)))
         state.setWord(CPUState.Offset.instructionPages, UInt64(UInt(bitPattern: context.instructionPages)))
     }
+
+    /// Makes the table of LDTR and STTR the one that PSTATE asks for.
+    func selectUserTable() { state.setUserTable(context.table(unprivilegedPrivilege)) }
 
     /// Makes room in the software TLB. Between blocks: each sets the table that it uses.
     func growTables() {
         context.grow()
         recentPages.forget()
-        state.setUserTable(context.table(.el0))
+        selectUserTable()
     }
 
     func invalidateAllTranslations() {

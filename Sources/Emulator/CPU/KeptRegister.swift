@@ -12,6 +12,8 @@ enum KeptBits {
     static let word: UInt64 = 0xFFFF_FFFF
     /// VBAR_EL1: the vectors are aligned to 2 KiB.
     static let vbar: UInt64 = ~0x7FF
+    /// DISR_EL1: A, IDS and ISS.
+    static let disr: UInt64 = 0x81FF_FFFF
     /// OSLAR_EL1.OSLK and OSDLR_EL1.DLK.
     static let lock: UInt64 = 1
 }
@@ -73,5 +75,9 @@ struct KeptRegister: Sendable {
         KeptRegister(.mdscrEL1, \.mdscrEL1, .bits(KeptBits.word)),
         KeptRegister(.oslarEL1, \.osLock, .bits(KeptBits.lock)),
         KeptRegister(.osdlrEL1, \.osdlrEL1, .bits(KeptBits.lock)),
+        KeptRegister(.disrEL1, \.disrEL1, .bits(KeptBits.disr)),
     ]
+
+    /// Those that a CPU of `model` has.
+    static func all(of model: CPUModel) -> [KeptRegister] { all.filter { !model.lacks($0.register) } }
 }

@@ -8,7 +8,8 @@ import Arm64
 /// The system part of a CPU's state block, at `CPUState.Offset.system`.
 @frozen
 public struct SystemState {
-    /// PSTATE but for NZCV, which is in `CPUState.nzcv`: DAIF, PAN, IL, SS and M, where SPSR has them.
+    /// PSTATE but for NZCV, which is in `CPUState.nzcv`: DAIF, PAN, UAO, SSBS, IL, SS and M, where SPSR has
+    /// them.
     public var pstate: UInt64 = PSTATE.reset.rawValue
     /// SP_EL0 and SP_EL1 while they are not in use; the one in use is x[31].
     public var spEL0: UInt64 = 0
@@ -47,6 +48,7 @@ public struct SystemState {
     public var exclusiveSize: UInt64 = 0
     public var exclusiveLow: UInt64 = 0
     public var exclusiveHigh: UInt64 = 0
+    public var disrEL1: UInt64 = 0
 
     public init() {}
 }

@@ -126,9 +126,9 @@ extension EmulatedCPU {
         let size = 1 << Int(sizeLog2)
         let opc = op.sub >> 2
         if opc == 0 {
-            return storeSlow(address, size: size, value: state.x[Int(op.d)], privilege: .el0)
+            return storeSlow(address, size: size, value: state.x[Int(op.d)], privilege: unprivilegedPrivilege)
         }
-        guard let value = loadSlow(address, size: size, privilege: .el0) else { return false }
+        guard let value = loadSlow(address, size: size, privilege: unprivilegedPrivilege) else { return false }
         let extended: UInt64
         if opc == 1 {
             extended = value

@@ -32,6 +32,12 @@ extension Lowering {
         case .sbcs: return emit(.sbcs64, .sbcs32)
         case .ccmpRegister, .ccmnRegister, .ccmpImmediate, .ccmnImmediate:
             return conditionalCompare(word, as: instruction, into: &context)
+        case .rmif:
+            rotateIntoFlags(word, into: &context)
+            return true
+        case .setf8, .setf16:
+            evaluateIntoFlags(word, bitCount: instruction == .setf8 ? 8 : 16, into: &context)
+            return true
         case .csel: return emit(.csel64, .csel32, sub: condition)
         case .csinc: return emit(.csinc64, .csinc32, sub: condition)
         case .csinv: return emit(.csinv64, .csinv32, sub: condition)

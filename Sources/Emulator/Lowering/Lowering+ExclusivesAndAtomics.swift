@@ -24,6 +24,8 @@ extension Lowering {
         switch instruction {
         case .ldar, .ldlar, .ldapr:
             return emit(.loadAcquire, d: loaded, size: size)
+        case .ldaprStlrUnscaled:
+            return orderedUnscaled(word, into: &context)
         case .stlr, .stllr:
             return emit(.storeRelease, d: stored, size: size)
         case .ldxr, .ldaxr:
@@ -53,5 +55,27 @@ extension Lowering {
         case .ldumin: return emit(.unsignedMinimum, d: loaded, m: s, size: size)
         default: return false
         }
+    }
+
+    /// LDAPUR, LDAPURS and STLUR of all sizes.
+    private static func orderedUnscaled(_ word: UInt32, into context: inout LoweringContext) -> Bool {
+        let size = word.bits(31, 30)
+        let opc = word.bits(23, 22)
+        // LDAPURSW has no form for W registers, and doublewords have no sign to extend.
+        guard opc < 2 || size < (opc == 2 ? 3 : 2) else { return false }
+        let address = CPUState.Register.temporary0
+        let d = opc == 0 ? context.source(word.rd) : context.destination(word.rd)
+        context.emit(
+            Operation(
+                .addImmediate64, d: address, n: word.rn, immediate: UInt64(bitPattern: word.signedBits(20, 12))))
+        let code: AtomicOpcode = opc == 0 ? .storeRelease : .loadAcquire
+        context.emit(
+            Operation(.atomic, sub: code.rawValue, d: d, n: address, shape: VectorShape(size: size, q: false)))
+        if opc >= 2 {
+            let unused = 64 - UInt8(8) << UInt8(size)
+            context.emit(
+                Operation(opc == 2 ? .extractSigned64 : .extractSigned32, sub: unused, d: d, n: d, a: unused))
+        }
+        return true
     }
 }

@@ -36,6 +36,12 @@ extension Lowering {
         case .isb:
             synchronize(into: &context)
             return true
+        case .sb:
+            // Nothing is speculated.
+            return true
+        case .cfinv:
+            invertCarry(into: &context)
+            return true
         case .msrImmediate:
             return writePSTATE(word, into: &context)
         case .sys:
@@ -99,6 +105,11 @@ extension Lowering {
             return true
         case 0b000_100 where !context.isEL0 && !context.model.lacks(.pan):
             context.emit(Operation(.writePAN, sub: value & 1))
+        case 0b000_011 where !context.isEL0 && !context.model.lacks(.uao):
+            writeField(.uao, value & 1 != 0 ? PSTATE.uao : 0, into: &context)
+        case 0b011_001 where !context.model.lacks(.ssbs):
+            writeField(.ssbs, value & 1 != 0 ? PSTATE.ssbs : 0, into: &context)
+            return true
         case 0b000_101 where !context.isEL0:
             context.emit(Operation(.writeSPSel, sub: value & 1))
         default:
@@ -106,6 +117,13 @@ extension Lowering {
         }
         synchronize(into: &context)
         return true
+    }
+
+    /// What MSR (register) of a field of PSTATE would do, with a constant.
+    private static func writeField(_ field: SystemRegister, _ value: UInt64, into context: inout LoweringContext) {
+        let temporary = CPUState.Register.temporary0
+        context.emit(Operation(.moveImmediate, d: temporary, immediate: value))
+        context.emit(Operation(.writeSystemRegister, n: temporary, a: 31, immediate: UInt64(field.rawValue)))
     }
 
     private static func systemInstruction(_ word: UInt32, into context: inout LoweringContext) -> Bool {
@@ -203,7 +221,7 @@ extension Lowering {
         if register == .fpcr || register == .fpsr { context.checkFloatingPoint() }
         context.emit(Operation(.writeSystemRegister, n: n, a: word.rd, immediate: UInt64(register.rawValue)))
         switch register {
-        case .nzcv, .fpcr, .fpsr, .esrEL1, .parEL1, .spsrEL1: break
+        case .nzcv, .fpcr, .fpsr, .esrEL1, .parEL1, .spsrEL1, .ssbs, .disrEL1: break
         default: synchronize(into: &context)
         }
         return true

@@ -42,7 +42,7 @@ extension EmulatedCPU {
         let page = address & TLBGeometry.pageMask
         guard (address &+ size &- 1) & TLBGeometry.pageMask == page else { return false }
         guard kind & TranslatorFill.isAligned == 0 || address & (size - 1) == 0 else { return false }
-        let privilege = kind & TranslatorFill.isUnprivileged != 0 ? AccessPrivilege.el0 : privilege
+        let privilege = kind & TranslatorFill.isUnprivileged != 0 ? unprivilegedPrivilege : privilege
         guard locate(address, isWrite: isWrite, privilege: privilege) != nil else { return false }
         let entry = context.entry(privilege, address)
         return (isWrite ? entry.writeTag : entry.readTag) == page

@@ -27,8 +27,8 @@ struct StateTests {
     ]
 
     /// Those of `candidates` that `access` can be made to at EL1.
-    private func accessible(_ access: (SystemRegister) -> A64) throws -> [SystemRegister] {
-        let machine = try SystemMachine()
+    private func accessible(_ access: (SystemRegister) -> A64, on model: CPUModel) throws -> [SystemRegister] {
+        let machine = try SystemMachine(model: model)
         return try Self.candidates.filter {
             try machine.reset()
             return try machine.run([access($0), .hvc(1)], [.x0: 0]) == .call(1)
@@ -63,13 +63,16 @@ struct StateTests {
         return registers.indices.map { machine.word(at: Layout.data + UInt64($0) * 8) }
     }
 
-    @Test("Every register that can be written has its value in the CPU that takes the state over", arguments: 1...3)
-    func everyRegister(seed: UInt64) throws {
-        let writable = try accessible(msr)
-        let readable = try accessible(mrs).filter { !Self.changing.contains($0) }
+    @Test(
+        "Every register that can be written has its value in the CPU that takes the state over", arguments: 1...3,
+        CPUModel.all.map(\.name))
+    func everyRegister(seed: UInt64, name: String) throws {
+        let model = try #require(CPUModel.named(name))
+        let writable = try accessible(msr, on: model)
+        let readable = try accessible(mrs, on: model).filter { !Self.changing.contains($0) }
         #expect(writable.count > 60)
         var random = SeededGenerator(seed: seed)
-        let machine = try SystemMachine()
+        let machine = try SystemMachine(model: model)
         let fresh = try read(readable, on: machine)
         for register in writable {
             machine.cpu.setRegister(0, harmless(random.next(), for: register))
@@ -81,7 +84,7 @@ struct StateTests {
         let changed = zip(fresh, expected).filter { $0 != $1 }.count
         #expect(changed > 20)
 
-        let other = try SystemMachine()
+        let other = try SystemMachine(model: model)
         other.clock.skip(to: machine.clock.counter)
         try other.cpu.restore(state)
         #expect(try other.cpu.save() == state)
@@ -102,6 +105,14 @@ struct StateTests {
             .map { CPUState.Offset.system + 8 * $0.offset }
         #expect(KeptRegister.all.map(\.offset).sorted() == offsets)
         #expect(Set(KeptRegister.all.map(\.register.name)).count == offsets.count)
+    }
+
+    @Test("The state of a CPU has no register that its model lacks")
+    func lackingRegisters() throws {
+        #expect(KeptRegister.all(of: .dormouse1).map(\.register).contains(.disrEL1) == false)
+        #expect(KeptRegister.all(of: .dormouse2).count == KeptRegister.all.count)
+        let state = try SystemMachine(model: .dormouse2).cpu.save()
+        #expect(throws: DeviceStateError.self) { try SystemMachine().cpu.restore(state) }
     }
 
     // MARK: The rest

@@ -27,6 +27,8 @@ enum OperationSamples {
         0x2A02_03E1, 0x9340_7C41, 0x9B03_7C41, 0x1B03_7C41,
         // ldrb w1, [x2, x3]; ldr w1, [x2, x3, lsl #2]; ldr x1, [x2, x3, lsl #3]
         0x3863_6841, 0xB863_7841, 0xF863_7841,
+        // ld2 {v0.8b, v1.8b}, [x2]
+        0x0C40_8040,
     ]
 
     /// The operations of some words of every row, and those that end a block without an instruction.

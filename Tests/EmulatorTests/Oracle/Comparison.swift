@@ -16,7 +16,7 @@ struct Mismatch: CustomStringConvertible {
 
     /// The row of the last instruction: of a shortened case, the one to look at first.
     var culprit: String {
-        failing.words.last.flatMap { CPUModel.dormouse1.decoder.decode($0) }.map { "\($0)" } ?? "nothing"
+        failing.words.last.flatMap { CPUModel.everything.decoder.decode($0) }.map { "\($0)" } ?? "nothing"
     }
 
     /// One line for each register, flag, byte of memory or cause that differs.
@@ -87,7 +87,7 @@ enum Comparison {
     static func listing(of one: OracleCase) -> [String] {
         let drawn = Set(one.drawn.map(\.index))
         return one.words.enumerated().map { index, word in
-            let name = CPUModel.dormouse1.decoder.decode(word).map { "\($0)" } ?? "not in the table"
+            let name = CPUModel.everything.decoder.decode(word).map { "\($0)" } ?? "not in the table"
             let mark = drawn.contains(index) ? "*" : " "
             return "\(mark) \(hex(one.start + UInt64(index * 4))): \(hex(word))  \(name)"
         }

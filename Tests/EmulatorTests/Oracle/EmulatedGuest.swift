@@ -69,6 +69,7 @@ final class EmulatedGuest: CaseRunner {
     private var machine: EmulatedVM
     var cpu: EmulatedCPU { machine.cpus[0] }
     private(set) var memory: GuestMemory
+    private let model: CPUModel
     private let codeCacheByteCount: Int
     private let isRepeatable: Bool
     /// By CPUs that it was moved from, in instructions.
@@ -79,14 +80,19 @@ final class EmulatedGuest: CaseRunner {
     var betweenRuns: (() -> Int)?
 
     /// - Parameters:
+    ///   - model: of the CPU; what the oracle has too, unless it is another one.
     ///   - isRepeatable: whether engines are to do the same at the same instruction.
     ///   - codeIsWritable: whether EL0 may write the pages of cases, as user programs do (`UserProgramRun`).
-    init(engine: Engine, codeCacheByteCount: Int, isRepeatable: Bool = false, codeIsWritable: Bool = false) throws {
+    init(
+        engine: Engine, model: CPUModel = .oracle, codeCacheByteCount: Int, isRepeatable: Bool = false,
+        codeIsWritable: Bool = false
+    ) throws {
+        self.model = model
         memory = try GuestMemory(base: Layout.ram, byteCount: Layout.ramByteCount)
         self.codeCacheByteCount = codeCacheByteCount
         self.isRepeatable = isRepeatable
         machine = try Self.makeMachine(
-            memory, engine: engine, codeCacheByteCount: codeCacheByteCount, isRepeatable: isRepeatable)
+            memory, model: model, engine: engine, codeCacheByteCount: codeCacheByteCount, isRepeatable: isRepeatable)
         let supervisor = try Data(
             contentsOf: URL(fileURLWithPath: OraclePrograms.directory.get() + "/supervisor.bin"))
         memory.write(supervisor, at: Layout.supervisor)
@@ -96,10 +102,10 @@ final class EmulatedGuest: CaseRunner {
     }
 
     private static func makeMachine(
-        _ memory: GuestMemory, engine: Engine, codeCacheByteCount: Int, isRepeatable: Bool
+        _ memory: GuestMemory, model: CPUModel, engine: Engine, codeCacheByteCount: Int, isRepeatable: Bool
     ) throws -> EmulatedVM {
         var configuration = BackendConfiguration(
-            cpuCount: 1, model: .dormouse1, memory: memory, bus: PhysicalBus(regions: []), clock: InstructionClock(),
+            cpuCount: 1, model: model, memory: memory, bus: PhysicalBus(regions: []), clock: InstructionClock(),
             entropy: NoEntropy(), interruptController: nil,
             timerLines: { _ in TimerLines(virtualTimer: .unconnected, physicalTimer: .unconnected) })
         configuration.isRepeatable = isRepeatable
@@ -113,7 +119,7 @@ final class EmulatedGuest: CaseRunner {
         other.write(memory.read(at: Layout.ram, count: Int(Layout.ramByteCount)) ?? [], at: Layout.ram)
         executedBefore += cpu.instructionCount
         machine = try Self.makeMachine(
-            other, engine: engine, codeCacheByteCount: codeCacheByteCount, isRepeatable: isRepeatable)
+            other, model: model, engine: engine, codeCacheByteCount: codeCacheByteCount, isRepeatable: isRepeatable)
         memory = other
         try cpu.restore(state)
     }

@@ -65,7 +65,7 @@ extension Exclusion {
     static let restrictions = [
         "DC and IC by address are aimed at writable memory: qemu-aarch64's maintenance does not look at the address, and "
             + "for DC ZVA that faults it reports the PC of the start of its translation block",
-        "LDAR, STLR, LDLAR, STLLR and LDAPR are aimed at aligned addresses: qemu-aarch64 7.2 does not check them",
+        "LDAR, STLR, LDLAR, STLLR, LDAPR, LDAPUR and STLUR are aimed at aligned addresses: qemu-aarch64 7.2 does not check them",
         "a store exclusive without a load exclusive is aimed at writable memory: whether one that is to fail anyway "
             + "checks its address is IMPLEMENTATION DEFINED (DDI 0487, B2.9)",
         "no access comes between a load and a store exclusive, which are of one address and size: all else may fail freely",
@@ -95,7 +95,8 @@ extension Exclusion {
             "11010101 00000011 00100000 01111111", .notRun, "WFI: qemu-aarch64 has nothing to wait for, and stops"),
         Exclusion("11010101 00000ooo 0100mmmm ooo11111", .onlyFaults, "MSR (immediate): no field is EL0's to set"),
         Exclusion(
-            "11010101 00000011 0100mmmm 00111111", .notRun, "MSR SSBS, #imm: FEAT_SSBS is the oracle's, not ours"),
+            "11010101 00000011 0100mmmm 00111111", .notRun,
+            "MSR SSBS, #imm: no part of a case, so that it would last from one to the next"),
         Exclusion("11010101 00101ooo nnnnmmmm ooottttt", .onlyFaults, "SYSL: EL0 has none"),
         Exclusion(
             "11010101 00111000 0000mmmm ooottttt", .notRun,
@@ -107,7 +108,8 @@ extension Exclusion {
             "11010101 00111011 00100100 ooottttt", .notRun, "RNDR, RNDRRS: random by purpose"),
         Exclusion("11010101 00q11011 1110mmmm ooottttt", .notRun, "generic timer: its values are the time"),
         Exclusion(
-            "11010101 00q11011 01000010 110ttttt", .notRun, "SSBS: FEAT_SSBS is the oracle's, not ours"),
+            "11010101 00q11011 01000010 110ttttt", .notRun,
+            "SSBS: no part of a case, so that it would last from one to the next"),
         Exclusion(
             "11010101 00q11ooo 1001mmmm ooottttt", .notRun,
             "performance monitors: access at EL0 is up to Linux, and the values are counts"),

@@ -17,7 +17,7 @@ struct InstructionGenerator: Sendable {
 
     /// - Parameter isUndefined: whether ours takes `word`, which is of the table, for unallocated. Such a word is only
     ///   ever the last of its sequence: it is there to be compared, not to cut most sequences short.
-    init(table: [Encoding] = EncodingTable.all, isUndefined: @escaping @Sendable (UInt32) -> Bool = { _ in false }) {
+    init(table: [Encoding] = CPUModel.oracle.rows, isUndefined: @escaping @Sendable (UInt32) -> Bool = { _ in false }) {
         self.table = table
         self.isUndefined = isUndefined
         decoder = Decoder(table: table)

@@ -44,6 +44,11 @@ struct MemoryOperand: Equatable {
             // Load register (literal): opc says the size.
             let byteCount: UInt64 = vector ? 4 << UInt64(size) : (size == 0b01 ? 8 : 4)
             self.init(base: 31, offset: .literal, byteCount: byteCount)
+        case (1, true) where !vector:
+            // LDAPUR, STLUR.
+            self.init(base: word.rn, offset: .immediate(word.signedBits(20, 12)), byteCount: 1 << UInt64(size))
+            alignment = byteCount
+            isOnlyOrdered = true
         case (2, _):
             let scale = vector ? size + 2 : (size >= 0b10 ? 3 : 2)
             let mode = word.bits(24, 23)

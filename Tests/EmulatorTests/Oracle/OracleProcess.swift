@@ -37,7 +37,7 @@ final class OracleProcess: CaseRunner {
     private let process: QemuProcess
     private var cases: [OracleCase] = []
 
-    init() throws { process = try QemuProcess(running: "runner") }
+    init(cpu: String = QemuProcess.cpuModel) throws { process = try QemuProcess(running: "runner", cpu: cpu) }
 
     func start(_ cases: [OracleCase]) throws {
         self.cases = cases

@@ -45,9 +45,12 @@ struct OracleSettings {
     var undefinedWordCount: Int { isNightly ? 2_000_000 : 100_000 }
 
     /// Whether ours takes `word` for undefined at EL0.
-    static func isUndefined(_ word: UInt32) -> Bool {
-        guard let instruction = CPUModel.dormouse1.decoder.decode(word) else { return true }
-        var context = LoweringContext(for: .dormouse1)
+    static func isUndefined(_ word: UInt32) -> Bool { isUndefined(word, on: .oracle) }
+
+    /// The same of a CPU of `model`.
+    static func isUndefined(_ word: UInt32, on model: CPUModel) -> Bool {
+        guard let instruction = model.decoder.decode(word) else { return true }
+        var context = LoweringContext(for: model)
         context.begin(isEL0: true, stackIsMisaligned: false)
         return !Lowering.lower(word, as: instruction, into: &context)
     }

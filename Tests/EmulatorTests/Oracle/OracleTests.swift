@@ -36,4 +36,28 @@ struct OracleTests {
         let missing = coverage.missing
         #expect(missing.isEmpty, "never executed without a fault:\n\(missing.joined(separator: "\n"))")
     }
+
+    @Test(
+        """
+        So do those of rows that only a later CPU has, under qemu-aarch64's latest, interpreted and translated
+        """)
+    func laterRows() throws {
+        let settings = OracleSettings()
+        let rows = EncodingTable.all.filter { row in row.feature.map { !CPUModel.oracle.features.contains($0) } ?? false
+        }
+        #expect(Set(rows.map(\.instruction)) == [.cfinv, .rmif, .setf8, .setf16, .sb, .ldaprStlrUnscaled])
+        let generator = InstructionGenerator(table: rows) { OracleSettings.isUndefined($0, on: .everything) }
+        let run = OracleRun(generator: generator, seed: settings.seed)
+        let subjects = try TestEngine.both.map { engine in
+            Subject(
+                name: engine.rawValue,
+                runner: try EmulatedGuest(engine: engine, model: .everything, codeCacheByteCount: 64 << 20))
+        }
+        let (coverage, mismatches) = try run.compare(
+            oracle: try OracleProcess(cpu: QemuProcess.latestCPUModel), subjects: subjects,
+            instructionCount: settings.instructionCount / 20)
+        print("DORMOUSE_SEED=\(settings.seed): \(coverage.instructionCount) instructions of later rows")
+        for mismatch in mismatches { Issue.record("\(mismatch)") }
+        #expect(coverage.missing.isEmpty, "\(coverage.missing)")
+    }
 }

@@ -9,8 +9,11 @@ final class QemuProcess {
     static let patience = 120
 
     /// The model whose features are closest to ours: Armv8.2 with LSE, RDM, DotProd, LRCPC and DC CVAP, but without
-    /// PAuth, SVE and the later extensions that `max` has. It has FP16, which we lack, and lacks RNDR.
+    /// PAuth, SVE and the later extensions that `max` has. What it lacks, `CPUModel.oracle` lacks; it has
+    /// FP16, which we lack.
     static let cpuModel = "neoverse-n1"
+    /// One that has everything that qemu 7.2 knows, but for what is of no use here.
+    static let latestCPUModel = "max,sve=off,sme=off,pauth=off"
 
     /// The emulator, or nil if it is not installed.
     static let executable: String? = {
@@ -25,12 +28,14 @@ final class QemuProcess {
     private let output = Pipe()
 
     /// Starts it, with what it expects first: the contents of the read-only page.
-    init(running program: String) throws {
+    ///
+    /// - Parameter cpu: its CPU model.
+    init(running program: String, cpu: String = QemuProcess.cpuModel) throws {
         guard let executable = Self.executable else { throw OracleError.stopped("it is not installed") }
         // A runner that ends early must not end the test process by SIGPIPE.
         signal(SIGPIPE, SIG_IGN)
         process.executableURL = URL(fileURLWithPath: executable)
-        process.arguments = ["-cpu", Self.cpuModel, try OraclePrograms.directory.get() + "/\(program)"]
+        process.arguments = ["-cpu", cpu, try OraclePrograms.directory.get() + "/\(program)"]
         process.standardInput = input
         process.standardOutput = output
         // A batch in one piece where that is allowed: both sides then wait less for each other.

@@ -51,7 +51,7 @@ struct ProgramBuilder {
 
         init() {
             let eret: UInt32 = 0xD69F_03E0
-            let table = EncodingTable.all.filter {
+            let table = CPUModel.oracle.rows.filter {
                 $0.group != .system && $0.group != .exceptionGeneration && !$0.matches(eret)
             }
             el1 = InstructionGenerator(table: table, isUndefined: OracleSettings.isUndefined)

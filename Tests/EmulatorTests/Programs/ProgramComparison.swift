@@ -53,7 +53,7 @@ struct ProgramMismatch: CustomStringConvertible {
     private var listing: [String] {
         program.words.enumerated().filter { $0.element != A64.nop.word && $0.element != OracleRecord.end }
             .map { index, word in
-                let name = CPUModel.dormouse1.decoder.decode(word).map { "\($0)" } ?? "not in the table"
+                let name = CPUModel.everything.decoder.decode(word).map { "\($0)" } ?? "not in the table"
                 return "\(Comparison.hex(program.base + UInt64(index * 4))): \(Comparison.hex(word))  \(name)"
             }
     }

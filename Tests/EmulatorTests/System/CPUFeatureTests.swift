@@ -59,6 +59,14 @@ import Testing
         (.rng, [0xD53B_2400, 0xD53B_2420]),
         // mrs x0, pan; msr pan, x0; msr pan, #1
         (.pan, [0xD538_4260, 0xD518_4260, 0xD500_419F]),
+        // mrs x0, uao; msr uao, x0; msr uao, #1
+        (.uao, [0xD538_4280, 0xD518_4280, 0xD500_417F]),
+        // mrs x0, ssbs; msr ssbs, x0; msr ssbs, #1
+        (.ssbs2, [0xD53B_42C0, 0xD51B_42C0, 0xD503_413F]),
+        // mrs x0, disr_el1; msr disr_el1, x0; mrs x0, erridr_el1
+        (.ras, [0xD538_C120, 0xD518_C120, 0xD538_5300]),
+        // at s1e1rp, x0; at s1e1wp, x0
+        (.pan2, [0xD508_7900, 0xD508_7920]),
         // mrs x0, fpcr; msr fpcr, x0; mrs x0, fpsr; msr fpsr, x0
         (.fp, [0xD53B_4400, 0xD51B_4400, 0xD53B_4420, 0xD51B_4420]),
         // dc cvap, x0

@@ -43,7 +43,7 @@ struct UserProgramMismatch: CustomStringConvertible {
         lines += differences.prefix(40).map { "  " + $0 }
         lines += ["", "What is left of it, where NOP would change the result or keep it from ending:"]
         for (index, word) in program.words.enumerated() where word != A64.nop.word && word != OracleRecord.end {
-            let name = CPUModel.dormouse1.decoder.decode(word).map { "\($0)" } ?? "not in the table"
+            let name = CPUModel.everything.decoder.decode(word).map { "\($0)" } ?? "not in the table"
             lines.append("  \(Comparison.hex(program.start + UInt64(index * 4))): \(Comparison.hex(word))  \(name)")
         }
         lines += ["", "Initial state:"] + Comparison.lines(of: initial).map { "  " + $0 }
