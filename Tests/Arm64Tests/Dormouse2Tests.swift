@@ -10,7 +10,7 @@ import Testing
 
     static let golden: [(register: SystemRegister, value: UInt64)] = [
         (.midrEL1, 0x0000_0000_000F_0020),
-        (.idAA64PFR0EL1, 0x1100_0000_1100_0011),
+        (.idAA64PFR0EL1, 0x1100_0000_1111_0011),
         (.idAA64PFR1EL1, 0x0000_0000_0000_0020),
         (.idAA64DFR0EL1, 0x0000_0000_0010_1006),
         (.idAA64ISAR0EL1, 0x1210_1000_1021_1120),
@@ -39,7 +39,7 @@ import Testing
         let added = Self.model.features.subtracting(CPUModel.dormouse1.features)
         #expect(
             added.sorted().map(\.name) == [
-                "FEAT_E0PD", "FEAT_FlagM", "FEAT_HPDS", "FEAT_IESB", "FEAT_LRCPC2", "FEAT_PAN2",
+                "FEAT_E0PD", "FEAT_FP16", "FEAT_FlagM", "FEAT_HPDS", "FEAT_IESB", "FEAT_LRCPC2", "FEAT_PAN2",
                 "FEAT_RAS", "FEAT_SB", "FEAT_SSBS", "FEAT_SSBS2", "FEAT_TTCNP", "FEAT_UAO",
             ])
         #expect(CPUModel.dormouse1.features.subtracting(Self.model.features) == [.lor])
@@ -47,7 +47,8 @@ import Testing
 
     /// What the ID register that tells of a feature is without it, and without what cannot be without it.
     static let without: [(feature: CPUFeature, register: SystemRegister, value: UInt64)] = [
-        (.ras, .idAA64PFR0EL1, 0x1100_0000_0100_0011),
+        (.fp16, .idAA64PFR0EL1, 0x1100_0000_1100_0011),
+        (.ras, .idAA64PFR0EL1, 0x1100_0000_0111_0011),
         (.ras, .idAA64MMFR2EL1, 0x1000_0000_0000_0011),
         (.iesb, .idAA64MMFR2EL1, 0x1000_0000_0000_0011),
         (.e0pd, .idAA64MMFR2EL1, 0x0000_0000_0000_1011),
@@ -90,6 +91,9 @@ import Testing
         #expect(new.tcr.writable ^ old.tcr.writable == 1 << 41 | 1 << 42 | 1 << 55 | 1 << 56)
         #expect(new.pstate.writable ^ old.pstate.writable == 1 << 23 | 1 << 12)
         #expect(new.cpacr == old.cpacr)
+        // AHP, DN, FZ, RMode.
+        #expect(old.fpcr.writable == 0x07C0_0000 && old.fpcr.ones == 0)
+        #expect(new.fpcr.writable == 0x07C8_0000 && new.fpcr.ones == 0)
     }
 
     @Test("dormouse-1 is promised to stay, and dormouse-2 is in preparation")

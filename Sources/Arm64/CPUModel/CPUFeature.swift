@@ -29,6 +29,8 @@ public struct CPUFeature: Hashable, Comparable, Sendable, CustomStringConvertibl
     public static let pmull = CPUFeature("FEAT_PMULL")
     public static let sha1 = CPUFeature("FEAT_SHA1")
     public static let sha256 = CPUFeature("FEAT_SHA256")
+    /// Arithmetic in half precision, and FPCR.FZ16.
+    public static let fp16 = CPUFeature("FEAT_FP16")
     /// Atomics.
     public static let lse = CPUFeature("FEAT_LSE")
     /// SQRDMLAH and SQRDMLSH.
@@ -101,6 +103,7 @@ extension CPUFeature {
     private static let prerequisites: [CPUFeature: Set<CPUFeature>] = [
         .fp: [.advSIMD],
         .advSIMD: [.fp],
+        .fp16: [.fp],
         .aes: [.advSIMD],
         .pmull: [.aes],
         .sha1: [.advSIMD, .sha256],

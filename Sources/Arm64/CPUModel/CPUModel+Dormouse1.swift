@@ -11,7 +11,8 @@ extension CPUModel {
     public static let dormouse1 = CPUModel(
         name: "dormouse-1", isReleased: true,
         // CSV2 and CSV3: nothing is speculated here, so the guest needs neither branch predictor hardening nor page
-        // table isolation. Half-precision arithmetic (FEAT_FP16) is not there.
+        // table isolation. Half-precision arithmetic (FEAT_FP16) is not there: see
+        // `dormouse2`.
         features: [
             .fp, .advSIMD, .crc32, .aes, .pmull, .sha1, .sha256, .lse, .rdm, .dotProd, .lrcpc, .lor,
             .rng, .pan, .dpb, .tlbios, .tlbirange, .gicv3, .hafdbs, .asid16, .csv2, .csv3,

@@ -12,7 +12,7 @@
 // accesses of the host; FEAT_DIT, as AES is done by tables on hosts that have no instructions for it.
 
 extension CPUModel {
-    /// AArch64 at EL0 and EL1: Armv8.2-A with CRC32, AES, PMULL, SHA1, SHA256, LSE, RDM, DotProd,
+    /// AArch64 at EL0 and EL1: Armv8.2-A with CRC32, AES, PMULL, SHA1, SHA256, LSE, RDM, DotProd, half precision,
     /// LDAPR, LDAPUR, flag manipulation, SB, DC CVAP and RNDR; PAN with AT S1E1RP, UAO, SSBS, RAS without records;
     /// hardware access flag and dirty state, hierarchical permission disables, E0PD, CnP, TLBI by range and in the Outer
     /// Shareable domain; 4, 16 and 64 KiB granules, 48-bit virtual and 40-bit physical addresses, 16-bit ASIDs; GICv3
@@ -20,7 +20,7 @@ extension CPUModel {
     public static let dormouse2 = CPUModel(
         name: "dormouse-2", isReleased: false,
         features: [
-            .fp, .advSIMD, .crc32, .aes, .pmull, .sha1, .sha256, .lse, .rdm, .dotProd, .lrcpc, .lrcpc2, .flagM,
+            .fp, .advSIMD, .fp16, .crc32, .aes, .pmull, .sha1, .sha256, .lse, .rdm, .dotProd, .lrcpc, .lrcpc2, .flagM,
             .sb, .rng, .pan, .pan2, .uao, .ssbs, .ssbs2, .ras, .iesb, .dpb, .tlbios, .tlbirange, .gicv3, .hafdbs,
             .asid16, .hpds, .e0pd, .ttcnp, .csv2, .csv3,
         ],

@@ -24,11 +24,12 @@ public struct CPUModel: Sendable, CustomStringConvertible, CustomDebugStringConv
     public let fields: [SystemRegister: [IDField]]
     /// The caches that CCSIDR_EL1 describes, by the value of CSSELR_EL1.
     public let caches: [UInt64: Cache]
-    /// The bits of SCTLR_EL1, TCR_EL1, PSTATE (as SPSR_EL1 holds it) and CPACR_EL1 that it has.
+    /// The bits of SCTLR_EL1, TCR_EL1, PSTATE (as SPSR_EL1 holds it), CPACR_EL1 and FPCR that it has.
     public let sctlr: ControlBits
     public let tcr: ControlBits
     public let pstate: ControlBits
     public let cpacr: ControlBits
+    public let fpcr: ControlBits
     /// Registers with a name here that it lacks.
     private let lackingRegisters: Set<SystemRegister>
     private let lackingInstructions: Set<SystemInstruction>
@@ -69,6 +70,7 @@ public struct CPUModel: Sendable, CustomStringConvertible, CustomDebugStringConv
         tcr = ControlBits(tables.tcr, with: features)
         pstate = ControlBits(tables.pstate, with: features)
         cpacr = ControlBits(tables.cpacr, with: features)
+        fpcr = ControlBits(tables.fpcr, with: features)
         lackingRegisters = Set(tables.registers.filter { !features.contains($0.value) }.keys)
         lackingInstructions = Set(tables.instructions.filter { !features.contains($0.value) }.keys)
         instructionSet = InstructionSet(

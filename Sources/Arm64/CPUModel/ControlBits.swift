@@ -1,7 +1,7 @@
 // The bits of a control register that a CPU model has.
 //
 // Responsible for: how they follow from features. Which bits there are is said beside each register: `SCTLR`, `TCR`,
-// `PSTATE`, `CPACR`.
+// `PSTATE`, `CPACR`, `FloatingPointControl`.
 
 /// Bits of a control register that exist with a feature.
 public struct FeatureBits: Sendable {

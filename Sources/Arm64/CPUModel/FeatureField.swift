@@ -32,8 +32,8 @@ struct FeatureField: Sendable {
     }
 
     static let all: [FeatureField] = [
-        FeatureField(.idAA64PFR0EL1, "FP", 16, absent: 0xF, [(0, .fp)]),
-        FeatureField(.idAA64PFR0EL1, "AdvSIMD", 20, absent: 0xF, [(0, .advSIMD)]),
+        FeatureField(.idAA64PFR0EL1, "FP", 16, absent: 0xF, [(0, .fp), (1, .fp16)]),
+        FeatureField(.idAA64PFR0EL1, "AdvSIMD", 20, absent: 0xF, [(0, .advSIMD), (1, .fp16)]),
         FeatureField(.idAA64PFR0EL1, "GIC", 24, [(1, .gicv3)]),
         FeatureField(.idAA64PFR0EL1, "RAS", 28, [(1, .ras)]),
         FeatureField(.idAA64PFR0EL1, "CSV2", 56, [(1, .csv2)]),

@@ -15,6 +15,7 @@ struct FeatureTables: Sendable {
     var tcr = TCR.fields
     var pstate = PSTATE.fields
     var cpacr = CPACR.fields
+    var fpcr = FloatingPointControl.fields
 }
 
 /// The decoder of a CPU model, made when it is first asked for: most uses of a model need none.

@@ -1,8 +1,9 @@
 // Floating point, scalar and Advanced SIMD: DDI 0487, C4.1.96 (Data Processing -- Scalar Floating-Point and Advanced
 // SIMD).
 //
-// Half precision appears as source or destination of conversions only: FEAT_FP16 is not implemented. Vectors of one
-// double-precision element (sz:Q = 1:0) match the rows of vectors and are undefined; lowering refuses them.
+// Half precision appears as source or destination of conversions only; what FEAT_FP16 has is in
+// `EncodingTable+HalfPrecision`. Vectors of one double-precision element (sz:Q = 1:0) match the rows of vectors and are
+// undefined; lowering refuses them.
 
 extension EncodingTable {
     /// The rows of floating point.

@@ -5,5 +5,5 @@ public enum EncodingTable {
     /// Every row. The decoders of CPU models, the disassembler and the tests' random generator are driven by it.
     public static let all: [Encoding] =
         dataProcessingImmediate + dataProcessingRegister + branchesAndSystem + loadsAndStores + exclusivesAndAtomics
-        + vectorLoadsAndStores + floatingPoint + advancedSIMD + cryptography
+        + vectorLoadsAndStores + floatingPoint + halfPrecision + advancedSIMD + cryptography
 }

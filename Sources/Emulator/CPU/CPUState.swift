@@ -172,7 +172,7 @@ public struct CPUState: @unchecked Sendable {
         nonmutating set { (base + Offset.nzcv).storeBytes(of: newValue, as: UInt32.self) }
     }
 
-    /// FPCR: only AHP, DN, FZ and RMode are ever non-zero.
+    /// FPCR: only AHP, DN, FZ, RMode and, on models that have it, FZ16 are ever non-zero.
     @inlinable @inline(__always)
     public var fpcr: UInt32 {
         get { (base + Offset.fpcr).load(as: UInt32.self) }

@@ -220,7 +220,7 @@ extension EmulatedCPU {
     public func setDebugRegisters(_ registers: CPURegisters) -> Bool {
         let new = PSTATE(rawValue: registers.pstate)
         guard configuration.model.pstate.effective(registers.pstate) == registers.pstate, new.mode != nil,
-            UInt64(registers.fpcr) & ~FloatingPointRegister.fpcrWritable == 0,
+            UInt64(registers.fpcr) & ~configuration.model.fpcr.writable == 0,
             UInt64(registers.fpsr) & ~FloatingPointRegister.fpsrWritable == 0,
             registers.x.count == 31, registers.v.count == 32
         else { return false }

@@ -57,7 +57,7 @@ extension CPUFields {
         try DeviceStateError.check(v.count == Int(Self.vectorRegisterCount) * 2, "v")
         let isState = model.pstate.effective(pstate) == pstate && PSTATE(rawValue: pstate).mode != nil
         try DeviceStateError.check(isState, "pstate")
-        try DeviceStateError.check(fpcr & ~FloatingPointRegister.fpcrWritable == 0, "fpcr")
+        try DeviceStateError.check(fpcr & ~model.fpcr.writable == 0, "fpcr")
         try DeviceStateError.check(fpsr & ~FloatingPointRegister.fpsrWritable == 0, "fpsr")
         let registers = KeptRegister.all(of: model)
         for kept in registers {

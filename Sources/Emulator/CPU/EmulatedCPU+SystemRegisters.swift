@@ -29,10 +29,8 @@ enum CNTKCTL {
     static let writable: UInt64 = 0x3FF
 }
 
-/// FPCR and FPSR: the fields that exist.
+/// FPSR: the fields that exist.
 enum FloatingPointRegister {
-    /// AHP, DN, FZ, RMode.
-    static let fpcrWritable: UInt64 = 0x07C0_0000
     /// QC, IDC, IXC, UFC, OFC, DZC, IOC.
     static let fpsrWritable: UInt64 = 0x0800_009F
 }
@@ -184,7 +182,7 @@ extension EmulatedCPU {
         case .parEL1: system.pointee.parEL1 = value
         case .csselrEL1: system.pointee.csselrEL1 = value & CPUModel.cacheSelectionMask
         case .nzcv: state.nzcv = UInt32(truncatingIfNeeded: value & PSTATE.nzcv)
-        case .fpcr: state.fpcr = UInt32(truncatingIfNeeded: value & FloatingPointRegister.fpcrWritable)
+        case .fpcr: state.fpcr = UInt32(truncatingIfNeeded: configuration.model.fpcr.effective(value))
         case .fpsr: state.fpsr = UInt32(truncatingIfNeeded: value & FloatingPointRegister.fpsrWritable)
         case .pan: writePAN(value & PSTATE.pan != 0)
         case .uao: writeUAO(value & PSTATE.uao != 0)

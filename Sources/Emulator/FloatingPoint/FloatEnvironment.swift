@@ -1,10 +1,12 @@
 // What floating-point operations read from and write to the guest's control registers.
 //
-// Responsible for: the bits of FPCR and FPSR that Armv8.0-A without FEAT_FP16 has (DDI 0487, C5.2.8 and C5.2.10), and
-// a value that carries them through one operation. Not responsible for access to the registers by MRS and MSR.
+// Responsible for: the bits of FPCR and FPSR that there are (DDI 0487, C5.2.8 and C5.2.10; a CPU model may lack some),
+// and a value that carries them through one operation. Not responsible for access to the registers by MRS and MSR.
 
 /// The fields of FPCR.
 public enum FPCR {
+    /// FZ16: the same for half precision.
+    public static let fz16: UInt32 = 1 << 19
     /// RMode, bits 23:22.
     public static let rMode: UInt32 = 3 << rModeShift
     /// FZ: denormal inputs and results of single and double precision become zero.
@@ -77,8 +79,9 @@ public struct FloatEnvironment: Sendable {
         fpsr |= exceptions
     }
 
+    /// Whether denormals become zero in a format with `control`.
     @inline(__always)
-    var flushesToZero: Bool { fpcr & FPCR.fz != 0 }
+    func flushes(_ control: UInt32) -> Bool { fpcr & control != 0 }
 
     @inline(__always)
     var usesDefaultNaN: Bool { fpcr & FPCR.dn != 0 }

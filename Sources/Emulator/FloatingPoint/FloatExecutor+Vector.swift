@@ -279,10 +279,10 @@ extension FloatExecutor {
 }
 
 /// A comparison of elements.
-private struct FloatRelation {
-    private var isAbsolute = false
-    private var isReversed = false
-    private var acceptsGreater = true
+struct FloatRelation {
+    private(set) var isAbsolute = false
+    private(set) var isReversed = false
+    private(set) var acceptsGreater = true
     private var acceptsEqual = true
 
     /// The relation of a comparing `opcode`.
@@ -311,6 +311,12 @@ private struct FloatRelation {
         let b = isAbsolute ? Format.absolute(second) : second
         let ordering = HostFloat<Format>.compare(
             isReversed ? b : a, isReversed ? a : b, signalsQuietNaNs: acceptsGreater, &environment)
+        return mask(ordering)
+    }
+
+    /// All ones if the relation accepts `ordering`.
+    @inline(__always)
+    func mask(_ ordering: FloatOrdering) -> UInt64 {
         let holds = ordering == .equal ? acceptsEqual : ordering == .greater && acceptsGreater
         return holds ? .max : 0
     }

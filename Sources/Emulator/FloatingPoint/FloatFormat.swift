@@ -9,8 +9,10 @@ protocol FloatFormat {
     static var fractionBits: Int { get }
     /// Bits of the biased exponent.
     static var exponentBits: Int { get }
-    /// Whether FPCR.FZ applies: half precision would obey FZ16, which comes with FEAT_FP16 only.
-    static var obeysFlushToZero: Bool { get }
+    /// The bit of FPCR by which denormals become zero: FZ, FZ16, or none.
+    static var flushControl: UInt32 { get }
+    /// Whether FPSR.IDC tells of an operand that was flushed.
+    static var notesFlushedInputs: Bool { get }
     /// Whether FPCR.AHP applies.
     static var obeysAlternativeHalf: Bool { get }
 }
@@ -93,17 +95,29 @@ protocol HostFloatFormat: FloatFormat {
     static func fused(_ addend: Host, _ first: Host, _ second: Host) -> (bits: UInt64, isExact: Bool?)?
 }
 
+/// Half precision in conversions from and to other precisions, which FPCR.FZ16 leaves alone.
 enum HalfFormat: FloatFormat {
     @inline(__always) static var fractionBits: Int { 10 }
     @inline(__always) static var exponentBits: Int { 5 }
-    @inline(__always) static var obeysFlushToZero: Bool { false }
+    @inline(__always) static var flushControl: UInt32 { 0 }
+    @inline(__always) static var notesFlushedInputs: Bool { false }
     @inline(__always) static var obeysAlternativeHalf: Bool { true }
+}
+
+/// Half precision in all else, which is FEAT_FP16's: FPCR.AHP does not apply.
+enum HalfArithmeticFormat: FloatFormat {
+    @inline(__always) static var fractionBits: Int { 10 }
+    @inline(__always) static var exponentBits: Int { 5 }
+    @inline(__always) static var flushControl: UInt32 { FPCR.fz16 }
+    @inline(__always) static var notesFlushedInputs: Bool { false }
+    @inline(__always) static var obeysAlternativeHalf: Bool { false }
 }
 
 enum SingleFormat: HostFloatFormat {
     @inline(__always) static var fractionBits: Int { 23 }
     @inline(__always) static var exponentBits: Int { 8 }
-    @inline(__always) static var obeysFlushToZero: Bool { true }
+    @inline(__always) static var flushControl: UInt32 { FPCR.fz }
+    @inline(__always) static var notesFlushedInputs: Bool { true }
     @inline(__always) static var obeysAlternativeHalf: Bool { false }
 
     typealias Bits = UInt32
@@ -140,7 +154,8 @@ enum SingleFormat: HostFloatFormat {
 enum DoubleFormat: HostFloatFormat {
     @inline(__always) static var fractionBits: Int { 52 }
     @inline(__always) static var exponentBits: Int { 11 }
-    @inline(__always) static var obeysFlushToZero: Bool { true }
+    @inline(__always) static var flushControl: UInt32 { FPCR.fz }
+    @inline(__always) static var notesFlushedInputs: Bool { true }
     @inline(__always) static var obeysAlternativeHalf: Bool { false }
 
     typealias Bits = UInt64

@@ -60,7 +60,7 @@ extension SoftFloat {
             let (_, isInfinity) = decide(0, 0, isNegative, environment.rounding)
             return isInfinity ? Format.infinity(isNegative) : Format.maximumNormal(isNegative)
         }
-        if environment.flushesToZero && number.exponent >= 0 &- Format.minimumExponent {
+        if environment.flushes(Format.flushControl) && number.exponent >= 0 &- Format.minimumExponent {
             environment.raise(FPSR.ufc)
             return Format.zero(isNegative)
         }

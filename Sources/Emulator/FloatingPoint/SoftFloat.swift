@@ -30,7 +30,7 @@ struct UnpackedFloat {
 
 /// Operations on numbers of one format. Operands and results are the low bits of UInt64.
 enum SoftFloat<Format: FloatFormat> {
-    /// FPUnpack (FPUnpackCV for half precision): takes `bits` apart, and flushes a denormal if FPCR.FZ says so.
+    /// FPUnpack (FPUnpackCV for half precision): takes `bits` apart, and flushes a denormal if FPCR says so.
     static func unpack(_ bits: UInt64, _ environment: inout FloatEnvironment) -> UnpackedFloat {
         let isNegative = bits & Format.signBit != 0
         let biased = Format.biasedExponent(bits)
@@ -39,8 +39,8 @@ enum SoftFloat<Format: FloatFormat> {
         if biased == 0 {
             if fraction == 0 {
                 number.kind = .zero
-            } else if Format.obeysFlushToZero && environment.flushesToZero {
-                environment.raise(FPSR.idc)
+            } else if environment.flushes(Format.flushControl) {
+                if Format.notesFlushedInputs { environment.raise(FPSR.idc) }
                 number.kind = .zero
             } else {
                 let shift = fraction.leadingZeroBitCount
@@ -120,7 +120,7 @@ enum SoftFloat<Format: FloatFormat> {
         var dropped = 63 &- Format.fractionBits
         if biased <= 0 {
             // Tininess is judged before rounding, and flushing is never inexact.
-            if Format.obeysFlushToZero && environment.flushesToZero {
+            if environment.flushes(Format.flushControl) {
                 environment.raise(FPSR.ufc)
                 return Format.zero(isNegative)
             }

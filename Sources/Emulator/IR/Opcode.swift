@@ -13,6 +13,8 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
     case vector
     /// `FloatOpcode(sub)`: floating point, scalar and vector.
     case float
+    /// `FloatOpcode(sub)` in half precision, by `shape`; the scalar opcodes of single precision stand for those of half.
+    case half
     /// `CryptoOpcode(sub)`: AES, PMULL 64, SHA-1, SHA-256.
     case crypto
 

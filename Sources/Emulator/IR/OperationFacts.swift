@@ -97,7 +97,8 @@ struct OperationFacts: Equatable {
     init(of op: Operation) {
         switch op.code {
         case .vector: self.init(vector: op)
-        case .float: self.init(float: op)
+        // What an operation of half precision touches is what it touches in single precision.
+        case .float, .half: self.init(float: op)
         case .crypto: self.init(crypto: op)
         case .atomic: self.init(atomic: op)
         case .unprivileged:
@@ -114,7 +115,7 @@ struct OperationFacts: Equatable {
     /// The facts of an opcode that depend on it alone; those of the second level have none here.
     init(of code: Opcode) {
         switch code {
-        case .vector, .float, .crypto, .atomic, .unprivileged:
+        case .vector, .float, .half, .crypto, .atomic, .unprivileged:
             self.init()
 
         case .moveImmediate, .addToPC, .addToPageOfPC:

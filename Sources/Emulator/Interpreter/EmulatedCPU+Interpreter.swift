@@ -87,6 +87,8 @@ extension EmulatedCPU {
                     VectorExecutor.execute(op.pointee, state)
                 case .float:
                     FloatExecutor.execute(op.pointee, state)
+                case .half:
+                    HalfExecutor.execute(op.pointee, state)
                 case .crypto:
                     CryptoExecutor.execute(op.pointee, state)
 

@@ -27,7 +27,8 @@ extension Lowering {
         _ word: UInt32, as instruction: Instruction, into context: inout LoweringContext
     ) -> Bool {
         guard
-            let operation = scalarArithmetic(word, instruction) ?? scalarMove(word, instruction, context)
+            let operation = halfPrecision(word, instruction, context)
+                ?? scalarArithmetic(word, instruction) ?? scalarMove(word, instruction, context)
                 ?? scalarConversion(word, instruction, context) ?? vectorFloat(word, instruction)
         else { return false }
         context.emit(operation)
@@ -50,7 +51,7 @@ extension Lowering {
 
     // MARK: Arithmetic and comparison
 
-    private static func scalarArithmetic(_ word: UInt32, _ instruction: Instruction) -> Operation? {
+    static func scalarArithmetic(_ word: UInt32, _ instruction: Instruction) -> Operation? {
         let shape = VectorShape(size: word.floatSize, q: false, scalar: true)
         switch instruction {
         case .faddScalar: return float(select(word, .faddSingle, .faddDouble), word)
@@ -102,7 +103,7 @@ extension Lowering {
 
     // MARK: Moves
 
-    private static func scalarMove(
+    static func scalarMove(
         _ word: UInt32, _ instruction: Instruction, _ context: LoweringContext
     ) -> Operation? {
         switch instruction {
@@ -170,7 +171,7 @@ extension Lowering {
 
     // MARK: Conversion
 
-    private static func scalarConversion(
+    static func scalarConversion(
         _ word: UInt32, _ instruction: Instruction, _ context: LoweringContext
     ) -> Operation? {
         switch instruction {

@@ -102,7 +102,7 @@ extension Treatment {
             .checkFloatingPoint, .stackPointerWritten:
             self = .guarded
         case .systemInstruction, .readSystemRegister, .writeSystemRegister, .sendEvent,
-            .cls64, .cls32, .rbit64, .rbit32, .reverseBytesInHalfwords64, .reverseBytesInHalfwords32:
+            .cls64, .cls32, .rbit64, .rbit32, .reverseBytesInHalfwords64, .reverseBytesInHalfwords32, .half:
             self = .helper
         case .branch, .fallThrough, .branchLink:
             self = .jump

@@ -58,6 +58,10 @@ extension EmulatedCPU {
             state.storeHostFlags()
             FloatExecutor.execute(op, state)
             state.loadHostFlags()
+        case .half:
+            state.storeHostFlags()
+            HalfExecutor.execute(op, state)
+            state.loadHostFlags()
         case .crypto:
             CryptoExecutor.execute(op, state)
         case .atomic:

@@ -29,9 +29,9 @@ final class FloatMachine {
     }
 
     /// The operation of `word`, or nil if it is undefined.
-    static func lower(_ word: UInt32) -> Operation? {
-        guard let instruction = CPUModel.everything.decoder.decode(word) else { return nil }
-        var context = LoweringContext(for: .everything)
+    static func lower(_ word: UInt32, on model: CPUModel = .everything) -> Operation? {
+        guard let instruction = model.decoder.decode(word) else { return nil }
+        var context = LoweringContext(for: model)
         // Nothing is trapped here, so the test for that is left out.
         context.floatingPointIsChecked = true
         guard Lowering.lower(word, as: instruction, into: &context), context.operations.count == 1 else { return nil }

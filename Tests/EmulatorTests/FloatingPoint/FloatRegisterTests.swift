@@ -108,7 +108,7 @@ struct FloatRegisterTests {
     }
 
     @Test(
-        "Half-precision arithmetic, vectors of one double and later extensions are undefined",
+        "Without FEAT_FP16, as on dormouse-1, half-precision arithmetic is undefined",
         arguments: [
             0x1EE2_2820,  // fadd h0, h1, h2
             0x4E42_1420,  // fadd v0.8h, v1.8h, v2.8h
@@ -117,6 +117,15 @@ struct FloatRegisterTests {
             0x4F1E_FC20,  // fcvtzs v0.8h, v1.8h, #2
             0x4F03_FE00,  // fmov v0.8h, #1.0
             0x5F12_9020,  // fmul h0, h1, v2.h[1]
+        ] as [UInt32])
+    func halfPrecision(word: UInt32) {
+        #expect(FloatMachine.lower(word, on: .dormouse1) == nil)
+        #expect(FloatMachine.lower(word) != nil)
+    }
+
+    @Test(
+        "Vectors of one double, and later extensions, are undefined",
+        arguments: [
             0x1E7E_0020,  // fjcvtzs w0, d1
             0x0E62_D420,  // fadd of vectors of one double: size 1, Q 0
             0x4FE2_1020,  // fmla v0.2d by an element with L set

@@ -9,8 +9,7 @@ final class QemuProcess {
     static let patience = 120
 
     /// The model whose features are closest to ours: Armv8.2 with LSE, RDM, DotProd, LRCPC and DC CVAP, but without
-    /// PAuth, SVE and the later extensions that `max` has. What it lacks, `CPUModel.oracle` lacks; it has
-    /// FP16, which we lack.
+    /// PAuth, SVE and the later extensions that `max` has. What it lacks, `CPUModel.oracle` lacks.
     static let cpuModel = "neoverse-n1"
     /// One that has everything that qemu 7.2 knows, but for what is of no use here.
     static let latestCPUModel = "max,sve=off,sme=off,pauth=off"

@@ -71,10 +71,11 @@ enum RandomValues {
         return SIMD2(low, random.oneIn(4) ? low : lane(&random))
     }
 
-    /// Bits of FPCR that both sides implement: RMode, FZ, DN, AHP.
+    /// Bits of FPCR that both sides implement: RMode, FZ16, FZ, DN, AHP.
     static func fpcr(_ random: inout SeededGenerator) -> UInt32 {
         var value: UInt32 = 0
         if random.oneIn(2) { value |= UInt32(random.below(4)) << 22 }
+        if random.oneIn(4) { value |= 1 << 19 }
         if random.oneIn(4) { value |= 1 << 24 }
         if random.oneIn(4) { value |= 1 << 25 }
         if random.oneIn(8) { value |= 1 << 26 }
