@@ -81,7 +81,7 @@ let package = Package(
         .target(
             name: "KeptVMs",
             dependencies: [
-                "Bytes", "DiskImages", "HostSupport", "PSCI", "Devices", "Hibernation", "Machine",
+                "Bytes", "DiskImages", "HostSupport", "PSCI", "Arm64", "Devices", "Hibernation", "Machine",
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
             ],
@@ -119,9 +119,8 @@ let package = Package(
         .executableTarget(
             name: "DormouseCommand",
             dependencies: [
-                "Bytes", "DiskImages", "HostSupport", "NinePFS", "PSCI", "Hypervisor", "Emulator", "Devices", "Boot",
-                "Hibernation", "Machine", "PSCIConformance", "KeptVMs", "QEMUMonitor",
-                "GDBServer",
+                "Bytes", "DiskImages", "HostSupport", "NinePFS", "PSCI", "Arm64", "Hypervisor", "Emulator", "Devices",
+                "Boot", "Hibernation", "Machine", "PSCIConformance", "KeptVMs", "QEMUMonitor", "GDBServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -183,9 +182,8 @@ let package = Package(
         .testTarget(
             name: "MachineTests",
             dependencies: [
-                "Bytes", "DiskImages", "Emulator", "Hibernation", "HostSupport", "Hypervisor", "Machine", "NinePFS",
-                "PSCI",
-                "TestSupport",
+                "Arm64", "Bytes", "DiskImages", "Emulator", "Hibernation", "HostSupport", "Hypervisor", "Machine",
+                "NinePFS", "PSCI", "TestSupport",
             ],
             exclude: ["Golden"],
             swiftSettings: waiting),
@@ -212,8 +210,8 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "Boot", "Bytes", "Devices", "DiskImages", "DormouseCommand", "Hibernation", "HostSupport", "KeptVMs",
-                "Machine", "NinePFS", "PSCI",
+                "Arm64", "Boot", "Bytes", "Devices", "DiskImages", "DormouseCommand", "Hibernation", "HostSupport",
+                "KeptVMs", "Machine", "NinePFS", "PSCI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"), "TestSupport",

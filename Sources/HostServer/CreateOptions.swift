@@ -5,7 +5,8 @@
 /// The fields of a request for a VM.
 enum CreateOptions {
     private static let texts = [
-        "model", "kernel", "kernel-format", "initrd", "memory", "append", "psci-version", "conduit", "psci", "firmware",
+        "model", "cpu", "kernel", "kernel-format", "initrd", "memory", "append", "psci-version", "conduit", "psci",
+        "firmware",
         "uefi-vars", "boot", "hardware-signature", "generation-id", "uuid", "hostname", "user", "sleep-button", "clock",
         "console", "watchdog", "on-change", "hibernate-for", "on-expiry", "disk-hash", "hibernate",
         "user-data",

@@ -48,6 +48,7 @@ extension VMConfiguration {
     static let keys = [
         ConfigurationKey("schema", .number(example: currentSchema)),
         ConfigurationKey("model", .text(example: "virt-1")),
+        ConfigurationKey("cpu", .text(example: "dormouse-2"), isRequired: false),
         ConfigurationKey("cpus", .number(example: 2)),
         ConfigurationKey("memory", .text(example: "512M")),
         ConfigurationKey("kernel", .text(example: "/boot/vmlinuz"), isRequired: false),

@@ -4,6 +4,7 @@
 // written out, the PSCI policy function by function: a default may change with a new Dormouse, a VM that was made must
 // not. Not responsible for reading and writing the file (`VMConfiguration+TOML`).
 
+import Arm64
 import Devices
 import DiskImages
 import Hibernation
@@ -18,6 +19,8 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
     public var schema = currentSchema
     /// The machine model, such as `virt-1`.
     public var model: String
+    /// The CPU model; the machine model's if it is not there.
+    public var cpu: String?
     public var cpus: Int
     /// `512M` or `2G`.
     public var memory: String
@@ -54,7 +57,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
     public var host: Host?
 
     enum CodingKeys: String, CodingKey {
-        case schema, model, cpus, memory, kernel
+        case schema, model, cpu, cpus, memory, kernel
         case kernelFormat = "kernel-format"
         case initrd, append, firmware
         case uefiCode = "uefi-code"
@@ -131,6 +134,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
     /// The configuration that describes `machine`.
     public init(_ machine: MachineConfiguration, hibernation: HibernationPolicy) {
         model = machine.model.name
+        cpu = machine.cpu?.name
         cpus = machine.cpuCount
         memory = "\(machine.memoryByteCount >> 20)M"
         kernel = machine.kernel
@@ -170,6 +174,13 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         }
         _ = try hibernation.expirySeconds()
         var machine = MachineConfiguration(kernel: kernel, model: model)
+        if let cpu {
+            guard let model = CPUModel.named(cpu) else {
+                let choices = CPUModel.all.map { "\"\($0.name)\"" }.joined(separator: ", ")
+                throw VMConfigurationError("cpu = \"\(cpu)\" is none of \(choices)")
+            }
+            machine.cpu = model
+        }
         machine.cpuCount = cpus
         machine.memoryByteCount = memory.byteCount
         machine.kernelFormat = try Self.value(kernelFormat, "kernel-format")

@@ -1,5 +1,6 @@
 // What a command line of QEMU's says of the board beside its devices, and files of options.
 
+import Arm64
 import Boot
 import Foundation
 import Testing
@@ -20,6 +21,19 @@ struct QEMUBoardTests {
             "-object", "memory-backend-file,id=f,size=128M,mem-path=/dev/shm,share=on", "-numa",
             "node,nodeid=0,cpus=0-3,memdev=f")
         #expect(file.warnings.count == 1)
+    }
+
+    @Test("A CPU is the one that is nearest to it, and is told of")
+    func cpus() throws {
+        for (name, model) in [
+            ("cortex-a53", CPUModel.dormouse1), ("cortex-a57", .dormouse1), ("cortex-a72", .dormouse1),
+            ("neoverse-n1", .dormouse2), ("max", .dormouse2), ("max,sve=off", .dormouse2),
+        ] {
+            let qemu = try QEMULine.machine("-cpu", name)
+            #expect(qemu.machine.cpu?.name == model.name)
+            #expect(qemu.warnings.count == 1 && qemu.warnings[0].contains(model.name))
+        }
+        #expect(try QEMULine.machine("-smp", "1").machine.cpu == nil)
     }
 
     @Test("Strings of SMBIOS are the guest's, behind what Dormouse says")

@@ -61,6 +61,17 @@ struct VMConfigurationTests {
         #expect(error?.description.contains("\"report\", \"stop\"") == true)
     }
 
+    @Test("A CPU that there is none of is refused, with those that there are, and none is the machine model's")
+    func cpus() throws {
+        let text = try VMConfiguration(Self.machine, hibernation: .init()).toml()
+        try #require(text.contains("\ncpus = ") && !text.contains("\ncpu = "), "\(text)")
+        #expect(try VMConfiguration(toml: text).machine().cpu == nil)
+        let wrong = text.replacing("\ncpus = ", with: "\ncpu = 'dormouse-0'\ncpus = ")
+        let configuration = try VMConfiguration(toml: wrong)
+        let error = #expect(throws: VMConfigurationError.self) { try configuration.machine() }
+        #expect(error?.description.contains("\"dormouse-1\", \"dormouse-2\"") == true)
+    }
+
     @Test("A file from before ACPI describes a machine with a device tree and no generation id")
     func beforeACPI() throws {
         let text = try VMConfiguration(Self.machine, hibernation: .init()).toml()
@@ -152,7 +163,8 @@ struct VMConfigurationTests {
                 "expires-after = '60d'", "expires-afer = '60d'",
                 ["hibernation.expires-afer", "do you mean expires-after?"]
             ),
-            ("cpus = 3", "cpu = 3", ["cpu is no key", "do you mean cpus?"]),
+            ("cpus = 3", "cpuss = 3", ["cpuss is no key", "do you mean cpus?"]),
+            ("cpus = 3", "cpus = 3\ncpu = 2", ["cpu has to be text, such as \"dormouse-2\""]),
             ("cpus = 3", "cpus = 'many'", ["cpus has to be a whole number, such as 2"]),
             ("cpus = 3", "cpus = 3.5", ["cpus has to be a whole number"]),
             ("cpus = 3", "", ["there is no key cpus", "whole number"]),
@@ -176,7 +188,7 @@ struct VMConfigurationTests {
                 "on-change = 'refuse'", "on-change = 'refuse'\non-eror = 'stop'",
                 ["hibernation.on-eror is no key; do you mean disk.on-error, in a section [[disk]]?"]
             ),
-            ("mtu = 9000", "mtu = 9000\ncpu = 2", ["do you mean cpus, in the part before all sections?"]),
+            ("mtu = 9000", "mtu = 9000\ncpuss = 2", ["do you mean cpus, in the part before all sections?"]),
             // Of two that are as like, the one of the same section.
             ("mtu = 9000", "mtu = 9000\nkindd = 2", ["network[2].kindd is no key; do you mean kind?"]),
         ])

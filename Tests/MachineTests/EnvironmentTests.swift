@@ -1,3 +1,4 @@
+import Arm64
 import Devices
 import FoundationEssentials
 import Glibc
@@ -34,6 +35,7 @@ struct MachineEnvironmentTests {
     }
 
     private static let visibleChanges: [MachineChange] = [
+        MachineChange(testDescription: "CPU model", machine: { $0.cpu = .dormouse2 }),
         MachineChange(testDescription: "CPUs", machine: { $0.cpuCount = 3 }),
         MachineChange(testDescription: "memory", machine: { $0.memoryByteCount = 1 << 30 }),
         MachineChange(testDescription: "command line", machine: { $0.commandLine = "debug" }),

@@ -4,9 +4,9 @@ import Arm64
 import PSCI
 
 extension MachineConfiguration {
-    /// The model's CPU, in clusters as PSCI's policy has them.
+    /// The CPU, in clusters as PSCI's policy has them.
     var cpuModel: CPUModel {
-        var cpu = model.cpu
+        var cpu = cpu ?? model.cpu
         cpu.coresPerCluster = psci.coresPerCluster
         return cpu
     }

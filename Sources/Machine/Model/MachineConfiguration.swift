@@ -1,5 +1,6 @@
 // What a person chooses about one machine.
 
+import Arm64
 import Boot
 import Devices
 import DiskImages
@@ -56,6 +57,8 @@ public enum KernelFormat: String, Sendable, CaseIterable {
 /// Everything that makes a machine.
 public struct MachineConfiguration: Sendable {
     public var model: MachineModel
+    /// The model of its CPUs; nil: the machine model's.
+    public var cpu: CPUModel?
     public var cpuCount = 1
     /// Bytes of RAM, a multiple of 2 MiB.
     public var memoryByteCount: UInt64 = 512 << 20

@@ -15,6 +15,7 @@ public struct MachineModel: Sendable {
     public let name: String
     /// Whether it is promised to stay. One in preparation may be another one with the next version of Dormouse.
     public let isReleased: Bool
+    /// The CPU of a machine for which nobody chooses another.
     public let cpu: CPUModel
     /// CNTFRQ_EL0, in Hz. The value that Armv8.6 and later prescribe; one tick is a nanosecond.
     public let counterFrequency: UInt64

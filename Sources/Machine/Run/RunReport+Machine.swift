@@ -1,5 +1,6 @@
 // Collecting a report from a machine that has run.
 
+import Arm64
 import Bytes
 import Devices
 import DiskImages
@@ -106,6 +107,7 @@ extension RunReport.Memory {
 extension RunReport.Configuration {
     init(_ configuration: MachineConfiguration) {
         model = configuration.model.name
+        cpu = configuration.cpu?.name
         cpus = configuration.cpuCount
         memoryBytes = configuration.memoryByteCount
         kernel = configuration.kernel

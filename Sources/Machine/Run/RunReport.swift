@@ -195,6 +195,8 @@ public struct RunReport: Codable, Sendable {
     public struct Configuration: Codable, Sendable {
         /// The machine model.
         public var model: String
+        /// The CPU model, if it is not the machine model's.
+        public var cpu: String?
         public var cpus: Int
         public var memoryBytes: UInt64
         public var kernel: String?

@@ -6,6 +6,7 @@
 // Follows QEMU's documentation of the options ("Invocation") and docs/system/arm/virt.rst for what they mean.
 
 import ArgumentParser
+import Arm64
 import Devices
 import Machine
 
@@ -251,15 +252,22 @@ struct QEMUMachine {
         try list.finish()
     }
 
-    /// CPUs that a guest for QEMU may ask for: each is what this one is nearest to.
-    static let cpus = ["cortex-a53", "cortex-a57", "cortex-a72", "neoverse-n1", "max"]
+    /// CPUs that a guest for QEMU may ask for, and what is nearest to each.
+    private static let nearestCPUs: [(name: String, model: CPUModel)] = [
+        ("cortex-a53", .dormouse1), ("cortex-a57", .dormouse1), ("cortex-a72", .dormouse1),
+        ("neoverse-n1", .dormouse2), ("max", .dormouse2),
+    ]
+
+    /// Their names.
+    static var cpus: [String] { nearestCPUs.map(\.name) }
 
     private mutating func takeCPU(_ value: String) throws(QEMUError) {
         let words = value.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-        guard let name = words.first, Self.cpus.contains(name) else {
+        guard let cpu = Self.nearestCPUs.first(where: { $0.name == words.first }) else {
             throw QEMUError("cpu", "\(words.first ?? "") is not to be had; say \(list(Self.cpus))")
         }
-        warnings.append("-cpu \(value): the CPU is that of Dormouse's machine model, see docs/qemu.md")
+        machine.cpu = cpu.model
+        warnings.append("-cpu \(value): the CPU is Dormouse's \(cpu.model), which is nearest to it, see docs/qemu.md")
     }
 
     private mutating func takeAccelerator(_ value: String) throws(QEMUError) {

@@ -72,7 +72,7 @@ struct Create: ParsableCommand {
             if agent { machine.ports = [GuestAgent.port] }
             // Whatever cannot be run is better said now.
             try VirtualMachine.check(machine)
-            if let warning = machine.model.warning { Message.write(warning) }
+            for warning in [machine.model.warning, machine.cpu?.warning].compactMap(\.self) { Message.write(warning) }
             _ = try MeasuredFiles(of: machine)
             if let words = try hibernate.objection(to: machine) { Message.write(words) }
             var policy = VMConfiguration.HibernationPolicy()

@@ -38,6 +38,8 @@ struct ConfigurationFormsTests {
 
     static let fields = [
         Field("model", ["--model", "virt-2"], toml: ["model = 'virt-2'"], report: [#""model":"virt-2""#]),
+        Field(
+            "cpu", ["--cpu", "dormouse-2"], toml: ["cpu = 'dormouse-2'"], report: [#""cpu":"dormouse-2""#]),
         Field("cpuCount", ["--cpus", "3"], toml: ["cpus = 3"], report: [#""cpus":3"#]),
         Field(
             "memoryByteCount", ["--memory", "2G"], toml: ["memory = '2048M'"], report: [#""memoryBytes":2147483648"#]),

@@ -2,6 +2,7 @@
 //
 // A released model never changes. A test of this suite that fails for one means that the change needs another model.
 
+import Arm64
 import Bytes
 import Devices
 import FoundationEssentials
@@ -21,10 +22,11 @@ struct GoldenTests {
         var name: String
         var testDescription: String { model + " " + name }
 
-        static let all = MachineModel.all.flatMap { model in
-            (["dt", "acpi", "full-dt", "full-acpi"] + (model.flash == nil ? [] : ["uefi-dt", "uefi-acpi"]))
-                .map { Case(model: model.name, name: $0) }
-        }
+        static let all =
+            MachineModel.all.flatMap { model in
+                (["dt", "acpi", "full-dt", "full-acpi"] + (model.flash == nil ? [] : ["uefi-dt", "uefi-acpi"]))
+                    .map { Case(model: model.name, name: $0) }
+            } + [Case(model: MachineModel.virt2.name, name: "dormouse-2-dt")]
 
         /// Few things, or everything that there can be.
         var machine: MachineConfiguration {
@@ -33,6 +35,7 @@ struct GoldenTests {
                     kernel: "Image", model: try #require(MachineModel.all.first { $0.name == model }))
                 machine.commandLine = "quiet"
                 machine.hardwareDescription = name.hasSuffix("acpi") ? .acpi : .deviceTree
+                if name.hasPrefix("dormouse-2") { machine.cpu = .dormouse2 }
                 if name.hasPrefix("uefi") { machine.uefi = UEFIConfiguration(code: "/code.fd") }
                 guard name.hasPrefix("full") else { return machine }
                 machine.cpuCount = 3
