@@ -66,6 +66,7 @@ struct Report: Decodable {
     }
 
     struct Configuration: Decodable {
+        var cpu: String?
         var firmware: String
         var hardwareSignature: String?
         var generationID: String?
