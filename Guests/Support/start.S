@@ -157,8 +157,10 @@ prepare_core:
         isb
         ret
 
-// No exception is expected: each one is reported, with where it came from, and ends the run.
+// No exception is expected: each one is reported, with where it came from, and ends the run. A guest with vectors of
+// its own has those that it does not expect reported here, too.
         .section .text.vectors, "ax"
+        .global report_exception
         .balign 2048
 vectors:
         .rept   16
