@@ -23,6 +23,9 @@ static const struct {
     {"xorshift", run_xorshift}, {"sieve", run_sieve},   {"fib", run_fib},
     {"crc32", run_crc32},       {"double", run_double}, {"memcpy", run_memcpy},
     {"sha256", run_sha256},     {"sort", run_sort},     {"core", run_core},
+    {"hash", run_hash},         {"matrix", run_matrix}, {"json", run_json},
+    {"regex", run_regex},       {"compress", run_compress}, {"bytecode", run_bytecode},
+    {"objects", run_objects},   {"bignum", run_bignum}, {"strings", run_strings},
     // Only where the processor has instructions for them; they come last.
     {"sha256_ext", run_sha256_ext}, {"sha1_ext", run_sha1_ext}, {"aes_gcm", run_aes_gcm},
 };

@@ -1,5 +1,5 @@
-// The compute programs: what each is for is said in its own file. None reads anything from outside or allocates; each
-// returns a checksum that is the same on every processor.
+// The compute programs: what each is for is said in its own file. None reads anything from outside; each returns a checksum
+// that is the same on every processor.
 
 #ifndef PROGRAMS_H
 #define PROGRAMS_H
@@ -18,6 +18,15 @@ uint64_t run_sha1_ext(void);
 uint64_t run_aes_gcm(void);
 uint64_t run_sort(void);
 uint64_t run_core(void);
+uint64_t run_hash(void);
+uint64_t run_matrix(void);
+uint64_t run_json(void);
+uint64_t run_regex(void);
+uint64_t run_compress(void);
+uint64_t run_bytecode(void);
+uint64_t run_objects(void);
+uint64_t run_bignum(void);
+uint64_t run_strings(void);
 
 // One step of a 64-bit xorshift generator (Marsaglia 2003), where a program needs numbers that look random.
 static inline uint64_t next_random(uint64_t *state) {
