@@ -45,6 +45,7 @@ final class VectorTestCPU {
             switch operation.code {
             case .vector: VectorExecutor.execute(operation, state)
             case .crypto: CryptoExecutor.execute(operation, state)
+            case .float: FloatExecutor.execute(operation, state)
             default: Issue.record("\(text) is not a vector operation")
             }
         }

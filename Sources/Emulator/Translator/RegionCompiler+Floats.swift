@@ -35,9 +35,9 @@ extension Treatment {
             self = .native
         case .scvtfWS, .scvtfXS, .scvtfXD, .ucvtfWS, .ucvtfXS, .ucvtfXD:
             self = .guarded
-        case .fadd, .fsub, .fmul, .fdiv:
+        case .fadd, .fsub, .fmul, .fdiv, .fmulElement:
             self = Self.isWholeVector(op) ? .guarded : .helper
-        case .fmla, .fmls:
+        case .fmla, .fmls, .fmlaElement, .fmlsElement:
             self = features.hasFMA && Self.isWholeVector(op) ? .guarded : .helper
         default:
             self = .helper
@@ -141,8 +141,11 @@ extension RegionCompiler {
         case .fsub: packed(.subtract, op)
         case .fmul: packed(.multiply, op)
         case .fdiv: packed(.divide, op)
+        case .fmulElement: packed(.multiply, op, byElement: true)
         case .fmla: packedFused(.vfmadd231Packed, op)
         case .fmls: packedFused(.vfnmadd231Packed, op)
+        case .fmlaElement: packedFused(.vfmadd231Packed, op, byElement: true)
+        case .fmlsElement: packedFused(.vfnmadd231Packed, op, byElement: true)
         default: break
         }
     }
@@ -323,44 +326,47 @@ extension RegionCompiler {
 
     // MARK: Whole vectors
 
-    private mutating func packed(_ instruction: HostInstruction, _ op: Operation) {
+    private mutating func packed(_ instruction: HostInstruction, _ op: Operation, byElement: Bool = false) {
         checkHostFloat()
+        let other = secondOperand(of: op, byElement: byElement)
         loadVector(.xmm0, op.n)
-        assembler.emit(instruction.packed(isDouble: op.shape.size == 3), .xmm0, vector(op.m))
+        assembler.emit(instruction.packed(isDouble: op.shape.size == 3), .xmm0, other)
         guardOrdinaryElements(op)
         finishPacked(op)
     }
 
     /// d = d ± n × m.
-    private mutating func packedFused(_ instruction: HostVEXInstruction, _ op: Operation) {
+    private mutating func packedFused(_ instruction: HostVEXInstruction, _ op: Operation, byElement: Bool = false) {
         checkHostFloat()
+        let other = secondOperand(of: op, byElement: byElement)
         loadVector(.xmm0, op.d)
-        loadVector(.xmm1, op.n)
-        assembler.fusedMultiply(instruction, .xmm0, .xmm1, vector(op.m), isDouble: op.shape.size == 3)
+        loadVector(.xmm2, op.n)
+        assembler.fusedMultiply(instruction, .xmm0, .xmm2, other, isDouble: op.shape.size == 3)
         guardOrdinaryElements(op)
         finishPacked(op)
     }
 
-    /// Jumps to a helper unless all elements of XMM0 are ordinary. Changes RAX, XMM1 to XMM3.
+    /// All of m, or XMM1 with element `a` of it everywhere.
+    private mutating func secondOperand(of op: Operation, byElement: Bool) -> HostOperand {
+        guard byElement else { return vector(op.m) }
+        broadcast(.xmm1, op.m, element: op.a, size: Int(op.shape.size))
+        return .vector(.xmm1)
+    }
+
+    /// Jumps to a helper unless all elements of XMM0 are ordinary. Changes RAX and XMM1.
+    ///
+    /// Twice an element has no sign, and an exponent at the top. The ordinary ones are a range of those, which is moved
+    /// to the lowest signed numbers.
     private mutating func guardOrdinaryElements(_ op: Operation) {
         let isDouble = op.shape.size == 3
         let size = isDouble ? 3 : 2
-        // XMM1 = the exponents in place, XMM2 = all ones there.
-        assembler.emit(.pcmpeq(2), .xmm2, .vector(.xmm2))
-        assembler.shift(.pshift(.left, size), .xmm2, by: isDouble ? 53 : 24)
-        assembler.shift(.pshift(.rightLogical, size), .xmm2, by: 1)
         assembler.emit(.movdqa, .xmm1, .vector(.xmm0))
-        assembler.emit(.pand, .xmm1, .vector(.xmm2))
-        // XMM3 = an exponent of 1.
-        assembler.emit(.pcmpeq(2), .xmm3, .vector(.xmm3))
-        assembler.shift(.pshift(.rightLogical, size), .xmm3, by: isDouble ? 63 : 31)
-        assembler.shift(.pshift(.left, size), .xmm3, by: isDouble ? 52 : 23)
-        assembler.emit(.pcmpgt(size), .xmm2, .vector(.xmm1))
-        assembler.emit(.pcmpgt(size), .xmm1, .vector(.xmm3))
-        assembler.emit(.pand, .xmm1, .vector(.xmm2))
+        assembler.emit(.padd(size), .xmm1, .vector(.xmm1))
+        assembler.emit(.padd(size), .xmm1, constant(isDouble ? .ordinaryDoubleOffset : .ordinarySingleOffset))
+        assembler.emit(.pcmpgt(size), .xmm1, constant(isDouble ? .lastOrdinaryDouble : .lastOrdinarySingle))
         // A bit for each of four.
         assembler.emit(.movmskps, .rax, .vector(.xmm1))
-        assembler.arithmetic(.cmp, .register(.rax), constant: 15, wide: false)
+        assembler.test(.rax, .rax, wide: false)
         help(if: .ne)
     }
 }

@@ -16,6 +16,9 @@ enum VectorConstant: Int, CaseIterable {
     case sixteen
     /// SHA-1's K of rounds 0 to 59 (FIPS 180-4, 4.2.1), which the host's instruction adds itself.
     case sha1K0, sha1K20, sha1K40
+    /// Added to twice an element of floating point, they make the lowest signed number of what has an exponent of 2 and
+    /// no fraction, which is where ordinary numbers begin (`HostFloat.isOrdinary`); and the largest of those.
+    case ordinarySingleOffset, lastOrdinarySingle, ordinaryDoubleOffset, lastOrdinaryDouble
 
     /// The low and the high half.
     var halves: SIMD2<UInt64> {
@@ -31,6 +34,10 @@ enum VectorConstant: Int, CaseIterable {
         case .sha1K0: SIMD2(repeating: 0x5A82_7999_5A82_7999)
         case .sha1K20: SIMD2(repeating: 0x6ED9_EBA1_6ED9_EBA1)
         case .sha1K40: SIMD2(repeating: 0x8F1B_BCDC_8F1B_BCDC)
+        case .ordinarySingleOffset: SIMD2(repeating: 0x7E00_0000_7E00_0000)
+        case .lastOrdinarySingle: SIMD2(repeating: 0x7CFF_FFFF_7CFF_FFFF)
+        case .ordinaryDoubleOffset: SIMD2(repeating: 0x7FC0_0000_0000_0000)
+        case .lastOrdinaryDouble: SIMD2(repeating: 0x7F9F_FFFF_FFFF_FFFF)
         }
     }
 

@@ -249,6 +249,64 @@ private enum Host: String, CaseIterable {
         }
     }
 
+    /// FMUL, FMLA or FMLS, mostly by an element, of four singles or two doubles.
+    private static func drawProduct(_ random: inout SeededGenerator) -> UInt32 {
+        let registers = UInt32(random.below(32)) << 16 | UInt32(random.below(32)) << 5 | UInt32(random.below(32))
+        let isDouble = random.oneIn(2)
+        let size: UInt32 = isDouble ? 1 << 22 : 0
+        guard random.oneIn(4) else {
+            // FMUL, FMLA, FMLS by element: H, and L, which doubles do not have.
+            let base: [UInt32] = [0x4F80_9000, 0x4F80_1000, 0x4F80_5000]
+            let element = UInt32(random.below(2)) << 11 | (isDouble ? 0 : UInt32(random.below(2)) << 21)
+            return base[random.below(3)] | registers | size | element
+        }
+        let base: [UInt32] = [0x6E20_DC00, 0x4E20_CC00, 0x4EA0_CC00]
+        return base[random.below(3)] | registers | size
+    }
+
+    /// Mostly numbers of ordinary size, and now and then one of those that the host's arithmetic does not do for.
+    private static func drawFloats(_ random: inout SeededGenerator, isDouble: Bool) -> SIMD2<UInt64> {
+        func single() -> UInt64 {
+            let special: [UInt32] = [
+                0, 0x8000_0000, 1, 0x007F_FFFF, 0x0080_0000, 0x0100_0000, 0x7F7F_FFFF, 0x7F80_0000, 0xFF80_0000,
+                0x7FC0_0000, 0x7F80_0001, 0x7F00_0000,
+            ]
+            guard random.oneIn(40) else { return UInt64(Float.random(in: -8...8, using: &random).bitPattern) }
+            return UInt64(special[random.below(special.count)])
+        }
+        func double() -> UInt64 {
+            let special: [UInt64] = [
+                0, 1 << 63, 1, (1 << 52) - 1, 1 << 52, 1 << 53, 0x7FEF_FFFF_FFFF_FFFF, 0x7FF0 << 48, 0xFFF0 << 48,
+                0x7FF8 << 48, 0x7FF0 << 48 | 1, 0x7FE0 << 48,
+            ]
+            guard random.oneIn(40) else { return Double.random(in: -8...8, using: &random).bitPattern }
+            return special[random.below(special.count)]
+        }
+        if isDouble { return SIMD2(double(), double()) }
+        return SIMD2(single() | single() << 32, single() | single() << 32)
+    }
+
+    @Test("Products and sums of floating point, by element too, are what one instruction after the other makes")
+    private func products() throws {
+        let machine = try VectorMachine(try Host.whole.features())
+        let reference = VectorTestCPU()
+        var random = SeededGenerator(seed: 0xF31A)
+        for _ in 0..<200 {
+            let words = (0..<12).map { _ in Self.drawProduct(&random) }
+            let isDouble = random.oneIn(2)
+            let before = (0..<32).map { _ in Self.drawFloats(&random, isDouble: isDouble) }
+            for (index, vector) in before.enumerated() { reference.setVector(UInt8(index), vector) }
+            for word in words { try reference.run("\(word)", word) }
+            let after = try machine.run(words, from: before)
+            let expected = (0..<32).map { reference.vector($0, as: SIMD2<UInt64>.self) }
+            guard after == expected else {
+                let code = words.map { "0x" + String($0, radix: 16) }.joined(separator: ", ")
+                Issue.record("from \(before): \(code)")
+                return
+            }
+        }
+    }
+
     @Test("What instructions come to does not depend on which others are around them", arguments: Host.allCases)
     private func neighbours(host: Host) throws {
         let machine = try VectorMachine(try host.features())
