@@ -218,6 +218,11 @@ final class TranslationContext {
     func keepVictim(_ entry: TLBEntry, _ privilege: AccessPrivilege) {
         victim(privilege, nextVictim).base.copyMemory(from: entry.base, byteCount: TLBEntry.byteCount)
         nextVictim = (nextVictim + 1) % Self.victimCount
+        noteDisplacement(privilege)
+    }
+
+    /// Counts an entry that took another one's place, whether it was made or came back.
+    private func noteDisplacement(_ privilege: AccessPrivilege) {
         displacements[privilege.rawValue] += 1
         let table = table(privilege)
         if displacements[privilege.rawValue] >= Self.crowd(table), table.entryCount < TLBGeometry.largestEntryCount {
@@ -233,6 +238,8 @@ final class TranslationContext {
             let kept = (entry.readTag, entry.writeTag, entry.addend, entry.info)
             entry.base.copyMemory(from: victim.base, byteCount: TLBEntry.byteCount)
             (victim.readTag, victim.writeTag, victim.addend, victim.info) = kept
+            // Two pages that take turns displace each other as much as those that are walked for.
+            noteDisplacement(privilege)
             return true
         }
         return false

@@ -50,6 +50,25 @@ struct TLBTableTests {
         #expect(!context.entry(.el0, far).isValid)
     }
 
+    @Test("A context grows, too, whose entries take turns by coming back from where the displaced ones are kept")
+    func turns() throws {
+        let context = TranslationContext()
+        let page: UInt64 = 0x5000_0000_0000
+        let rival = page + UInt64(TLBGeometry.initialEntryCount) << TLBGeometry.pageShift
+        let entry = context.entry(.el0, page)
+        fill(entry, page: rival)
+        context.keepVictim(entry, .el0)
+        fill(entry, page: page)
+        var turns = 0
+        while !context.isCrowded {
+            #expect(context.restoreVictim(entry, .el0, page: turns % 2 == 0 ? rival : page, isWrite: false))
+            turns += 1
+            try #require(turns < 1_000_000)
+        }
+        context.grow()
+        #expect(context.table(.el0).entryCount > TLBGeometry.initialEntryCount)
+    }
+
     @Test(
         "All that was filled is emptied, and loses its writes, whether it is listed or too much for that",
         arguments: [1, FilledEntries.limit, FilledEntries.limit + 1, 3 * TLBGeometry.initialEntryCount])
