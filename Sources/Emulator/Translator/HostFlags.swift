@@ -77,27 +77,88 @@ extension RegionCompiler {
         }
     }
 
-    /// Compares again what NZCV came from, if that is still there: makes the host's flags hold NZCV, or gives the
-    /// condition at once.
+    /// Asks what NZCV came from, if that is still there: makes the host's flags hold NZCV, or gives the condition at
+    /// once.
     private mutating func conditionFromOrigin(_ condition: UInt8) -> HostCondition? {
-        if let comparison = flagOrigin.comparison {
-            held = emitComparison(comparison)
+        if let known = flagOrigin.known, known.way == .comparison {
+            held = emitAgain(known)
             return nil
         }
-        guard let (register, wide) = flagOrigin.result, condition < 2 || condition == 4 || condition == 5 else {
-            return nil
+        if let (register, wide) = flagOrigin.result, condition < 2 || condition == 4 || condition == 5 {
+            if let home = home(register) {
+                assembler.test(home, home, wide: wide)
+            } else {
+                assembler.arithmetic(.cmp, state(general: register), constant: 0, wide: wide)
+            }
+            switch condition {
+            case 0: return .e
+            case 1: return .ne
+            case 4: return .s
+            default: return .ns
+            }
         }
-        if let home = home(register) {
-            assembler.test(home, home, wide: wide)
+        guard let known = flagOrigin.known else { return nil }
+        if known.way == .sum, condition == 2 || condition == 3 {
+            compareSum(known.operation)
+            return condition == 2 ? .b : .ae
+        }
+        held = emitAgain(known)
+        return nil
+    }
+
+    /// Makes CF the carry of a sum: it is below what was added to it. Changes RAX.
+    private mutating func compareSum(_ op: Operation) {
+        withSecondOperand(of: op, .cmp, value(op.d, in: .rax))
+    }
+
+    /// `target` = `target` `operation` the second operand of a sum or a difference, which has a result.
+    private mutating func withSecondOperand(of op: Operation, _ operation: HostArithmetic, _ target: HostRegister) {
+        let wide = FlagOrigin.isWide(op)
+        if FlagOrigin.hasImmediate(op) {
+            let short = Int32(truncatingIfNeeded: op.immediate)
+            assembler.arithmetic(operation, .register(target), constant: short, wide: wide)
         } else {
-            assembler.arithmetic(.cmp, state(general: register), constant: 0, wide: wide)
+            assembler.arithmetic(operation, target, operand(op.m), wide: wide)
         }
-        switch condition {
-        case 0: return .e
-        case 1: return .ne
-        case 4: return .s
-        default: return .ns
+    }
+
+    /// Makes the host's flags hold NZCV as an operation left them. Changes RAX.
+    private mutating func emitAgain(_ known: (operation: Operation, way: FlagOrigin.Way)) -> HeldFlags {
+        let op = known.operation
+        switch known.way {
+        case .comparison: return emitComparison(op)
+        case .sum:
+            load(op.d, to: .rax)
+            withSecondOperand(of: op, .sub, .rax)
+            withSecondOperand(of: op, .add, .rax)
+            return .carry
+        case .difference:
+            load(op.d, to: .rax)
+            withSecondOperand(of: op, .add, .rax)
+            withSecondOperand(of: op, .sub, .rax)
+            return .borrow
+        case .logic:
+            let wide = FlagOrigin.isWide(op)
+            if let home = home(op.d) {
+                assembler.test(home, home, wide: wide)
+            } else {
+                load(op.d, to: .rax, wide: wide)
+                assembler.test(.rax, .rax, wide: wide)
+            }
+            return .carry
         }
+    }
+
+    /// What a slow path here has to make NZCV from: see `Place.flags`.
+    var unsavedFlags: UInt32 { flagsAreSaved ? 0 : UInt32(truncatingIfNeeded: flagOrigins.count) }
+
+    /// On a slow path or a way out: saves NZCV, if the straight path does not. Changes RAX.
+    mutating func saveFlags(from flags: UInt32) {
+        guard flags != 0, let known = flagOrigins[Int(flags) - 1].known else { return }
+        let heldOnStraightPath = held
+        held = emitAgain(known)
+        saveFlags()
+        held = heldOnStraightPath
     }
 
     /// Whether a condition is AL or NV, which `hostCondition` has nothing for.
@@ -105,6 +166,14 @@ extension RegionCompiler {
 
     /// Makes CF the carry (or the borrow) of NZCV. Changes RAX and the flags.
     mutating func loadCarry(asBorrow: Bool) {
+        if held == .nothing, let known = flagOrigin.known {
+            if known.way == .sum {
+                compareSum(known.operation)
+                held = .carry
+            } else {
+                held = emitAgain(known)
+            }
+        }
         if held == .nothing {
             assembler.load(.rax, state(CPUState.Offset.hostFlags), size: 2)
             assembler.storeFlagsFromAH()
@@ -113,6 +182,15 @@ extension RegionCompiler {
             assembler.complementCarry()
         }
         held = .nothing
+    }
+
+    /// Makes the host's flags hold NZCV, which is in bits 31:28. Changes RAX.
+    mutating func loadFlags(nzcv: UInt32, as flags: HeldFlags) {
+        let bits = HostFlags.from(nzcv: nzcv) ^ (flags == .borrow ? HostFlags.c : 0)
+        assembler.move(.rax, constant: UInt64(bits))
+        // OF = V: 1 + 0x7F overflows.
+        assembler.addToAL(0x7F)
+        assembler.storeFlagsFromAH()
     }
 
     /// Stores the flags that the host holds. Changes RAX.
@@ -131,45 +209,66 @@ extension RegionCompiler {
         held = flags
         flagOrigin = FlagOrigin(of: source.block.operations[position])
         flagsAreSaved = !lookAhead()
-        if flagsAreSaved { saveFlags() }
+        if flagsAreSaved {
+            saveFlags()
+        } else if flagOrigin.known != nil {
+            flagOrigins.append(flagOrigin)
+        }
     }
 
-    /// Whether NZCV, held since this operation, is set anew before anything but its holders can see it. Notes until
-    /// where it is worth to leave the host's flags alone, too.
+    /// Whether NZCV, held since this operation, is set anew before anything can see it but its holders, and slow paths
+    /// and ways out that can make it again. Notes until where it is worth to leave the host's flags alone, too.
     private mutating func lookAhead() -> Bool {
         let operations = source.block.operations
+        var origin = flagOrigin
         var index = position + 1
         var isHeld = true
         flagsAreWanted = position
         while index < source.block.operationCount {
             let operation = operations[index]
-            switch FlagUse(of: operation.code) {
+            let use = source.uses[index]
+            // What a slow path can make again; who reads the flags finds less, if it writes what they came from.
+            let isKnownBefore = origin.known != nil
+            origin.note(writes: use.writes)
+            switch use.flags {
             case .sets: return true
             case .reads:
-                if !isHeld { return false }
-                flagsAreWanted = index
+                if isHeld { flagsAreWanted = index } else if origin.known == nil { return false }
             case .readsAndClobbers:
-                if !isHeld { return false }
-                flagsAreWanted = index
+                if isHeld { flagsAreWanted = index } else if origin.known == nil { return false }
                 isHeld = false
             case .readsAndSets:
                 if isHeld { flagsAreWanted = index }
-                return isHeld
+                return isHeld || origin.known != nil
             case .branches:
                 // The way out stores them itself.
-                if !isHeld { return false }
-                flagsAreWanted = index
+                if isHeld { flagsAreWanted = index } else if origin.known == nil { return false }
                 index += 1
             case .keeps: break
             case .canKeep: if !features.hasBMI { isHeld = false }
             case .clobbers:
-                let use = source.uses[index]
-                if use.treatment != .native { return false }
+                switch use.treatment {
+                case .native: break
+                case .guarded where isKnownBefore && Self.leavesByPlaceOnly(operation.code): break
+                case .branch where isKnownBefore: index += 1
+                default: return false
+                }
+                // Some compare.
+                if operation.code == .float { origin = .unknown }
                 isHeld = false
             }
             index += 1
         }
         return false
+    }
+
+    /// Whether slow paths of a guarded operation are the only way that it is left on, and nothing but those asks for
+    /// flags.
+    private static func leavesByPlaceOnly(_ code: Opcode) -> Bool {
+        switch code {
+        case .float, .stackPointerWritten, .clearDAIF, .writeDAIF: false
+        default: true
+        }
     }
 }
 
@@ -193,7 +292,9 @@ enum FlagUse {
     case clobbers
 
     /// What an operation does to NZCV is among its facts; what its translation does to the host's flags is said here.
-    init(of code: Opcode) {
+    ///
+    /// - Parameter effects: those of the opcode.
+    init(of code: Opcode, _ effects: OperationFacts.Effects) {
         switch code {
         case .branchConditional:
             self = .branches
@@ -206,7 +307,6 @@ enum FlagUse {
             self = .readsAndClobbers
         default:
             // What touches more than general registers and flags sees NZCV in the state block.
-            let effects = OperationFacts(of: code).effects
             if !effects.isSubset(of: [.readsFlags, .writesFlags]) {
                 self = .clobbers
             } else if effects.contains(.writesFlags) {

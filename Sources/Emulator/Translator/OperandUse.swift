@@ -37,6 +37,8 @@ struct OperandUse {
     var reads = RegisterSet.none
     var writes = RegisterSet.none
     var treatment = Treatment.native
+    /// What it does to NZCV, and to the host's flags.
+    var flags = FlagUse.clobbers
 
     /// Of what does nothing.
     init() {}
@@ -48,6 +50,11 @@ struct OperandUse {
         let facts = OperationFacts(of: op)
         reads = facts.reads.registers(of: op)
         writes = facts.writes.registers(of: op)
+        switch op.code {
+        // What those of the second level do to flags, they do in the state block.
+        case .vector, .float, .crypto, .atomic, .unprivileged: break
+        default: flags = FlagUse(of: op.code, facts.effects)
+        }
     }
 }
 

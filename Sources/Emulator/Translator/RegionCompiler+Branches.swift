@@ -41,7 +41,8 @@ extension RegionCompiler {
         let own = source.offset &+ UInt64(op.a) &* 4 &- 4
         let target = source.offset &+ op.immediate
         return Exit(
-            written: leaving, count: op.a, isBackward: target <= own, vectors: heldVectors, unsaved: unsaved)
+            written: leaving, count: op.a, isBackward: target <= own, vectors: heldVectors, unsaved: unsaved,
+            flags: flagOrigin.known != nil ? unsavedFlags : 0)
     }
 
     /// The end of a block.

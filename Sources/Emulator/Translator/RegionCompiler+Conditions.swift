@@ -82,18 +82,14 @@ extension RegionCompiler {
             load(op.n, to: .rcx, wide: wide)
             assembler.arithmetic(operation, .rcx, operand(op.m), wide: wide)
         }
-        held = operation == .cmp ? .borrow : .carry
-        saveFlags()
+        let flags: HeldFlags = operation == .cmp ? .borrow : .carry
         if let otherwise {
             let done = assembler.skip()
             assembler.land(otherwise)
-            assembler.store(
-                constant: Int32(HostFlags.from(nzcv: UInt32(op.a) << 28)), state(CPUState.Offset.hostFlags), wide: false
-            )
+            loadFlags(nzcv: UInt32(op.a) << 28, as: flags)
             assembler.land(done)
         }
-        held = .nothing
-        flagOrigin = .unknown
+        setFlags(flags)
     }
 }
 

@@ -8,7 +8,7 @@ extension RegionCompiler {
     /// Emits an operation whose treatment is `native` or `guarded`.
     mutating func emit(_ op: Operation) {
         keepsFlags = false
-        switch FlagUse(of: op.code) {
+        switch source.uses[position].flags {
         case .keeps, .reads, .branches: break
         case .canKeep where held != .nothing && position < flagsAreWanted && features.hasBMI: keepsFlags = true
         case .canKeep, .sets, .readsAndClobbers, .readsAndSets, .clobbers:

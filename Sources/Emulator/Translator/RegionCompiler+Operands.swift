@@ -13,7 +13,7 @@ extension RegionCompiler {
         return Place(
             block: UInt32(truncatingIfNeeded: block.base - codeBase),
             operation: UInt32(truncatingIfNeeded: operation - codeBase), written: written, vectors: heldVectorsBefore,
-            wantsAddress: indexedAddress != nil)
+            flags: flagsAreKnownBefore ? unsavedFlags : 0, wantsAddress: indexedAddress != nil)
     }
 
     /// A place in the state block.

@@ -60,7 +60,12 @@ struct RegionCompiler {
     var flagsAreWanted = 0
     var keepsFlags = false
     var flagOrigin = FlagOrigin.unknown
-    /// Whether NZCV is in the state block; if not, the host's flags hold it.
+    /// Whether NZCV can be made again before the operation being emitted.
+    private(set) var flagsAreKnownBefore = false
+    /// What slow paths and ways out make NZCV from. The last is where it comes from now, if that is known.
+    var flagOrigins: [FlagOrigin] = []
+    /// Whether NZCV is in the state block; if not, the host's flags hold it, or it can be made again, or it is not
+    /// asked for.
     var flagsAreSaved = true
     /// Whether this path through the block has found that the host's floating point applies.
     var hostFloatIsChecked = false
@@ -101,6 +106,8 @@ struct RegionCompiler {
         let operation: UInt32
         let written: RegisterSet
         let vectors: HeldVectors
+        /// Where NZCV comes from, if it has to be saved there: so many of `flagOrigins`, and the last of those; or 0.
+        let flags: UInt32
         /// Whether the temporary is not in its place yet: the address in RAX.
         let wantsAddress: Bool
     }
@@ -113,8 +120,10 @@ struct RegionCompiler {
         let isBackward: Bool
         /// Vector registers to be stored.
         var vectors = HeldVectors()
-        /// What the host's flags hold, if the way out has to save NZCV.
+        /// What the host's flags hold, if the way out has to save NZCV; if they hold nothing, where it comes from,
+        /// as in a place.
         var unsaved = HeldFlags.nothing
+        var flags: UInt32 = 0
     }
 
     init(
@@ -213,6 +222,7 @@ struct RegionCompiler {
             let operation = operations[position]
             let use = source.uses[position]
             heldVectorsBefore = heldVectors
+            flagsAreKnownBefore = flagOrigin.known != nil
             flagOrigin.note(writes: use.writes)
             switch use.treatment {
             case .native, .guarded:
@@ -280,6 +290,11 @@ struct RegionCompiler {
         emitStores(place.written)
         emitStores(place.vectors)
         if place.wantsAddress { assembler.store(.rax, state(general: CPUState.Register.temporary0)) }
+        if place.flags != 0 {
+            assembler.move(.rdx, .rax)
+            saveFlags(from: place.flags)
+            assembler.move(.rax, .rdx)
+        }
         emitPlace(place)
         // RAX is the address; R8 says what for.
         assembler.move(.r8, constant: access.kind)
@@ -302,6 +317,7 @@ struct RegionCompiler {
             fixup.resolve(to: assembler.cursor)
             emitStores(place.written)
             emitStores(place.vectors)
+            saveFlags(from: place.flags)
             emitPlace(place)
             assembler.call(stubs.help)
             assembler.call(reload)
@@ -311,6 +327,7 @@ struct RegionCompiler {
             fixup.resolve(to: assembler.cursor)
             emitStores(place.written)
             emitStores(place.vectors)
+            saveFlags(from: place.flags)
             emitResume(place)
         case .leave(let fixup, let target, let exit):
             fixup.resolve(to: assembler.cursor)
@@ -336,7 +353,7 @@ struct RegionCompiler {
 
     /// Saves NZCV on a way out whose straight path does without.
     mutating func saveFlags(of exit: Exit) {
-        guard exit.unsaved != .nothing else { return }
+        guard exit.unsaved != .nothing else { return saveFlags(from: exit.flags) }
         let heldOnStraightPath = held
         held = exit.unsaved
         saveFlags()

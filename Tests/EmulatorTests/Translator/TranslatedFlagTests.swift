@@ -1,0 +1,105 @@
+// NZCV in translated code, which saves it as late as it can: a slow path makes it again from what is left of the
+// operation that set it. So what an exception finds in SPSR_EL1, and what comes after a slow path, is compared with
+// what the interpreter leaves. DDI 0487, C6.2 (the instructions), D1.3 (SPSR_EL1).
+
+#if arch(x86_64)
+
+import Hypervisor
+import TestSupport
+import Testing
+
+@testable import Emulator
+
+@Suite("Flags of translated code") struct TranslatedFlagTests {
+    /// Runs loops whose last round faults.
+    private struct LoopMachine {
+        let machine: SystemMachine
+        private static let rounds = 60
+        private static let addresses = SystemMachine.Layout.data
+        private static let value = SystemMachine.Layout.userData
+        /// Nothing is there.
+        private static let nowhere: UInt64 = 0x1000
+
+        init(_ engine: Engine) throws {
+            machine = try SystemMachine(ramByteCount: 64 << 20, engine: engine)
+            for round in 0..<UInt64(Self.rounds) {
+                // Now and then on another page, whose entry has to be filled.
+                machine.memory.store(Self.value + round * 40 / 64 * 0x1000, at: Self.addresses + round * 8)
+            }
+            machine.memory.store(Self.nowhere, at: Self.addresses + UInt64(Self.rounds) * 8)
+        }
+
+        /// What is left when the loop ended by an abort: x0 to x16, SPSR_EL1, ELR_EL1. x15 is what `words` access.
+        func run(_ words: [UInt32], number: Int, from values: [UInt64]) throws -> [UInt64] {
+            // Each loop on a page that was never written to as code.
+            let place = SystemMachine.Layout.tables + UInt64(number) * 0x1000
+            let body = [.ldr(.x15, .x16), .add(.x16, .x16, 8)] + words.map { A64.word($0) }
+            machine.load(body + [.b(-body.count)], at: place)
+            var registers: [Register: UInt64] = [.x16: Self.addresses]
+            for (index, value) in values.enumerated() {
+                registers[try #require(Register(rawValue: UInt32(index)))] = value
+            }
+            let stop = try machine.run(at: place, registers)
+            let taken = try #require(stop.exception, "\(stop)")
+            #expect(taken.far == Self.nowhere)
+            return (0...16).map { machine.x($0) } + [taken.spsr, taken.elr]
+        }
+    }
+
+    /// LDR and STR of x0 to x14 at x15, which fault in the last round.
+    private static func access(_ random: inout SeededGenerator) -> UInt32 {
+        let base: UInt32 = random.oneIn(2) ? 0xF940_0000 : random.oneIn(2) ? 0x3940_0000 : 0xF900_0000
+        return base | 15 << 5 | UInt32(random.below(15))
+    }
+
+    /// Something that sets flags with a short immediate: ADDS, SUBS and ANDS, with and without a result.
+    private static func immediate(_ random: inout SeededGenerator) -> UInt32 {
+        let base: [UInt32] = [0xB100_0000, 0x3100_0000, 0xF100_0000, 0x7100_0000]
+        let target = random.oneIn(3) ? 31 : UInt32(random.below(15))
+        guard random.oneIn(5) else {
+            let short = random.oneIn(3) ? UInt32(random.below(4096)) : UInt32(random.below(4))
+            return base[random.below(4)] | short << 10 | UInt32(random.below(15)) << 5 | target
+        }
+        // ANDS with a mask of the low bits.
+        return 0xF240_0000 | UInt32(random.below(63)) << 10 | UInt32(random.below(15)) << 5 | target
+    }
+
+    /// B.cond or CBZ over the next instruction.
+    private static func branch(_ random: inout SeededGenerator) -> UInt32 {
+        random.oneIn(3)
+            ? 0xB400_0000 | 2 << 5 | UInt32(random.below(15)) : 0x5400_0000 | 2 << 5 | FlagWords.condition(&random)
+    }
+
+    @Test("Exceptions find the flags of the instruction that set them last, and so does what reads them after accesses")
+    func slowPaths() throws {
+        let reference = try LoopMachine(.interpreter)
+        let translated = try [LoopMachine(.translator), LoopMachine(.auto)]
+        var random = SeededGenerator(seed: 0xF1A6)
+        for number in 0..<1500 {
+            var words: [UInt32] = []
+            while words.count < 12 {
+                switch random.below(6) {
+                case 0, 1: words.append(Self.immediate(&random))
+                case 2, 3: words.append(FlagWords.draw(&random))
+                case 4: words.append(Self.access(&random))
+                default: words += [Self.branch(&random), Self.access(&random)]
+                }
+            }
+            words.append(Self.access(&random))
+            let values = (0..<15).map { _ in
+                random.oneIn(3) ? UInt64(random.below(3)) &- 1 : random.next() >> UInt64(random.below(64))
+            }
+            let expected = try reference.run(words, number: number, from: values)
+            for other in translated {
+                let found = try other.run(words, number: number, from: values)
+                guard found == expected else {
+                    let code = words.map { "0x" + String($0, radix: 16) }.joined(separator: ", ")
+                    Issue.record("from \(values): \(code): \(found) instead of \(expected)")
+                    return
+                }
+            }
+        }
+    }
+}
+
+#endif
