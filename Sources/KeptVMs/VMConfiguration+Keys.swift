@@ -108,6 +108,7 @@ extension VMConfiguration {
                 ConfigurationKey("readonly", .flag),
                 ConfigurationKey("format", .text(example: "raw"), isRequired: false),
                 ConfigurationKey("on-error", .text(example: "stop"), isRequired: false),
+                ConfigurationKey("serial", .text(example: "root"), isRequired: false),
             ]), isRequired: false),
         ConfigurationKey(
             "network",

@@ -77,9 +77,11 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
         public var format: String?
         /// `report` or `stop`; `report` if it is not there.
         public var onError: String?
+        /// What the guest finds as its serial number; the model's own if it is not there.
+        public var serial: String?
 
         enum CodingKeys: String, CodingKey {
-            case path, readonly, format
+            case path, readonly, format, serial
             case onError = "on-error"
         }
 
@@ -91,6 +93,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
             readonly = disk.isReadOnly
             format = disk.format?.rawValue
             onError = disk.onError == .report ? nil : disk.onError.rawValue
+            serial = disk.serial
         }
 
         func disk() throws(VMConfigurationError) -> DiskConfiguration {
@@ -98,7 +101,7 @@ public struct VMConfiguration: Codable, Hashable, Sendable {
                 throw VMConfigurationError(
                     "the format of disk \(path) is \"raw\" or \"qcow2\", or left out; convert disks in others")
             }
-            var disk = DiskConfiguration(path: path, isReadOnly: readonly, format: diskFormat)
+            var disk = DiskConfiguration(path: path, isReadOnly: readonly, format: diskFormat, serial: serial)
             if let onError { disk.onError = try VMConfiguration.value(onError, "on-error") }
             return disk
         }

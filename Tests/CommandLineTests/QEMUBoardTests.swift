@@ -207,6 +207,20 @@ struct QEMUBoardTests {
         #expect(error(firmware + devices(",bootindex=x", "")).contains("bootindex=x is no place"))
     }
 
+    @Test("A disk has the serial number that it is given, as much of it as virtio has room for, or the model's own")
+    func serials() throws {
+        let qemu = try QEMULine.machine(
+            "-drive", "if=none,id=a,file=A", "-device", "virtio-blk-pci,drive=a,serial=root disk", "-drive",
+            "if=none,id=b,file=B", "-device", "virtio-blk-device,drive=b", "-drive",
+            "file=C,if=virtio,index=2,serial=01234567-89ab-cdef-0123-456789abcdef")
+        #expect(qemu.machine.disks.map(\.serial) == ["root disk", nil, "01234567-89ab-cdef-0"])
+        #expect(qemu.warnings.contains { $0.contains("a guest sees 01234567-89ab-cdef-0") })
+        for serial in ["", "é"] {
+            let words = QEMULine.error(["-drive", "file=C,if=virtio,serial=\(serial)"])
+            #expect(words.contains("-drive serial=\(serial) is not to be had"), "\(words)")
+        }
+    }
+
     @Test("A watchdog on PCI is Arm's, with what it does of QEMU's actions and ours, whichever option says it")
     func watchdog() throws {
         let device = ["-device", "i6300esb,id=w"]

@@ -31,6 +31,7 @@ struct ConfigurationSettingTests {
             ("disk[1].readonly=true", "readonly = true"), ("initrd=/i", "initrd = \"/i\""),
             ("hibernation.expires-after=60d", "expires-after = \"60d\""),
             ("disk[1].on-error=stop", "on-error = \"stop\""),
+            ("disk[1].serial=root", "serial = \"root\""),
             ("psci.idle-states=core-standby", "idle-states = [\"core-standby\"]"),
         ])
     func oneLine(setting: String, line: String) throws {

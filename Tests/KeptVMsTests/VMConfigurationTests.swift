@@ -18,7 +18,7 @@ struct VMConfigurationTests {
         machine.commandLine = "console=ttyAMA0 a='b' # no comment"
         machine.disks = [
             DiskConfiguration(path: "/disks/a.img"), DiskConfiguration(path: "/disks/ö.img", isReadOnly: true),
-            DiskConfiguration(path: "/disks/c.img", onError: .stop),
+            DiskConfiguration(path: "/disks/c.img", onError: .stop, serial: "c's"),
         ]
         machine.networks = [
             NetworkConfiguration(.user), NetworkConfiguration(.tap(interface: "tap0"), mtu: 9000),
@@ -70,6 +70,16 @@ struct VMConfigurationTests {
         let configuration = try VMConfiguration(toml: wrong)
         let error = #expect(throws: VMConfigurationError.self) { try configuration.machine() }
         #expect(error?.description.contains("\"dormouse-1\", \"dormouse-2\"") == true)
+    }
+
+    @Test("A serial number that no disk can have is refused", arguments: ["", "é", "123456789012345678901", "a\tb"])
+    func wrongSerial(serial: String) throws {
+        var machine = Self.machine
+        machine.disks[0].serial = serial
+        let error = #expect(throws: VMConfigurationError.self) {
+            try VMConfiguration(toml: VMConfiguration(machine, hibernation: .init()).toml()).machine()
+        }
+        #expect(error?.description.contains("is no serial number of a disk") == true)
     }
 
     @Test("A file from before ACPI describes a machine with a device tree and no generation id")

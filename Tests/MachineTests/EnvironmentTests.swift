@@ -44,6 +44,7 @@ struct MachineEnvironmentTests {
             testDescription: "a disk more", machine: { $0.disks.append(DiskConfiguration(path: "/b")) },
             files: { $0.disks.append(DiskGeometry(byteCount: 8 * 512)) }),
         MachineChange(testDescription: "a read-only disk", machine: { $0.disks[0].isReadOnly = true }),
+        MachineChange(testDescription: "a disk's serial number", machine: { $0.disks[1].serial = "root" }),
         MachineChange(
             testDescription: "disks moved", machine: { $0.disks.swapAt(0, 1) }, files: { $0.disks.swapAt(0, 1) }),
         MachineChange(testDescription: "a disk's size", files: { $0.disks[0].byteCount += 512 }),

@@ -32,6 +32,8 @@ public final class BlockDevice: VirtioDevice {
     /// Header and status take a descriptor each; the rest of the queue is for data.
     public static let segMax = UInt32(queueSize) - 2
     public static let queueSizes: [UInt16] = [queueSize]
+    /// Bytes that a disk's serial number may have: VIRTIO_BLK_ID_BYTES.
+    public static let serialByteLimit = 20
 
     /// Offsets in `struct virtio_blk_config` (§5.2.4), in bytes.
     private enum Configuration {

@@ -46,7 +46,7 @@ struct BlockRequest {
     private static let headerByteCount = 16
     private static let statusByteCount = 1
     /// Bytes of the identity that VIRTIO_BLK_T_GET_ID asks for.
-    static let identityByteCount = 20
+    static let identityByteCount = BlockDevice.serialByteLimit
 
     /// nil: a type that is not supported, or was not negotiated.
     let type: BlockRequestType?

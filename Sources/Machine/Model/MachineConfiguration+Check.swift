@@ -17,6 +17,7 @@ extension MachineConfiguration {
         guard disks.count <= model.maximumDiskCount else {
             throw .tooManyDisks(disks.count, limit: model.maximumDiskCount)
         }
+        for serial in disks.compactMap(\.serial) where !DiskConfiguration.isSerial(serial) { throw .diskSerial(serial) }
         if let id = generationID, id.count != GenerationID.byteCount { throw .generationID(byteCount: id.count) }
         if let uuid, uuid.count != SystemUUID.byteCount { throw .uuid(byteCount: uuid.count) }
         try checkFirmware()

@@ -19,13 +19,25 @@ public struct DiskConfiguration: Sendable, Hashable {
     /// What is done about errors of the host's storage. The guest does not see the choice.
     public var onError: DiskErrorPolicy
 
+    /// What the guest finds as the disk's serial number, by which udev names it; nil: the model's own for its place.
+    /// 1 to 20 printable characters of ASCII (virtio 1.2 §5.2.6, VIRTIO_BLK_T_GET_ID).
+    public var serial: String?
+
     public init(
-        path: String, isReadOnly: Bool = false, format: DiskFormat? = nil, onError: DiskErrorPolicy = .report
+        path: String, isReadOnly: Bool = false, format: DiskFormat? = nil, onError: DiskErrorPolicy = .report,
+        serial: String? = nil
     ) {
         self.path = path
         self.isReadOnly = isReadOnly
         self.format = format
         self.onError = onError
+        self.serial = serial
+    }
+
+    /// Whether `text` can be a disk's serial number.
+    public static func isSerial(_ text: String) -> Bool {
+        (1...BlockDevice.serialByteLimit).contains(text.utf8.count)
+            && text.utf8.allSatisfy { (UInt8(ascii: " ")...UInt8(ascii: "~")).contains($0) }
     }
 }
 
@@ -145,6 +157,7 @@ public enum MachineError: AttributedError {
     case cpuCount(Int, limit: Int)
     case memorySize(UInt64)
     case tooManyDisks(Int, limit: Int)
+    case diskSerial(String)
     case generationID(byteCount: Int)
     case uuid(byteCount: Int)
     /// A watchdog is to press a sleep button, and there is none.
@@ -196,6 +209,9 @@ public enum MachineError: AttributedError {
             "\(bytes >> 20) MiB of memory cannot be had; give a size from 2 MiB to 256 GiB, in steps of 2 MiB"
         case .tooManyDisks(let count, let limit):
             "\(count) disks are too many; this machine has slots for \(limit)"
+        case .diskSerial(let serial):
+            "\"\(serial)\" is no serial number of a disk; give 1 to \(BlockDevice.serialByteLimit) printable characters of "
+                + "ASCII"
         case .uuid(let count):
             "a UUID has \(SystemUUID.byteCount) bytes and not \(count); give 32 hexadecimal digits with hyphens between"
         case .generationID(let count):
@@ -248,7 +264,7 @@ public enum MachineError: AttributedError {
         case .disk(let error): error.isHosts
         case .network(.host): true
         case .flash(let error): error.isHosts
-        case .cpuCount, .memorySize, .tooManyDisks, .generationID, .uuid, .watchdogButton, .file, .kernel,
+        case .cpuCount, .memorySize, .tooManyDisks, .diskSerial, .generationID, .uuid, .watchdogButton, .file, .kernel,
             .initrdForFlatImage, .bootPlan,
             .laboratoryFlash, .nothingToStart, .initrdWithoutKernel, .flatImageWithUEFI, .noUEFI, .notFirmware,
             .notVariables, .noACPIFirmware, .boot,

@@ -126,7 +126,7 @@ extension RunReport.Configuration {
         disks = configuration.disks.map { disk in
             RunReport.Disk(
                 path: disk.path, readOnly: disk.isReadOnly, format: disk.format?.rawValue ?? "auto",
-                onError: disk.onError.rawValue)
+                onError: disk.onError.rawValue, serial: disk.serial)
         }
         networks = configuration.networks.indices.map { RunReport.Network(configuration, index: $0) }
         guest = RunReport.Guest(

@@ -240,6 +240,8 @@ public struct RunReport: Codable, Sendable {
         public var format: String
         /// report or stop.
         public var onError: String
+        /// What the guest finds as its serial number, if that was said.
+        public var serial: String?
     }
 
     /// What the guest's operating system was told.

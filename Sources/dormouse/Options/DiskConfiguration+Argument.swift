@@ -14,8 +14,8 @@ extension DiskConfiguration {
         ("on-error", DiskErrorPolicy.stop.rawValue, { $0.onError = .stop }),
     ]
 
-    /// `FILE`, with `,readonly=on`, `,readonly=off`, `,format=raw`, `,format=qcow2`, `,format=auto`, `,on-error=report`
-    /// or `,on-error=stop` behind it; nil if there is no path.
+    /// `FILE`, with `,readonly=on`, `,readonly=off`, `,format=raw`, `,format=qcow2`, `,format=auto`, `,on-error=report`,
+    /// `,on-error=stop` or `,serial=TEXT` behind it; nil if there is no path.
     ///
     /// Each key is taken off once, so a file whose own name ends like one is named with another behind it.
     init?(argument: String) {
@@ -25,12 +25,26 @@ extension DiskConfiguration {
 
     /// Takes off what is behind the path.
     fileprivate static func takeSuffixes(_ path: inout Substring, _ keys: inout Set<String>, _ disk: inout Self) {
-        while let suffix = suffixes.first(where: { path.hasSuffix(",\($0.key)=\($0.value)") }),
-            keys.insert(suffix.key).inserted
-        {
-            path = path.dropLast(",\(suffix.key)=\(suffix.value)".count)
-            suffix.set(&disk)
+        while let (key, text, set) = suffix(of: path), keys.insert(key).inserted {
+            path = path.dropLast(text.count)
+            set(&disk)
         }
+    }
+
+    private static let serialKey = ",serial="
+
+    /// What the path ends with: its key, all of it, and what it sets.
+    private static func suffix(
+        of path: Substring
+    ) -> (key: String, text: String, set: (inout DiskConfiguration) -> Void)? {
+        for suffix in suffixes {
+            let text = ",\(suffix.key)=\(suffix.value)"
+            if path.hasSuffix(text) { return (suffix.key, text, suffix.set) }
+        }
+        guard let key = path.ranges(of: serialKey).last else { return nil }
+        let serial = String(path[key.upperBound...])
+        guard !serial.contains(","), isSerial(serial) else { return nil }
+        return (serialKey, serialKey + serial, { $0.serial = serial })
     }
 }
 

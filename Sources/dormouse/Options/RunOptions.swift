@@ -40,7 +40,7 @@ struct MachineOptions: ParsableArguments {
             "A disk image, raw or qcow2. May be repeated; the guest sees the disks in this order. FILE,readonly=on is not "
                 + "written; FILE,format=raw or qcow2 is taken as that, whatever it looks like; with FILE,overlay=OTHER what is "
                 + "written goes to a qcow2 image that is made if it is not there; with FILE,on-error=stop the guest is paused "
-                + "while the host cannot do what the disk is asked for.",
+                + "while the host cannot do what the disk is asked for; FILE,serial=TEXT has that serial number.",
             valueName: "file"),
         transform: DiskArgument.parse)
     var disks: [DiskArgument] = []

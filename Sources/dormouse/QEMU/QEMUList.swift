@@ -7,7 +7,7 @@
 
 /// Keys and values, each to be taken once.
 struct QEMUList {
-    private let option: String
+    let option: String
     private var pairs: [(key: String, value: String)]
     /// Keys that were said without a value.
     private var bare: Set<String> = []

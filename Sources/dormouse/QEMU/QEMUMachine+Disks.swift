@@ -51,6 +51,7 @@ extension QEMUMachine {
             }
             index = number
         }
+        try takeSerial(of: &disk, from: &list)
         let id = list.take("id")
         try list.finish()
         guard interface == "none" else {
@@ -89,6 +90,17 @@ extension QEMUMachine {
         }
     }
 
+    /// `serial=`, of which a guest sees as much as virtio has room for.
+    private mutating func takeSerial(of disk: inout DiskConfiguration, from list: inout QEMUList) throws(QEMUError) {
+        guard let text = list.take("serial") else { return }
+        let serial = String(decoding: text.utf8.prefix(BlockDevice.serialByteLimit), as: UTF8.self)
+        guard DiskConfiguration.isSerial(serial) else {
+            throw QEMUError(list.option, "serial=\(text) is not to be had: it needs printable characters of ASCII")
+        }
+        if serial != text { warnings.append("-\(list.option) serial=\(text): a guest sees \(serial)") }
+        disk.serial = serial
+    }
+
     /// The machine, with overlays over the disks of which nothing is to be kept. They go with the process.
     func preparedMachine() throws(DiskImageError) -> MachineConfiguration {
         var machine = machine
@@ -110,6 +122,7 @@ extension QEMUMachine {
             throw QEMUError("device", "drive=\(id) is not to be found: name the id of a -drive with if=none")
         }
         try bootOrder.take(&list, of: .disk(attached.count))
+        try takeSerial(of: &disk, from: &list)
         try list.ignore("write-cache", "on")
         switch list.take("werror") {
         case "stop"?: disk.onError = .stop

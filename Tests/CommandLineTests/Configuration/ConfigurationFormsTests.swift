@@ -50,9 +50,9 @@ struct ConfigurationFormsTests {
         Field("initrd", ["--initrd", "/initrd"], toml: ["initrd = '/initrd'"], report: [#""initrd":"/initrd""#]),
         Field("commandLine", ["--append", "quiet"], toml: ["append = 'quiet'"], report: [#""append":"quiet""#]),
         Field(
-            "disks", ["--disk", "/a.img,readonly=on,format=raw,on-error=stop"],
-            toml: ["path = '/a.img'", "readonly = true", "format = 'raw'", "on-error = 'stop'"],
-            report: [#"{"format":"raw","onError":"stop","path":"/a.img","readOnly":true}"#]),
+            "disks", ["--disk", "/a.img,readonly=on,format=raw,on-error=stop,serial=root"],
+            toml: ["path = '/a.img'", "readonly = true", "format = 'raw'", "on-error = 'stop'", "serial = 'root'"],
+            report: [#"{"format":"raw","onError":"stop","path":"/a.img","readOnly":true,"serial":"root"}"#]),
         Field(
             "networks", ["--net", "passt=/p,mac=52:54:00:12:34:56,mtu=9000"],
             toml: ["kind = 'passt'", "mac = '52:54:00:12:34:56'", "mtu = 9000", "socket = '/p'"],

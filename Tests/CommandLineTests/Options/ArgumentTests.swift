@@ -51,7 +51,7 @@ struct ArgumentTests {
     }
 
     @Test(
-        "What is done about errors is said behind the path, in any order with the rest, and each once",
+        "What is done about errors, and a serial number, are said behind the path, in any order with the rest, and each once",
         arguments: [
             ("a.img,on-error=stop", DiskConfiguration(path: "a.img", onError: .stop)),
             ("a.img,on-error=report", DiskConfiguration(path: "a.img")),
@@ -59,6 +59,14 @@ struct ArgumentTests {
             ("a.img,readonly=on,on-error=stop", DiskConfiguration(path: "a.img", isReadOnly: true, onError: .stop)),
             ("a,on-error=stop,on-error=report", DiskConfiguration(path: "a,on-error=stop")),
             ("a.img,on-error=later", DiskConfiguration(path: "a.img,on-error=later")),
+            ("a.img,serial=root", DiskConfiguration(path: "a.img", serial: "root")),
+            ("a.img,serial=a b,readonly=on", DiskConfiguration(path: "a.img", isReadOnly: true, serial: "a b")),
+            ("a.img,readonly=on,serial=x=y", DiskConfiguration(path: "a.img", isReadOnly: true, serial: "x=y")),
+            ("a,serial=x,serial=y", DiskConfiguration(path: "a,serial=x", serial: "y")),
+            ("a,serial=", DiskConfiguration(path: "a,serial=")),
+            ("a,serial=12345678901234567890", DiskConfiguration(path: "a", serial: "12345678901234567890")),
+            ("a,serial=123456789012345678901", DiskConfiguration(path: "a,serial=123456789012345678901")),
+            ("a,serial=é", DiskConfiguration(path: "a,serial=é")),
         ])
     func diskErrors(argument: String, disk: DiskConfiguration) {
         #expect(DiskConfiguration(argument: argument) == disk)

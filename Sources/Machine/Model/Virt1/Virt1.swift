@@ -74,7 +74,8 @@ extension Virt1Layout {
         default: break
         }
         if machine.disks.indices.contains(slot) {
-            return DiskFunction(disk: machine.disks[slot], index: slot, serial: diskSerial(slot: slot))
+            let disk = machine.disks[slot]
+            return DiskFunction(disk: disk, index: slot, serial: disk.serial ?? diskSerial(slot: slot))
         }
         if slot == machine.model.portsSlot(machine) { return PortsFunction(ports: machine.ports) }
         if let index = machine.shares.indices.first(where: { machine.model.shareSlot($0, machine) == slot }) {
