@@ -25,7 +25,12 @@ extension EndToEnd.Running {
             #expect(end.console.contains("dormouse: init"))
         }
 
-        @Test("A compressed kernel boots", arguments: [["gzip", "-1"], ["zstd", "-q", "-1"], ["lz4", "-l", "-1"]])
+        @Test(
+            "A compressed kernel boots",
+            arguments: [
+                ["gzip", "-1"], ["zstd", "-q", "-1"], ["lz4", "-l", "-1"], ["xz", "-0"], ["lzma", "-0"],
+                ["bzip2", "-1"],
+            ])
         func compressed(command: [String]) throws {
             try expectBoot(packed(command), command[0])
         }
