@@ -131,6 +131,7 @@ final class Session: Sendable {
             descriptor: STDIN_FILENO,
             source: terminal.map { terminal in .terminal(claim: { terminal.claim() }) } ?? .stream,
             wakeUp: inputWakeUp,
+            escape: options.escape,
             send: { [self] bytes in current?.sendConsoleInput(bytes) ?? 0 },
             command: { [self] command in
                 switch command {
@@ -140,7 +141,7 @@ final class Session: Sendable {
                 case .sleepButton: press(.sleep)
                 case .sendBreak: sendBreak()
                 case .detach: break
-                case .help: output.write(Array("\n\(EscapeSequence.help())".utf8))
+                case .help: output.write(Array("\n\(EscapeSequence.help(escape: options.escape))".utf8))
                 }
             }
         ).start()

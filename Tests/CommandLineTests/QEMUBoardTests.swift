@@ -221,6 +221,16 @@ struct QEMUBoardTests {
         }
     }
 
+    @Test("The key that commands begin with is a character's number, as C writes it")
+    func escape() throws {
+        for (text, key) in [("1", 1), ("20", 20), ("0x1d", 29), ("0X14", 20), ("024", 20), ("0", 0), ("127", 127)] {
+            #expect(try QEMULine.machine("-echr", text).runArguments == ["--escape=\(key)"], "\(text)")
+        }
+        for text in ["", "x", "0x", "128", "-1", "08", "1 "] {
+            #expect(QEMULine.error(["-echr", text]).contains("-echr \(text) is no character"), "\(text)")
+        }
+    }
+
     @Test("A watchdog on PCI is Arm's, with what it does of QEMU's actions and ours, whichever option says it")
     func watchdog() throws {
         let device = ["-device", "i6300esb,id=w"]

@@ -33,6 +33,7 @@ final class ConsoleInput: Sendable {
     private let descriptor: Int32
     private let source: Source
     private let wakeUp: WakeUp
+    private let escape: UInt8
     private let send: @Sendable ([UInt8]) -> Int
     private let command: @Sendable (ConsoleCommand) -> Void
     private let isStopped = Atomic(false)
@@ -41,16 +42,18 @@ final class ConsoleInput: Sendable {
     ///   - descriptor: is read, and not closed.
     ///   - source: what is read.
     ///   - wakeUp: signalled when the guest may take input again.
+    ///   - escape: what commands of a terminal begin with.
     ///   - send: offers bytes to the guest and returns how many it took.
     ///   - command: called on the thread that reads.
     init(
-        descriptor: Int32, source: Source, wakeUp: WakeUp,
+        descriptor: Int32, source: Source, wakeUp: WakeUp, escape: UInt8 = EscapeSequence.escape,
         send: @escaping @Sendable ([UInt8]) -> Int,
         command: @escaping @Sendable (ConsoleCommand) -> Void = { _ in }
     ) {
         self.descriptor = descriptor
         self.source = source
         self.wakeUp = wakeUp
+        self.escape = escape
         self.send = send
         self.command = command
     }
@@ -67,7 +70,10 @@ final class ConsoleInput: Sendable {
     }
 
     private func run() {
-        var escapes = if case .terminal(let commands, _) = source { EscapeSequence(commands) } else { EscapeSequence() }
+        var escapes =
+            if case .terminal(let commands, _) = source {
+                EscapeSequence(commands, escape: escape)
+            } else { EscapeSequence() }
         var pending: ArraySlice<UInt8> = []
         var isAtEnd = false
         var retryInterval = Self.retryInterval.lowerBound

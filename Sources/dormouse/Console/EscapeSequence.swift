@@ -1,4 +1,4 @@
-// What a user can say to Dormouse itself on a console that belongs to the guest: Ctrl-A and a key.
+// What a user can say to Dormouse itself on a console that belongs to the guest: Ctrl-A, or another such key, and a key.
 //
 // Responsible for: telling keys for the guest from commands. Not responsible for: carrying them out, or whether the
 // input is a terminal at all; anything else has no escapes.
@@ -18,7 +18,7 @@ enum ConsoleCommand: Sendable, Hashable, CaseIterable {
     /// What can be said at a console that somebody has connected to.
     static let ofConnection = Set(allCases).subtracting([.quit])
 
-    /// The keys that mean it, after Ctrl-A.
+    /// The keys that mean it, after the escape.
     fileprivate var keys: String {
         switch self {
         case .quit: "x"
@@ -53,7 +53,7 @@ enum ConsoleCommand: Sendable, Hashable, CaseIterable {
 
 /// Takes commands out of what is typed.
 struct EscapeSequence: Sendable {
-    /// Ctrl-A.
+    /// Ctrl-A, the escape unless another one is chosen.
     static let escape: UInt8 = 0x01
 
     /// A piece of the input.
@@ -63,27 +63,31 @@ struct EscapeSequence: Sendable {
         case command(ConsoleCommand)
     }
 
-    /// The last byte was Ctrl-A, and it is not known yet what it means.
+    /// The last byte was the escape, and it is not known yet what it means.
     private var isEscaped = false
     private let commands: Set<ConsoleCommand>
+    private let escape: UInt8
 
-    /// - Parameter commands: those that there are.
-    init(_ commands: Set<ConsoleCommand> = ConsoleCommand.ofRun) {
+    /// - Parameters:
+    ///   - commands: those that there are.
+    ///   - escape: what commands begin with.
+    init(_ commands: Set<ConsoleCommand> = ConsoleCommand.ofRun, escape: UInt8 = Self.escape) {
         self.commands = commands
+        self.escape = escape
     }
 
-    /// Sorts `bytes`, which go on where the last ones ended. After Ctrl-A, a key that means nothing is dropped, and
-    /// Ctrl-A with it.
+    /// Sorts `bytes`, which go on where the last ones ended. After the escape, a key that means nothing is dropped, and
+    /// the escape with it.
     mutating func process(_ bytes: some Sequence<UInt8>) -> [Piece] {
         var pieces: [Piece] = []
         var input: [UInt8] = []
         for byte in bytes {
             if !isEscaped {
-                if byte == Self.escape { isEscaped = true } else { input.append(byte) }
+                if byte == escape { isEscaped = true } else { input.append(byte) }
                 continue
             }
             isEscaped = false
-            if byte == Self.escape {
+            if byte == escape {
                 input.append(byte)
             } else if let command = ConsoleCommand(key: byte, among: commands) {
                 if !input.isEmpty { pieces.append(.input(input)) }
@@ -96,11 +100,20 @@ struct EscapeSequence: Sendable {
     }
 
     /// The keys, one a line.
-    static func help(_ commands: Set<ConsoleCommand> = ConsoleCommand.ofRun) -> String {
-        ConsoleCommand.allCases.filter(commands.contains)
+    static func help(
+        _ commands: Set<ConsoleCommand> = ConsoleCommand.ofRun, escape: UInt8 = Self.escape
+    ) -> String {
+        let name = name(ofKey: escape)
+        return ConsoleCommand.allCases.filter(commands.contains)
             .map { command in
-                "Ctrl-A \(command.keys.map(String.init).joined(separator: " or ")): \(command.summary)\n"
+                "\(name) \(command.keys.map(String.init).joined(separator: " or ")): \(command.summary)\n"
             }
-            .joined() + "Ctrl-A Ctrl-A: send Ctrl-A to the guest\n"
+            .joined() + "\(name) \(name): send \(name) to the guest\n"
+    }
+
+    /// What a key of ASCII is called: with the control key, it is 64 less.
+    private static func name(ofKey key: UInt8) -> String {
+        let isControl = key < 0x20
+        return (isControl ? "Ctrl-" : "") + String(UnicodeScalar(isControl ? key + 0x40 : key))
     }
 }

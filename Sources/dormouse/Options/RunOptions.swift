@@ -301,6 +301,10 @@ struct RunOptions: ParsableArguments {
         transform: LogArgument.parse)
     var log = Logger.Level.warning
 
+    /// What commands at the terminal begin with: QEMU's -echr.
+    @Option(name: .customLong("escape"), help: .hidden)
+    var escape = EscapeSequence.escape
+
     func validate() throws {
         guard report != "" else { throw ValidationError("--report has no value: name a file, or leave it out") }
     }

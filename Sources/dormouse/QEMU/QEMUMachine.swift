@@ -144,7 +144,7 @@ struct QEMUMachine {
         case "nographic": isGraphic = false
         case "snapshot": isSnapshot = true
         case "nodefaults": hasNoDefaults = true
-        case "echr": try allow(value, ["1", "0x1", "0x01"], name, "the key that commands begin with is Ctrl-A, 1")
+        case "echr": try takeEscape(value)
         case "action": try takeAction(value)
         case "watchdog-action": try watchdog.take(value, of: name)
         case "no-reboot": runArguments.append("--no-reboot")
@@ -334,6 +334,16 @@ struct QEMUMachine {
     }
 
     // MARK: What the guest does not see
+
+    /// `-echr`: a character by its number, as C writes one.
+    private mutating func takeEscape(_ value: String) throws(QEMUError) {
+        let hexadecimal = ["0x", "0X"].contains(value.prefix(2))
+        let radix = hexadecimal ? 16 : value.hasPrefix("0") ? 8 : 10
+        guard let key = UInt8(hexadecimal ? value.dropFirst(2) : value[...], radix: radix), key < 0x80 else {
+            throw QEMUError("echr", "\(value) is no character of ASCII: say its number, such as 1 for Ctrl-A")
+        }
+        runArguments.append("--escape=\(key)")
+    }
 
     private mutating func takeSerial(_ value: String) throws(QEMUError) {
         serials.append(try QEMUCharacterDevice(value, of: "serial", known: chardevs))

@@ -51,6 +51,18 @@ struct EscapeSequenceTests {
         #expect(pieces("a\u{1}zb") == [input("ab")])
     }
 
+    @Test("Another escape is used in Ctrl-A's place, which is a key like any other then, and the help says so")
+    func otherEscape() {
+        var escapes = EscapeSequence(escape: 0x14)
+        #expect(
+            escapes.process("\u{1}x\u{14}\u{14}\u{14}x".utf8) == [input("\u{1}x\u{14}"), .command(.quit)])
+        let help = EscapeSequence.help(escape: 0x14)
+        #expect(help.contains("Ctrl-T x: end Dormouse") && help.contains("Ctrl-T Ctrl-T: send Ctrl-T"))
+        #expect(!help.contains("Ctrl-A"))
+        #expect(EscapeSequence.help(escape: 0x1D).contains("Ctrl-] x:"))
+        #expect(EscapeSequence.help(escape: UInt8(ascii: "`")).contains("\n` h or ?: this help"))
+    }
+
     @Test("The help names every key")
     func helpText() {
         for keys in ["Ctrl-A x:", "Ctrl-A h or ?:", "Ctrl-A Ctrl-A:"] {
