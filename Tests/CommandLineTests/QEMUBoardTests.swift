@@ -221,6 +221,17 @@ struct QEMUBoardTests {
         }
     }
 
+    @Test("What there is none of may be said to be left out, and nothing else of it")
+    func leftOut() throws {
+        let options = ["-vga", "none", "-parallel", "none", "-display", "none", "-nodefaults", "-no-user-config"]
+        let qemu = try QEMULine.machine(options)
+        #expect(qemu.warnings == [] && qemu.serial == .null)
+        #expect(try QEMULine.machine("-parallel", "null", "-vga", "none").serial == .standardInputAndOutput)
+        for (option, value) in [("vga", "std"), ("vga", "virtio"), ("parallel", "stdio"), ("display", "gtk")] {
+            #expect(QEMULine.error(["-\(option)", value]).contains("-\(option) \(value) is not to be had"))
+        }
+    }
+
     @Test("The key that commands begin with is a character's number, as C writes it")
     func escape() throws {
         for (text, key) in [("1", 1), ("20", 20), ("0x1d", 29), ("0X14", 20), ("024", 20), ("0", 0), ("127", 127)] {

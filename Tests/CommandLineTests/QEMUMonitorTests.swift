@@ -82,6 +82,35 @@ struct QEMUMonitorTests {
         #expect(end.exitCode == 0)
     }
 
+    @Test(
+        "A guest that says by pvpanic that its kernel panicked is GUEST_PANICKED, and has failed",
+        .needs(PythonQMP.isThere, PythonQMP.whyNot))
+    func panics() async throws {
+        // mov x1, #0x090D0000; mov w0, #1; strb w0, [x1]
+        let words: [UInt32] = [0xD2A1_21A1, 0x5280_0020, 0x3900_0020, FlatCode.wfi, FlatCode.backByOne]
+        let guest = try FlatCode.file(words, in: directory)
+        let (end, lines) = try await run(guest, ["-model", "virt-2", "-S"], "cont", "+SHUTDOWN", ".")
+        #expect(
+            lines.filter { $0.hasPrefix("event") } == [
+                "event RESUME {}", #"event GUEST_PANICKED {"action": "poweroff"}"#,
+                #"event SHUTDOWN {"guest": true, "reason": "guest-panic"}"#,
+            ])
+        #expect(end.exitCode == 1)
+        #expect(end.errorLines.last == "dormouse: crashed: the guest's kernel panicked")
+    }
+
+    @Test("-qmp-pretty is QMP as well", .needs(PythonQMP.isThere, PythonQMP.whyNot))
+    func pretty() async throws {
+        let lines = Lines()
+        let socket = directory.path + "/pretty"
+        let end = try await Command.run([
+            "qemu", "-display", "none", "-m", "64", "-kernel", Guest.idle.path, "-append", "seconds=3600",
+            "-qmp-pretty", "unix:\(socket),server=on,wait=off",
+        ]) { _ in lines.set(try await Command.converse(socket, ["query-status", "quit", "."])) }
+        #expect(lines.all.contains(#"return {"running": true, "status": "running"}"#))
+        #expect(end.exitCode == 0)
+    }
+
     @Test("A guest that has ended is kept if somebody wants it, and is started again, paused")
     func ended() async throws {
         try #require(PythonQMP.isThere, PythonQMP.whyNot)
