@@ -24,15 +24,17 @@ struct GuestRun {
     ///   - warnings: what else the user has to know.
     ///   - steering: who has a say in it.
     ///   - ready: called when everything is there, before the guest runs.
+    ///   - loaded: called at each boot when nothing is left that could be wrong, and the guest is about to begin.
     func runToEnd(
-        warnings: [String] = [], steering: (any RunSteering)? = nil, ready: () throws -> Void = {}
+        warnings: [String] = [], steering: (any RunSteering)? = nil, ready: () throws -> Void = {},
+        loaded: @escaping @Sendable () -> Void = {}
     ) throws -> (end: RunEnd, ending: Command.Ending) {
         let session = try Session(options)
         for warning in warnings { session.log.warning("\(warning)") }
         let report = try options.report.map {
             try ReportFile(path: $0, besides: configuration.paths + options.logPaths)
         }
-        let machine = try session.machine(configuration, steering: steering)
+        let machine = try session.machine(configuration, steering: steering) { $0.loaded = loaded }
         defer {
             session.finish()
             machine.close()

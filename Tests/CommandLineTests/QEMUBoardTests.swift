@@ -242,6 +242,19 @@ struct QEMUBoardTests {
         }
     }
 
+    @Test("A process in the background has no console of its own, and whoever wants one is told")
+    func daemon() throws {
+        let qemu = try QEMULine.machine("-daemonize")
+        #expect(qemu.isDaemon && qemu.serial == .null)
+        #expect(try QEMULine.machine("-daemonize", "-serial", "pty").serial == .pty)
+        for options in [
+            ["-serial", "stdio"], ["-serial", "mon:stdio"], ["-monitor", "stdio"], ["-nographic"],
+            ["-chardev", "stdio,id=s"], ["-qmp", "stdio"],
+        ] {
+            #expect(QEMULine.error(["-daemonize"] + options).contains("-daemonize leaves standard"), "\(options)")
+        }
+    }
+
     @Test("A watchdog on PCI is Arm's, with what it does of QEMU's actions and ours, whichever option says it")
     func watchdog() throws {
         let device = ["-device", "i6300esb,id=w"]

@@ -231,6 +231,7 @@ struct QEMUTests {
             (["-kernel", "I", "-device", "e1000"], "-device e1000 is not to be had"),
             (["-kernel", "I", "-device", "virtio-net-device,netdev=x"], "netdev=x is not to be found"),
             (["-kernel", "I", "-netdev", "user,id=n"], "-netdev n belongs to no device"),
+            (["-kernel", "I", "-netdev", "socket,id=n,connect=:1"], "-netdev socket is not to be had"),
             (["-kernel", "I", "-nic", "user,hostfwd=tcp::22"], "hostfwd=tcp::22 is not to be had"),
             (["-kernel", "I", "-nic", "user,hostfwd=tcp::22-10.0.2.99:22"], "is not to be had"),
             (["-kernel", "I", "-nic", "user,model=e1000"], "model=e1000 is not to be had"),
@@ -299,6 +300,47 @@ struct QEMUTests {
         #expect(result.output.hasPrefix("QEMU emulator version 9.2.0 (Dormouse "))
         #expect(result.output.contains("virt "))
         #expect(result.error.contains("-foo is no option that Dormouse knows"))
+    }
+
+    @Test(
+        "With -daemonize a process goes on in a session of its own when all is ready, and holds nothing of its caller",
+        .needs(Guest.areBuilt, Guest.missing), .needs(PythonQMP.isThere, PythonQMP.whyNot),
+        arguments: ["qemu", "link"])
+    func daemon(name: String) async throws {
+        let directory = try TemporaryDirectory()
+        // The output ends when nobody has it any more, which a guest that runs for minutes must not have.
+        let script = #"""
+            cd "$1"; ln -s "$0" qemu-system-aarch64
+            if [ "$3" = qemu ]; then set -- "$2" "$0" qemu; else set -- "$2" ./qemu-system-aarch64; fi
+            guest=$1; shift
+            said=$("$@" -daemonize -display none -m 64 -kernel "$guest" -append seconds=120 -serial file:console \
+                -device virtio-serial -chardev pty,id=p -device virtserialport,chardev=p,name=p \
+                -pidfile pid -qmp unix:qmp,server=on,wait=off 2>&1)
+            echo "code $?"; echo "$said"; pid=$(cat pid)
+            kill -0 "$pid" && echo "runs"; set -- $(sed 's/.*) //' "/proc/$pid/stat"); echo "session $(($4 == pid))"
+            readlink /proc/$pid/fd/0 /proc/$pid/fd/2; basename $(readlink /proc/$pid/fd/1); stat -c %a pid
+            """#
+        let result = try await Command.shell(script, directory.path, Guest.idle.path, name)
+        let lines = result.output.split(separator: "\n").map(String.init)
+        try #require(lines.count == 8, "\(result.output)\(result.error)")
+        #expect(lines[0] == "code 0")
+        #expect(lines[1].hasPrefix("char device redirected to /dev/pts/"))
+        #expect(lines[2...] == ["runs", "session 1", "/dev/null", "/dev/null", "console", "640"])
+        let said = try await Command.converse(directory.path + "/qmp", ["query-status", "quit", "."])
+        #expect(said.first == #"return {"running": true, "status": "running"}"#)
+        let end = try await Command.shell(
+            #"while [ -e "$1/pid" ]; do sleep 0.05; done; cat "$1/console""#, directory.path)
+        #expect(end.output.contains("idle"))
+    }
+
+    @Test("With -daemonize, what is wrong is said by the process that was started, and is its exit code")
+    func daemonThatCannotBe() async throws {
+        let result = try await Command.run(["qemu", "-daemonize", "-display", "none", "-kernel", "/nowhere/k"])
+        #expect(result.exitCode == 1)
+        #expect(result.errorLines.count == 1)
+        #expect(result.error.contains("/nowhere/k"))
+        let own = try await Command.run(["qemu", "-display", "none", "-kernel", "/nowhere/k", "-handover", "2"])
+        #expect(own.exitCode == 1 && own.error.contains("-handover is for Dormouse itself"))
     }
 
     @Test(

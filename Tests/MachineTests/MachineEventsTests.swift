@@ -3,6 +3,8 @@ import Devices
 import Foundation
 import HostSupport
 import Hypervisor
+import Synchronization
+import TestSupport
 import Testing
 
 @testable import Machine
@@ -15,6 +17,26 @@ struct MachineEventsTests {
         configuration.hardwareDescription = firmware
         configuration.generationID = generationID
         return try VirtualMachine(configuration, events: MachineEvents())
+    }
+
+    @Test("That a boot is about to begin is told when all of it is loaded, before the guest runs, and else not at all")
+    func loaded() throws {
+        let told = Mutex<[String]>([])
+        var events = MachineEvents()
+        events.loaded = { told.withLock { $0.append("loaded") } }
+        events.firmwareCall = { _ in told.withLock { $0.append("called") } }
+        var configuration = MachineConfiguration(kernel: "/nowhere/kernel.bin")
+        configuration.memoryByteCount = 64 << 20
+        #expect(throws: MachineError.self) { try VirtualMachine(configuration, events: events).run() }
+        #expect(told.withLock(\.self) == [])
+        // SYSTEM_OFF.
+        let code: [UInt32] = [0x52B0_8000, 0x7280_0100, 0xD400_0002, 0x1400_0000]
+        let file = try TemporaryFile(code.flatMap { withUnsafeBytes(of: $0.littleEndian, Array.init) })
+        configuration.kernel = file.path
+        configuration.kernelFormat = .flat
+        let machine = try VirtualMachine(configuration, events: events)
+        for _ in 0..<2 { #expect(try machine.run() == .poweredOff) }
+        #expect(told.withLock(\.self) == ["loaded", "called", "loaded", "called"])
     }
 
     @Test("A button is pressed with ACPI; with a device tree there is none")

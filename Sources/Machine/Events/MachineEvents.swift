@@ -6,6 +6,8 @@ import Hypervisor
 
 /// What a machine tells its surroundings while it runs. Called on the machine's threads.
 public struct MachineEvents: Sendable {
+    /// All that a boot is made of is in the guest's memory, and the guest is about to begin.
+    public var loaded: (@Sendable () -> Void)?
     /// Bytes that the guest wrote to its console.
     public var consoleOutput: @Sendable ([UInt8]) -> Void
     /// The console takes input again, after `sendConsoleInput` could not take everything.

@@ -37,6 +37,7 @@ extension VirtualMachine {
         guardHibernationImages()
         // Another kernel may be booted this time.
         calls.withLock { $0.knowsSystemOff2 = false }
+        events.loaded?()
         // A stop that came before the start counts.
         if let end = takeStop() { return end }
         for core in cores { core.reset() }

@@ -24,9 +24,15 @@ struct QEMU: ParsableCommand {
 
     /// The options of a command line that is QEMU's; nil if it is not.
     static func options(of arguments: [String]) -> [String]? {
-        guard let called = arguments.first else { return nil }
-        if called.split(separator: "/").last == linkName[...] { return Array(arguments.dropFirst()) }
-        return arguments.dropFirst().first == configuration.commandName ? Array(arguments.dropFirst(2)) : nil
+        let count = wordCount(of: arguments)
+        return count > 0 ? Array(arguments.dropFirst(count)) : nil
+    }
+
+    /// How many words of a command line are before QEMU's options; 0 if it has none of them.
+    static func wordCount(of arguments: [String]) -> Int {
+        guard let called = arguments.first else { return 0 }
+        if called.split(separator: "/").last == linkName[...] { return 1 }
+        return arguments.dropFirst().first == configuration.commandName ? 2 : 0
     }
 
     /// Does what `options` say, and ends the process.
@@ -69,6 +75,8 @@ struct QEMU: ParsableCommand {
             try write(qemu.machine.deviceTree(), to: path, "machine")
             Command.end(Command.Ending(code: .poweredOff))
         }
+        if qemu.isDaemon, qemu.handover == nil { Command.end(Command.Ending(code: try QEMUDaemon.start())) }
+        let daemon = try qemu.handover.map { try QEMUDaemon($0, writesToFile: qemu.writesToFile) }
         if !qemu.machine.shares.isEmpty { DescriptorLimit.raise() }
         let steering = qemu.isSteered ? try QEMUSteering(qemu, identity(qemu)) : nil
         var relay: SerialRelay?
@@ -82,12 +90,12 @@ struct QEMU: ParsableCommand {
                 try redirect(qemu.serial)
             }
             (end, ending) = try GuestRun(qemu.preparedMachine(), RunOptions.parse(qemu.runArguments)).runToEnd(
-                warnings: qemu.warnings, steering: steering
-            ) {
-                if let path = qemu.pidFile { try PIDFile.write(path) }
-                if case .socket(let socket) = qemu.serial, socket.waits { relay?.waitForClient() }
-                try relay?.start()
-            }
+                warnings: qemu.warnings, steering: steering,
+                ready: {
+                    if let path = qemu.pidFile { try PIDFile.write(path) }
+                    if case .socket(let socket) = qemu.serial, socket.waits { relay?.waitForClient() }
+                    try relay?.start()
+                }, loaded: { daemon?.leaveCaller() })
         } catch {
             steering?.abandon()
             relay?.abandon()

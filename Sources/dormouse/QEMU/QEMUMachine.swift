@@ -39,6 +39,10 @@ struct QEMUMachine {
     var pidFile: String?
     /// What is another thing than was asked for, and matters little.
     var warnings: [String] = []
+    /// Whether a process in the background is to run the guest; and, of that one, the descriptor by which it says that
+    /// all is ready.
+    var isDaemon = false
+    var handover: Int32?
     /// Whether the machine is to be printed rather than run.
     var explains = false
 
@@ -145,6 +149,8 @@ struct QEMUMachine {
         case "snapshot": isSnapshot = true
         case "nodefaults": hasNoDefaults = true
         case "echr": try takeEscape(value)
+        case "daemonize": isDaemon = true
+        case QEMUOption.handover: handover = Int32(value)
         case "action": try takeAction(value)
         case "watchdog-action": try watchdog.take(value, of: name)
         case "no-reboot": runArguments.append("--no-reboot")
@@ -201,6 +207,7 @@ struct QEMUMachine {
         guard serials.count <= 1 else { throw QEMUError("serial", "is given twice: there is one serial port") }
         serial = serials.first ?? defaultSerial
         try checkMonitors()
+        try checkDaemon()
         try checkMemory()
         try checkPorts()
         try checkShares()
@@ -210,8 +217,23 @@ struct QEMUMachine {
 
     /// Where the serial port leads if nobody says it. QEMU would show it in a window.
     private var defaultSerial: QEMUCharacterDevice {
-        if hasNoDefaults || hasMonitorOnStandardInput || consolePort != nil { return .null }
+        if hasNoDefaults || hasMonitorOnStandardInput || consolePort != nil || isDaemon { return .null }
         return isGraphic && hasDisplayOption ? .null : .standardInputAndOutput
+    }
+
+    /// Whether standard output is the file that the serial port leads to.
+    var writesToFile: Bool { if case .file = serial { true } else { false } }
+
+    /// A process in the background leaves its standard streams.
+    private func checkDaemon() throws(QEMUError) {
+        guard isDaemon else { return }
+        guard isGraphic else {
+            throw QEMUError("daemonize", "leaves standard output, where -nographic has the console; say -display none")
+        }
+        let devices = [serial] + monitors.map(\.device) + chardevs.values
+        guard !devices.contains(.standardInputAndOutput), !devices.contains(.sharedStandardInputAndOutput) else {
+            throw QEMUError("daemonize", "leaves standard input and output; say file:, unix:, pty or none for stdio")
+        }
     }
 
     /// Dormouse's own options are read by those who read them for `dormouse run`.

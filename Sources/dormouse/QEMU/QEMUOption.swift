@@ -24,16 +24,19 @@ struct QEMUOption: Equatable {
 
     /// Options that stand alone and are taken.
     static let withoutValue: Set<String> = [
-        "S", "explain", "h", "help", "no-reboot", "no-shutdown", "no-user-config", "nodefaults", "nographic",
-        "s", "semihosting", "snapshot", "version",
+        "S", "daemonize", "explain", "h", "help", "no-reboot", "no-shutdown", "no-user-config", "nodefaults",
+        "nographic", "s", "semihosting", "snapshot", "version",
     ]
 
     /// Options of Dormouse that QEMU has not; they mean what they mean to `dormouse run`.
     static let dormouse: Set<String> = ["engine", "lab", "log", "model", "psci", "psci-version", "report"]
 
+    /// For Dormouse itself: what a process in the background is told by the one that started it.
+    static let handover = "handover"
+
     /// Options of QEMU that are not taken, and why. Those of which it says nothing come with what they ask for.
     static let refused: [String: String] = [
-        "audio": "has no sound", "audiodev": "has no sound", "daemonize": "stays in the foreground",
+        "audio": "has no sound", "audiodev": "has no sound",
         "dtb": "makes the device tree itself, as it has to be true", "enable-kvm": "has a CPU of its own and no KVM",
         "incoming": "does not migrate guests", "usb": "has no USB", "usbdevice": "has no USB", "vnc": "has no graphics",
         "sdl": "has no graphics", "gtk": "has no graphics",
@@ -54,7 +57,7 @@ struct QEMUOption: Equatable {
             let name = String(argument.dropFirst(argument.hasPrefix("--") ? 2 : 1))
             if withoutValue.contains(name) {
                 options.append(QEMUOption(name: name))
-            } else if withValue.contains(name) || dormouse.contains(name) {
+            } else if withValue.contains(name) || dormouse.contains(name) || name == handover {
                 guard let value = rest.popFirst() else { throw QEMUError(name, "needs a value behind it") }
                 guard name != "readconfig" else {
                     options += try QEMUConfigurationFile.options(value)

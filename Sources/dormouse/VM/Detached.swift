@@ -103,7 +103,10 @@ struct DetachOptions: ParsableArguments {
 
     /// Starts the VM in a process of its own, and waits for its word.
     func start(_ vm: VM) throws -> ExitCode {
-        let process = try BackgroundProcess(CommandLine.arguments)
+        // Behind the name of the subcommand, before anything that the user wrote.
+        let words = CommandLine.arguments
+        let process = try BackgroundProcess(
+            words.prefix(2) + ["--handover", "\(BackgroundProcess.descriptor)"] + words.dropFirst(2))
         let seconds = timeout ?? Self.defaultTimeout
         let deadline = ContinuousClock.now.advanced(by: .seconds(seconds))
         switch process.waitForWord(seconds: seconds) {
@@ -135,83 +138,5 @@ struct DetachOptions: ParsableArguments {
             Message.write("VM \(vm.name) runs as process \(process.number), and after \(seconds) s \(reason)")
             return .noReaction
         }
-    }
-}
-
-/// A process of Dormouse in a session of its own.
-private struct BackgroundProcess {
-    enum Outcome {
-        case word(String)
-        case ended(Int32)
-        case killed
-        case timeout
-    }
-
-    let number: pid_t
-    private let socket: StreamSocket
-
-    /// What it has of the other end of the socket.
-    private static let descriptor: Int32 = 3
-    /// POSIX_SPAWN_SETSID of glibc's spawn.h, which its module has not.
-    private static let newSession: Int16 = 0x80
-    /// How long it has to leave this process's standard error.
-    private static let leaveMilliseconds = 5000
-
-    /// - Parameter arguments: of this process, whose subcommand comes first.
-    init(_ arguments: [String]) throws {
-        let (ours, theirs): (StreamSocket, StreamSocket)
-        do throws(StreamSocketError) {
-            (ours, theirs) = try StreamSocket.pair()
-        } catch { throw HostResourceError(resource: .pipe, errno: error.code ?? EMFILE) }
-        socket = ours
-        // It has to be open until the other process has it.
-        defer { withExtendedLifetime(theirs) {} }
-        // Behind the name of the subcommand, before anything that the user wrote.
-        let words = arguments.prefix(2) + ["--handover", "\(Self.descriptor)"] + arguments.dropFirst(2)
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0)
-        // To a number of its own even if it has that number already: only so it is inherited.
-        posix_spawn_file_actions_adddup2(&actions, theirs.descriptor, Self.descriptor)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        posix_spawnattr_setflags(&attributes, Self.newSession)
-        var argv: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-        defer { for word in argv { free(word) } }
-        var number = pid_t()
-        // This very program, also if its file was replaced.
-        let code = posix_spawn(&number, "/proc/self/exe", &actions, &attributes, &argv, environ)
-        guard code == 0 else { throw HostResourceError(resource: .process, errno: code) }
-        self.number = number
-    }
-
-    func waitForWord(seconds: Int) -> Outcome {
-        switch socket.readLine(milliseconds: seconds * 1000) {
-        case .text(let words): return .word(words)
-        case .timeout:
-            // It is to leave this process's standard error, on which somebody may wait for the end.
-            socket.finishWriting()
-            _ = socket.readLine(milliseconds: Self.leaveMilliseconds)
-            return .timeout
-        case .end:
-            var status: Int32 = 0
-            while waitpid(number, &status, 0) < 0 && errno == EINTR {}
-            if status & 0x7F == SIGKILL { return .killed }
-            return .ended(Self.exitCode(status))
-        }
-    }
-
-    /// What it ended with; nil while it goes on.
-    var exitCode: Int32? {
-        var status: Int32 = 0
-        return waitpid(number, &status, WNOHANG) == number ? Self.exitCode(status) : nil
-    }
-
-    /// As shells say it.
-    private static func exitCode(_ status: Int32) -> Int32 {
-        status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F)
     }
 }
