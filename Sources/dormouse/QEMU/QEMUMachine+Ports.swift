@@ -17,18 +17,16 @@ extension QEMUMachine {
         var id: String?
     }
 
-    /// A controller that ports may name.
+    /// The controller, and what ports may call it: the ids of all that were asked for.
     struct PortBus: Equatable {
-        var id: String?
+        var ids: Set<String>
     }
 
     private static let limit = ConsolePort.limit
 
-    /// `-device virtio-serial-device`: what ports are plugged into. There is one, and it is made for its ports.
+    /// `-device virtio-serial-device`: what ports are plugged into. There is one, and it is made for its ports. In QEMU,
+    /// too, ports that name none are plugged into the first.
     mutating func attachPortBus(_ list: inout QEMUList, id: String?) throws(QEMUError) {
-        guard portBus == nil else {
-            throw QEMUError("device", "virtio-serial is given twice: there is one, for \(Self.limit) ports")
-        }
         if let text = list.take("max_ports") {
             guard let count = Int(text), (1...Self.limit).contains(count) else {
                 throw QEMUError("device", "max_ports=\(text) is not to be had; say a number from 1 to \(Self.limit)")
@@ -36,7 +34,9 @@ extension QEMUMachine {
             portLimit = count
         }
         _ = list.take("vectors")
-        portBus = PortBus(id: id)
+        var ids = portBus?.ids ?? []
+        if let id { ids.insert(id) }
+        portBus = PortBus(ids: ids)
     }
 
     /// `-device virtconsole` and `-device virtserialport`.
@@ -46,8 +46,9 @@ extension QEMUMachine {
         guard let portBus else {
             throw QEMUError("device", "\(device) needs a -device virtio-serial-device before it")
         }
-        if let bus = list.take("bus"), let id = portBus.id, bus != "\(id).0" {
-            throw QEMUError("device", "bus=\(bus) is not to be found; say bus=\(id).0, or nothing")
+        if let bus = list.take("bus"), !portBus.ids.isEmpty, !portBus.ids.contains(where: { bus == "\($0).0" }) {
+            let names = portBus.ids.sorted().map { "bus=\($0).0" }.joined(separator: " or ")
+            throw QEMUError("device", "bus=\(bus) is not to be found; say \(names), or nothing")
         }
         guard let id = list.take("chardev") else {
             throw QEMUError("device", "\(device) needs chardev=, the id of a -chardev")

@@ -25,7 +25,7 @@ enum QEMUCharacterDevice: Equatable {
         case ("stdio", nil): self = .standardInputAndOutput
         case ("pty", nil): self = .pty
         case ("mon", "stdio"?): self = .sharedStandardInputAndOutput
-        case ("file", let path?) where !path.isEmpty: self = .file(path)
+        case ("file", let path?) where !path.isEmpty: self = .file(atPath: path)
         case ("chardev", let id?):
             guard let device = known[id] else {
                 throw QEMUError(option, "chardev:\(id) is not to be found: name the id of a -chardev")
@@ -63,7 +63,7 @@ enum QEMUCharacterDevice: Equatable {
             if try list.takeSwitch("append") == true {
                 throw QEMUError(option, "append=on is not to be had: \(path) would be written from its beginning")
             }
-            self = .file(path)
+            self = .file(atPath: path)
         case "socket":
             if let host = list.take("host") {
                 let port = list.take("port") ?? ""
@@ -74,6 +74,9 @@ enum QEMUCharacterDevice: Equatable {
         default: throw QEMUError(option, "\(kind) is not to be had; socket, stdio, file, pty and null are")
         }
     }
+
+    /// One that leads nowhere is none.
+    private static func file(atPath path: String) -> QEMUCharacterDevice { path == "/dev/null" ? .null : .file(path) }
 
     /// What is before the first colon, and what is behind it.
     private static func cut(_ text: String) -> (String, String?) {
