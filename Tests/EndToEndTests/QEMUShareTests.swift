@@ -100,6 +100,11 @@ extension EndToEnd.Running {
                 mount -t proc proc /proc
                 echo "root is $(awk '$2 == "/" { kind = $3 } END { print kind }' /proc/mounts)"
                 seq 1000 | sort -r | sha256sum >/tmp/sum
+                mount -t sysfs sysfs /sys
+                mount -t devtmpfs devtmpfs /dev
+                port=$(grep -l org.qemu.virtio_serial.0 /sys/class/virtio-ports/*/name)
+                port=${port%/name}
+                echo "said-$((6 * 7))" >/dev/${port##*/}
                 echo "done-$((6 * 7))"
                 poweroff -f
 
@@ -110,10 +115,22 @@ extension EndToEnd.Running {
                     [.posixPermissions: 0o755], ofItemAtPath: root.appending(path: file).path)
             }
             // As danobi's vmtest has it, but for a kernel with modules.
+            let (qmp, agent, output) = (
+                scratch.file("qmp").path, scratch.file("agent").path, scratch.file("output").path
+            )
             let run = try Self.start(
                 "root root=/dev/root rootfstype=9p rootflags=trans=virtio,version=9p2000.L rw",
-                ["-virtfs", "local,id=root,path=\(root.path),mount_tag=/dev/root,security_model=none,multidevs=remap"],
-                scratch.file("1-boot"))
+                [
+                    "-nodefaults", "-smp", "2", "-cpu", "max", "-machine", "virt,gic-version=3", "-qmp",
+                    "unix:\(qmp),server=on,wait=off", "-chardev",
+                    "socket,path=\(agent),server=on,wait=off,id=qga0", "-device", "virtio-serial", "-device",
+                    "virtserialport,chardev=qga0,name=org.qemu.guest_agent.0", "-chardev",
+                    "socket,path=\(output),server=on,wait=off,id=cmdout", "--device",
+                    "virtserialport,chardev=cmdout,name=org.qemu.virtio_serial.0", "-virtfs",
+                    "local,id=root,path=\(root.path),mount_tag=/dev/root,security_model=none,multidevs=remap",
+                ], scratch.file("1-boot"))
+            // The tool reads what its command says from there.
+            try SocketSession.run(output, ["<said-42"])
             let end = try run.waitForEnd()
             #expect(end.guestFailure == nil)
             #expect(end.exitCode == 0 && end.report?.end.kind == "powered-off")
