@@ -119,8 +119,8 @@ struct QEMUPortTests {
                 "stdio is a port's already"
             ),
             (
-                ["-device", "virtio-serial", "-device", "virtserialport,chardev=s", "-serial", "file:x"],
-                "-serial file:x is not to be had beside a port on stdio"
+                ["-device", "virtio-serial", "-device", "virtserialport,chardev=s", "-serial", "pty"],
+                "-serial pty is not to be had beside a port on stdio"
             ),
             (
                 [

@@ -87,17 +87,9 @@ extension EndToEnd.Running {
         func root() throws {
             let scratch = try Scratch("qemu-share-root")
             let root = scratch.file("root")
-            let files = FileManager.default
-            for directory in ["bin", "proc", "dev", "sys", "tmp"] {
-                try files.createDirectory(at: root.appending(path: directory), withIntermediateDirectories: true)
-            }
-            try files.copyItem(
-                at: LinuxGuest.directory.appending(path: "busybox"), to: root.appending(path: "bin/busybox"))
-            let script = """
-                #!/bin/busybox sh
-                export PATH=/bin
-                /bin/busybox --install -s /bin
-                mount -t proc proc /proc
+            try Self.makeRoot(
+                root,
+                """
                 echo "root is $(awk '$2 == "/" { kind = $3 } END { print kind }' /proc/mounts)"
                 seq 1000 | sort -r | sha256sum >/tmp/sum
                 mount -t sysfs sysfs /sys
@@ -108,12 +100,7 @@ extension EndToEnd.Running {
                 echo "done-$((6 * 7))"
                 poweroff -f
 
-                """
-            try Data(script.utf8).write(to: root.appending(path: "init"))
-            for file in ["init", "bin/busybox"] {
-                try files.setAttributes(
-                    [.posixPermissions: 0o755], ofItemAtPath: root.appending(path: file).path)
-            }
+                """)
             // As danobi's vmtest has it, but for a kernel with modules.
             let (qmp, agent, output) = (
                 scratch.file("qmp").path, scratch.file("agent").path, scratch.file("output").path
@@ -136,10 +123,88 @@ extension EndToEnd.Running {
             #expect(end.exitCode == 0 && end.report?.end.kind == "powered-off")
             #expect(end.console.contains("root is 9p") && end.console.contains("done-42"))
             #expect(
-                try files.destinationOfSymbolicLink(atPath: root.appending(path: "bin/sort").path) == "/bin/busybox")
+                try FileManager.default.destinationOfSymbolicLink(atPath: root.appending(path: "bin/sort").path)
+                    == "/bin/busybox")
             let sum = try String(contentsOf: root.appending(path: "tmp/sum"), encoding: .utf8)
             let expected = try Command.tool("sh", ["-c", "seq 1000 | LC_ALL=C sort -r | sha256sum"])
             #expect(sum == String(decoding: expected, as: UTF8.self))
+        }
+
+        @Test(
+            "virtme-ng's of a script: its standard streams are ports, and the console is a file",
+            .needs(hasModules, modulesMissing))
+        func virtme() throws {
+            let scratch = try Scratch("harness-virtme")
+            let root = scratch.file("root")
+            try Self.makeRoot(
+                root,
+                """
+                mount -t sysfs sysfs /sys
+                mount -t devtmpfs devtmpfs /dev
+                for name in /sys/class/virtio-ports/*/name; do
+                    port=${name%/name}
+                    mkdir -p /tmp/ports && ln -s /dev/${port##*/} /tmp/ports/$(cat $name)
+                done
+                cd /tmp/ports
+                sh <virtme.stdin >virtme.stdout 2>virtme.stderr
+                echo $? >virtme.ret
+                poweroff -f
+
+                """)
+            // Files where the tool has its standard error: unlike in a pipe, each writer has a place of its own there.
+            let (result, errors, serial) = (
+                scratch.file("ret").path, scratch.file("errors").path, scratch.file("serial").path
+            )
+            var options = [
+                "-m", "1G", "-fsdev",
+                "local,id=virtfs3,path=\(root.path),security_model=none,multidevs=remap", "-device",
+                "virtio-9p-device,fsdev=virtfs3,mount_tag=/dev/root", "-M", "virt", "-cpu", "cortex-a57", "-parallel",
+                "none", "-net", "none", "-smp", "2", "-vga", "none", "-display", "none", "-serial", "chardev:console",
+                "-chardev", "file,id=console,path=\(serial)", "-chardev", "stdio,id=stdin,signal=on,mux=off",
+                "-device", "virtio-serial-device", "-device", "virtserialport,name=virtme.stdin,chardev=stdin",
+            ]
+            for (name, path) in [("stdout", "/proc/self/fd/1"), ("stderr", errors), ("ret", result)] {
+                options += [
+                    "-chardev", "file,id=\(name),path=\(path)", "-device", "virtio-serial-device", "-device",
+                    "virtserialport,name=virtme.\(name),chardev=\(name)",
+                ]
+            }
+            let run = try DormouseRun(
+                ["qemu"] + options + [
+                    "-no-reboot", "-kernel", Self.guest.kernel.path, "-initrd", Self.guest.initrd.path, "-append",
+                    "console=ttyAMA0 panic=-1 dormouse.test=root root=/dev/root rootfstype=9p "
+                        + "rootflags=trans=virtio,version=9p2000.L rw",
+                ], files: scratch.file("1-boot"), input: .pipe)
+            try run.send("nproc; echo out-$((6 * 7)); echo wrong-$((6 * 7)) >&2; exit 3\n")
+            try run.closeInput()
+            let end = try run.waitForEnd()
+            #expect(end.exitCode == 0 && end.report?.end.kind == "powered-off")
+            #expect(end.console == "2\nout-42\n")
+            #expect(try String(contentsOfFile: result, encoding: .utf8) == "3\n")
+            #expect(try String(contentsOfFile: errors, encoding: .utf8) == "wrong-42\n")
+            #expect(
+                try String(contentsOfFile: serial, encoding: .utf8).contains("dormouse: going on with another root"))
+        }
+
+        /// A root with busybox whose init is `script`.
+        private static func makeRoot(_ root: URL, _ script: String) throws {
+            let files = FileManager.default
+            for directory in ["bin", "proc", "dev", "sys", "tmp"] {
+                try files.createDirectory(at: root.appending(path: directory), withIntermediateDirectories: true)
+            }
+            try files.copyItem(
+                at: LinuxGuest.directory.appending(path: "busybox"), to: root.appending(path: "bin/busybox"))
+            let head = """
+                #!/bin/busybox sh
+                export PATH=/bin
+                /bin/busybox --install -s /bin
+                mount -t proc proc /proc
+
+                """
+            try Data((head + script).utf8).write(to: root.appending(path: "init"))
+            for file in ["init", "bin/busybox"] {
+                try files.setAttributes([.posixPermissions: 0o755], ofItemAtPath: root.appending(path: file).path)
+            }
         }
 
         /// A root whose init makes files in the share w, below a directory named on the command line, and lists all

@@ -92,10 +92,10 @@ extension QEMUMachine {
             throw QEMUError("device", "stdio is at the end of two ports; give one of them another -chardev")
         }
         switch serial {
-        case .null: break
+        case .null, .file: break
         case .standardInputAndOutput, .sharedStandardInputAndOutput:
             throw QEMUError("serial", "stdio is a port's already (-device …,chardev=); say -serial none")
-        case .file, .socket, .pty:
+        case .socket, .pty:
             throw QEMUError(
                 "serial", "\(serial.filename) is not to be had beside a port on stdio; give the port a socket, or a pty"
             )

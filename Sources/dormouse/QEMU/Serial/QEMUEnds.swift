@@ -1,4 +1,5 @@
-// The other ends of a machine's ports, and of a serial port that leads to a terminal.
+// The other ends of a machine's ports, and of a serial port that leads to a terminal, or to a file beside a port that has
+// standard output.
 //
 // Responsible for: which end belongs to which port, and the order of the run. Not responsible for: carrying bytes
 // (`PortRelay`), or a serial port that leads anywhere else (`SerialRelay`).
@@ -20,7 +21,7 @@ final class QEMUEnds: Sendable {
 
     private let ports: [PortEnd]
     private let byNumber: [Int: PortRelay]
-    /// Of the serial port, if it leads to a terminal.
+    /// Of the serial port, if it leads to one of these.
     private let serial: PortRelay?
     /// The port that is the console of this process.
     private let consolePort: Int?
@@ -43,9 +44,14 @@ final class QEMUEnds: Sendable {
         }
         self.ports = ports
         byNumber = Dictionary(uniqueKeysWithValues: ports.map { ($0.number, $0.relay) })
+        let hasSerial =
+            switch qemu.serial {
+            case .pty: true
+            case .file: qemu.consolePort != nil
+            case .null, .standardInputAndOutput, .sharedStandardInputAndOutput, .socket: false
+            }
         serial =
-            qemu.serial == .pty
-            ? try PortRelay(RelayEnd(.pty, "serial", label: qemu.serialLabel), isLossy: true) : nil
+            hasSerial ? try PortRelay(RelayEnd(qemu.serial, "serial", label: qemu.serialLabel), isLossy: true) : nil
     }
 
     // MARK: The run
