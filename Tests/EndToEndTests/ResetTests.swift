@@ -35,6 +35,12 @@ extension EndToEnd.Running {
             let end = try scratch.run(machine, "1-boot")
             #expect(end.exitCode == ExitCode.reset)
             #expect(end.words == #"reset; the console said "Kernel panic - not syncing: sysrq triggered crash""#)
+            // Where the kernel was then comes behind the panic's own line, and is what was on the console last.
+            let console = try #require(end.report?.console)
+            #expect(console.panic == "Kernel panic - not syncing: sysrq triggered crash")
+            let written = end.console.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+            #expect(console.lines.count == 24)
+            #expect(Array((written.last == "" ? written.dropLast() : written).suffix(24)) == console.lines)
         }
 
         @Test(

@@ -10,7 +10,13 @@ struct Report: Decodable {
     var disks: [Disk]
     var hibernationImages: [Image]
     var configuration: Configuration
+    var console: Console
     var vm: VM?
+
+    struct Console: Decodable {
+        var panic: String?
+        var lines: [String]
+    }
 
     struct VM: Decodable {
         var start: String
