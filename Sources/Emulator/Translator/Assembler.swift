@@ -460,7 +460,7 @@ struct Assembler {
         Fixup(site: cursor - 4).resolve(to: target)
     }
 
-    /// A jump over a few instructions, to be resolved by `land`.
+    /// A jump over a few instructions, to be resolved by `land`: no more than 127 bytes.
     mutating func skip(if condition: HostCondition) -> UnsafeMutableRawPointer {
         byte(0x70 | condition.rawValue)
         byte(0)
@@ -475,6 +475,7 @@ struct Assembler {
 
     /// Makes a `skip` end here.
     mutating func land(_ skip: UnsafeMutableRawPointer) {
+        precondition(cursor - skip <= Int(Int8.max), "a skip is short")
         (skip - 1).storeBytes(of: UInt8(truncatingIfNeeded: cursor - skip), as: UInt8.self)
     }
 

@@ -52,7 +52,7 @@ struct OperandUse {
         writes = facts.writes.registers(of: op)
         switch op.code {
         // What those of the second level do to flags, they do in the state block.
-        case .vector, .float, .crypto, .atomic, .unprivileged: break
+        case .vector, .float, .half, .crypto, .atomic, .unprivileged: break
         default: flags = FlagUse(of: op.code, facts.effects)
         }
     }

@@ -67,11 +67,12 @@ extension RegionCompiler {
             return
         }
         if exit.isBackward && region.index(ofBlockAt: target) != nil {
-            // A loop: the way back is the straight one.
-            let skip = assembler.skip(if: condition.inverted)
+            // A loop: the way back is the straight one. It is longer than a short jump reaches: twelve vectors alone are
+            // stored by 104 bytes.
+            let onwards = assembler.jump(if: condition.inverted)
             saveFlags(of: exit)
             emitLeave(to: target, exit)
-            assembler.land(skip)
+            onwards.resolve(to: assembler.cursor)
         } else {
             deferred.append(.leave(assembler.jump(if: condition), target: target, exit))
         }

@@ -22,6 +22,7 @@ import Testing
 
         init(_ engine: Engine) throws {
             machine = try SystemMachine(ramByteCount: 64 << 20, engine: engine)
+            try machine.set(.cpacrEL1, 3 << 20)
             for round in 0..<UInt64(Self.rounds) {
                 // Now and then on another page, whose entry has to be filled.
                 machine.memory.store(Self.value + round * 40 / 64 * 0x1000, at: Self.addresses + round * 8)
@@ -30,10 +31,17 @@ import Testing
         }
 
         /// What is left when the loop ended by an abort: x0 to x16, SPSR_EL1, ELR_EL1. x15 is what `words` access.
-        func run(_ words: [UInt32], number: Int, from values: [UInt64]) throws -> [UInt64] {
+        ///
+        /// - Parameter back: makes a conditional branch, to which it is given the distance; there the loop is closed, too,
+        ///   and what is behind it is executed where that is not taken.
+        func run(
+            _ words: [UInt32], back: ((Int) -> UInt32)?, behind: [UInt32], number: Int, from values: [UInt64]
+        ) throws -> [UInt64] {
             // Each loop on a page that was never written to as code.
             let place = SystemMachine.Layout.tables + UInt64(number) * 0x1000
-            let body = [.ldr(.x15, .x16), .add(.x16, .x16, 8)] + words.map { A64.word($0) }
+            var body = [.ldr(.x15, .x16), .add(.x16, .x16, 8)] + words.map { A64.word($0) }
+            if let back { body.append(.word(back(-body.count))) }
+            body += behind.map { A64.word($0) }
             machine.load(body + [.b(-body.count)], at: place)
             var registers: [Register: UInt64] = [.x16: Self.addresses]
             for (index, value) in values.enumerated() {
@@ -70,6 +78,30 @@ import Testing
             ? 0xB400_0000 | 2 << 5 | UInt32(random.below(15)) : 0x5400_0000 | 2 << 5 | FlagWords.condition(&random)
     }
 
+    /// B.cond, CBZ, CBNZ, TBZ or TBNZ, to be given a distance in instructions.
+    private static func branchBack(_ random: inout SeededGenerator) -> (Int) -> UInt32 {
+        func field(_ distance: Int, bits: UInt32) -> UInt32 {
+            UInt32(bitPattern: Int32(distance)) & (1 << bits - 1)
+        }
+        let register = UInt32(random.below(15))
+        switch random.below(4) {
+        case 0:
+            let kind: UInt32 = random.oneIn(2) ? 0xB400_0000 : 0xB500_0000
+            return { kind | field($0, bits: 19) << 5 | register }
+        case 1:
+            let kind: UInt32 = (random.oneIn(2) ? 0x3600_0000 : 0x3700_0000) | UInt32(random.below(8)) << 19
+            return { kind | field($0, bits: 14) << 5 | register }
+        default:
+            let condition = FlagWords.condition(&random)
+            return { 0x5400_0000 | field($0, bits: 19) << 5 | condition }
+        }
+    }
+
+    /// LDP of q registers at x15, up to six of them: what the host's registers hold then is stored on each way out.
+    private static func loadVectors(_ random: inout SeededGenerator) -> [UInt32] {
+        (0..<UInt32(random.below(7))).map { 0xAD40_0000 | (2 * $0 + 1) << 10 | 15 << 5 | 2 * $0 }
+    }
+
     @Test("Exceptions find the flags of the instruction that set them last, and so does what reads them after accesses")
     func slowPaths() throws {
         let reference = try LoopMachine(.interpreter)
@@ -86,14 +118,23 @@ import Testing
                 }
             }
             words.append(Self.access(&random))
+            var back: ((Int) -> UInt32)?
+            var behind: [UInt32] = []
+            if random.oneIn(2) {
+                // What was known of the flags is asked for on the way back, and not on the way onwards.
+                words += [FlagWords.draw(&random), Self.immediate(&random)] + Self.loadVectors(&random)
+                back = Self.branchBack(&random)
+                behind = [Self.immediate(&random), Self.access(&random)]
+            }
             let values = (0..<15).map { _ in
                 random.oneIn(3) ? UInt64(random.below(3)) &- 1 : random.next() >> UInt64(random.below(64))
             }
-            let expected = try reference.run(words, number: number, from: values)
+            let expected = try reference.run(words, back: back, behind: behind, number: number, from: values)
             for other in translated {
-                let found = try other.run(words, number: number, from: values)
+                let found = try other.run(words, back: back, behind: behind, number: number, from: values)
                 guard found == expected else {
-                    let code = words.map { "0x" + String($0, radix: 16) }.joined(separator: ", ")
+                    let code = (words + [back?(0) ?? 0] + behind).map { "0x" + String($0, radix: 16) }
+                        .joined(separator: ", ")
                     Issue.record("from \(values): \(code): \(found) instead of \(expected)")
                     return
                 }
