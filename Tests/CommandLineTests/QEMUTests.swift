@@ -339,8 +339,11 @@ struct QEMUTests {
         #expect(result.exitCode == 1)
         #expect(result.errorLines.count == 1)
         #expect(result.error.contains("/nowhere/k"))
-        let own = try await Command.run(["qemu", "-display", "none", "-kernel", "/nowhere/k", "-handover", "2"])
-        #expect(own.exitCode == 1 && own.error.contains("-handover is for Dormouse itself"))
+        // Nor does it start one process after the other that take it for the first one.
+        for words in [["-handover", "2"], ["-daemonize", "-handover", "x"]] {
+            let own = try await Command.run(["qemu", "-display", "none", "-kernel", "/nowhere/k"] + words)
+            #expect(own.exitCode == 1 && own.error.contains("-handover is for Dormouse itself"), "\(own.error)")
+        }
     }
 
     @Test(

@@ -40,11 +40,13 @@ final class QEMUDaemon: Sendable {
         }
         guard isFirst else { return }
         let nowhere = open("/dev/null", O_RDWR | O_CLOEXEC)
-        guard nowhere >= 0 else { return }
-        for descriptor in [STDIN_FILENO, STDERR_FILENO] + (writesToFile ? [] : [STDOUT_FILENO]) {
-            dup2(nowhere, descriptor)
+        if nowhere >= 0 {
+            for descriptor in [STDIN_FILENO, STDERR_FILENO] + (writesToFile ? [] : [STDOUT_FILENO]) {
+                dup2(nowhere, descriptor)
+            }
+            close(nowhere)
         }
-        close(nowhere)
+        // Whether or not there is such a device: the other process waits for this.
         caller.write(line: "ready")
         caller.finishWriting()
     }

@@ -150,7 +150,11 @@ struct QEMUMachine {
         case "nodefaults": hasNoDefaults = true
         case "echr": try takeEscape(value)
         case "daemonize": isDaemon = true
-        case QEMUOption.handover: handover = Int32(value)
+        case QEMUOption.handover:
+            guard handover == nil, let number = Int32(value), number > 2 else {
+                throw QEMUError(name, "is for Dormouse itself; say -daemonize")
+            }
+            handover = number
         case "action": try takeAction(value)
         case "watchdog-action": try watchdog.take(value, of: name)
         case "no-reboot": runArguments.append("--no-reboot")
