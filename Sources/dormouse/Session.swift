@@ -109,7 +109,9 @@ final class Session: Sendable {
         }
         steering?.connect(&events)
         connect(&events)
-        if let warning = configuration.model.warning { log.warning("\(warning)") }
+        for warning in [configuration.model.warning, configuration.cpu?.warning].compactMap(\.self) {
+            log.warning("\(warning)")
+        }
         var configuration = configuration
         for laboratory in options.laboratory { configuration.laboratory.add(laboratory) }
         return try VirtualMachine(configuration, events: events, backend: EmulatorBackend(engine: options.engine))

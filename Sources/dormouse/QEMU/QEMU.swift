@@ -67,7 +67,7 @@ struct QEMU: ParsableCommand {
             if !qemu.machine.shares.isEmpty {
                 Message.write("shares (-virtfs, -fsdev) are not in it: a VM that is kept has none")
             }
-            for warning in qemu.warnings { Message.write(warning) }
+            for warning in qemu.warnings + [qemu.machine.cpu?.warning].compactMap(\.self) { Message.write(warning) }
             Output.print(try VMConfiguration(qemu.machine, hibernation: .init()).toml())
             Command.end(Command.Ending(code: .poweredOff))
         }
