@@ -91,14 +91,11 @@ extension PSTATE {
     /// - Parameters:
     ///   - span: SCTLR_EL1.SPAN; when clear, PAN is set.
     ///   - ssbs: SCTLR_EL1.DSSBS: what SSBS becomes.
+    @inlinable
     public func takingException(span: Bool, ssbs: Bool = false) -> PSTATE {
-        var state = self
-        state.set(Self.ss | Self.il | Self.uao, to: false)
-        state.set(Self.ssbs, to: ssbs)
-        state.set(Self.daif)
-        if !span { state.set(Self.pan) }
-        state.mode = .el1h
-        return state
+        let kept = rawValue & ~(Self.ss | Self.il | Self.uao | Self.ssbs | Self.modeMask)
+        let set = Self.daif | (ssbs ? Self.ssbs : 0) | (span ? 0 : Self.pan)
+        return PSTATE(rawValue: kept | set | Mode.el1h.rawValue)
     }
 
     /// What ERET at EL1 makes of this state when SPSR_EL1 is `spsr`, of which only fields that the CPU model has count.

@@ -106,7 +106,7 @@ public struct TranslationRegime: Equatable, Sendable {
     }
 
     /// What TTBR0_EL1 translates. A reserved TG0 counts as 4 KiB.
-    @inlinable
+    @inlinable @inline(__always)
     public var lowerHalf: Half {
         let granuleShift: UInt64 =
             switch tcr >> TCR.tg0Shift & 3 {
@@ -121,7 +121,7 @@ public struct TranslationRegime: Equatable, Sendable {
     }
 
     /// What TTBR1_EL1 translates. A reserved TG1 counts as 4 KiB.
-    @inlinable
+    @inlinable @inline(__always)
     public var upperHalf: Half {
         let granuleShift: UInt64 =
             switch tcr >> TCR.tg1Shift & 3 {
