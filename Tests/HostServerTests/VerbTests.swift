@@ -102,8 +102,8 @@ struct VerbTests {
         try server.make("vm", .systemOff2)
         func file() throws -> String { try String(contentsOfFile: "\(server.store)/vm/vm.toml", encoding: .utf8) }
         let before = try file()
-        let wrong = try server.expect(422, "PATCH", "/v1/vms/vm", #"{"cpus": 4, "cpu": 3}"#)
-        #expect(try wrong.decoded(ProblemReply.self).detail.contains("cpu is no key"), "\(wrong.text)")
+        let wrong = try server.expect(422, "PATCH", "/v1/vms/vm", #"{"cpus": 4, "cores": 3}"#)
+        #expect(try wrong.decoded(ProblemReply.self).detail.contains("cores is no key"), "\(wrong.text)")
         try server.expect(422, "PATCH", "/v1/vms/vm", "{}")
         #expect(try file() == before)
         try server.expect(200, "PATCH", "/v1/vms/vm", #"{"cpus": 4, "hibernation.on-change": "keep"}"#)

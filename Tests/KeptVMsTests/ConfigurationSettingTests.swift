@@ -68,7 +68,8 @@ struct ConfigurationSettingTests {
     @Test(
         "What cannot be set is an error that says why",
         arguments: [
-            ("cpus", "key=value"), ("=4", "key=value"), ("cpu=4", "do you mean cpus?"), ("cpus=four", ""),
+            ("cpus", "key=value"), ("=4", "key=value"), ("cpuss=4", "do you mean cpus?"),
+            ("cpu=4", "\"dormouse-1\", \"dormouse-2\""), ("cpus=four", ""),
             ("memory=2T", ""), ("hibernation=keep", "is a section"),
             ("hibernation.on-chnage=keep", "do you mean on-change?"), ("hibernation.on-change=perhaps", ""),
             ("disk.path=/x", "which disk"), ("disk[0].path=/x", "from 1 on"), ("disk[3].path=/x", "no number 3"),
