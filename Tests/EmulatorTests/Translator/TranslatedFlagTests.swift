@@ -11,23 +11,43 @@ import Testing
 @testable import Emulator
 
 @Suite("Flags of translated code") struct TranslatedFlagTests {
+    private static let loopCount = 1500
+
     /// Runs loops whose last round faults.
     private struct LoopMachine {
         let machine: SystemMachine
         private static let rounds = 60
         private static let addresses = SystemMachine.Layout.data
-        private static let value = SystemMachine.Layout.userData
+        private static let value = SystemMachine.Layout.free + 0x20_0000
         /// Nothing is there.
         private static let nowhere: UInt64 = 0x1000
 
         init(_ engine: Engine) throws {
             machine = try SystemMachine(ramByteCount: 64 << 20, engine: engine)
             try machine.set(.cpacrEL1, 3 << 20)
-            for round in 0..<UInt64(Self.rounds) {
-                // Now and then on another page, whose entry has to be filled.
-                machine.memory.store(Self.value + round * 40 / 64 * 0x1000, at: Self.addresses + round * 8)
+            // Without tables all memory is a device's, and translated code leaves each access to the interpreter.
+            let tables = machine.makeTables(at: SystemMachine.Layout.free)
+            for round in 0..<Self.rounds {
+                let page = Self.page(ofRound: round)
+                tables.map(page, to: page, .data)
+            }
+            for number in 0..<TranslatedFlagTests.loopCount {
+                let place = Self.place(ofLoop: number)
+                tables.map(place, to: place, .code)
+            }
+            try machine.enableMMU(tables)
+            for round in 0..<Self.rounds {
+                machine.memory.store(Self.page(ofRound: round), at: Self.addresses + UInt64(round) * 8)
             }
             machine.memory.store(Self.nowhere, at: Self.addresses + UInt64(Self.rounds) * 8)
+        }
+
+        /// Now and then another one, whose entry has to be filled.
+        private static func page(ofRound round: Int) -> UInt64 { value + UInt64(round * 40 / 64) * 0x1000 }
+
+        /// Each loop is on a page that was never written to as code.
+        private static func place(ofLoop number: Int) -> UInt64 {
+            SystemMachine.Layout.tables + UInt64(number) * 0x1000
         }
 
         /// What is left when the loop ended by an abort: x0 to x16, SPSR_EL1, ELR_EL1. x15 is what `words` access.
@@ -37,8 +57,7 @@ import Testing
         func run(
             _ words: [UInt32], back: ((Int) -> UInt32)?, behind: [UInt32], number: Int, from values: [UInt64]
         ) throws -> [UInt64] {
-            // Each loop on a page that was never written to as code.
-            let place = SystemMachine.Layout.tables + UInt64(number) * 0x1000
+            let place = Self.place(ofLoop: number)
             var body = [.ldr(.x15, .x16), .add(.x16, .x16, 8)] + words.map { A64.word($0) }
             if let back { body.append(.word(back(-body.count))) }
             body += behind.map { A64.word($0) }
@@ -107,7 +126,7 @@ import Testing
         let reference = try LoopMachine(.interpreter)
         let translated = try [LoopMachine(.translator), LoopMachine(.auto)]
         var random = SeededGenerator(seed: 0xF1A6)
-        for number in 0..<1500 {
+        for number in 0..<Self.loopCount {
             var words: [UInt32] = []
             while words.count < 12 {
                 switch random.below(6) {

@@ -60,6 +60,9 @@ private struct VectorMachine {
     init(_ features: HostFeatures) throws {
         machine = try SystemMachine(ramByteCount: 16 << 20, engine: .auto, hostFeatures: features)
         try machine.set(.cpacrEL1, 3 << 20)
+        // Without tables all memory is a device's, and translated code leaves each access to the interpreter, and what is
+        // behind it in the block.
+        try machine.enableMMU(machine.makeTables())
     }
 
     /// All vector registers after `words`, from what they were before.
